@@ -1,0 +1,2 @@
+// Package blas is a BLAS for gonum in Go and generated assembly, without cgo.
+package blas

@@ -1,0 +1,289 @@
+package blas
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// part is the part of C that a product computes.
+type part int
+
+const (
+	whole part = iota
+	upper      // j >= i
+	lower      // j <= i
+)
+
+// product is C = alpha*A*B + beta*C, A m x k, B k x n, or a triangle of it.
+type product[T float] struct {
+	m, n, k     int
+	alpha, beta T
+	a, b        source[T]
+	c           []T
+	ldc         int
+	part        part
+}
+
+// smallWork is the number of multiply-adds below which a second goroutine costs more than it brings (about 10 us).
+const smallWork = 1 << 20
+
+// maxBlock bounds the packed block of A, in elements: 16 MiB of float32, which stays in a server's last cache.
+const maxBlock = 4 << 20
+
+// block is the packed part of A and the way the work over it is cut.
+type block struct {
+	i0, mb     int // rows of A and C
+	p0, kb     int // the run of k
+	kc         int // longest run that one tile sums
+	panels     int // of A
+	stride     int // elements of a packed panel of A
+	nc, chunks int // columns of B per task, and number of tasks
+}
+
+func (b *block) runs() int { return (b.kb + b.kc - 1) / b.kc }
+
+// panel returns the first row, within the block, and the height of panel i: heights differ by at most 1.
+func (b *block) panel(i int) (row, height int) {
+	h, more := b.mb/b.panels, b.mb%b.panels
+	return i*h + min(i, more), h + btoi(i < more)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// run computes the product with the given number of goroutines; s is used by the calling one. Neither the number of
+// goroutines nor the cutting of m and n touches the order in which an element of C is summed.
+func (g *product[T]) run(ks *kernels[T], threads int, s *Scratch) {
+	if g.m == 0 || g.n == 0 {
+		return
+	}
+	if g.k == 0 || g.alpha == 0 {
+		g.scale(0, g.m, 0, g.n)
+		return
+	}
+	if float64(g.m)*float64(g.n)*float64(g.k) < smallWork {
+		threads = 1
+	}
+	bufs := make([]*buffers[T], threads)
+	bufs[0] = buffersOf[T](s)
+	for t := 1; t < threads; t++ {
+		extra := scratches.Get().(*Scratch)
+		defer scratches.Put(extra)
+		bufs[t] = buffersOf[T](extra)
+	}
+	kc := ks.depth(g.k)
+	rows := evenly(g.m, ks.mc, ks.mr)
+	depth := max(1, maxBlock/(rows*kc)) * kc
+	for p0 := 0; p0 < g.k; p0 += depth {
+		for i0 := 0; i0 < g.m; i0 += rows {
+			b := &block{i0: i0, mb: min(rows, g.m-i0), p0: p0, kb: min(depth, g.k-p0), kc: kc}
+			b.panels = (b.mb + ks.mr - 1) / ks.mr
+			_, tallest := b.panel(0)
+			b.stride = min(kc, b.kb)*tallest + 16
+			g.cut(ks, b, threads)
+			g.packA(ks, b, bufs)
+			g.multiply(ks, b, bufs)
+		}
+	}
+}
+
+// evenly divides n into the fewest parts of at most most, multiples of unit but for the last, of equal size.
+func evenly(n, most, unit int) int {
+	parts := (n + most - 1) / most
+	size := (n + parts - 1) / parts
+	return (size + unit - 1) / unit * unit
+}
+
+// cut chooses the columns per task: nc where there are enough of them, fewer where threads would be idle.
+func (g *product[T]) cut(ks *kernels[T], b *block, threads int) {
+	want := threads
+	if g.part != whole {
+		want *= 4 // the tasks of a triangle differ in work
+	}
+	b.nc = ks.nc
+	if threads > 1 {
+		b.nc = min(b.nc, max(g.n/want, ks.nr))
+	}
+	b.nc = evenly(g.n, b.nc, ks.nr)
+	b.chunks = (g.n + b.nc - 1) / b.nc
+}
+
+// packA packs the block of A into the buffer of the calling goroutine, panel by panel, run by run.
+func (g *product[T]) packA(ks *kernels[T], b *block, bufs []*buffers[T]) {
+	dst := grow(&bufs[0].a, b.panels*b.runs()*b.stride)
+	each(len(bufs), b.panels, func(t, i int) {
+		row, h := b.panel(i)
+		for q := range b.runs() {
+			p := q * b.kc
+			g.a.pack(ks, bufs[t], dst[(q*b.panels+i)*b.stride:], h, b.i0+row, h, b.p0+p, min(b.kc, b.kb-p))
+		}
+	})
+}
+
+// multiply takes the tasks of a block: each is a chunk of columns of C.
+func (g *product[T]) multiply(ks *kernels[T], b *block, bufs []*buffers[T]) {
+	each(len(bufs), b.chunks, func(t, chunk int) {
+		j0 := chunk * b.nc
+		w := min(b.nc, g.n-j0)
+		if b.p0 == 0 && g.beta != 0 && g.beta != 1 {
+			g.scale(b.i0, b.i0+b.mb, j0, j0+w)
+		}
+		k := &chunkTask[T]{product: g, ks: ks, block: b, buf: bufs[t], a: bufs[0].a, j0: j0, w: w}
+		k.run()
+	})
+}
+
+// scale multiplies the part of C in rows [i0, i1), columns [j0, j1) by beta; beta 0 sets it without reading.
+func (g *product[T]) scale(i0, i1, j0, j1 int) {
+	if g.beta == 1 {
+		return
+	}
+	for i := i0; i < i1; i++ {
+		lo, hi := g.columns(i, j0, j1)
+		if lo >= hi {
+			continue
+		}
+		row := g.c[i*g.ldc:][lo:hi]
+		if g.beta == 0 {
+			clear(row)
+			continue
+		}
+		for j := range row {
+			row[j] *= g.beta
+		}
+	}
+}
+
+// columns clips the columns [j0, j1) of row i to the part of C that is computed.
+func (g *product[T]) columns(i, j0, j1 int) (lo, hi int) {
+	switch g.part {
+	case upper:
+		return max(j0, i), j1
+	case lower:
+		return j0, min(j1, i+1)
+	}
+	return j0, j1
+}
+
+// chunkTask is the work on one chunk of columns of one block.
+type chunkTask[T float] struct {
+	*product[T]
+	ks     *kernels[T]
+	block  *block
+	buf    *buffers[T]
+	a      []T // packed
+	j0, w  int
+	stride int // elements of a packed panel of B
+	acc    int
+}
+
+func (t *chunkTask[T]) run() {
+	b, nr := t.block, t.ks.nr
+	panels := (t.w + nr - 1) / nr
+	t.stride = min(b.kc, b.kb)*nr + 16
+	packed := grow(&t.buf.b, panels*t.stride)
+	for q := range b.runs() {
+		p := q * b.kc
+		kb := min(b.kc, b.kb-p)
+		t.acc = btoi(b.p0 > 0 || q > 0 || t.beta != 0)
+		t.packB(packed, b.p0+p, kb)
+		a := t.a[q*b.panels*b.stride:]
+		for i := range b.panels {
+			for j := range panels {
+				t.tile(a[i*b.stride:], packed[j*t.stride:], i, j, kb, b.p0+p)
+			}
+		}
+	}
+}
+
+func (t *chunkTask[T]) packB(dst []T, p0, kb int) {
+	nr := t.ks.nr
+	full := t.w / nr
+	first := 0
+	if t.product.b.deep && full > 0 {
+		t.product.b.packFull(t.ks, t.buf, dst, t.j0, full, p0, kb, t.stride)
+		first = full
+	}
+	for j := first; j*nr < t.w; j++ {
+		t.product.b.pack(t.ks, t.buf, dst[j*t.stride:], nr, t.j0+j*nr, min(nr, t.w-j*nr), p0, kb)
+	}
+}
+
+// tile computes the tile of panel i of A and panel j of B.
+func (t *chunkTask[T]) tile(a, b []T, i, j, kb, p0 int) {
+	ks := t.ks
+	row, h := t.block.panel(i)
+	row += t.block.i0
+	col := t.j0 + j*ks.nr
+	w := min(ks.nr, t.j0+t.w-col)
+	inside := w == ks.nr || ks.masked
+	switch t.part {
+	case upper:
+		if col+w-1 < row {
+			return
+		}
+		inside = inside && col >= row+h-1
+	case lower:
+		if col > row+h-1 {
+			return
+		}
+		inside = inside && col+w-1 <= row
+	}
+	if !inside {
+		t.aside(a, b, kb, row, h, col, w)
+		return
+	}
+	pf := t.product.b.ahead(col+t.block.nc, p0+i*(kb/4))
+	ks.tile[h](kb, &a[0], &b[0], &t.c[row*t.ldc+col], t.ldc*sizeOf[T](), t.alpha, t.acc,
+		pf, t.product.b.pitch(), mask(w))
+}
+
+// mask has its lowest w bits set.
+func mask(w int) uint32 { return uint32(uint64(1)<<w - 1) }
+
+// aside computes a tile that C cannot take in place in a copy of it, with the same arithmetic.
+func (t *chunkTask[T]) aside(a, b []T, kb, row, h, col, w int) {
+	nr := t.ks.nr
+	tile := grow(&t.buf.tile, t.ks.mr*nr)
+	if t.acc != 0 {
+		for i := range h {
+			if lo, hi := t.columns(row+i, col, col+w); lo < hi {
+				copy(tile[i*nr+lo-col:], t.c[(row+i)*t.ldc:][lo:hi])
+			}
+		}
+	}
+	t.ks.tile[h](kb, &a[0], &b[0], &tile[0], nr*sizeOf[T](), t.alpha, t.acc, nil, 0, mask(nr))
+	for i := range h {
+		if lo, hi := t.columns(row+i, col, col+w); lo < hi {
+			copy(t.c[(row+i)*t.ldc:][lo:hi], tile[i*nr+lo-col:])
+		}
+	}
+}
+
+// each calls f(t, i) once for every i < n from the given number of goroutines, t < threads telling them apart; the
+// calling one is the first.
+func each(threads, n int, f func(t, i int)) {
+	threads = min(threads, n)
+	if threads <= 1 {
+		for i := range n {
+			f(0, i)
+		}
+		return
+	}
+	var next atomic.Int64
+	work := func(t int) {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			f(t, i)
+		}
+	}
+	var wg sync.WaitGroup
+	for t := 1; t < threads; t++ {
+		wg.Go(func() { work(t) })
+	}
+	work(0)
+	wg.Wait()
+}

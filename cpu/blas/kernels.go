@@ -1,0 +1,76 @@
+package blas
+
+import "unsafe"
+
+// float is an element type of the products.
+type float interface{ float32 | float64 }
+
+// tileFunc computes one tile of C = alpha*A*B (acc 0) or C += alpha*A*B (acc 1) from a panel of A, k groups of as many
+// elements as the tile has rows, and a panel of B, k groups of nr. ldc and pfs are in bytes. Memory from pf on is
+// prefetched, one row of the tile for every four steps of k, pfs apart. Bit j of mask selects column j of C.
+type tileFunc[T float] func(k int, a, b, c *T, ldc int, alpha T, acc int, pf *T, pfs int, mask uint32)
+
+// kernels is what one level offers for one element type, and the block sizes that suit it.
+type kernels[T float] struct {
+	mr, nr int  // the largest tile
+	lanes  int  // elements per vector: rows and columns of transpose's squares
+	masked bool // tiles honour mask; otherwise a narrow tile goes through a copy
+
+	kc int // longest run of k that one tile call sums
+	nc int // columns of B that one goroutine packs at a time
+	mc int // rows of A packed at a time
+
+	tile []tileFunc[T] // tile[h] has h rows, 1 <= h <= mr
+
+	// packRows sets dst[q*ps + p*nr + j] = src[p*lds + q*nr + j] for q < np, j < nr; lds and ps in bytes.
+	packRows func(dst, src *T, lds, rows, np, ps int)
+	// packShift is packRows less shift[q*nr + j].
+	packShift func(dst, src *T, lds, rows, np, ps int, shift *T)
+	// widenShift is packShift from float32; nil for float32 itself.
+	widenShift func(dst *T, src *float32, lds, rows, np, ps int, shift *T)
+	// transpose sets dst[p*ldd + i] = rows[i][off + p] for i < lanes, p < k, k a multiple of lanes; off, ldd in bytes. It
+	// writes in the order of p, lanes elements each.
+	transpose func(dst *T, rows **T, off, k, ldd int)
+
+	peak      func(n int) // n turns of fused multiply-adds in registers
+	peakFlops int         // operations of one turn
+}
+
+// set holds the kernels of one level.
+type set struct {
+	f32 kernels[float32]
+	f64 kernels[float64]
+}
+
+// kernelsOf returns the kernels of a level for one element type.
+func kernelsOf[T float](l Level) *kernels[T] {
+	s := sets[l.Resolve()]
+	var z T
+	if _, ok := any(z).(float32); ok {
+		return any(&s.f32).(*kernels[T])
+	}
+	return any(&s.f64).(*kernels[T])
+}
+
+// depth is the length of the runs in which k is summed: equal blocks of at most kc, a multiple of 8 each. It depends on
+// k alone, so the order of a sum does too.
+func (ks *kernels[T]) depth(k int) int {
+	blocks := (k + ks.kc - 1) / ks.kc
+	if blocks <= 1 {
+		return k
+	}
+	return ((k+blocks-1)/blocks + 7) &^ 7
+}
+
+// at returns a pointer to element i of x, or nil where x ends before it.
+func at[T any](x []T, i int) *T {
+	if i >= len(x) {
+		return nil
+	}
+	return &x[i]
+}
+
+func sizeOf[T float]() int {
+	var z T
+	return int(unsafe.Sizeof(z))
+}

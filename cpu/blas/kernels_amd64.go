@@ -1,0 +1,59 @@
+//go:build !noasm
+
+package blas
+
+import "golang.org/x/sys/cpu"
+
+// sets are the kernels by level; those of absent levels are never called.
+var sets = map[Level]*set{Generic: genericSet(), AVX2: avx2Set(), AVX512: avx512Set()}
+
+func simdLevels() []Level {
+	var have []Level
+	x := &cpu.X86
+	if x.HasAVX2 && x.HasFMA {
+		have = append(have, AVX2)
+		// HasAVX512 also says that the operating system saves the wide and the mask registers.
+		if x.HasAVX512 && x.HasAVX512F && x.HasAVX512VL && x.HasAVX512DQ {
+			have = append(have, AVX512)
+		}
+	}
+	return have
+}
+
+func avx512Set() *set {
+	return &set{
+		f32: kernels[float32]{
+			mr: 14, nr: 32, lanes: 16, masked: true, kc: 512, nc: 256, mc: 4096,
+			tile: []tileFunc[float32]{nil, sTile1AVX512, sTile2AVX512, sTile3AVX512, sTile4AVX512, sTile5AVX512,
+				sTile6AVX512, sTile7AVX512, sTile8AVX512, sTile9AVX512, sTile10AVX512, sTile11AVX512, sTile12AVX512,
+				sTile13AVX512, sTile14AVX512},
+			packRows: sPackRowsAVX512, packShift: sPackShiftAVX512, transpose: sTransposeAVX512,
+			peak: sPeakAVX512, peakFlops: 24 * 32,
+		},
+		f64: kernels[float64]{
+			mr: 14, nr: 16, lanes: 8, masked: true, kc: 512, nc: 128, mc: 4096,
+			tile: []tileFunc[float64]{nil, dTile1AVX512, dTile2AVX512, dTile3AVX512, dTile4AVX512, dTile5AVX512,
+				dTile6AVX512, dTile7AVX512, dTile8AVX512, dTile9AVX512, dTile10AVX512, dTile11AVX512, dTile12AVX512,
+				dTile13AVX512, dTile14AVX512},
+			packRows: dPackRowsAVX512, packShift: dPackShiftAVX512, transpose: dTransposeAVX512,
+			widenShift: dWidenShiftAVX512, peak: dPeakAVX512, peakFlops: 24 * 16,
+		},
+	}
+}
+
+func avx2Set() *set {
+	return &set{
+		f32: kernels[float32]{
+			mr: 6, nr: 16, lanes: 8, kc: 512, nc: 256, mc: 4096,
+			tile:     []tileFunc[float32]{nil, sTile1AVX2, sTile2AVX2, sTile3AVX2, sTile4AVX2, sTile5AVX2, sTile6AVX2},
+			packRows: sPackRowsAVX2, packShift: sPackShiftAVX2, transpose: sTransposeAVX2,
+			peak: sPeakAVX2, peakFlops: 12 * 16,
+		},
+		f64: kernels[float64]{
+			mr: 6, nr: 8, lanes: 4, kc: 512, nc: 128, mc: 4096,
+			tile:     []tileFunc[float64]{nil, dTile1AVX2, dTile2AVX2, dTile3AVX2, dTile4AVX2, dTile5AVX2, dTile6AVX2},
+			packRows: dPackRowsAVX2, packShift: dPackShiftAVX2, transpose: dTransposeAVX2,
+			widenShift: dWidenShiftAVX2, peak: dPeakAVX2, peakFlops: 12 * 8,
+		},
+	}
+}

@@ -1,0 +1,104 @@
+package blas
+
+import "unsafe"
+
+// genericSet is the level in plain Go: tiles of 4 x 4 whose products are rounded before they are added, so that it
+// gives the same bits on every architecture.
+func genericSet() *set {
+	return &set{f32: genericKernels[float32](), f64: genericKernels[float64]()}
+}
+
+func genericKernels[T float]() kernels[T] {
+	ks := kernels[T]{mr: 4, nr: 4, lanes: 4, kc: 256, nc: 256, mc: 1024,
+		packRows: genericPackRows[T], packShift: genericPackShift[T], transpose: genericTranspose[T],
+		widenShift: genericWidenShift[T], peak: genericPeak[T], peakFlops: 16,
+		tile: make([]tileFunc[T], 5)}
+	for h := 1; h <= 4; h++ {
+		ks.tile[h] = func(k int, a, b, c *T, ldc int, alpha T, acc int, _ *T, _ int, _ uint32) {
+			genericTile(h, k, a, b, c, ldc, alpha, acc)
+		}
+	}
+	return ks
+}
+
+func genericTile[T float](h, k int, a, b, c *T, ldc int, alpha T, acc int) {
+	as, bs := unsafe.Slice(a, k*h), unsafe.Slice(b, k*4)
+	for i := range h {
+		var s0, s1, s2, s3 T
+		for p := range k {
+			x, y := as[p*h+i], bs[p*4:p*4+4]
+			s0 += T(x * y[0])
+			s1 += T(x * y[1])
+			s2 += T(x * y[2])
+			s3 += T(x * y[3])
+		}
+		row := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(c), i*ldc)), 4)
+		if acc == 0 {
+			row[0], row[1], row[2], row[3] = alpha*s0, alpha*s1, alpha*s2, alpha*s3
+			continue
+		}
+		row[0] += T(alpha * s0)
+		row[1] += T(alpha * s1)
+		row[2] += T(alpha * s2)
+		row[3] += T(alpha * s3)
+	}
+}
+
+func genericPackRows[T float](dst, src *T, lds, rows, np, ps int) {
+	for p := range rows {
+		for q := range np {
+			to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(dst), q*ps+p*4*sizeOf[T]())), 4)
+			copy(to, unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(src), p*lds+q*4*sizeOf[T]())), 4))
+		}
+	}
+}
+
+func genericPackShift[T float](dst, src *T, lds, rows, np, ps int, shift *T) {
+	s := unsafe.Slice(shift, 4*np)
+	for p := range rows {
+		for q := range np {
+			to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(dst), q*ps+p*4*sizeOf[T]())), 4)
+			from := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(src), p*lds+q*4*sizeOf[T]())), 4)
+			for j := range to {
+				to[j] = from[j] - s[4*q+j]
+			}
+		}
+	}
+}
+
+func genericWidenShift[T float](dst *T, src *float32, lds, rows, np, ps int, shift *T) {
+	s := unsafe.Slice(shift, 4*np)
+	for p := range rows {
+		for q := range np {
+			to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(dst), q*ps+p*4*sizeOf[T]())), 4)
+			from := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(src), p*lds+q*16)), 4)
+			for j := range to {
+				to[j] = T(from[j]) - s[4*q+j]
+			}
+		}
+	}
+}
+
+// genericTranspose writes p by p, as packAcross requires.
+func genericTranspose[T float](dst *T, rows **T, off, k, ldd int) {
+	for p := range k {
+		for i, row := range unsafe.Slice(rows, 4) {
+			x := *(*T)(unsafe.Add(unsafe.Pointer(row), off+p*sizeOf[T]()))
+			*(*T)(unsafe.Add(unsafe.Pointer(dst), p*ldd+i*sizeOf[T]())) = x
+		}
+	}
+}
+
+func genericPeak[T float](n int) {
+	var s [8]T
+	x, y := T(1e-3), T(1e-3)
+	for range n {
+		for i := range s {
+			s[i] += T(x * y)
+		}
+	}
+	peakSink = float64(s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7])
+}
+
+// peakSink keeps the sums of genericPeak alive.
+var peakSink float64

@@ -1,0 +1,8 @@
+//go:build noasm || !amd64
+
+package blas
+
+// sets are the kernels by level.
+var sets = map[Level]*set{Generic: genericSet()}
+
+func simdLevels() []Level { return nil }

@@ -1,0 +1,117 @@
+package blas
+
+import "unsafe"
+
+// source is one factor of a product as it lies in memory: element (x, p), x a row of A or a column of B and p the
+// index that is summed over.
+type source[T float] struct {
+	data   []T
+	narrow []float32 // instead of data: elements to be widened; needs deep
+	ld     int
+	deep   bool // element (x, p) is data[p*ld + x], else data[x*ld + p]
+	shift  []T  // subtracted from element (x, p): shift[x]; nil is none; needs deep
+}
+
+// pack writes dst[(p-p0)*step + x-x0] for x in [x0, x0+w), p in [p0, p0+kb); w <= step. What lies in the columns from w
+// to step, and in the lanes-1 elements after the last, is not defined afterwards.
+func (s *source[T]) pack(ks *kernels[T], buf *buffers[T], dst []T, step, x0, w, p0, kb int) {
+	switch {
+	case !s.deep:
+		s.packAcross(ks, buf, dst, step, x0, w, p0, kb)
+	case w == ks.nr && step == ks.nr:
+		s.packFull(ks, buf, dst, x0, 1, p0, kb, 0)
+	case s.narrow != nil:
+		for p := range kb {
+			from := s.narrow[(p0+p)*s.ld+x0:][:w]
+			to := dst[p*step:][:w]
+			for i, v := range from {
+				to[i] = T(v)
+			}
+			s.subtract(to, x0)
+		}
+	default:
+		for p := range kb {
+			to := dst[p*step:][:w]
+			copy(to, s.data[(p0+p)*s.ld+x0:])
+			s.subtract(to, x0)
+		}
+	}
+}
+
+func (s *source[T]) subtract(row []T, x0 int) {
+	if s.shift == nil {
+		return
+	}
+	for i, v := range s.shift[x0 : x0+len(row)] {
+		row[i] -= v
+	}
+}
+
+// packFull packs np whole panels of nr columns of a deep source, ps elements apart.
+func (s *source[T]) packFull(ks *kernels[T], buf *buffers[T], dst []T, x0, np, p0, kb, ps int) {
+	size := sizeOf[T]()
+	switch {
+	case s.narrow != nil:
+		ks.widenShift(&dst[0], &s.narrow[p0*s.ld+x0], s.ld*4, kb, np, ps*size, s.shiftAt(buf, x0, np*ks.nr))
+	case s.shift != nil:
+		ks.packShift(&dst[0], &s.data[p0*s.ld+x0], s.ld*size, kb, np, ps*size, &s.shift[x0])
+	default:
+		ks.packRows(&dst[0], &s.data[p0*s.ld+x0], s.ld*size, kb, np, ps*size)
+	}
+}
+
+// shiftAt returns the shift from column x0 on, n zeros without one.
+func (s *source[T]) shiftAt(buf *buffers[T], x0, n int) *T {
+	if s.shift != nil {
+		return &s.shift[x0]
+	}
+	for len(buf.zeros) < n {
+		buf.zeros = append(buf.zeros, 0)
+	}
+	return &buf.zeros[0]
+}
+
+// packAcross packs a source whose elements lie along p, by transposing squares of lanes x lanes. The last square along
+// p overlaps the one before. A square writes lanes elements per p, past w where it is the last; groups of columns go
+// from the last to the first, so that what it spoils at the start of the next p is written again.
+func (s *source[T]) packAcross(ks *kernels[T], buf *buffers[T], dst []T, step, x0, w, p0, kb int) {
+	vl, size := ks.lanes, sizeOf[T]()
+	if kb < vl {
+		for x := range w {
+			for p, v := range s.data[(x0+x)*s.ld+p0:][:kb] {
+				dst[p*step+x] = v
+			}
+		}
+		return
+	}
+	for g := (w - 1) / vl * vl; g >= 0; g -= vl {
+		for i := range vl {
+			buf.rows[i] = &s.data[(x0+min(g+i, w-1))*s.ld+p0]
+		}
+		even := kb / vl * vl
+		ks.transpose(&dst[g], &buf.rows[0], 0, even, step*size)
+		if even < kb {
+			ks.transpose(&dst[(kb-vl)*step+g], &buf.rows[0], (kb-vl)*size, vl, step*size)
+		}
+	}
+	clear(buf.rows[:])
+}
+
+// ahead returns where element (x, p) lies, for prefetching, or nil when prefetching it would not help.
+func (s *source[T]) ahead(x, p int) *T {
+	if !s.deep {
+		return nil
+	}
+	if s.narrow != nil {
+		return (*T)(unsafe.Pointer(at(s.narrow, p*s.ld+x)))
+	}
+	return at(s.data, p*s.ld+x)
+}
+
+// pitch is the distance in bytes from one p to the next of a deep source.
+func (s *source[T]) pitch() int {
+	if s.narrow != nil {
+		return s.ld * 4
+	}
+	return s.ld * sizeOf[T]()
+}
