@@ -1,0 +1,73 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// InputError says that something the user gave cannot be used: a file that is
+// missing, damaged or of the wrong shape, or options that do not go with it.
+// A command line ends with its "wrong input" status on such an error and with
+// its "failed" status on any other.
+type InputError struct {
+	Path string // the file or folder; empty when the message names it
+	Msg  string // what was expected and what was found
+	Err  error  // the cause; may be nil
+}
+
+// Error returns one line: path, message and cause.
+func (e *InputError) Error() string {
+	parts := make([]string, 0, 3)
+	if e.Path != "" {
+		parts = append(parts, e.Path)
+	}
+	if e.Msg != "" {
+		parts = append(parts, e.Msg)
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
+			return ' '
+		}
+		return r
+	}, strings.Join(parts, ": "))
+}
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// IsInput reports whether err, or an error that it wraps, is an *InputError.
+func IsInput(err error) bool {
+	var e *InputError
+	return errors.As(err, &e)
+}
+
+func inputErrorf(path, format string, args ...any) error {
+	return &InputError{Path: path, Msg: fmt.Sprintf(format, args...)}
+}
+
+// openError turns the failure to open an input into an InputError where the
+// path is to blame, in words that do not repeat it.
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &InputError{Path: path, Msg: "no such file"}
+	case errors.Is(err, fs.ErrPermission):
+		return &InputError{Path: path, Msg: "permission denied"}
+	}
+	return pathError(path, err)
+}
+
+// pathError wraps err with the path once, without the operation and path that
+// package os puts in front.
+func pathError(path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = fmt.Errorf("%s: %w", pe.Op, pe.Err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
