@@ -1,0 +1,153 @@
+"""Golden files of package brain: images written and read by nibabel, responses by nilearn.
+
+usage: python testdata/brain/make.py          (from the top of the repository)
+Writes testdata/brain/nifti/*.nii[.gz] and testdata/brain/*.json; what is there is replaced.
+Versions used are in golden.json under "versions".
+"""
+import json, os, sys
+import numpy as np, scipy, nibabel as nib, nilearn
+from nilearn.glm.first_level import hemodynamic_models as hm
+from nilearn.signal import create_cosine_drift
+
+here = os.path.dirname(os.path.abspath(__file__))
+top = os.path.dirname(os.path.dirname(here))
+out = os.path.join(here, "nifti")
+os.makedirs(out, exist_ok=True)
+rng = np.random.default_rng(7)
+golden = {"versions": {"python": sys.version.split()[0], "numpy": np.__version__, "scipy": scipy.__version__,
+                       "nibabel": nib.__version__, "nilearn": nilearn.__version__}}
+
+
+def rows(a):
+    """(x, y, z[, t]) to a list of volumes in C order, the last axis fastest."""
+    a = np.asarray(a, float)
+    a = a[..., None] if a.ndim == 3 else a
+    return [a[..., t].ravel().tolist() for t in range(a.shape[3])]
+
+
+# Images of every type, byte order and version, read back by nibabel.
+shape = (4, 3, 2, 3)
+affine = np.array([[-3, 0.25, 0, 40], [0.5, 2.5, -0.125, -20], [0, 0.75, 4, 7], [0, 0, 0, 1.0]])
+mask = (rng.random(shape[:3]) < 0.5)
+images = {}
+
+
+def save(name, im, **extra):
+    path = os.path.join(out, name)
+    nib.save(im, path)
+    back = nib.load(path)
+    entry = {"shape": list(back.shape), "affine": back.affine.tolist(), "dtype": back.get_data_dtype().name,
+             "data": rows(back.get_fdata())}
+    if back.shape[:3] == mask.shape:
+        a = back.get_fdata()
+        a = a[..., None] if a.ndim == 3 else a
+        entry["masked"] = a[mask].T.tolist()          # (T, V), the order of the columns
+    images[name] = {**entry, **extra}
+
+
+for version, cls, hdr in ((1, nib.Nifti1Image, nib.Nifti1Header), (2, nib.Nifti2Image, nib.Nifti2Header)):
+    for end, mark in (("le", "<"), ("be", ">")):
+        for dtype in "uint8 int8 int16 uint16 int32 uint32 int64 uint64 float32 float64".split():
+            d = np.dtype(dtype)
+            if d.kind == "f":
+                data = rng.standard_normal(shape) * 1000
+            else:
+                info = np.iinfo(d)
+                data = rng.integers(info.min, info.max, size=shape, dtype=d, endpoint=True)
+                data.flat[0], data.flat[1] = info.min, info.max
+            h = hdr(endianness=mark)
+            h.set_data_dtype(d)
+            im = cls(data.astype(d), affine, h)
+            save(f"v{version}_{end}_{dtype}.nii", im, version=version)
+
+# Slopes: integers with slope and intercept, floats with a slope, slope of zero and not a number.
+for name, dtype, slope, inter in (("slope_int16", "i2", 0.1, -3.7), ("slope_uint8", "u1", 2.5, 100), ("slope_float32", "f4", 0.3, 0.7),
+                                  ("slope_zero", "i2", 0, 55), ("slope_nan", "i2", np.nan, np.nan)):
+    h = nib.Nifti1Header()
+    h.set_data_shape(shape), h.set_data_dtype(dtype), h.set_sform(affine, 1), h.set_qform(None, 0)
+    raw = (rng.standard_normal(shape) * 50 + 60).astype(dtype)
+    h["scl_slope"], h["scl_inter"], h["vox_offset"], h["magic"] = slope, inter, 352, b"n+1"
+    with open(os.path.join(out, name + ".nii"), "wb") as f:
+        f.write(h.binaryblock + b"\0" * 4 + raw.tobytes(order="F"))
+    back = nib.load(os.path.join(out, name + ".nii"))
+    images[name + ".nii"] = {"shape": list(shape), "affine": back.affine.tolist(), "dtype": back.get_data_dtype().name,
+                             "data": rows(back.get_fdata()), "masked": back.get_fdata()[mask].T.tolist(), "version": 1}
+
+# Geometry: by quaternion only (a flip of the third axis), by voxel size only.
+theta = 0.3
+rot = np.array([[np.cos(theta), -np.sin(theta), 0], [np.sin(theta), np.cos(theta), 0], [0, 0, -1]])
+quat = np.eye(4)
+quat[:3, :3] = rot * [2, 2.5, 3]
+quat[:3, 3] = [-11, 22, 33]
+base = rng.standard_normal(shape).astype("f4")
+h = nib.Nifti1Header()
+h.set_data_dtype("f4")
+im = nib.Nifti1Image(base, None, h)
+im.set_qform(quat, 1), im.set_sform(None, 0)
+save("qform_only.nii", im, version=1)
+im = nib.Nifti1Image(base, None, h)
+im.header.set_zooms((2, 2.5, 3, 1.5))
+im.set_qform(None, 0), im.set_sform(None, 0)
+save("no_form.nii", im, version=1)
+
+# Everything that a derived image keeps, compressed, with two extensions.
+im = nib.Nifti1Image(base, affine)
+im.set_sform(affine, 4), im.set_qform(quat, 2)
+im.header.set_zooms((2, 2.5, 3, 2.2))
+im.header.set_xyzt_units("mm", "sec")
+im.header["descrip"], im.header["aux_file"], im.header["toffset"] = b"a description", b"aux.txt", 4.5
+im.header.set_intent("t test", (12,), name="contrast")
+im.header.set_dim_info(0, 1, 2)
+im.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"first comment"))
+im.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"second, of another length"))
+save("full.nii.gz", im, version=1)
+nib.save(nib.Nifti1Image(mask.astype("u1"), affine), os.path.join(out, "mask.nii"))
+nib.save(nib.Nifti1Image(mask.astype("u1"), affine + np.eye(4) * 0.01), os.path.join(out, "mask_moved.nii"))
+
+# Types that are refused, and a pair of files.
+nib.save(nib.Nifti1Image(np.ones(shape, "c8"), affine), os.path.join(out, "refused_complex64.nii"))
+rgb = np.zeros(shape[:3], dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+nib.save(nib.Nifti1Image(rgb, affine), os.path.join(out, "refused_rgb.nii"))
+nib.save(nib.Nifti1Pair(base, affine), os.path.join(out, "refused_pair.hdr"))
+os.remove(os.path.join(out, "refused_pair.img"))
+golden["images"] = images
+golden["mask"] = [[int(i) for i in v] for v in np.argwhere(mask)]
+
+# The shipped BOLD through its mask: a few columns and the means of all.
+bold = nib.load(f"{top}/testdata/haxby2001/sub-1_task-objectviewing_run-01_desc-25mm_bold.nii.gz").get_fdata()
+m25 = nib.load(f"{top}/testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz").get_fdata() != 0
+y = bold[m25].T
+golden["haxby"] = {"shape": list(y.shape), "column_means": y.mean(0).tolist(), "columns": {str(v): y[:, v].tolist() for v in (0, 1, 100, y.shape[1] - 1)}}
+json.dump(golden, open(os.path.join(here, "images.json"), "w"))
+
+# Haemodynamic responses and regressors.
+g = {"versions": golden["versions"], "kernels": [], "regressors": [], "cosines": []}
+for name, fn in (("glover", hm.glover_hrf), ("spm", hm.spm_hrf)):
+    for tr, over in ((2.0, 50), (2.5, 50), (0.72, 16), (1.0, 1)):
+        g["kernels"].append({"model": name, "tr": tr, "oversampling": over, "h": fn(tr, over).tolist()})
+    for label, onsets, durations, amplitudes, frames in (
+        ("blocks", [15, 52.5, 87.5], [22.5, 22.5, 22.5], [1, 1, 1], np.arange(121) * 2.5),
+        ("impulses", [0, 3.3, 40, 41.01], [0, 0, 0, 0], [1, -2, 0.5, 3], np.arange(60) * 2.0),
+        ("overlap", [4, 6, 10.7], [10, 10, 0.3], [1, 0.5, 2], np.arange(80) * 1.37 + 0.685),
+        ("edges", [-30, -10, 95, 500], [3, 12, 30, 5], [1, 1, 1, 1], np.arange(50) * 2.0),
+    ):
+        x, _ = hm.compute_regressor((np.array(onsets, float), np.array(durations, float), np.array(amplitudes, float)), name, frames, oversampling=50)
+        g["regressors"].append({"name": label, "model": name, "onsets": onsets, "durations": durations, "amplitudes": amplitudes,
+                                "frame_times": frames.tolist(), "x": x[:, 0].tolist()})
+# The integrals that word alignment takes, by quadrature of the density without nilearn's shift by one sample.
+from scipy.integrate import quad
+from scipy.stats import gamma
+par = {"glover": (6, 12, 0.9, 0.9, 0.48), "spm": (6, 16, 1, 1, 0.167)}
+g["integrals"] = []
+for name, (delay, under, disp, udisp, ratio) in par.items():
+    h = lambda t: gamma.pdf(t, delay / disp, scale=disp) - ratio * gamma.pdf(t, under / udisp, scale=udisp)
+    for tr in (2.0, 1.5, 0.8, 3.7, 40.0):
+        n = int(np.ceil(32 / tr - 1e-9))
+        v = np.array([quad(h, d * tr, min(32, (d + 1) * tr), epsabs=1e-14, epsrel=1e-13, limit=200)[0] for d in range(n)])
+        g["integrals"].append({"model": name, "tr": tr, "h": (v / v.sum()).tolist()})
+for n, tr, seconds in ((121, 2.5, 128), (372, 2.0, 100), (10, 2.0, 1000), (12, 2.0, 4.5), (20, 1.0, 1.0)):
+    drift = create_cosine_drift(1 / seconds, np.arange(n) * tr)
+    q, _ = np.linalg.qr(drift)
+    y = np.random.default_rng(n).standard_normal(n)
+    g["cosines"].append({"rows": n, "tr": tr, "seconds": seconds, "columns": drift.shape[1], "y": y.tolist(), "residual": (y - q @ (q.T @ y)).tolist()})
+json.dump(g, open(os.path.join(here, "hrf.json"), "w"))
