@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+
+	"voxen/engine/op"
+)
+
+// align is the alignment of arrays in a block of device memory, in bytes: a
+// CUDA allocation's, and four cache lines.
+const align = 256
+
+// space says in which memory an array of a plan lies.
+type space int
+
+const (
+	inInput  space = iota // slot: index of the input
+	inResult              // slot: index of the result
+	inTemp                // offset: place in the block of intermediates
+)
+
+// place is where a plan puts an array.
+type place struct {
+	op.Type
+	space   space
+	slot    int
+	offset  int // bytes
+	strides [3]int
+}
+
+// step is one operation of a plan.
+type step struct {
+	spec op.Spec
+	out  place
+	in   []place
+}
+
+// plan is a graph compiled for given input types: operations in order and a
+// place for every array. Intermediates share one block; two whose lives do not
+// overlap may share memory.
+type plan struct {
+	inputs  []op.Type // by slot
+	results []op.Type // by slot, dense
+	steps   []step
+	temp    int // bytes of the block of intermediates
+	scratch int // bytes of the largest operation's scratch
+}
+
+// compiler builds a plan.
+type compiler struct {
+	be      Backend
+	types   map[*gorgonia.Node]op.Type
+	root    map[*gorgonia.Node]*gorgonia.Node // the node whose memory a view shows
+	lastUse map[*gorgonia.Node]int            // step after which a root is dead
+	place   map[*gorgonia.Node]place
+	wanted  map[*gorgonia.Node]int // result slot
+	heap    tempHeap
+	plan    plan
+}
+
+// compile plans the nodes in results from inputs of the given types.
+func compile(be Backend, inputs []*gorgonia.Node, types []op.Type, results []*gorgonia.Node) (*plan, error) {
+	c := &compiler{
+		be:      be,
+		types:   map[*gorgonia.Node]op.Type{},
+		root:    map[*gorgonia.Node]*gorgonia.Node{},
+		lastUse: map[*gorgonia.Node]int{},
+		place:   map[*gorgonia.Node]place{},
+		wanted:  map[*gorgonia.Node]int{},
+	}
+	for i, n := range inputs {
+		c.types[n], c.root[n] = types[i], n
+		c.place[n] = place{Type: types[i], space: inInput, slot: i, strides: op.DenseStrides(types[i].Dims)}
+		c.plan.inputs = append(c.plan.inputs, types[i])
+	}
+	order, err := c.sort(results)
+	if err != nil {
+		return nil, err
+	}
+	c.liveness(order)
+	var late []*gorgonia.Node // results that need a dense copy of their own
+	for slot, n := range results {
+		c.plan.results = append(c.plan.results, c.types[n])
+		if _, dup := c.wanted[n]; dup {
+			return nil, fmt.Errorf("engine: result %v is listed twice", n)
+		}
+		c.wanted[n] = slot
+		if c.root[n] != n || n.Op() == nil {
+			late = append(late, n)
+			c.lastUse[c.root[n]] = len(order) // kept for the copy
+		}
+	}
+	for i, n := range order {
+		c.emit(i, n)
+	}
+	for _, n := range late {
+		t := c.types[n]
+		out := place{Type: t, space: inResult, slot: c.wanted[n], strides: op.DenseStrides(t.Dims)}
+		c.plan.steps = append(c.plan.steps, step{op.Copy{}, out, []place{c.place[n]}})
+	}
+	c.plan.temp = c.heap.top
+	return &c.plan, nil
+}
+
+// sort lists the operations that results need, operands first, by depth-first
+// search in the order of operands: the order is a property of the graph alone.
+func (c *compiler) sort(results []*gorgonia.Node) ([]*gorgonia.Node, error) {
+	var order []*gorgonia.Node
+	var visit func(n *gorgonia.Node) error
+	visit = func(n *gorgonia.Node) error {
+		if _, done := c.types[n]; done {
+			return nil
+		}
+		o, ok := n.Op().(*op.Op)
+		if !ok {
+			return fmt.Errorf("engine: node %v has no feed and is no operation of package op", n.Name())
+		}
+		operands := op.Operands(n)
+		in := make([]op.Type, len(operands))
+		for i, p := range operands {
+			if err := visit(p); err != nil {
+				return err
+			}
+			in[i] = c.types[p]
+		}
+		t, err := o.Infer(in...)
+		if err != nil {
+			return fmt.Errorf("engine: %w", err)
+		}
+		c.types[n], c.root[n] = t, n
+		if _, view := o.Spec.(op.View); view {
+			c.root[n] = c.root[operands[0]]
+		}
+		order = append(order, n)
+		return nil
+	}
+	for _, n := range results {
+		if err := visit(n); err != nil {
+			return nil, err
+		}
+	}
+	return order, nil
+}
+
+// liveness finds the last step that reads each array, through its views.
+func (c *compiler) liveness(order []*gorgonia.Node) {
+	for i, n := range order {
+		for _, p := range op.Operands(n) {
+			c.lastUse[c.root[p]] = i
+		}
+	}
+}
+
+// emit places the result of operation i and frees operands that die with it.
+func (c *compiler) emit(i int, n *gorgonia.Node) {
+	o := n.Op().(*op.Op)
+	operands := op.Operands(n)
+	if v, ok := o.Spec.(op.View); ok {
+		p := c.place[operands[0]]
+		off, strides := v.Slice(p.Dims, p.strides)
+		p.offset += off * int(p.Dtype.Size())
+		p.Type, p.strides = c.types[n], strides
+		c.place[n] = p
+		return
+	}
+	t := c.types[n]
+	out := place{Type: t, space: inTemp, strides: op.DenseStrides(t.Dims)}
+	if slot, ok := c.wanted[n]; ok {
+		out.space, out.slot = inResult, slot
+	} else {
+		out.offset = c.heap.alloc(t.Bytes())
+	}
+	c.place[n] = out
+	s := step{spec: o.Spec, out: out}
+	types := make([]op.Type, len(operands))
+	for j, p := range operands {
+		s.in = append(s.in, c.place[p])
+		types[j] = c.types[p]
+	}
+	c.plan.steps = append(c.plan.steps, s)
+	c.plan.scratch = max(c.plan.scratch, roundUp(c.be.Scratch(o.Spec, t, types)))
+	freed := map[*gorgonia.Node]bool{}
+	for _, p := range append(operands, n) {
+		r := c.root[p]
+		if c.lastUse[r] <= i && c.place[r].space == inTemp && !freed[r] {
+			freed[r] = true
+			c.heap.free(c.place[r].offset, c.place[r].Bytes())
+		}
+	}
+}
+
+// tempHeap hands out offsets in a block that grows as needed, first fit.
+type tempHeap struct {
+	top  int
+	gaps []gap // free places below top, by offset, never adjacent
+}
+
+type gap struct{ at, n int }
+
+func roundUp(n int) int { return (n + align - 1) / align * align }
+
+// alloc takes the first gap that fits, else grows the block.
+func (h *tempHeap) alloc(n int) int {
+	n = roundUp(n)
+	for i, g := range h.gaps {
+		if g.n >= n {
+			h.gaps[i] = gap{g.at + n, g.n - n}
+			if g.n == n {
+				h.gaps = append(h.gaps[:i], h.gaps[i+1:]...)
+			}
+			return g.at
+		}
+	}
+	at := h.top
+	if k := len(h.gaps); k > 0 && h.gaps[k-1].at+h.gaps[k-1].n == h.top {
+		at = h.gaps[k-1].at // grow the last gap
+		h.gaps = h.gaps[:k-1]
+	}
+	h.top = at + n
+	return at
+}
+
+// free gives a place back and joins it with its neighbours.
+func (h *tempHeap) free(at, n int) {
+	i := sort.Search(len(h.gaps), func(i int) bool { return h.gaps[i].at > at })
+	h.gaps = append(h.gaps[:i], append([]gap{{at, roundUp(n)}}, h.gaps[i:]...)...)
+	joined := h.gaps[:0]
+	for _, g := range h.gaps {
+		if k := len(joined); k > 0 && joined[k-1].at+joined[k-1].n == g.at {
+			joined[k-1].n += g.n
+			continue
+		}
+		joined = append(joined, g)
+	}
+	h.gaps = joined
+}
+
+// planKey tells apart plans of one graph.
+func planKey(inputs []*gorgonia.Node, types []op.Type, results []*gorgonia.Node) string {
+	var b strings.Builder
+	for i, n := range inputs {
+		fmt.Fprintf(&b, "%d=%v;", n.ID(), types[i])
+	}
+	for _, n := range results {
+		fmt.Fprintf(&b, ">%d", n.ID())
+	}
+	return b.String()
+}

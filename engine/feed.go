@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"unsafe"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"voxen/engine/op"
+	"voxen/engine/tile"
+)
+
+// Feeds says where the value of each input of a graph comes from.
+type Feeds map[*gorgonia.Node]Feed
+
+// Feed gives an input its values. The kinds are Value, Columns, Each and Carry.
+type Feed interface{ feed() }
+
+// Results says where the values of nodes go.
+type Results map[*gorgonia.Node]Result
+
+// Result takes the values of a node. The kinds are ToSink, Last and PerTile.
+type Result interface{ result() }
+
+type (
+	valueFeed   struct{ v gorgonia.Value }
+	columnsFeed struct{ src tile.Source }
+	eachFeed    struct {
+		t op.Type
+		f func(t Tile, dst Host) error
+	}
+	carryFeed struct {
+		from *gorgonia.Node
+		init gorgonia.Value
+	}
+	sinkResult struct{ sink tile.Sink }
+	lastResult struct{ dst *gorgonia.Value }
+	tileResult struct {
+		f func(t Tile, v Host) error
+	}
+)
+
+func (valueFeed) feed()    {}
+func (columnsFeed) feed()  {}
+func (eachFeed) feed()     {}
+func (carryFeed) feed()    {}
+func (sinkResult) result() {}
+func (lastResult) result() {}
+func (tileResult) result() {}
+
+// Value feeds one value to every tile; it is uploaded once.
+func Value(v gorgonia.Value) Feed { return valueFeed{v} }
+
+// Columns feeds columns of a (T, V) source by panels, as an array (panels, 1, T,
+// width); columns past the last are zero.
+func Columns(src tile.Source) Feed { return columnsFeed{src} }
+
+// Each feeds an array of type t that f fills for every tile.
+func Each(t op.Type, f func(t Tile, dst Host) error) Feed { return eachFeed{t, f} }
+
+// Carry feeds init to the first tile and the value that from had in the tile
+// before to every other: state that goes in and comes out.
+func Carry(from *gorgonia.Node, init gorgonia.Value) Feed { return carryFeed{from, init} }
+
+// ToSink writes an array (panels, M, R, width) to columns of an (M*R, V) sink.
+func ToSink(s tile.Sink) Result { return sinkResult{s} }
+
+// Last stores the value after the last tile.
+func Last(dst *gorgonia.Value) Result { return lastResult{dst} }
+
+// PerTile calls f with the value of every tile, in order; v is valid during the call.
+func PerTile(f func(t Tile, v Host) error) Result { return tileResult{f} }
+
+// Tile is the part of a job that runs at once.
+type Tile struct {
+	Index  int // 0, 1, ... in the order of running
+	Panel  int // first panel
+	Panels int
+	Lo, Hi int // columns
+}
+
+// Host is an array in host memory, dense.
+type Host struct {
+	op.Type
+	data []byte
+}
+
+// Float32 gives the elements of a float32 array.
+func (h Host) Float32() []float32 {
+	if h.Dtype != op.Float32 {
+		panic("engine: Float32 of " + h.Type.String())
+	}
+	return asFloat32(h.data)
+}
+
+// Float64 gives the elements of a float64 array.
+func (h Host) Float64() []float64 {
+	if h.Dtype != op.Float64 {
+		panic("engine: Float64 of " + h.Type.String())
+	}
+	return asFloat64(h.data)
+}
+
+// Value copies the array to a gorgonia value.
+func (h Host) Value() gorgonia.Value {
+	var backing any
+	if h.Dtype == op.Float32 {
+		backing = append([]float32(nil), h.Float32()...)
+	} else {
+		backing = append([]float64(nil), h.Float64()...)
+	}
+	return tensor.New(tensor.WithShape(h.Dims[:]...), tensor.WithBacking(backing))
+}
+
+// asFloat32 views bytes as float32.
+func asFloat32(b []byte) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+// asFloat64 views bytes as float64.
+func asFloat64(b []byte) []float64 {
+	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
+}
+
+// valueBytes views the elements of a float32 or float64 value as bytes.
+func valueBytes(v gorgonia.Value) ([]byte, op.Type, error) {
+	if len(v.Shape()) != 4 {
+		return nil, op.Type{}, fmt.Errorf("engine: value of shape %v, want four dimensions", v.Shape())
+	}
+	t := op.Type{Dtype: v.Dtype(), Dims: op.Dims(v.Shape())}
+	switch d := v.Data().(type) {
+	case []float32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(d))), 4*len(d)), t, nil
+	case []float64:
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(d))), 8*len(d)), t, nil
+	case float32:
+		return unsafe.Slice((*byte)(unsafe.Pointer(&d)), 4), t, nil
+	case float64:
+		return unsafe.Slice((*byte)(unsafe.Pointer(&d)), 8), t, nil
+	}
+	return nil, t, fmt.Errorf("engine: value of dtype %v, want float32 or float64", v.Dtype())
+}
+
+// readPanels fills dst, an array (panels, 1, T, width), with the tile's columns.
+func readPanels(ctx context.Context, src tile.Source, t Tile, width int, dst Host) error {
+	for p := range t.Panels {
+		lo := (t.Panel + p) * width
+		hi := min(lo+width, t.Hi)
+		n := dst.Dims[2] * width
+		var err error
+		if dst.Dtype == op.Float32 {
+			panel := dst.Float32()[p*n : (p+1)*n]
+			err = src.ReadFloat32(ctx, lo, hi, panel, width)
+			padRows(panel, hi-lo, width)
+		} else {
+			panel := dst.Float64()[p*n : (p+1)*n]
+			err = src.ReadFloat64(ctx, lo, hi, panel, width)
+			padRows(panel, hi-lo, width)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// padRows clears the columns from n on.
+func padRows[F float32 | float64](panel []F, n, width int) {
+	if n == width {
+		return
+	}
+	for r := 0; r < len(panel); r += width {
+		clear(panel[r+n : r+width])
+	}
+}
+
+// writePanels hands the tile's columns of v, an array (panels, M, R, width), to the sink.
+func writePanels(ctx context.Context, sink tile.Sink, t Tile, width int, v Host) error {
+	for p := range t.Panels {
+		lo := (t.Panel + p) * width
+		hi := min(lo+width, t.Hi)
+		n := v.Dims[1] * v.Dims[2] * width
+		var err error
+		if v.Dtype == op.Float32 {
+			err = sink.WriteFloat32(ctx, lo, hi, v.Float32()[p*n:(p+1)*n], width)
+		} else {
+			err = sink.WriteFloat64(ctx, lo, hi, v.Float64()[p*n:(p+1)*n], width)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
