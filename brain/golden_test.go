@@ -1,0 +1,69 @@
+package brain
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+const goldenDir = "../testdata/brain"
+
+// goldenImage is what nibabel reads from one file of testdata/brain/nifti.
+type goldenImage struct {
+	Shape   []int
+	Affine  [4][4]float64
+	Dtype   string
+	Data    [][]float64
+	Masked  [][]float64
+	Version int
+}
+
+type goldenImages struct {
+	Images map[string]goldenImage
+	Mask   [][3]int
+	Haxby  struct {
+		Shape       [2]int
+		ColumnMeans []float64 `json:"column_means"`
+		Columns     map[string][]float64
+	}
+}
+
+// readGolden reads a file that testdata/brain/make.py wrote.
+func readGolden(t testing.TB, name string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(goldenDir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func loadImages(t testing.TB) goldenImages {
+	var g goldenImages
+	readGolden(t, "images.json", &g)
+	return g
+}
+
+func nifti(name string) string { return filepath.Join(goldenDir, "nifti", name) }
+
+// maxAbs returns the largest absolute difference, and NaN if lengths differ or
+// a value is NaN on one side only.
+func maxAbs(got, want []float64) float64 {
+	if len(got) != len(want) {
+		return math.NaN()
+	}
+	var worst float64
+	for i := range got {
+		if math.IsNaN(got[i]) && math.IsNaN(want[i]) {
+			continue
+		}
+		if d := math.Abs(got[i] - want[i]); !(d <= worst) {
+			worst = d
+		}
+	}
+	return worst
+}
