@@ -1,0 +1,108 @@
+package lm
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// char is one character of a text on its way through normalisation, with the
+// bytes [lo, hi) of the source that it stands for. Characters made of one
+// source character share its bytes.
+type char struct {
+	r      rune
+	lo, hi int
+}
+
+// charsOf reads the characters of s, whose first byte is byte base of the
+// source. A byte that is no UTF-8 becomes U+FFFD.
+func charsOf(s string, base int) []char {
+	cs := make([]char, 0, len(s))
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		cs = append(cs, char{r, base + i, base + i + n})
+		i += n
+	}
+	return cs
+}
+
+// stringOf is the text of cs.
+func stringOf(cs []char) string {
+	var b strings.Builder
+	for _, c := range cs {
+		b.WriteRune(c.r)
+	}
+	return b.String()
+}
+
+// span is the bytes of the source that cs stand for; cs is not empty.
+func span(cs []char) (lo, hi int) {
+	lo, hi = cs[0].lo, cs[0].hi
+	for _, c := range cs[1:] {
+		lo, hi = min(lo, c.lo), max(hi, c.hi)
+	}
+	return lo, hi
+}
+
+// decompose replaces every character by its canonical decomposition (Unicode
+// normalisation form D) and puts combining marks in canonical order.
+func decompose(cs []char) []char {
+	out := make([]char, 0, len(cs))
+	for _, c := range cs {
+		if c.r < utf8.RuneSelf || c.r == 0x11938 { // Unicode 13 gave U+11938 one, after the reference's tables
+			out = append(out, c)
+			continue
+		}
+		for _, r := range norm.NFD.String(string(c.r)) {
+			out = append(out, char{r, c.lo, c.hi})
+		}
+	}
+	// Marks trade places, their bytes stay: what Hugging Face's offsets do.
+	for i := 1; i < len(out); i++ {
+		class := combiningClass(out[i].r)
+		for j := i; class != 0 && j > 0 && combiningClass(out[j-1].r) > class; j-- {
+			out[j].r, out[j-1].r = out[j-1].r, out[j].r
+		}
+	}
+	return out
+}
+
+// combiningClass is the canonical combining class of r, 0 for a starter.
+func combiningClass(r rune) uint8 {
+	if r < 0x300 {
+		return 0
+	}
+	return norm.NFD.PropertiesString(string(r)).CCC()
+}
+
+// lowercase maps every character to its lower case, one of which is two
+// characters, without regard to its neighbours.
+func lowercase(cs []char) []char {
+	out := make([]char, 0, len(cs))
+	for _, c := range cs {
+		if c.r == 'İ' {
+			out = append(out, char{'i', c.lo, c.hi}, char{'\u0307', c.lo, c.hi})
+			continue
+		}
+		out = append(out, char{toLower(c.r), c.lo, c.hi})
+	}
+	return out
+}
+
+// newCases are capitals of Unicode 16 and 17, which Go does not know yet and
+// the reference does, with the distance to their lower case.
+var newCases = []struct{ lo, hi, delta rune }{
+	{0x1c89, 0x1c89, 1}, {0xa7cb, 0xa7cb, 0x264 - 0xa7cb}, {0xa7cc, 0xa7cc, 1}, {0xa7ce, 0xa7ce, 1}, {0xa7d2, 0xa7d2, 1},
+	{0xa7d4, 0xa7d4, 1}, {0xa7da, 0xa7da, 1}, {0xa7dc, 0xa7dc, 0x19b - 0xa7dc}, {0x10d50, 0x10d65, 0x20}, {0x16ea0, 0x16eb8, 0x1b},
+}
+
+func toLower(r rune) rune {
+	for _, c := range newCases {
+		if r >= c.lo && r <= c.hi {
+			return r + c.delta
+		}
+	}
+	return unicode.ToLower(r)
+}

@@ -1,0 +1,189 @@
+"""Tiny random language models of every variant that lm reads, with the outputs of each tap.
+
+usage: models.py OUT_DIR
+Needs torch, transformers, safetensors, numpy (versions are written into OUT_DIR/versions.json).
+
+One folder per variant: config.json, model.safetensors (or shards with their index), golden.json
+(token ids) and golden.safetensors: per tap (tokens, layers x units) float32, layer-major columns,
+from transformers in float32 with eager attention. Taps are read with hooks:
+  ffn.out   output of the second feed-forward layer     ffn.act   its input
+  attn.out  output of the attention output projection   hidden    output of the block
+  attn.q, attn.k  outputs of the query and key projections, before any rotation
+  attn.qk   each query unit times the mean over the tokens of its key unit (numpy, float64)
+"""
+import json, os, shutil, sys
+import numpy as np
+import torch, transformers, safetensors, tokenizers
+from safetensors.torch import save_file, load_file
+from transformers import (BertConfig, BertModel, BertForMaskedLM, LlamaConfig, LlamaModel, LlamaForCausalLM,
+                          AutoModel, GPT2Config, GPT2Model, GPT2LMHeadModel, RobertaConfig, RobertaModel)
+
+out_dir = sys.argv[1]
+VOCAB, HIDDEN, FFN, LAYERS, TOKENS = 48, 24, 40, 2, 14
+
+
+def randomise(model, seed):
+    """Weights large enough that every branch matters; norms away from 1, biases away from 0."""
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.dim() == 1 and name.endswith("weight"):
+                p.copy_(1 + 0.2 * torch.randn(p.shape, generator=g))
+            else:
+                p.copy_((0.25 if p.dim() == 2 else 0.1) * torch.randn(p.shape, generator=g))
+    return model
+
+
+def hooks(model):
+    """The modules of each tap, a list per layer."""
+    kind = model.config.model_type
+    if kind in ("bert", "roberta"):
+        return [dict(block=l, ffn=l.output.dense, attn=l.attention.output.dense,
+                     q=l.attention.self.query, k=l.attention.self.key) for l in model.encoder.layer]
+    if kind == "llama":
+        return [dict(block=l, ffn=l.mlp.down_proj, attn=l.self_attn.o_proj,
+                     q=l.self_attn.q_proj, k=l.self_attn.k_proj) for l in model.layers]
+    return [dict(block=l, ffn=l.mlp.c_proj, attn=l.attn.c_proj, qkv=l.attn.c_attn) for l in model.h]
+
+
+def taps(model, ids):
+    got = {}
+
+    def keep(key, x):
+        got[key] = x[0].detach().numpy().copy()
+
+    handles = []
+    for i, m in enumerate(hooks(model)):
+        for name in ("ffn", "attn", "q", "k", "qkv"):
+            if name in m:
+                handles.append(m[name].register_forward_hook(
+                    lambda mod, a, y, key=(i, name): (keep(key, y), keep((key[0], key[1] + ".in"), a[0])) and None))
+        handles.append(m["block"].register_forward_hook(
+            lambda mod, a, y, key=(i, "hidden"): keep(key, y[0] if isinstance(y, tuple) else y)))
+    with torch.no_grad():
+        model(torch.tensor([ids]))
+    for h in handles:
+        h.remove()
+    c = model.config
+    heads = c.num_attention_heads
+    kv = getattr(c, "num_key_value_heads", None) or heads
+    res = {t: [] for t in ("ffn.out", "ffn.act", "attn.out", "attn.q", "attn.k", "attn.qk", "hidden")}
+    for i in range(c.num_hidden_layers):
+        if (i, "qkv") in got:
+            q, k, _ = np.split(got[i, "qkv"], 3, axis=1)
+        else:
+            q, k = got[i, "q"], got[i, "k"]
+        t = len(ids)
+        mean_key = k.astype(np.float64).mean(0).reshape(kv, -1).repeat(heads // kv, axis=0).reshape(1, -1)
+        for name, x in (("ffn.out", got[i, "ffn"]), ("ffn.act", got[i, "ffn.in"]), ("attn.out", got[i, "attn"]),
+                        ("attn.q", q), ("attn.k", k), ("attn.qk", q * mean_key), ("hidden", got[i, "hidden"])):
+            res[name].append(np.asarray(x, np.float32).reshape(t, -1))
+    return {t: torch.from_numpy(np.concatenate(x, axis=1).copy()) for t, x in res.items()}
+
+
+def write(name, model, edit=None, rename=None, dtype=torch.float32, shards=1, tokens=TOKENS, keep=None):
+    """Saves one variant; edit changes config.json as older or newer tools spell it."""
+    folder = os.path.join(out_dir, name)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    randomise(model, sum(map(ord, name)))
+    base = model.base_model
+    sd = {(rename(k) if rename else k): v.detach().to(dtype).contiguous() for k, v in model.state_dict().items()}
+    if keep:
+        sd = {k: v for k, v in sd.items() if keep(k)}
+    seen, unique = {}, {}
+    for k, v in sd.items():
+        if v.data_ptr() in seen and dtype == torch.float32:
+            continue
+        seen[v.data_ptr()] = k
+        unique[k] = v
+    sd = unique
+    if shards == 1:
+        save_file(sd, os.path.join(folder, "model.safetensors"), {"format": "pt"})
+    else:
+        keys, index = sorted(sd), {}
+        for s in range(shards):
+            part = {k: sd[k] for k in keys[s::shards]}
+            file = f"model-{s + 1:05d}-of-{shards:05d}.safetensors"
+            save_file(part, os.path.join(folder, file), {"format": "pt"})
+            index.update({k: file for k in part})
+        total = sum(v.numel() * v.element_size() for v in sd.values())
+        json.dump({"metadata": {"total_size": total}, "weight_map": index},
+                  open(os.path.join(folder, "model.safetensors.index.json"), "w"), indent=1)
+    conf = model.config.to_dict()
+    conf = {k: conf[k] for k in conf if k not in ("transformers_version", "_name_or_path")}
+    conf["dtype"] = str(dtype).split(".")[1]
+    if edit:
+        edit(conf)
+    json.dump(conf, open(os.path.join(folder, "config.json"), "w"), indent=1, sort_keys=True)
+    # What is compared is what the files hold: rounded weights, widened to float32.
+    with torch.no_grad():
+        for p in base.parameters():
+            p.copy_(p.to(dtype).to(torch.float32))
+    base.eval()
+    ids = np.random.default_rng(7).integers(3, VOCAB, tokens).tolist()
+    save_file(taps(base, ids), os.path.join(folder, "golden.safetensors"))
+    json.dump({"ids": ids}, open(os.path.join(folder, "golden.json"), "w"))
+    print(name, len(sd), "tensors")
+
+
+def llama(cls=LlamaForCausalLM, **kw):
+    args = dict(vocab_size=VOCAB, hidden_size=HIDDEN, intermediate_size=FFN, num_hidden_layers=LAYERS,
+                num_attention_heads=3, max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
+    args.update(kw)
+    return cls._from_config(LlamaConfig(**args), attn_implementation="eager").eval()
+
+
+def bert(cls=BertModel, config=BertConfig, **kw):
+    args = dict(vocab_size=VOCAB, hidden_size=HIDDEN, intermediate_size=FFN, num_hidden_layers=LAYERS,
+                num_attention_heads=3, max_position_embeddings=32)
+    args.update(kw)
+    return cls._from_config(config(**args), attn_implementation="eager").eval()
+
+
+def old_rope(scaling, theta=10000.0):
+    """Spells the rotation as transformers 4 did."""
+    def edit(c):
+        c.pop("rope_parameters", None)
+        c["rope_theta"], c["rope_scaling"] = theta, scaling
+        c["torch_dtype"] = c.pop("dtype")
+    return edit
+
+
+def drop(*keys):
+    return lambda c: [c.pop(k, None) for k in keys]
+
+
+llama3 = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)
+
+write("bert", bert())
+write("bert-prefix-bf16", bert(BertForMaskedLM, hidden_act="gelu_new"), dtype=torch.bfloat16)
+write("bert-relu-f16", bert(hidden_act="relu"), dtype=torch.float16)
+# Llama 1: no rope key, no key-value heads, shards.
+write("llama1-shards", llama(), shards=3,
+      edit=drop("rope_parameters", "num_key_value_heads", "head_dim", "attention_bias", "mlp_bias", "dtype"))
+# Llama 2: saved from LlamaModel, so without the prefix; bfloat16.
+write("llama2-bare-bf16", llama(LlamaModel), dtype=torch.bfloat16, edit=old_rope(None))
+# Llama 3: grouped queries, another base.
+write("llama3-gqa", llama(num_attention_heads=6, num_key_value_heads=2, rope_parameters=dict(rope_type="default", rope_theta=500000.0)),
+      edit=old_rope(None, 500000.0))
+# Llama 3.1: scaled rotation in the older spelling, sharded bfloat16.
+write("llama31-scaled-old", llama(num_attention_heads=4, head_dim=6, num_key_value_heads=2, rope_parameters=dict(rope_type="llama3", rope_theta=500000.0, **llama3)),
+      edit=old_rope(dict(rope_type="llama3", **llama3), 500000.0), dtype=torch.bfloat16, shards=2)
+# Llama 3.2: tied embeddings, head_dim of its own, the newer spelling.
+write("llama32-tied", llama(num_attention_heads=4, num_key_value_heads=2, head_dim=10, hidden_size=24, tie_word_embeddings=True,
+                            rope_parameters=dict(rope_type="llama3", rope_theta=500000.0, **llama3)))
+write("llama-linear-old", llama(rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=2.5)),
+      edit=old_rope(dict(type="linear", factor=2.5)))
+write("llama-linear-new", llama(rope_parameters=dict(rope_type="linear", rope_theta=20000.0, factor=4.0)))
+# Dynamic scaling acts beyond max_position_embeddings only.
+write("llama-dynamic-old", llama(max_position_embeddings=8, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=2.0)),
+      edit=old_rope(dict(type="dynamic", factor=2.0)))
+write("llama-dynamic-new", llama(max_position_embeddings=8, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=3.0)))
+write("llama-biases", llama(attention_bias=True, mlp_bias=True, hidden_act="gelu_pytorch_tanh"))
+write("gpt2", GPT2LMHeadModel._from_config(GPT2Config(vocab_size=VOCAB, n_embd=HIDDEN, n_layer=LAYERS, n_head=3, n_positions=32),
+                                           attn_implementation="eager").eval())
+write("roberta", bert(RobertaModel, RobertaConfig, pad_token_id=1, type_vocab_size=1, max_position_embeddings=34))
+json.dump(dict(python=sys.version.split()[0], torch=torch.__version__.split("+")[0], transformers=transformers.__version__,
+               numpy=np.__version__, safetensors=safetensors.__version__, tokenizers=tokenizers.__version__),
+          open(os.path.join(out_dir, "versions.json"), "w"), indent=1)
