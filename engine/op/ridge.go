@@ -726,6 +726,15 @@ func (o ScorePredictions) Infer(in ...Type) (Type, error) {
 	return batched(o, Float64, 1, in[0].Dims[3], in...)
 }
 
+// Of scores n rows from the sums about the mean of the responses of y, y^2, p,
+// p^2 and y p. Responses that are constant up to the rounding of their mean are constant.
+func (o ScorePredictions) Of(n, mean float64, sums [5]float64) float64 {
+	if sums[1] <= n*constantRatio*mean*mean {
+		sums[0], sums[1] = 0, 0
+	}
+	return o.Score.Of(n, sums[0], sums[1], sums[2], sums[3], sums[4])
+}
+
 // Ref scores.
 func (o ScorePredictions) Ref(out Tensor, in ...Tensor) {
 	T, W := in[0].Dims[2], in[0].Dims[3]
@@ -742,10 +751,7 @@ func (o ScorePredictions) Ref(out Tensor, in ...Tensor) {
 				a, c := y[t*W+v]-mean, p[t*W+v]-mean
 				sy, syy, sp, spp, spy = sy+a, syy+a*a, sp+c, spp+c*c, spy+a*c
 			}
-			if syy <= n*constantRatio*mean*mean {
-				sy, syy = 0, 0 // constant up to the rounding of its mean
-			}
-			s[v] = o.Score.Of(n, sy, syy, sp, spp, spy)
+			s[v] = o.Of(n, mean, [5]float64{sy, syy, sp, spp, spy})
 		}
 	})
 }

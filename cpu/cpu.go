@@ -1,0 +1,167 @@
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
+
+	"voxen/cpu/blas"
+	"voxen/engine"
+	"voxen/engine/op"
+)
+
+func init() {
+	// One goroutine per call: the backend cuts the work itself.
+	blas.UseThreads(1)
+	engine.Register(engine.Driver{
+		Kind: "cpu",
+		Rank: 0,
+		Devices: func() ([]engine.Device, error) {
+			return []engine.Device{device(runtime.GOMAXPROCS(0))}, nil
+		},
+		Open: func(_ int, cfg engine.Config) (engine.Backend, error) { return New(cfg.Threads), nil },
+	})
+}
+
+// Backend runs operations on the processor.
+type Backend struct {
+	threads int
+	workers []worker
+}
+
+var _ engine.Backend = (*Backend)(nil)
+
+// New makes a backend with the given number of threads; 0 is all that the
+// process may use.
+func New(threads int) *Backend {
+	if threads < 1 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	return &Backend{threads: threads, workers: make([]worker, threads)}
+}
+
+// Device describes the processor.
+func (b *Backend) Device() engine.Device { return device(b.threads) }
+
+func device(threads int) engine.Device {
+	_, total, _ := memory()
+	return engine.Device{
+		Name:    "cpu",
+		Model:   model(),
+		Memory:  total,
+		Threads: threads,
+		Versions: map[string]string{
+			"go":    runtime.Version(),
+			"blas":  BLAS(),
+			"gonum": moduleVersion("gonum.org/v1/gonum"),
+		},
+	}
+}
+
+// BLAS names the implementations registered with gonum.
+func BLAS() string {
+	name := func(im any) string {
+		if im, ok := im.(blas.Implementation); ok {
+			return "voxen (" + im.Level.Resolve().String() + ")"
+		}
+		return fmt.Sprintf("%T", im)
+	}
+	s, d := name(blas32.Implementation()), name(blas64.Implementation())
+	if s == d {
+		return s
+	}
+	return s + ", float64 " + d
+}
+
+// moduleVersion is the version of a module in this program, or "unknown".
+func moduleVersion(path string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == path {
+				return m.Version
+			}
+		}
+	}
+	return "unknown"
+}
+
+// Alloc takes memory from the system, outside the Go heap.
+func (b *Backend) Alloc(n int) (engine.Buffer, error) {
+	mem, err := allocate(n)
+	if err != nil {
+		free, _, _ := memory()
+		return nil, &engine.OutOfMemory{Device: "cpu", Want: int64(n), Free: free}
+	}
+	return &buffer{mem: mem[:n:n], all: mem}, nil
+}
+
+// Host is never needed: buffers are host memory.
+func (b *Backend) Host(n int) (engine.HostBuffer, error) {
+	buf, err := b.Alloc(n)
+	if err != nil {
+		return nil, err
+	}
+	return hostBuffer{buf}, nil
+}
+
+// Memory reports what the machine or its cgroup has.
+func (b *Backend) Memory() (free, total int64, err error) { return memory() }
+
+// Panels keeps a tile small enough to stay near the caches, and large enough
+// that every thread has work between two operations.
+func (b *Backend) Panels() int { return max(2, b.threads) }
+
+// Close has nothing to free.
+func (b *Backend) Close() error { return nil }
+
+// Upload copies.
+func (b *Backend) Upload(_ engine.Stream, dst engine.Buffer, offset int, src []byte) error {
+	copy(dst.Host()[offset:offset+len(src)], src)
+	return nil
+}
+
+// Download copies.
+func (b *Backend) Download(_ engine.Stream, dst []byte, src engine.Buffer, offset int) error {
+	copy(dst, src.Host()[offset:offset+len(dst)])
+	return nil
+}
+
+// NewStream gives a stream that runs work at once.
+func (b *Backend) NewStream() (engine.Stream, error) { return stream{}, nil }
+
+// NewEvent gives an event that has always passed.
+func (b *Backend) NewEvent() (engine.Event, error) { return event{}, nil }
+
+// Scratch is 0: scratch of this backend is per worker, and grows once.
+func (b *Backend) Scratch(op.Spec, op.Type, []op.Type) int { return 0 }
+
+type buffer struct{ mem, all []byte }
+
+func (b *buffer) Bytes() int       { return len(b.mem) }
+func (b *buffer) Pointer() uintptr { return address(b.mem) }
+func (b *buffer) Host() []byte     { return b.mem }
+func (b *buffer) Free() {
+	if b.all != nil {
+		release(b.all)
+	}
+	b.mem, b.all = nil, nil
+}
+
+type hostBuffer struct{ engine.Buffer }
+
+func (h hostBuffer) Bytes() []byte { return h.Host() }
+
+type stream struct{}
+
+func (stream) Record(engine.Event) error { return nil }
+func (stream) Wait(engine.Event) error   { return nil }
+func (stream) Synchronize() error        { return nil }
+func (stream) Close() error              { return nil }
+
+type event struct{}
+
+func (event) Synchronize() error { return nil }
+func (event) Close() error       { return nil }

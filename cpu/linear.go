@@ -1,0 +1,173 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+
+	gonum "gonum.org/v1/gonum/mat"
+
+	"voxen/engine"
+	"voxen/engine/op"
+)
+
+// Copy copies views to dense memory and converts between precisions.
+func (b *Backend) Copy(c *engine.Call, _ op.Copy) error {
+	if c.In[0].Dtype == op.Float32 {
+		return in(c.Out.Dtype, func() { convert[float32, float32](b, c) }, func() { convert[float32, float64](b, c) })
+	}
+	return in(c.Out.Dtype, func() { convert[float64, float32](b, c) }, func() { convert[float64, float64](b, c) })
+}
+
+func convert[F, G float](b *Backend, c *engine.Call) {
+	b.eachMat(c.Out.Dims, func(_ *worker, p, m int) {
+		x, y := mat[F](c.In[0], p, m), mat[G](c.Out, p, m)
+		for r := range y.rows {
+			dst := y.row(r)
+			for i, v := range x.row(r) {
+				dst[i] = G(v)
+			}
+		}
+	})
+}
+
+// Zip combines element by element.
+func (b *Backend) Zip(c *engine.Call, o op.Zip) error {
+	return in(c.Out.Dtype, func() { zip[float32](b, c, o) }, func() { zip[float64](b, c, o) })
+}
+
+func zip[F float](b *Backend, c *engine.Call, o op.Zip) {
+	d := c.Out.Dims
+	b.each(d[0]*d[1]*d[2], func(w *worker, i int) {
+		p, m, r := i/(d[1]*d[2]), i/d[2]%d[1], i%d[2]
+		wide := scratch[F](w, 2*d[3])
+		x, y := wideRow(wide[:d[3]], c.In[0], p, m, r), wideRow(wide[d[3]:], c.In[1], p, m, r)
+		dst := mat[F](c.Out, p, m).row(r)
+		switch o.Kind {
+		case op.Add:
+			for j := range dst {
+				dst[j] = x[j] + y[j]
+			}
+		case op.Sub:
+			for j := range dst {
+				dst[j] = x[j] - y[j]
+			}
+		case op.Mul:
+			for j := range dst {
+				dst[j] = x[j] * y[j]
+			}
+		default:
+			for j := range dst {
+				dst[j] = F(o.Kind.Apply(float64(x[j]), float64(y[j])))
+			}
+		}
+	})
+}
+
+// wideRow gives row r of a, in buf where a has to be broadcast along columns.
+func wideRow[F float](buf []F, a engine.Array, p, m, r int) []F {
+	x := mat[F](a, p, m)
+	row := x.row(min(r, x.rows-1))
+	if len(row) == len(buf) {
+		return row
+	}
+	for j := range buf {
+		buf[j] = row[0]
+	}
+	return buf
+}
+
+// Transpose swaps rows and columns by square blocks.
+func (b *Backend) Transpose(c *engine.Call, _ op.Transpose) error {
+	return in(c.Out.Dtype, func() { transpose[float32](b, c) }, func() { transpose[float64](b, c) })
+}
+
+func transpose[F float](b *Backend, c *engine.Call) {
+	const tile = 32
+	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, m, lo, hi int) {
+		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
+		for r0 := 0; r0 < y.rows; r0 += tile {
+			for c0 := lo; c0 < hi; c0 += tile {
+				for r := r0; r < min(r0+tile, y.rows); r++ {
+					for j := c0; j < min(c0+tile, hi); j++ {
+						y.data[r*y.ld+j] = x.data[j*x.ld+r]
+					}
+				}
+			}
+		}
+	})
+}
+
+// MatMul multiplies by blocks of columns.
+func (b *Backend) MatMul(c *engine.Call, o op.MatMul) error {
+	return in(c.Out.Dtype, func() { matMul[float32](b, c, o) }, func() { matMul[float64](b, c, o) })
+}
+
+func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
+	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, m, lo, hi int) {
+		x, y := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m)
+		if o.TransB {
+			y = y.band(lo, hi)
+		} else {
+			y = y.part(lo, hi)
+		}
+		out, beta := mat[F](c.Out, p, m).part(lo, hi), F(0)
+		if len(c.In) == 3 {
+			d := mat[F](c.In[2], p, m).part(lo, hi)
+			for r := range out.rows {
+				copy(out.row(r), d.row(min(r, d.rows-1)))
+			}
+			beta = 1
+		}
+		gemm(o.TransA, o.TransB, F(o.Scale()), x, y, beta, out)
+	})
+}
+
+// SymEig solves one matrix per thread.
+func (b *Backend) SymEig(c *engine.Call, _ op.SymEig) error {
+	d := c.Out.Dims
+	failed := make([]error, d[0]*d[1])
+	b.eachMat(d, func(_ *worker, p, m int) {
+		failed[p*d[1]+m] = symEig(mat[float64](c.In[0], p, m), mat[float64](c.Out, p, m))
+	})
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// symEig writes eigenvectors to rows and eigenvalues to the last row of out.
+func symEig(a, out matrix[float64]) error {
+	n := a.cols
+	sym := gonum.NewSymDense(n, nil)
+	for i := range n {
+		for j := range i + 1 {
+			if x := a.data[i*a.ld+j]; x-x != 0 {
+				return fmt.Errorf("SymEig: the matrix has a value that is not finite at (%d, %d)", i, j)
+			}
+			sym.SetSym(i, j, a.data[i*a.ld+j])
+		}
+	}
+	var e gonum.EigenSym
+	if !e.Factorize(sym, true) {
+		return fmt.Errorf("SymEig: no convergence for a %d x %d matrix", n, n)
+	}
+	e.Values(out.row(n))
+	var q gonum.Dense
+	e.VectorsTo(&q)
+	for i := range n {
+		v, big := out.row(i), 0.0
+		sign := 1.0
+		for r := range v {
+			v[r] = q.At(r, i)
+			if math.Abs(v[r]) > big {
+				big, sign = math.Abs(v[r]), math.Copysign(1, v[r])
+			}
+		}
+		for r := range v {
+			v[r] *= sign
+		}
+	}
+	return nil
+}
