@@ -112,7 +112,15 @@ type Ops interface {
 }
 
 // TransformerOps has a method per operation of language models.
-type TransformerOps interface{}
+type TransformerOps interface {
+	LayerNorm(c *Call, o op.LayerNorm) error
+	RMSNorm(c *Call, o op.RMSNorm) error
+	Activate(c *Call, o op.Activate) error
+	Rotary(c *Call, o op.Rotary) error
+	Attention(c *Call, o op.Attention) error
+	QueryKey(c *Call, o op.QueryKey) error
+	MeanSpans(c *Call, o op.MeanSpans) error
+}
 
 // dispatch calls the backend's method for the operation s.
 func dispatch(b Backend, c *Call, s op.Spec) error {
@@ -207,6 +215,22 @@ func dispatch(b Backend, c *Call, s op.Spec) error {
 
 // dispatchTransformer is dispatch for TransformerOps.
 func dispatchTransformer(b Backend, c *Call, s op.Spec) error {
+	switch o := s.(type) {
+	case op.LayerNorm:
+		return b.LayerNorm(c, o)
+	case op.RMSNorm:
+		return b.RMSNorm(c, o)
+	case op.Activate:
+		return b.Activate(c, o)
+	case op.Rotary:
+		return b.Rotary(c, o)
+	case op.Attention:
+		return b.Attention(c, o)
+	case op.QueryKey:
+		return b.QueryKey(c, o)
+	case op.MeanSpans:
+		return b.MeanSpans(c, o)
+	}
 	return fmt.Errorf("engine: no backend method for %s", op.Name(s))
 }
 

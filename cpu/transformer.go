@@ -1,0 +1,228 @@
+package cpu
+
+import (
+	"math"
+
+	"voxen/engine"
+	"voxen/engine/op"
+)
+
+// rowBlock is the number of rows of a piece of work on whole rows.
+const rowBlock = 32
+
+// byRows are the dims with which eachBlock cuts rows, not columns.
+func byRows(d op.Dims) op.Dims { return op.Dims{d[0], d[1], 1, d[2]} }
+
+// LayerNorm takes the mean and the squares about it in float64.
+func (b *Backend) LayerNorm(c *engine.Call, o op.LayerNorm) error {
+	return in(c.Out.Dtype, func() { layerNorm[float32](b, c, o) }, func() { layerNorm[float64](b, c, o) })
+}
+
+func layerNorm[F float](b *Backend, c *engine.Call, o op.LayerNorm) {
+	gamma, beta := mat[F](c.In[1], 0, 0).row(0), mat[F](c.In[2], 0, 0).row(0)
+	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
+		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
+		for r := lo; r < hi; r++ {
+			row, dst := x.row(r), y.row(r)
+			mean, square := 0.0, 0.0
+			for _, v := range row {
+				mean += float64(v)
+			}
+			mean /= float64(len(row))
+			for _, v := range row {
+				d := float64(v) - mean
+				square += d * d
+			}
+			scale := 1 / math.Sqrt(square/float64(len(row))+o.Eps)
+			for j, v := range row {
+				dst[j] = F((float64(v)-mean)*scale)*gamma[j] + beta[j]
+			}
+		}
+	})
+}
+
+// RMSNorm takes the squares in float64.
+func (b *Backend) RMSNorm(c *engine.Call, o op.RMSNorm) error {
+	return in(c.Out.Dtype, func() { rmsNorm[float32](b, c, o) }, func() { rmsNorm[float64](b, c, o) })
+}
+
+func rmsNorm[F float](b *Backend, c *engine.Call, o op.RMSNorm) {
+	gamma := mat[F](c.In[1], 0, 0).row(0)
+	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
+		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
+		for r := lo; r < hi; r++ {
+			row, dst := x.row(r), y.row(r)
+			square := 0.0
+			for _, v := range row {
+				square += float64(v) * float64(v)
+			}
+			scale := F(1 / math.Sqrt(square/float64(len(row))+o.Eps))
+			for j, v := range row {
+				dst[j] = v * scale * gamma[j]
+			}
+		}
+	})
+}
+
+// Activate works row by row.
+func (b *Backend) Activate(c *engine.Call, o op.Activate) error {
+	return in(c.Out.Dtype, func() { activate[float32](b, c, o) }, func() { activate[float64](b, c, o) })
+}
+
+func activate[F float](b *Backend, c *engine.Call, o op.Activate) {
+	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
+		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
+		for r := lo; r < hi; r++ {
+			dst := y.row(r)
+			for j, v := range x.row(r) {
+				dst[j] = F(o.Kind.Apply(float64(v)))
+			}
+			if len(c.In) == 2 {
+				for j, u := range mat[F](c.In[1], p, m).row(r) {
+					dst[j] *= u
+				}
+			}
+		}
+	})
+}
+
+// Rotary works row by row.
+func (b *Backend) Rotary(c *engine.Call, o op.Rotary) error {
+	return in(c.Out.Dtype, func() { rotary[float32](b, c, o) }, func() { rotary[float64](b, c, o) })
+}
+
+func rotary[F float](b *Backend, c *engine.Call, o op.Rotary) {
+	cosines, sines := mat[F](c.In[1], 0, 0), mat[F](c.In[2], 0, 0)
+	half := cosines.cols
+	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
+		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
+		for r := lo; r < hi; r++ {
+			row, dst, cos, sin := x.row(r), y.row(r), cosines.row(r), sines.row(r)
+			for h := range o.Heads {
+				at := 2 * h * half
+				a, z := row[at:at+half], row[at+half:at+2*half]
+				ya, yz := dst[at:at+half], dst[at+half:at+2*half]
+				for i, v := range a {
+					ya[i] = v*cos[i] - z[i]*sin[i]
+					yz[i] = z[i]*cos[i] + v*sin[i]
+				}
+			}
+		}
+	})
+}
+
+// queryBlock is the number of query rows whose scores are held at once.
+const queryBlock = 128
+
+// Attention takes a block of queries of one head at a time: scores by a
+// product, softmax in place, values by another product.
+func (b *Backend) Attention(c *engine.Call, o op.Attention) error {
+	return in(c.Out.Dtype, func() { attention[float32](b, c, o) }, func() { attention[float64](b, c, o) })
+}
+
+func attention[F float](b *Backend, c *engine.Call, o op.Attention) {
+	d := c.Out.Dims
+	size := d[3] / o.Heads
+	scale := F(1 / math.Sqrt(float64(size)))
+	b.eachBlock(op.Dims{d[0], o.Heads, 1, d[2]}, queryBlock, func(w *worker, p, h, lo, hi int) {
+		g := h / (o.Heads / o.KVHeads)
+		q := mat[F](c.In[0], p, 0).part(h*size, (h+1)*size).band(lo, hi)
+		k := mat[F](c.In[1], p, 0).part(g*size, (g+1)*size)
+		v := mat[F](c.In[2], p, 0).part(g*size, (g+1)*size)
+		y := mat[F](c.Out, p, 0).part(h*size, (h+1)*size).band(lo, hi)
+		if o.Causal {
+			k, v = k.band(0, hi), v.band(0, hi)
+		}
+		s := matrix[F]{scratch[F](w, q.rows*k.rows), q.rows, k.rows, k.rows}
+		gemm(false, true, scale, q, k, 0, s)
+		for r := range s.rows {
+			row := s.row(r)
+			if o.Causal {
+				clear(row[lo+r+1:])
+				row = row[:lo+r+1]
+			}
+			softmax(row)
+		}
+		gemm(false, false, 1, s, v, 0, y)
+	})
+}
+
+// softmax is exp(x - max) / sum, in place, the sum in float64.
+func softmax[F float](x []F) {
+	top := x[0]
+	for _, v := range x {
+		top = max(top, v)
+	}
+	sum := 0.0
+	for i, v := range x {
+		x[i] = F(math.Exp(float64(v - top)))
+		sum += float64(x[i])
+	}
+	scale := F(1 / sum)
+	for i := range x {
+		x[i] *= scale
+	}
+}
+
+// QueryKey takes the means of the keys in float64.
+func (b *Backend) QueryKey(c *engine.Call, o op.QueryKey) error {
+	return in(c.Out.Dtype, func() { queryKey[float32](b, c, o) }, func() { queryKey[float64](b, c, o) })
+}
+
+func queryKey[F float](b *Backend, c *engine.Call, o op.QueryKey) {
+	d := c.Out.Dims
+	size := d[3] / o.Heads
+	b.eachMat(op.Dims{d[0], o.Heads, d[2], size}, func(w *worker, p, h int) {
+		g := h / (o.Heads / o.KVHeads)
+		q := mat[F](c.In[0], p, 0).part(h*size, (h+1)*size)
+		k := mat[F](c.In[1], p, 0).part(g*size, (g+1)*size)
+		y := mat[F](c.Out, p, 0).part(h*size, (h+1)*size)
+		mean := scratch[float64](w, size)
+		clear(mean)
+		for r := range k.rows {
+			for i, v := range k.row(r) {
+				mean[i] += float64(v)
+			}
+		}
+		for i := range mean {
+			mean[i] /= float64(k.rows)
+		}
+		for r := range y.rows {
+			dst := y.row(r)
+			for i, v := range q.row(r) {
+				dst[i] = F(float64(v) * mean[i])
+			}
+		}
+	})
+}
+
+// MeanSpans adds in the order of rows.
+func (b *Backend) MeanSpans(c *engine.Call, _ op.MeanSpans) error {
+	return in(c.Out.Dtype, func() { meanSpans[float32](b, c) }, func() { meanSpans[float64](b, c) })
+}
+
+func meanSpans[F float](b *Backend, c *engine.Call) {
+	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
+		x, spans, y := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.Out, p, m)
+		for r := lo; r < hi; r++ {
+			from, to := int(spans.row(r)[0]), int(spans.row(r)[1])
+			dst := y.row(r)
+			if to-from == 1 { // most words are one piece
+				copy(dst, x.row(from))
+				continue
+			}
+			clear(dst)
+			for t := from; t < to; t++ {
+				for j, v := range x.row(t) {
+					dst[j] += v
+				}
+			}
+			if to > from {
+				scale := 1 / F(to-from)
+				for j := range dst {
+					dst[j] *= scale
+				}
+			}
+		}
+	})
+}
