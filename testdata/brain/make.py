@@ -151,3 +151,38 @@ for n, tr, seconds in ((121, 2.5, 128), (372, 2.0, 100), (10, 2.0, 1000), (12, 2
     y = np.random.default_rng(n).standard_normal(n)
     g["cosines"].append({"rows": n, "tr": tr, "seconds": seconds, "columns": drift.shape[1], "y": y.tolist(), "residual": (y - q @ (q.T @ y)).tolist()})
 json.dump(g, open(os.path.join(here, "hrf.json"), "w"))
+
+# Word tables to volumes, in the terms of the Alice table: pandas-free, by the definitions.
+import csv
+rows_ = list(csv.DictReader(open(f"{top}/testdata/alice/words.tsv", encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE))
+onset = []
+for r in rows_:
+    onset.append(float(r["Word Onset"]) if r["Word Onset"].strip() else onset[-1])
+onset = np.array(onset)
+R = np.stack([np.sin(0.1 * (c + 1) * np.arange(len(onset))) + c for c in range(3)], 1)
+cases = []
+for within, hrf, start, tr, volumes, post in (("mean", "none", 0, 2.0, 372, ""), ("mean", "glover", 0, 2.0, 372, ""), ("sum", "spm", 20.5, 1.5, 300, ""),
+                                              ("last", "glover", -3, 2.0, 380, ""), ("mean", "glover", 0, 2.0, 372, "zscore"),
+                                              ("mean", "spm", 0, 2.0, 372, "cosine:128"), ("lanczos", "none", 0, 2.0, 372, "")):
+    B, rate = np.zeros((volumes, 3)), np.zeros(volumes)
+    left = int(((onset < start) | (onset >= start + volumes * tr)).sum())
+    for t in range(volumes):
+        sel = (onset >= start + t * tr) & (onset < start + (t + 1) * tr)
+        rate[t] = sel.sum()
+        if within == "lanczos":
+            x = (start + (t + 0.5) * tr - onset) / tr
+            B[t] = np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0) @ R
+        elif sel.any():
+            B[t] = {"mean": R[sel].mean(0), "sum": R[sel].sum(0), "last": R[sel][-1]}[within]
+    h = np.array([1.0]) if hrf == "none" else np.array(next(i["h"] for i in g["integrals"] if i["model"] == hrf and i["tr"] == tr))
+    conv = lambda x: np.convolve(x, h)[:volumes]
+    S = np.stack([conv(B[:, c]) for c in range(3)], 1)
+    if post == "zscore":
+        S = (S - S.mean(0)) / S.std(0)
+    elif post:
+        q, _ = np.linalg.qr(create_cosine_drift(1 / float(post.split(":")[1]), np.arange(volumes) * tr))
+        S = S - q @ (q.T @ S)
+    cases.append({"within": within, "hrf": hrf, "start": start, "tr": tr, "volumes": volumes, "post": post, "out_of_range": left,
+                  "empty": int((rate == 0).sum()), "rate": conv(rate)[:40].tolist(), "s": S[-100:].tolist()})
+json.dump({"versions": golden["versions"], "untimed": sum(not r["Word Onset"].strip() for r in rows_), "cases": cases},
+          open(os.path.join(here, "align.json"), "w"))

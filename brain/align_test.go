@@ -1,0 +1,203 @@
+package brain
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"voxen/engine/tile"
+	"voxen/store"
+)
+
+var _ tile.Source = (*Aligned)(nil)
+
+// matrix is a Source in memory.
+type matrix struct {
+	rows, cols int
+	data       []float64
+}
+
+func (m matrix) Rows() int { return m.rows }
+func (m matrix) Cols() int { return m.cols }
+func (m matrix) ReadFloat64(_ context.Context, lo, hi int, dst []float64, stride int) error {
+	for t := range m.rows {
+		copy(dst[t*stride:], m.data[t*m.cols+lo:t*m.cols+hi])
+	}
+	return nil
+}
+func (m matrix) ReadFloat32(_ context.Context, lo, hi int, dst []float32, stride int) error {
+	for t := range m.rows {
+		for v := lo; v < hi; v++ {
+			dst[t*stride+v-lo] = float32(m.data[t*m.cols+v])
+		}
+	}
+	return nil
+}
+
+func alice(t *testing.T) Words {
+	t.Helper()
+	words, err := ReadWords("../testdata/alice/words.tsv", WordColumns{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return words
+}
+
+// The reference is numpy by the definitions, on the real table.
+func TestAlignAsNumpy(t *testing.T) {
+	var g struct {
+		Cases []struct {
+			Within, HRF, Post string
+			Start, TR         float64
+			Volumes, Empty    int
+			OutOfRange        int `json:"out_of_range"`
+			Rate              []float64
+			S                 [][]float64
+		}
+	}
+	readGolden(t, "align.json", &g)
+	words := alice(t)
+	const copies = 200 // of the three columns, so that there are several panels
+	src := matrix{rows: len(words), cols: 3 * copies}
+	for w := range words {
+		for c := range src.cols {
+			src.data = append(src.data, math.Sin(0.1*float64(c%3+1)*float64(w))+float64(c%3))
+		}
+	}
+	for _, c := range g.Cases {
+		name := c.Within + " " + c.HRF + " " + c.Post
+		opt := AlignOptions{TR: c.TR, Volumes: c.Volumes, Start: c.Start, Within: Within(c.Within), HRF: mustHRF(t, c.HRF), Standardize: c.Post == "zscore"}
+		if c.Post != "" && c.Post != "zscore" {
+			var err error
+			if opt.Trend, err = ParseTrend(c.Post); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, err := NewAlignment(words, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.OutOfRange != c.OutOfRange || a.Empty != c.Empty {
+			t.Errorf("%s: %d words out of range, %d volumes empty; want %d, %d", name, a.OutOfRange, a.Empty, c.OutOfRange, c.Empty)
+		}
+		// Sums of some ten values near 1, and weights good to 1e-14.
+		if d := maxAbs(a.WordRate()[:len(c.Rate)], c.Rate); !(d <= 1e-11) {
+			t.Errorf("%s: word rate differs by %g", name, d)
+		}
+		aligned, err := a.Source(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if aligned.Rows() != c.Volumes || aligned.Cols() != src.cols {
+			t.Fatalf("%s: %d x %d", name, aligned.Rows(), aligned.Cols())
+		}
+		const lo, hi, stride = 2, 3*copies - 1, 3 * copies
+		got, single := make([]float64, c.Volumes*stride), make([]float32, c.Volumes*stride)
+		if err := aligned.ReadFloat64(ctx, lo, hi, got, stride); err != nil {
+			t.Fatal(err)
+		}
+		if err := aligned.ReadFloat32(ctx, lo, hi, single, stride); err != nil {
+			t.Fatal(err)
+		}
+		first := c.Volumes - len(c.S)
+		for r, want := range c.S {
+			for v := lo; v < hi; v++ {
+				x := got[(first+r)*stride+v-lo]
+				if math.Abs(x-want[v%3]) > 1e-11 {
+					t.Fatalf("%s: volume %d column %d is %g, want %g", name, first+r, v, x, want[v%3])
+				}
+				if single[(first+r)*stride+v-lo] != float32(x) {
+					t.Fatalf("%s: float32 is not the float64 value rounded", name)
+				}
+			}
+		}
+	}
+}
+
+// The shipped responses per TR are zero exactly where no word starts.
+func TestAlignEmptyVolumes(t *testing.T) {
+	a, err := NewAlignment(alice(t), AlignOptions{TR: 2, Volumes: 372})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, shape, err := store.LoadFloat32(ctx, store.OS{}, "../testdata/alice/minilm_neurons_tr.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, rate := range a.WordRate() {
+		if (rate == 0) != (data[r*shape[1]] == 0) {
+			t.Errorf("volume %d has %g words and response %g", r, rate, data[r*shape[1]])
+		}
+	}
+}
+
+// Volumes are half-open on the sums start + t tr, whatever the quotient rounds to.
+func TestVolumeOf(t *testing.T) {
+	opt := AlignOptions{TR: 0.1, Volumes: 1000, Start: 0.3}
+	for v := range 1000 {
+		edge := opt.Start + float64(v)*opt.TR
+		if got := volumeOf(edge, opt); got != v {
+			t.Errorf("%.17g lies in volume %d, want %d", edge, got, v)
+		}
+		if got := volumeOf(math.Nextafter(edge, -1), opt); got != v-1 {
+			t.Errorf("just below %.17g lies in volume %d, want %d", edge, got, v-1)
+		}
+	}
+	if got := volumeOf(1e300, opt); got != opt.Volumes {
+		t.Errorf("far beyond is volume %d", got)
+	}
+}
+
+func TestStandardizeConstant(t *testing.T) {
+	words := Words{{"a", 0, 1, true}, {"b", 2, 3, true}, {"c", 4, 5, true}}
+	src := matrix{3, 2, []float64{5, 1, 5, 2, 5, 4}}
+	a, err := NewAlignment(words, AlignOptions{TR: 2, Volumes: 3, Trend: Trend{Kind: "linear"}, Standardize: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := a.Source(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]float64, 6)
+	if err := s.ReadFloat64(ctx, 0, 2, out, 2); err != nil {
+		t.Fatal(err)
+	}
+	for r := range 3 {
+		if out[2*r] != 0 || math.Abs(math.Abs(out[2*r+1])-[]float64{math.Sqrt(0.5), math.Sqrt2, math.Sqrt(0.5)}[r]) > 1e-12 {
+			t.Errorf("row %d is %v", r, out[2*r:2*r+2])
+		}
+	}
+}
+
+func TestAlignRefuses(t *testing.T) {
+	words := Words{{"a", 0, 1, true}}
+	for name, opt := range map[string]AlignOptions{
+		"no TR":      {Volumes: 3},
+		"TR is NaN":  {TR: math.NaN(), Volumes: 3},
+		"no volumes": {TR: 2},
+		"start":      {TR: 2, Volumes: 3, Start: math.Inf(1)},
+		"within":     {TR: 2, Volumes: 3, Within: "median"},
+	} {
+		if _, err := NewAlignment(words, opt); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	a, err := NewAlignment(words, AlignOptions{TR: 2, Volumes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Source(matrix{2, 1, []float64{1, 2}}); err == nil {
+		t.Error("two rows for one word are accepted")
+	}
+	s, err := a.Source(matrix{1, 2, []float64{1, 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ReadFloat64(ctx, 0, 3, make([]float64, 9), 3); err == nil {
+		t.Error("columns beyond the last are accepted")
+	}
+	if err := s.ReadFloat64(ctx, 0, 2, make([]float64, 5), 2); err == nil {
+		t.Error("too little room is accepted")
+	}
+}

@@ -1,0 +1,157 @@
+package brain
+
+import (
+	"math"
+	"strings"
+)
+
+// Word is one row of a word table, times in seconds from the start of the
+// recording.
+type Word struct {
+	Text          string
+	Onset, Offset float64
+	// Timed is false if the table gives the row no onset: it then has the times
+	// of the row before it, or of the first row with an onset if there is none.
+	Timed bool
+}
+
+// Words are the rows of a word table in file order.
+type Words []Word
+
+// WordColumns names the columns of a word table. Empty names stand for those in
+// common use, in any case: word or words; onset, word onset or start; offset,
+// word offset or end.
+type WordColumns struct {
+	Word, Onset, Offset string
+}
+
+func (c WordColumns) candidates() (word, onset, offset []string) {
+	pick := func(name string, usual ...string) []string {
+		if name != "" {
+			return []string{name}
+		}
+		return usual
+	}
+	return pick(c.Word, "word", "words"),
+		pick(c.Onset, "onset", "word onset", "start"),
+		pick(c.Offset, "offset", "word offset", "end")
+}
+
+// ReadWords reads a word table: tab- or comma-separated with a header, or the
+// align.csv of the Gentle aligner, which has none (word, aligned word or <unk>,
+// start, end). Onsets that are empty or n/a are filled in, see Word; a table
+// without any onset is refused.
+func ReadWords(path string, columns WordColumns) (Words, error) {
+	t, err := readTable(path)
+	if err != nil {
+		return nil, err
+	}
+	var word, onset, offset int
+	var lines []tableLine
+	if columns == (WordColumns{}) && t.gentle() {
+		word, onset, offset, lines = 0, 2, 3, t.lines
+	} else {
+		names, onsets, offsets := columns.candidates()
+		if word, err = t.column(names...); err != nil {
+			return nil, err
+		}
+		if onset, err = t.column(onsets...); err != nil {
+			return nil, err
+		}
+		if offset, err = t.column(offsets...); err != nil {
+			return nil, err
+		}
+		if lines, err = t.body(); err != nil {
+			return nil, err
+		}
+	}
+	words := make(Words, len(lines))
+	for i, l := range lines {
+		if words[i], err = t.word(l, word, onset, offset); err != nil {
+			return nil, err
+		}
+	}
+	if !words.fillTimes() {
+		return nil, inputErrorf(path, "no row of %d has an onset, expected at least 1", len(words))
+	}
+	return words, nil
+}
+
+// gentle reports whether the table has no header and the four fields of
+// Gentle's align.csv in every line.
+func (t *table) gentle() bool {
+	if !t.comma {
+		return false
+	}
+	for _, l := range t.lines {
+		if len(l.fields) != 4 {
+			return false
+		}
+		for c := 2; c < 4; c++ {
+			if _, _, err := t.number(l, c, ""); err != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (t *table) word(l tableLine, word, onset, offset int) (w Word, err error) {
+	w.Text = strings.TrimSpace(l.fields[word])
+	var noOnset, noOffset bool
+	if w.Onset, noOnset, err = t.number(l, onset, "onset"); err != nil {
+		return w, err
+	}
+	if w.Offset, noOffset, err = t.number(l, offset, "offset"); err != nil {
+		return w, err
+	}
+	if noOffset {
+		w.Offset = w.Onset
+	}
+	w.Timed = !noOnset
+	return w, nil
+}
+
+// fillTimes gives rows without an onset the times of the row before, the first
+// rows those of the first row with one. It is false if no row has one.
+func (w Words) fillTimes() bool {
+	first := -1
+	for i, x := range w {
+		if x.Timed {
+			first = i
+			break
+		}
+	}
+	if first < 0 {
+		return false
+	}
+	onset, offset := w[first].Onset, w[first].Offset
+	for i := range w {
+		if w[i].Timed {
+			onset, offset = w[i].Onset, w[i].Offset
+		} else {
+			w[i].Onset, w[i].Offset = onset, offset
+		}
+	}
+	return true
+}
+
+// Untimed counts the rows whose onset was filled in.
+func (w Words) Untimed() int {
+	n := 0
+	for _, x := range w {
+		if !x.Timed {
+			n++
+		}
+	}
+	return n
+}
+
+// End returns the latest offset or onset.
+func (w Words) End() float64 {
+	end := math.Inf(-1)
+	for _, x := range w {
+		end = max(end, x.Onset, x.Offset)
+	}
+	return end
+}

@@ -1,0 +1,69 @@
+package brain
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestReadWordsAlice(t *testing.T) {
+	words, err := ReadWords("../testdata/alice/words.tsv", WordColumns{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(words) != 2132 || words.Untimed() != 2132-2101 {
+		t.Errorf("%d words, %d without a time; want 2132 and 31", len(words), words.Untimed())
+	}
+	if want := (Word{"Alice", 20.1198012, 20.63677681, true}); words[0] != want {
+		t.Errorf("first word %v, want %v", words[0], want)
+	}
+	i := slices.IndexFunc(words, func(w Word) bool { return w.Text == "’s" })
+	if i < 0 || words[i].Timed || words[i].Onset != words[i-1].Onset {
+		t.Errorf("clitic %d does not have the onset of the word before", i)
+	}
+	if end := words.End(); end < 700 || end > 744 {
+		t.Errorf("story ends at %g s", end)
+	}
+}
+
+func TestReadWords(t *testing.T) {
+	for name, c := range map[string]struct {
+		text    string
+		columns WordColumns
+		want    Words
+	}{
+		"plain": {"word\tonset\toffset\nthe\t1\t1.5\n", WordColumns{}, Words{{"the", 1, 1.5, true}}},
+		"Gentle": {"I,i,0.1,0.2\nwas,<unk>,0.3,0.4\n\"two, words\",<unk>,,\nend,end,1,2\n", WordColumns{},
+			Words{{"I", 0.1, 0.2, true}, {"was", 0.3, 0.4, true}, {"two, words", 0.3, 0.4, false}, {"end", 1, 2, true}}},
+		"first without a time": {"word,start,end\nOh,,\n“dear”,3,4\nn't,n/a,n/a\n", WordColumns{},
+			Words{{"Oh", 3, 4, false}, {"“dear”", 3, 4, true}, {"n't", 3, 4, false}}},
+		"named":           {"word\tspoken\tonset\toffset\tt\tu\r\nA\tb\t9\t9\t1\t2\r\n", WordColumns{"spoken", "t", "u"}, Words{{"b", 1, 2, true}}},
+		"no offset given": {"word\tonset\toffset\nthe\t1\t\n", WordColumns{}, Words{{"the", 1, 1, true}}},
+	} {
+		got, err := ReadWords(writeTable(t, "words.tsv", c.text), c.columns)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v (%v), want %v", name, got, err, c.want)
+		}
+	}
+}
+
+func TestReadWordsRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		text    string
+		columns WordColumns
+		want    string
+	}{
+		"empty":           {"", WordColumns{}, "no lines"},
+		"no onset column": {"word\toffset\na\t1\n", WordColumns{}, `no column "onset" or "word onset" or "start"`},
+		"no word column":  {"token\tonset\toffset\na\t1\t2\n", WordColumns{}, `no column "word" or "words"`},
+		"named column":    {"word\tonset\toffset\na\t1\t2\n", WordColumns{Word: "Spoken"}, `no column "Spoken"`},
+		"no onsets":       {"word\tonset\toffset\na\t\t\nb\tn/a\t\n", WordColumns{}, "no row of 2 has an onset"},
+		"header only":     {"word\tonset\toffset\n", WordColumns{}, "no row of 0"},
+		"not a number":    {"word\tonset\toffset\na\t1s\t2\n", WordColumns{}, `line 2: onset is "1s"`},
+		"short line":      {"word\tonset\toffset\na\t1\n", WordColumns{}, "line 2 has 2 fields, expected 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ReadWords(writeTable(t, "words.tsv", c.text), c.columns)
+			refused(t, err, "words.tsv", c.want)
+		})
+	}
+}
