@@ -1,10 +1,704 @@
 package store
 
-// Axis says which ranges of an array a Job counts as finished.
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Axis says which ranges of its arrays a Job counts as finished.
 type Axis uint8
 
 // The axes.
 const (
-	Columns Axis = iota
-	Rows
+	Columns Axis = iota // voxels, signals
+	Rows                // time points, words
 )
+
+// JobOptions describes an output.
+type JobOptions struct {
+	Command string   // the command, for example "encode"
+	Options []Option // all that it was given, in a fixed order, defaults too
+	Inputs  []Input  // what it reads
+	File    bool     // out is a file (--out FILE) and not a folder
+	Axis    Axis     // of Done and Finish
+	// FlushEvery is how much finished work may be lost by a crash, since to sync
+	// files after every panel would take longer than the panels: 0 stands for
+	// two seconds, a negative number for every Finish.
+	FlushEvery time.Duration
+}
+
+// Job is an output under construction. Nothing appears under its final name
+// before Commit; what Finish recorded survives a crash and is found by the next
+// OpenJob with the same options. It satisfies tile.Checkpoint. Only one process
+// at a time can hold it.
+//
+// In a folder job names are relative to the folder, with slashes. In a file job
+// "" is the file itself and ".columns.tsv" the file of that ending beside it.
+type Job struct {
+	fsys    FS
+	out     string // as the user gave it
+	final   string // folder of the final names
+	partial string // folder of the unfinished ones
+	opts    JobOptions
+	key     journalKey
+	lock    io.Closer
+
+	mu       sync.Mutex
+	journal  File
+	written  int64             // bytes of the journal that are whole
+	pending  []journalEntry    // finished, not yet in the journal
+	flushed  time.Time         // when pending was last emptied
+	found    []journalRange    // read from the journal; those that held true
+	verified []map[string]bool // of found: outputs that hold what it says
+	finished []journalRange    // by this process
+	notes    map[string]string
+	sinks    map[string]ColumnSink
+	names    []string // of outputs, in the order in which they were made
+	closed   bool
+}
+
+// ColumnSink is an output of which a Job can tell whether a range of columns or
+// rows is what it was when it was finished. ArraySink and CodesSink are.
+type ColumnSink interface {
+	// Digest returns a hash of what is stored for [lo, hi) of the axis.
+	Digest(ctx context.Context, axis Axis, lo, hi int) (uint64, error)
+	// Sync makes everything written durable.
+	Sync() error
+	io.Closer
+}
+
+// finisher is a sink whose file can be made only when all of it has come.
+type finisher interface {
+	finish(ctx context.Context) error
+}
+
+// Names in a partial folder that are the Job's own.
+const (
+	journalName = ".journal"
+	lockName    = ".lock"
+	commitName  = ".commit"
+	scratchName = ".scratch"
+)
+
+const runName = "run.json"
+
+var reservedNames = []string{journalName, lockName, commitName, commitName + newSuffix, scratchName}
+
+// maxJournal bounds a journal that is read.
+const maxJournal = 256 << 20
+
+// partialFolder returns where the unfinished output of out lives and in which
+// folder it will be.
+func partialFolder(out string, file bool) (partial, final string) {
+	if file {
+		return out + ".partial", filepath.Dir(out)
+	}
+	return filepath.Join(out, ".partial"), out
+}
+
+// OpenJob begins an output, or goes on with one that was begun with the same
+// command, options and inputs. One begun with others is refused with an
+// InputError that names what differs. A commit that a crash interrupted is
+// completed first.
+func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
+	if o.FlushEvery == 0 {
+		o.FlushEvery = 2 * time.Second
+	}
+	if err := checkOut(fsys, out, o.File); err != nil {
+		return nil, err
+	}
+	if err := Recover(fsys, out, o.File); err != nil {
+		return nil, err
+	}
+	j := &Job{
+		fsys: fsys, out: out, opts: o, flushed: time.Now(),
+		key:   journalKey{Command: o.Command, Options: o.Options, Inputs: o.Inputs, Axis: o.Axis},
+		notes: map[string]string{}, sinks: map[string]ColumnSink{},
+	}
+	j.partial, j.final = partialFolder(out, o.File)
+	if err := makeFolder(fsys, j.partial); err != nil {
+		return nil, err
+	}
+	var err error
+	if j.lock, err = lockFolder(fsys, j.partial); err != nil {
+		return nil, err
+	}
+	if err := j.openJournal(); err != nil {
+		j.lock.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// checkOut refuses an output that is of the other sort.
+func checkOut(fsys FS, out string, file bool) error {
+	if out == "" {
+		return inputErrorf("", "the output has no name")
+	}
+	if file && slices.Contains(reservedNames, filepath.Base(out)) {
+		return inputErrorf(out, "is a name that unfinished outputs use, expected another")
+	}
+	info, err := fsys.Stat(out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return openError(out, err)
+	case file && info.IsDir():
+		return inputErrorf(out, "is a folder, expected the name of a file")
+	case !file && !info.IsDir():
+		return inputErrorf(out, "is a file, expected the name of a folder")
+	}
+	return nil
+}
+
+// makeFolder makes a folder whose name survives a crash.
+func makeFolder(fsys FS, name string) error {
+	var parents []string // of the folders that are new
+	for dir := filepath.Clean(name); isMissing(fsys, dir); dir = filepath.Dir(dir) {
+		parents = append(parents, filepath.Dir(dir))
+	}
+	if len(parents) == 0 {
+		return nil
+	}
+	if err := fsys.MkdirAll(name); err != nil {
+		return pathError(name, err)
+	}
+	for _, dir := range parents {
+		if err := fsys.SyncDir(dir); err != nil {
+			return pathError(dir, err)
+		}
+	}
+	return nil
+}
+
+func lockFolder(fsys FS, partial string) (io.Closer, error) {
+	lock, err := fsys.Lock(filepath.Join(partial, lockName))
+	if err != nil {
+		return nil, pathError(partial, err)
+	}
+	return lock, nil
+}
+
+// openJournal reads the journal, if there is one, or begins it.
+func (j *Job) openJournal() error {
+	name := filepath.Join(j.partial, journalName)
+	b, err := readWhole(j.fsys, name, maxJournal)
+	if err != nil && !isMissing(j.fsys, name) {
+		return err
+	}
+	entries, valid := parseJournal(b)
+	if len(entries) == 0 {
+		return j.begin(name)
+	}
+	if d := entries[0].Key.difference(&j.key); d != "" {
+		return inputErrorf(j.partial, "holds unfinished output of other options: %s; finish it with those or remove it", d)
+	}
+	for _, e := range entries[1:] {
+		switch {
+		case e.Range != nil:
+			j.found = append(j.found, *e.Range)
+			j.verified = append(j.verified, map[string]bool{})
+		case e.Note != nil:
+			j.notes[e.Note.Name] = e.Note.Value
+		}
+	}
+	if j.journal, err = j.fsys.Edit(name); err != nil {
+		return pathError(name, err)
+	}
+	j.written = int64(valid)
+	if err := j.journal.Truncate(j.written); err != nil {
+		j.journal.Close()
+		return pathError(name, err)
+	}
+	return nil
+}
+
+func isMissing(fsys FS, name string) bool {
+	_, err := fsys.Stat(name)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// begin empties the partial folder and writes a journal of the key alone.
+func (j *Job) begin(name string) error {
+	if err := emptyFolder(j.fsys, j.partial, lockName); err != nil {
+		return err
+	}
+	line, err := journalEntry{Key: &j.key}.line()
+	if err != nil {
+		return err
+	}
+	if j.journal, err = j.fsys.Create(name); err != nil {
+		return pathError(name, err)
+	}
+	err = writeFull(j.journal, line, 0)
+	if err == nil {
+		err = j.journal.Sync()
+	}
+	if err == nil {
+		err = j.fsys.SyncDir(j.partial)
+	}
+	if err != nil {
+		j.journal.Close()
+		j.removePartial()
+		return pathError(name, err)
+	}
+	j.written = int64(len(line))
+	return nil
+}
+
+// emptyFolder removes everything in a folder except the files of some names.
+func emptyFolder(fsys FS, dir string, except ...string) error {
+	entries, err := fsys.ReadDir(dir)
+	if err != nil {
+		return pathError(dir, err)
+	}
+	for _, e := range entries {
+		if slices.Contains(except, e.Name()) {
+			continue
+		}
+		name := filepath.Join(dir, e.Name())
+		if e.IsDir() {
+			if err := emptyFolder(fsys, name); err != nil {
+				return err
+			}
+		}
+		if err := fsys.Remove(name); err != nil {
+			return pathError(name, err)
+		}
+	}
+	return nil
+}
+
+// FS returns the file system of the output.
+func (j *Job) FS() FS { return j.fsys }
+
+// Resumed reports whether the output was begun by an earlier process.
+func (j *Job) Resumed() bool { return len(j.found) > 0 || len(j.notes) > 0 }
+
+// fileName turns the name of an output into that of its file, relative to the
+// folder of the final names.
+func (j *Job) fileName(name string) (string, error) {
+	if j.opts.File {
+		if name != "" && !strings.HasPrefix(name, ".") || strings.ContainsAny(name, `/\`) || name == ".partial" {
+			return "", fmt.Errorf("%s: bad ending of an output beside it: %q", j.out, name)
+		}
+		return filepath.Base(j.out) + name, nil
+	}
+	if !localName(name) || strings.HasPrefix(name, ".") {
+		return "", fmt.Errorf("%s: bad name of an output: %q", j.out, name)
+	}
+	return name, nil
+}
+
+// localName reports whether a name with slashes stays within its folder.
+func localName(name string) bool {
+	return fs.ValidPath(name) && name != "." && filepath.IsLocal(filepath.FromSlash(name))
+}
+
+// Path registers an output that the caller writes by itself, and returns where
+// to write it. It must be complete when Commit is called, which makes it
+// durable.
+func (j *Job) Path(name string) (string, error) {
+	file, err := j.fileName(name)
+	if err != nil {
+		return "", err
+	}
+	full := filepath.Join(j.partial, filepath.FromSlash(file))
+	if dir := filepath.Dir(full); dir != j.partial {
+		if err := makeFolder(j.fsys, dir); err != nil {
+			return "", err
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !slices.Contains(j.names, file) {
+		j.names = append(j.names, file)
+	}
+	return full, nil
+}
+
+// WriteFile writes a small output.
+func (j *Job) WriteFile(name string, write func(io.Writer) error) error {
+	full, err := j.Path(name)
+	if err != nil {
+		return err
+	}
+	return writeSynced(j.fsys, full, write)
+}
+
+// Scratch returns the path of a file that helps the job and goes with it, for
+// example an unpacked image. Note can tell the next process that it is whole.
+func (j *Job) Scratch(name string) (string, error) {
+	if !localName(name) || strings.ContainsAny(name, `/\`) {
+		return "", fmt.Errorf("%s: bad name of a scratch file: %q", j.out, name)
+	}
+	dir := filepath.Join(j.partial, scratchName)
+	if err := makeFolder(j.fsys, dir); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, name), nil
+}
+
+// CreateNpy makes a .npy output, or goes on with the one that is there. Ranges
+// of which it does not hold what it did when they were finished are no longer
+// Done.
+func (j *Job) CreateNpy(ctx context.Context, name string, d DType, rows, cols int, v Vector) (*ArraySink, error) {
+	shape, err := sinkShape(name, d, rows, cols, v)
+	if err != nil {
+		return nil, err
+	}
+	return j.createArray(ctx, name, npyHeaderBytes(d, shape), d, rows, cols)
+}
+
+// CreateSafetensors is CreateNpy for a .safetensors of a single tensor.
+func (j *Job) CreateSafetensors(ctx context.Context, name, tensor string, d DType, rows, cols int, metadata map[string]string) (*ArraySink, error) {
+	header, err := safetensorsSinkHeader(name, tensor, d, rows, cols, metadata)
+	if err != nil {
+		return nil, err
+	}
+	return j.createArray(ctx, name, header, d, rows, cols)
+}
+
+func (j *Job) createArray(ctx context.Context, name string, header []byte, d DType, rows, cols int) (*ArraySink, error) {
+	full, err := j.Path(name)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := reopenSink(j.fsys, full, header, d, rows, cols)
+	if !ok {
+		if s, err = createSink(j.fsys, full, header, d, rows, cols); err != nil {
+			return nil, err
+		}
+	}
+	if err := j.AddSink(ctx, name, s); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// AddSink registers an output that is filled range by range: Finish records its
+// digest, Commit and Close sync and close it. If the job goes on from an earlier
+// process the ranges finished then are checked against what the sink holds.
+func (j *Job) AddSink(ctx context.Context, name string, s ColumnSink) error {
+	file, err := j.fileName(name)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.sinks[file] != nil {
+		return fmt.Errorf("%s: output %s made twice", j.out, file)
+	}
+	for i, r := range j.found {
+		want, ok := r.Sums[file]
+		if !ok {
+			continue
+		}
+		got, err := s.Digest(ctx, j.opts.Axis, r.Lo, r.Hi)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		j.verified[i][file] = err == nil && formatSum(got) == want
+	}
+	j.sinks[file] = s
+	return nil
+}
+
+func formatSum(sum uint64) string { return fmt.Sprintf("%016x", sum) }
+
+// Done reports whether [lo, hi) was finished, by this process or an earlier one,
+// and holds what it did then in every output made so far.
+func (j *Job) Done(lo, hi int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	spans := append([]journalRange(nil), j.finished...)
+	for i, r := range j.found {
+		if j.holds(i) {
+			spans = append(spans, r)
+		}
+	}
+	slices.SortFunc(spans, func(a, b journalRange) int { return a.Lo - b.Lo })
+	for _, r := range spans {
+		if r.Lo <= lo && lo < r.Hi {
+			lo = r.Hi
+		}
+	}
+	return lo >= hi
+}
+
+// holds reports whether every output has in the i-th range found what the
+// journal says, and none is missing from it.
+func (j *Job) holds(i int) bool {
+	for name := range j.found[i].Sums {
+		if !j.verified[i][name] {
+			return false
+		}
+	}
+	for name := range j.sinks {
+		if !j.verified[i][name] {
+			return false
+		}
+	}
+	return true
+}
+
+// Finish records that every output holds its results for [lo, hi).
+func (j *Job) Finish(lo, hi int) error {
+	if lo < 0 || hi < lo {
+		return fmt.Errorf("%s: finished [%d, %d)", j.out, lo, hi)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r := journalRange{Lo: lo, Hi: hi, Sums: map[string]string{}}
+	for name, s := range j.sinks {
+		sum, err := s.Digest(context.Background(), j.opts.Axis, lo, hi)
+		if err != nil {
+			return err
+		}
+		r.Sums[name] = formatSum(sum)
+	}
+	j.finished = append(j.finished, r)
+	j.pending = append(j.pending, journalEntry{Range: &r})
+	if time.Since(j.flushed) < j.opts.FlushEvery {
+		return nil
+	}
+	return j.flush()
+}
+
+// Note records a fact for the next process that goes on with this job, at once.
+func (j *Job) Note(name, value string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.notes[name] = value
+	j.pending = append(j.pending, journalEntry{Note: &journalNote{name, value}})
+	return j.flush()
+}
+
+// Noted returns what Note last recorded under a name.
+func (j *Job) Noted(name string) (value string, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	value, ok = j.notes[name]
+	return value, ok
+}
+
+// flush makes the outputs durable, then the journal entries that speak of them.
+func (j *Job) flush() error {
+	if len(j.pending) == 0 {
+		return nil
+	}
+	var lines []byte
+	for _, e := range j.pending {
+		line, err := e.line()
+		if err != nil {
+			return err
+		}
+		lines = append(lines, line...)
+	}
+	for _, s := range j.sinks {
+		if err := s.Sync(); err != nil {
+			return err
+		}
+	}
+	err := writeFull(j.journal, lines, j.written)
+	if err == nil {
+		err = j.journal.Sync()
+	}
+	if err != nil {
+		return pathError(filepath.Join(j.partial, journalName), err)
+	}
+	j.written += int64(len(lines))
+	j.pending, j.flushed = nil, time.Now()
+	return nil
+}
+
+// Close ends the job without a result. What is finished is kept for the next
+// process; if nothing is, the partial folder is removed. After Commit it does
+// nothing.
+func (j *Job) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil
+	}
+	err := j.flush()
+	keep := len(j.found)+len(j.finished)+len(j.notes) > 0
+	j.closeFiles()
+	if !keep {
+		j.removePartial()
+	}
+	if cerr := j.lock.Close(); err == nil && cerr != nil {
+		err = pathError(j.partial, cerr)
+	}
+	return err
+}
+
+// closeFiles closes sinks and journal. Everything that matters was synced, so
+// an error here takes nothing away.
+func (j *Job) closeFiles() {
+	j.closed = true
+	for _, s := range j.sinks {
+		s.Close()
+	}
+	j.journal.Close()
+}
+
+// removePartial removes the partial folder, and the output folder if that is
+// empty then. The lock is still held, so nobody else is in it.
+func (j *Job) removePartial() {
+	if emptyFolder(j.fsys, j.partial) != nil {
+		return
+	}
+	discard(j.fsys, j.partial)
+	if j.opts.File {
+		return
+	}
+	if rest, err := j.fsys.ReadDir(j.final); err == nil && len(rest) == 0 {
+		discard(j.fsys, j.final)
+	}
+}
+
+// RunPath returns the path of run.json of an output.
+func RunPath(out string, file bool) string {
+	if file {
+		return out + "." + runName
+	}
+	return filepath.Join(out, runName)
+}
+
+// runFile is the name of run.json relative to the folder of the final names.
+func (j *Job) runFile() string { return filepath.Base(RunPath(j.out, j.opts.File)) }
+
+// Commit makes every output durable, writes run.json, and gives all of them
+// their final names. An earlier result under these names stays whole until the
+// new one is; of its files those that the new one lacks are removed.
+//
+// run may be nil; its Schema, Command, Options, Inputs and Outputs are filled.
+func (j *Job) Commit(ctx context.Context, run *Run) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return fmt.Errorf("%s: committed or closed already", j.out)
+	}
+	for _, name := range j.names {
+		if f, ok := j.sinks[name].(finisher); ok {
+			if err := f.finish(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := j.syncOutputs(); err != nil {
+		return err
+	}
+	if run == nil {
+		run = &Run{}
+	}
+	if err := j.describe(ctx, run); err != nil {
+		return err
+	}
+	if err := writeSynced(j.fsys, filepath.Join(j.partial, j.runFile()), run.write); err != nil {
+		return err
+	}
+	for _, dir := range folders(j.names) {
+		if err := j.fsys.SyncDir(filepath.Join(j.partial, filepath.FromSlash(dir))); err != nil {
+			return pathError(j.partial, err)
+		}
+	}
+	c := commitRecord{Names: j.names, Run: j.runFile(), Remove: j.stale()}
+	if err := c.write(j.fsys, j.partial); err != nil {
+		return err
+	}
+	// From here on the result is whole: if anything fails the next process
+	// completes the commit.
+	j.closeFiles()
+	err := c.complete(j.fsys, j.partial, j.final)
+	if cerr := j.lock.Close(); err == nil && cerr != nil {
+		err = pathError(j.partial, cerr)
+	}
+	return err
+}
+
+// syncOutputs makes the contents of all outputs durable.
+func (j *Job) syncOutputs() error {
+	if err := j.flush(); err != nil {
+		return err
+	}
+	for _, name := range j.names {
+		if s := j.sinks[name]; s != nil {
+			if err := s.Sync(); err != nil {
+				return err
+			}
+			continue
+		}
+		full := filepath.Join(j.partial, filepath.FromSlash(name))
+		f, err := j.fsys.Edit(full)
+		if err != nil {
+			return pathError(full, err)
+		}
+		err = f.Sync()
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return pathError(full, err)
+		}
+	}
+	return nil
+}
+
+// describe fills what the job knows of its run.
+func (j *Job) describe(ctx context.Context, run *Run) error {
+	run.Schema, run.Command, run.Options, run.Inputs = RunSchema, j.opts.Command, j.opts.Options, j.opts.Inputs
+	run.Outputs = nil
+	for _, name := range j.names {
+		full := filepath.Join(j.partial, filepath.FromSlash(name))
+		d, err := DigestFile(ctx, j.fsys, full)
+		if err != nil {
+			return err
+		}
+		run.Outputs = append(run.Outputs, Output{Name: name, Bytes: d.Bytes, Digest: d.Digest})
+	}
+	return nil
+}
+
+// stale lists the files of the result that this one replaces and does not have.
+func (j *Job) stale() []string {
+	old, err := ReadRun(j.fsys, RunPath(j.out, j.opts.File))
+	if err != nil {
+		return nil // none, or not ours to tidy up
+	}
+	var names []string
+	for _, o := range old.Outputs {
+		ours := !j.opts.File || strings.HasPrefix(o.Name, filepath.Base(j.out)+".")
+		if ours && localName(o.Name) && !slices.Contains(j.names, o.Name) && o.Name != j.runFile() {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}
+
+// folders lists the folders that hold the named files, and those above, the
+// innermost first and "." last.
+func folders(names []string) []string {
+	seen := map[string]bool{".": true}
+	var dirs []string
+	for _, name := range names {
+		for dir := path.Dir(name); !seen[dir]; dir = path.Dir(dir) {
+			seen[dir] = true
+			dirs = append(dirs, dir)
+		}
+	}
+	slices.SortFunc(dirs, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
+	return append(dirs, ".")
+}

@@ -1,0 +1,223 @@
+package store
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxTable bounds a table that is read.
+const maxTable = 1 << 30
+
+// Table is a TSV table in memory.
+type Table struct {
+	Path    string // for messages
+	Columns []string
+	Rows    [][]string // each as long as Columns
+	Lines   []int      // the line of the file on which each row begins, from 1
+}
+
+// ReadTable reads a TSV with a header line. Lines end with LF, CRLF or CR;
+// empty ones are skipped; a byte order mark is dropped. As in pandas a cell
+// that begins with a quotation mark runs to the next single one, may hold tabs
+// and line ends, and has its doubled marks halved; within other cells a mark is
+// a character like any other.
+func ReadTable(fsys FS, path string) (*Table, error) {
+	rows, lines, err := readCells(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, inputErrorf(path, "is empty, expected a table with a header line")
+	}
+	t := &Table{Path: path, Columns: rows[0], Rows: rows[1:], Lines: lines[1:]}
+	for i, name := range t.Columns {
+		if slices.Contains(t.Columns[:i], name) {
+			return nil, inputErrorf(path, "has two columns %q", name)
+		}
+	}
+	for i, row := range t.Rows {
+		if len(row) != len(t.Columns) {
+			return nil, inputErrorf(path, "line %d has %d cells, expected %d", t.Lines[i], len(row), len(t.Columns))
+		}
+	}
+	return t, nil
+}
+
+// readCells reads a table without a header, by the rules of ReadTable; rows may
+// differ in length. lines are those on which the rows begin.
+func readCells(fsys FS, path string) (rows [][]string, lines []int, err error) {
+	b, err := readWhole(fsys, path, maxTable)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ParseTSV(path, string(b))
+}
+
+// ParseTSV splits text into cells by the rules of ReadTable, without a header;
+// rows may differ in length. lines are those on which the rows begin, from 1.
+// path is for messages.
+func ParseTSV(path, text string) (rows [][]string, lines []int, err error) {
+	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+		return nil, nil, inputErrorf(path, "is UTF-16, expected UTF-8")
+	}
+	p := &tsvParser{text: strings.TrimPrefix(text, "\ufeff"), line: 1}
+	for p.pos < len(p.text) {
+		if p.lineEnd() {
+			continue
+		}
+		begin := p.line
+		row, err := p.row()
+		if err != nil {
+			return nil, nil, &InputError{Path: path, Msg: fmt.Sprintf("line %d", p.line), Err: err}
+		}
+		rows, lines = append(rows, row), append(lines, begin)
+	}
+	return rows, lines, nil
+}
+
+type tsvParser struct {
+	text string
+	pos  int
+	line int
+}
+
+// lineEnd moves past one line end, if one is next.
+func (p *tsvParser) lineEnd() bool {
+	rest := p.text[p.pos:]
+	switch {
+	case strings.HasPrefix(rest, "\r\n"):
+		p.pos += 2
+	case strings.HasPrefix(rest, "\n"), strings.HasPrefix(rest, "\r"):
+		p.pos++
+	default:
+		return false
+	}
+	p.line++
+	return true
+}
+
+// row reads cells up to and with the line end.
+func (p *tsvParser) row() ([]string, error) {
+	var row []string
+	for {
+		cell, err := p.cell()
+		if err != nil {
+			return nil, err
+		}
+		if !utf8.ValidString(cell) {
+			return nil, fmt.Errorf("cell %d is not UTF-8: %q", len(row)+1, cell[:min(len(cell), 20)])
+		}
+		row = append(row, cell)
+		if p.pos < len(p.text) && p.text[p.pos] == '\t' {
+			p.pos++
+			continue
+		}
+		p.lineEnd()
+		return row, nil
+	}
+}
+
+// cell reads up to the next tab or line end outside quotation marks.
+func (p *tsvParser) cell() (string, error) {
+	var quoted strings.Builder
+	if strings.HasPrefix(p.text[p.pos:], `"`) {
+		if err := p.quoted(&quoted); err != nil {
+			return "", err
+		}
+	}
+	n := strings.IndexAny(p.text[p.pos:], "\t\r\n")
+	if n < 0 {
+		n = len(p.text) - p.pos
+	}
+	rest := p.text[p.pos : p.pos+n]
+	p.pos += n
+	if quoted.Len() == 0 {
+		return rest, nil
+	}
+	quoted.WriteString(rest)
+	return quoted.String(), nil
+}
+
+// quoted reads from an opening quotation mark past the closing one.
+func (p *tsvParser) quoted(out *strings.Builder) error {
+	begin := p.line
+	p.pos++
+	for p.pos < len(p.text) {
+		c := p.text[p.pos]
+		switch {
+		case c == '"' && strings.HasPrefix(p.text[p.pos+1:], `"`):
+			p.pos++
+		case c == '"':
+			p.pos++
+			return nil
+		case c == '\n', c == '\r' && !strings.HasPrefix(p.text[p.pos+1:], "\n"):
+			p.line++
+		}
+		out.WriteByte(c)
+		p.pos++
+	}
+	p.line = begin
+	return fmt.Errorf("a quotation mark that begins a cell is never closed")
+}
+
+// Column returns the cells of a column, or an InputError that lists the columns
+// there are.
+func (t *Table) Column(name string) ([]string, error) {
+	i := slices.Index(t.Columns, name)
+	if i < 0 {
+		return nil, inputErrorf(t.Path, "has no column %q, only %s", name, strings.Join(t.Columns, ", "))
+	}
+	cells := make([]string, len(t.Rows))
+	for r, row := range t.Rows {
+		cells[r] = row[i]
+	}
+	return cells, nil
+}
+
+// TableWriter writes a TSV. A cell that holds a tab, a line end or a quotation
+// mark is put in quotation marks, as pandas does, so that every string comes
+// back from ReadTable as it was.
+type TableWriter struct {
+	w       *bufio.Writer
+	columns int
+	err     error
+}
+
+// NewTableWriter writes the header line.
+func NewTableWriter(w io.Writer, columns ...string) *TableWriter {
+	t := &TableWriter{w: bufio.NewWriter(w), columns: len(columns)}
+	t.Row(columns...)
+	return t
+}
+
+// Row writes one line; errors wait for Flush.
+func (t *TableWriter) Row(cells ...string) {
+	if t.err == nil && len(cells) != t.columns {
+		t.err = fmt.Errorf("a row of %d cells in a table of %d columns", len(cells), t.columns)
+	}
+	if t.err != nil {
+		return
+	}
+	for i, cell := range cells {
+		if i > 0 {
+			t.w.WriteByte('\t')
+		}
+		if strings.ContainsAny(cell, "\t\r\n\"") || cell == "" && len(cells) == 1 {
+			cell = `"` + strings.ReplaceAll(cell, `"`, `""`) + `"`
+		}
+		t.w.WriteString(cell)
+	}
+	t.w.WriteByte('\n')
+}
+
+// Flush writes what is buffered and returns the first error.
+func (t *TableWriter) Flush() error {
+	if err := t.w.Flush(); t.err == nil {
+		t.err = err
+	}
+	return t.err
+}
