@@ -20,7 +20,7 @@ var f64 = &op.Float64
 // Cases is the list.
 func Cases() []Case {
 	var all []Case
-	for _, family := range []func() []Case{stats, linear, preprocess, ridge, dict} {
+	for _, family := range []func() []Case{stats, linear, preprocess, ridge, dict, transformer} {
 		all = append(all, family()...)
 	}
 	return all

@@ -36,6 +36,7 @@ const (
 	Beta    // 0.7
 	Sparse  // mostly zeros
 	UnitRow // rows of norm 1
+	Spans   // [lo, hi) within [0, 12], some of them empty
 )
 
 // Operand is one operand of a case; Dtype nil is the case's precision.

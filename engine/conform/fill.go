@@ -104,6 +104,11 @@ func fillMat(a []float64, rows, cols int, f Fill, rng *rand.Rand) {
 				row[i] /= math.Sqrt(norm)
 			}
 		}
+	case Spans:
+		for r := range rows {
+			lo := rng.IntN(13)
+			a[r*cols], a[r*cols+1] = float64(lo), float64(lo+rng.IntN(13-lo))
+		}
 	default:
 		panic("conform: unknown fill")
 	}

@@ -1,0 +1,36 @@
+package conform
+
+import "voxen/engine/op"
+
+// transformer lists the operations of language models.
+func transformer() []Case {
+	// attention sums over keys what softmax made of sums over units; float32
+	// scores of standard normal units reach 30, and exp carries their error on
+	const attend32, attend64 = 5e-6, 1e-13
+	cs := []Case{
+		{Spec: op.LayerNorm{Eps: 1e-12}, In: []Operand{in(d(1, 1, 5, 3), Normal), in(d(1, 1, 1, 3), Normal), in(d(1, 1, 1, 3), Normal)}, Limit32: round32, Limit64: round64},
+		{Spec: op.LayerNorm{Eps: 1e-5}, In: []Operand{view(d(2, 1, 70, 384), Raw), in(d(1, 1, 1, 384), Positive), in(d(1, 1, 1, 384), Normal)}, Limit32: 1e-5, Limit64: 1e-12},
+		{Spec: op.LayerNorm{Eps: 1}, In: []Operand{in(d(1, 2, 4, 33), Zero), in(d(1, 1, 1, 33), Normal), in(d(1, 1, 1, 33), Normal)}, Limit32: round32, Limit64: round64},
+		{Spec: op.RMSNorm{Eps: 1e-6}, In: []Operand{in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: round64},
+		{Spec: op.RMSNorm{Eps: 1e-6}, In: []Operand{view(d(2, 1, 65, 301), Normal), in(d(1, 1, 1, 301), Positive)}, Limit32: round32, Limit64: round64},
+		{Spec: op.RMSNorm{Eps: 1e-5}, In: []Operand{in(d(1, 1, 3, 17), Zero), in(d(1, 1, 1, 17), Normal)}},
+		{Spec: op.Rotary{Heads: 1}, In: []Operand{in(d(1, 1, 1, 2), Normal), in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: round64},
+		{Spec: op.Rotary{Heads: 6}, In: []Operand{view(d(2, 1, 70, 60), Normal), in(d(1, 1, 70, 5), Normal), in(d(1, 1, 70, 5), Normal)}, Limit32: round32, Limit64: round64},
+		{Spec: op.Attention{Heads: 1, KVHeads: 1}, In: []Operand{in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: round64},
+		{Spec: op.Attention{Heads: 4, KVHeads: 4}, In: []Operand{view(d(2, 1, 33, 32), Normal), view(d(2, 1, 33, 32), Normal), view(d(2, 1, 33, 32), Normal)}, Limit32: attend32, Limit64: attend64},
+		{Spec: op.Attention{Heads: 6, KVHeads: 2, Causal: true}, In: []Operand{view(d(1, 1, 301, 90), Normal), in(d(1, 1, 301, 30), Normal), view(d(1, 1, 301, 30), Normal)}, Limit32: attend32, Limit64: attend64},
+		{Spec: op.Attention{Heads: 2, KVHeads: 1, Causal: true}, In: []Operand{in(d(2, 1, 130, 256), Positive), in(d(2, 1, 130, 128), Positive), in(d(2, 1, 130, 128), Normal)}, Limit32: attend32, Limit64: attend64},
+		{Spec: op.QueryKey{Heads: 1, KVHeads: 1}, In: []Operand{in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: round64},
+		{Spec: op.QueryKey{Heads: 6, KVHeads: 2}, In: []Operand{view(d(2, 1, 70, 90), Normal), view(d(2, 1, 70, 30), Normal)}, Limit32: 2e-6, Limit64: 1e-13},
+		{Spec: op.MeanSpans{}, In: []Operand{in(d(1, 1, 12, 1), Normal), in(d(1, 1, 1, 2), Spans)}, Limit32: round32, Limit64: round64},
+		{Spec: op.MeanSpans{}, In: []Operand{view(d(2, 1, 40, 301), Normal), in(d(2, 1, 70, 2), Spans)}, Limit32: round32, Limit64: round64},
+	}
+	for _, kind := range []op.Activation{op.GELU, op.GELUTanh, op.SiLU, op.ReLU} {
+		cs = append(cs,
+			Case{Spec: op.Activate{Kind: kind}, In: []Operand{in(d(1, 1, 1, 1), Normal)}, Limit32: 2e-6, Limit64: round64},
+			Case{Spec: op.Activate{Kind: kind}, In: []Operand{view(d(2, 1, 33, 301), Normal)}, Limit32: round32, Limit64: round64},
+			Case{Spec: op.Activate{Kind: kind}, In: []Operand{in(d(1, 1, 5, 40), Extreme)}, Limit32: round32, Limit64: round64},
+			Case{Spec: op.Activate{Kind: kind}, In: []Operand{view(d(1, 1, 70, 129), Normal), view(d(1, 1, 70, 129), Normal)}, Limit32: round32, Limit64: round64})
+	}
+	return cs
+}
