@@ -1,0 +1,201 @@
+package ridge
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"voxen/engine/op"
+)
+
+type node = *gorgonia.Node
+
+// design is what the features alone decide, as nodes of one graph. F folds give
+// M = F+1 models: model f is trained on all rows but fold f, model F on all.
+// R is the number of directions of the eigenbasis: K, or T for kernels.
+//
+// With A_m = D_m^-1 Q_m (scaling, then rotation) and a_m = -mean_m A_m, a row x
+// of features has coordinates x A_m + a_m in the eigenbasis of model m.
+type design struct {
+	form  Form
+	s     node // (1, M, 1, R) eigenvalues of the training Gram matrix or kernel
+	rot   node // (1, M, R, K) A_m'; for kernels (1, M, R, T) Q_m' over training rows
+	shift node // (1, M, 1, R) a_m; nil when features are not centred
+	ones  node // (1, M, 1, R) sum over training rows of the coordinates; nil when that is 0
+	rows  node // (1, 1, T, R) coordinates of every row in the model that leaves its fold out
+	test  node // (1, F, 1, R) their sums over each fold
+	gram  node // (1, F, R, R) their Gram matrix in each fold; form gram only
+	back  node // (1, 1, K, R) weights in the units of X = back w
+	mean  node // (1, 1, 1, K) mean of the features over all rows; nil when not centred
+	x     node // (1, 1, T, K or R) features of the statistics; nil for kernels
+}
+
+// designer builds designs with given options.
+type designer struct {
+	o    Options
+	form Form
+	n    []float64 // training rows per model
+	ones node      // (1, 1, 1, T) of ones, in the graph of the design
+}
+
+func newDesigner(o Options, form Form, ones node) designer {
+	F, T := o.Folds.Folds(), o.Folds[len(o.Folds)-1]
+	n := make([]float64, F+1)
+	for f := range F {
+		n[f] = float64(T - o.Folds.Rows(f))
+	}
+	n[F] = float64(T)
+	return designer{o, form, n, ones}
+}
+
+// inverse gives c/n_m for every model.
+func (d designer) inverse(c float64) []float64 {
+	f := make([]float64, len(d.n))
+	for m, n := range d.n {
+		f[m] = c / n
+	}
+	return f
+}
+
+// factors repeats c for n groups.
+func factors(n int, c float64) []float64 {
+	f := make([]float64, n)
+	for i := range f {
+		f[i] = c
+	}
+	return f
+}
+
+// folds slices the models that leave a fold out, total the one trained on all.
+func folds(x node) node { return op.Must(op.Part{Axis: 1, Lo: 0, Hi: -1}, x) }
+func total(x node) node { return op.Must(op.Part{Axis: 1, Lo: -1}, x) }
+
+// first slices row 0.
+func first(x node) node { return op.Must(op.Part{Axis: 2, Lo: 0, Hi: 1}, x) }
+
+// build makes the design of features x (B, 1, T, K) in float64; offset
+// (1, 1, 1, K) was subtracted from them before, and is nil when nothing was.
+func (d designer) build(x, offset node) design {
+	var out design
+	if d.form == SVD {
+		u, v := thin(x)
+		out = d.primal(u)
+		out.back = op.Must(op.MatMul{TransA: true}, v, out.back)
+	} else if d.form == Kernel {
+		out = d.kernel(x)
+	} else {
+		out = d.primal(x)
+	}
+	out.form = d.form
+	out.test = first(op.Must(op.FoldMoments{Borders: d.o.Folds}, out.rows))
+	if d.form == Gram {
+		out.gram = op.Must(op.FoldGram{Borders: d.o.Folds}, out.rows)
+	}
+	if d.o.centerX() {
+		out.mean = total(d.means(x))
+		if offset != nil {
+			out.mean = op.Must(op.Zip{Kind: op.Add}, out.mean, offset)
+		}
+	}
+	return out
+}
+
+// moments gives sums and sums of squares over the training rows, (1, M, 2, K).
+func (d designer) moments(x node) node {
+	return op.Must(op.LeaveOut{}, op.Must(op.FoldMoments{Borders: d.o.Folds}, x))
+}
+
+// means gives the means over the training rows, (1, M, 1, K).
+func (d designer) means(x node) node {
+	return op.Must(op.GroupScale{Factors: d.inverse(1)}, first(d.moments(x)))
+}
+
+// scales gives 1/SD over the training rows, or nil when features are not scaled.
+func (d designer) scales(x node) node {
+	if !d.o.StandardizeFeatures {
+		return nil
+	}
+	return op.Must(op.FeatureScale{Rows: d.n}, d.moments(x))
+}
+
+// eigen splits a cleaned eigendecomposition into Q' and s.
+func eigen(a node) (q, s node) {
+	e := op.Must(op.DropNull{}, op.Must(op.SymEig{}, a))
+	return op.Must(op.EigVectors, e), op.Must(op.EigValues, e)
+}
+
+// primal works on Gram matrices of features: G_m = sum over training folds,
+// centred and scaled, G_m = Q S Q'.
+func (d designer) primal(x node) design {
+	out := design{x: x}
+	G := op.Must(op.LeaveOut{}, op.Must(op.FoldGram{Borders: d.o.Folds}, x))
+	sums := first(d.moments(x))
+	if d.o.centerX() {
+		G = op.Must(op.OuterAdd{Factors: d.inverse(-1)}, G, sums, sums)
+	}
+	scale := d.scales(x)
+	if scale != nil {
+		G = op.Must(op.Zip{Kind: op.Mul}, G, scale)
+		G = op.Must(op.Zip{Kind: op.Mul}, G, op.Must(op.Transpose{}, scale))
+	}
+	out.rot, out.s = eigen(G)
+	if scale != nil {
+		out.rot = op.Must(op.Zip{Kind: op.Mul}, out.rot, scale)
+	}
+	coords := []node{x, folds(out.rot)}
+	if d.o.centerX() {
+		out.shift = op.Must(op.MatMul{TransB: true, Alpha: -1}, d.means(x), out.rot)
+		coords = append(coords, folds(out.shift))
+	} else {
+		out.ones = op.Must(op.MatMul{TransB: true}, sums, out.rot)
+	}
+	out.rows = op.Must(op.FoldRows{Borders: d.o.Folds}, op.Must(op.MatMul{TransB: true}, coords...))
+	out.back = op.Must(op.Transpose{}, total(out.rot))
+	return out
+}
+
+// kernel works on kernels of rows: K_m = X D^-2 X' centred on training rows; over
+// those, K_m = Q S Q'. Rows a model is not trained on are cleared, so that all
+// models have one shape; their directions are null and drop out.
+func (d designer) kernel(x node) design {
+	var out design
+	var K node
+	scale := d.scales(x)
+	if scale != nil {
+		K = op.Must(op.ScaledKernel{}, x, scale)
+	} else {
+		K = op.Must(op.MatMul{TransB: true}, x, x)
+	}
+	if d.o.centerX() {
+		K = op.Must(op.CenterKernel{Borders: d.o.Folds}, K)
+	}
+	out.rot, out.s = eigen(op.Must(op.TrainKernel{Borders: d.o.Folds, Both: true}, K))
+	cross := op.Must(op.TrainKernel{Borders: d.o.Folds}, K)
+	out.rows = op.Must(op.FoldRows{Borders: d.o.Folds}, op.Must(op.MatMul{TransB: true}, folds(cross), folds(out.rot)))
+	centred := x
+	if d.o.centerX() {
+		centred = op.Must(op.SubRow{}, x, total(d.means(x)))
+	} else {
+		out.ones = op.Must(op.MatMul{TransB: true}, d.ones, out.rot)
+	}
+	out.back = op.Must(op.MatMul{TransA: true, TransB: true}, centred, total(out.rot))
+	if scale != nil {
+		sq := op.Must(op.Transpose{}, op.Must(op.Zip{Kind: op.Mul}, total(scale), total(scale)))
+		out.back = op.Must(op.Zip{Kind: op.Mul}, out.back, sq)
+	}
+	return out
+}
+
+// thin factors X = U S V' by the eigendecomposition of X X': it gives U S
+// (T x T, null columns 0) and V' (T x K).
+func thin(x node) (us, vt node) {
+	ut, values := eigen(op.Must(op.MatMul{TransB: true}, x, x))
+	inverse := op.Must(op.InverseRoot{}, values)
+	root := op.Must(op.Zip{Kind: op.Mul}, values, inverse)
+	us = op.Must(op.Zip{Kind: op.Mul}, op.Must(op.Transpose{}, ut), root)
+	vt = op.Must(op.Zip{Kind: op.Mul}, op.Must(op.MatMul{}, ut, x), op.Must(op.Transpose{}, inverse))
+	return us, vt
+}
+
+// fields lists the nodes of a design, nil ones too, always in the same order.
+func (d *design) fields() []*node {
+	return []*node{&d.s, &d.rot, &d.shift, &d.ones, &d.rows, &d.test, &d.gram, &d.back, &d.mean, &d.x}
+}

@@ -1,0 +1,332 @@
+package ridge
+
+import (
+	"context"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/engine/tile"
+)
+
+// PanelWidth is the number of voxels that are computed as one: wide enough for
+// fast products, narrow enough for the caches. It is fixed, so that a voxel's
+// bits do not depend on the tile or the device memory.
+const PanelWidth = 2048
+
+// Width is the width of panels for a job of V voxels: PanelWidth, or V rounded up
+// to a whole number of 64 when all of them fit into one.
+func Width(V int) int { return min(PanelWidth, (V+63)/64*64) }
+
+// Result is what a fit says besides its outputs.
+type Result struct {
+	Form      Form
+	OneAlpha  float64 // the alpha of all voxels, when Options.OneAlpha
+	Constant  int     // voxels left out because they are constant
+	NotFinite int     // voxels left out because a value is not finite
+	Design    engine.Stats
+	Voxels    engine.Stats
+}
+
+// Fit chooses an alpha per voxel (or one for all) by cross-validation, refits on
+// all rows and writes what is asked for. A voxel that is constant or not finite
+// is NaN in every output and counted. When ctx ends, panels under way are
+// finished and ctx's error is returned.
+func Fit(ctx context.Context, be engine.Backend, data Data, out Outputs, o Options) (Result, error) {
+	if err := o.check(data); err != nil {
+		return Result{}, err
+	}
+	form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
+	if err != nil {
+		return Result{}, err
+	}
+	f := &fitter{be: be, o: o, data: data, res: Result{Form: form}}
+	if err := f.prepare(ctx); err != nil {
+		return f.res, err
+	}
+	if o.OneAlpha {
+		if err := f.chooseOne(ctx, out); err != nil {
+			return f.res, err
+		}
+		out.CVScores = nil // of all alphas: written by the first pass
+	}
+	return f.res, f.voxels(ctx, out)
+}
+
+// fitter is one call of Fit.
+type fitter struct {
+	be   engine.Backend
+	o    Options
+	data Data
+	res  Result
+
+	x, testX gorgonia.Value   // features after per-run steps and delays, float64, shifted
+	offset   gorgonia.Value   // what x was shifted by; nil when features are not centred
+	design   []gorgonia.Value // fields of the design in working precision; nil where absent
+	pass     int
+}
+
+// matrixValue makes a (1, 1, rows, cols) value.
+func matrixValue(m Matrix) gorgonia.Value {
+	return tensor.New(tensor.WithShape(1, 1, m.Rows, m.Cols), tensor.WithBacking(m.Data))
+}
+
+func matrixType(m Matrix) op.Type {
+	return op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, m.Rows, m.Cols}}
+}
+
+// prepare does all that concerns features only.
+func (f *fitter) prepare(ctx context.Context) error {
+	var err error
+	if f.x, err = f.features(ctx, f.data.X, f.o.Trends, f.o.Runs); err != nil {
+		return err
+	}
+	if f.data.TestX.Rows > 0 {
+		if f.data.TestRuns == nil {
+			f.data.TestRuns = op.Borders{0, f.data.TestX.Rows}
+		}
+		if f.testX, err = f.features(ctx, f.data.TestX, f.o.TestTrends, f.data.TestRuns); err != nil {
+			return err
+		}
+	}
+	if f.o.centerX() {
+		f.x, f.offset = shiftColumns(f.x)
+	}
+	return f.makeDesign(ctx)
+}
+
+// features runs per-run steps and delays on a matrix of features, in float64.
+func (f *fitter) features(ctx context.Context, m, trends Matrix, runs op.Borders) (gorgonia.Value, error) {
+	g := gorgonia.NewGraph()
+	in := op.Input(g, "X", matrixType(m))
+	feeds := engine.Feeds{in: engine.Value(matrixValue(m))}
+	var basis node
+	if trends.Cols > 0 {
+		basis = op.Input(g, "trends", matrixType(trends))
+		feeds[basis] = engine.Value(matrixValue(trends))
+	}
+	x := f.o.preprocess(in, basis, runs)
+	if len(f.o.Delays) > 0 {
+		x = op.Must(op.Delay{Borders: runs, Delays: f.o.Delays}, x)
+	}
+	if x == in {
+		return matrixValue(m), nil
+	}
+	var v gorgonia.Value
+	_, err := engine.NewMachine(f.be).Run(ctx, feeds, engine.Results{x: engine.Last(&v)}, engine.Tiling{})
+	return v, err
+}
+
+// shiftColumns subtracts the mean of each column, or its value where it is
+// constant, so that the products of centred features keep their digits.
+func shiftColumns(v gorgonia.Value) (shifted, offset gorgonia.Value) {
+	t, err := op.FromValue(v)
+	if err != nil {
+		panic("ridge: " + err.Error()) // made by this package
+	}
+	T, K := t.Dims[2], t.Dims[3]
+	mean := make([]float64, K)
+	for k := range mean {
+		constant := true
+		for r := range T {
+			mean[k] += t.Data[r*K+k] / float64(T)
+			constant = constant && t.Data[r*K+k] == t.Data[k]
+		}
+		if constant {
+			mean[k] = t.Data[k]
+		}
+	}
+	out := make([]float64, len(t.Data))
+	for i, x := range t.Data {
+		out[i] = x - mean[i%K]
+	}
+	return matrixValue(Matrix{T, K, out}), matrixValue(Matrix{1, K, mean})
+}
+
+// makeDesign computes the design in float64 and keeps it in working precision.
+func (f *fitter) makeDesign(ctx context.Context) error {
+	g := gorgonia.NewGraph()
+	T := f.data.X.Rows
+	one := Matrix{1, T, factors(T, 1)}
+	x := op.Input(g, "X", op.Type{Dtype: op.Float64, Dims: op.Dims(f.x.Shape())})
+	ones := op.Input(g, "ones", matrixType(one))
+	feeds := engine.Feeds{x: engine.Value(f.x), ones: engine.Value(matrixValue(one))}
+	var offset node
+	if f.offset != nil {
+		offset = op.Input(g, "offset", op.Type{Dtype: op.Float64, Dims: op.Dims(f.offset.Shape())})
+		feeds[offset] = engine.Value(f.offset)
+	}
+	d := newDesigner(f.o, f.res.Form, ones).build(x, offset)
+	fields := d.fields()
+	f.design = make([]gorgonia.Value, len(fields))
+	results := engine.Results{}
+	for i, n := range fields {
+		if *n != nil {
+			// a node of its own, as two fields may be one node
+			results[op.Must(op.Copy{To: f.o.Precision}, *n)] = engine.Last(&f.design[i])
+		}
+	}
+	var err error
+	f.res.Design, err = engine.NewMachine(f.be).Run(ctx, feeds, results, engine.Tiling{Budget: f.o.Budget})
+	if err != nil {
+		return fmt.Errorf("design of the features: %w", err)
+	}
+	return nil
+}
+
+// tileGraph is the graph of a tile with its feeds.
+type tileGraph struct {
+	g     *gorgonia.ExprGraph
+	d     designer
+	x     design
+	feeds engine.Feeds
+}
+
+// newTileGraph brings the design into a new graph.
+func (f *fitter) newTileGraph() *tileGraph {
+	t := &tileGraph{g: gorgonia.NewGraph(), d: newDesigner(f.o, f.res.Form, nil), feeds: engine.Feeds{}}
+	t.x.form = f.res.Form
+	for i, field := range t.x.fields() {
+		if f.design[i] != nil {
+			*field = t.value(fmt.Sprintf("design%d", i), f.design[i])
+		}
+	}
+	return t
+}
+
+// value adds an input with a fixed value.
+func (t *tileGraph) value(name string, v gorgonia.Value) node {
+	n := op.Input(t.g, name, op.Type{Dtype: v.Dtype(), Dims: op.Dims(v.Shape())})
+	t.feeds[n] = engine.Value(v)
+	return n
+}
+
+// matrix adds an input with a fixed matrix in a precision; nil for an empty one.
+func (t *tileGraph) matrix(name string, m Matrix, to tensor.Dtype) node {
+	if m.Cols == 0 {
+		return nil
+	}
+	return t.value(name, op.ToValue(op.Tensor{Dims: op.Dims{1, 1, m.Rows, m.Cols}, Data: m.Data}, to))
+}
+
+// responses adds an input that is fed by panels of a source.
+func (t *tileGraph) responses(name string, rows, width int, dtype tensor.Dtype) node {
+	return op.Input(t.g, name, op.Type{Dtype: dtype, Dims: op.Dims{1, 1, rows, width}})
+}
+
+// tiling cuts the voxels.
+func (f *fitter) tiling() engine.Tiling {
+	V := f.data.Y.Cols()
+	passes := 1
+	if f.o.OneAlpha {
+		passes = 2
+	}
+	t := engine.Tiling{Cols: V, Width: Width(V), Panels: f.o.Panels, Budget: f.o.Budget}
+	if f.o.Progress != nil {
+		pass := f.pass
+		t.Progress = func(done, all int) { f.o.Progress(pass*all+done, passes*all) }
+	}
+	f.pass++
+	return t
+}
+
+// chooseOne scores all alphas on all voxels kept, and leaves the best as the only one.
+func (f *fitter) chooseOne(ctx context.Context, out Outputs) error {
+	t := f.newTileGraph()
+	tiling := f.tiling()
+	y := t.responses("Y", f.data.X.Rows, tiling.Width, f.o.Precision)
+	t.feeds[y] = engine.Columns(f.data.Y)
+	fit := t.d.fit(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision))
+	A := len(f.o.Alphas)
+	sums := make([]float64, A+1)
+	results := engine.Results{
+		op.Must(op.SumKept{}, fit.scores, fit.status): engine.PerTile(func(_ engine.Tile, v engine.Host) error {
+			for i, x := range v.Float64() {
+				sums[i%(A+1)] += x
+			}
+			return nil
+		}),
+	}
+	if out.CVScores != nil {
+		results[t.masked(fit.scores, fit.status, f.o.Precision)] = engine.ToSink(out.CVScores)
+	}
+	if _, err := engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling); err != nil {
+		return err
+	}
+	best := op.SelectAlpha{Alphas: f.o.Alphas}.Best(sums, 1)
+	f.res.OneAlpha = f.o.Alphas[best]
+	f.o.Alphas = []float64{f.res.OneAlpha}
+	return nil
+}
+
+// masked gives x in a precision with NaN for voxels that are left out.
+func (t *tileGraph) masked(x, status node, to tensor.Dtype) node {
+	return op.Must(op.MaskColumns{}, cast(x, to), status)
+}
+
+// voxels fits all panels and writes the outputs.
+func (f *fitter) voxels(ctx context.Context, out Outputs) error {
+	t := f.newTileGraph()
+	tiling := f.tiling()
+	tiling.Checkpoint = f.o.Checkpoint
+	y := t.responses("Y", f.data.X.Rows, tiling.Width, f.o.Precision)
+	t.feeds[y] = engine.Columns(f.data.Y)
+	fit := t.d.fit(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision))
+	results := engine.Results{}
+	for _, r := range []struct {
+		value node
+		sink  tile.Sink
+	}{
+		{fit.weights, out.Weights},
+		{fit.alpha, out.Alpha},
+		{fit.best, out.CVScore},
+		{fit.scores, out.CVScores},
+		{fit.intercept, out.Intercept},
+	} {
+		if r.value != nil && r.sink != nil {
+			results[t.masked(r.value, fit.status, f.o.Precision)] = engine.ToSink(r.sink)
+		}
+	}
+	if out.TestScore != nil && f.testX != nil {
+		results[t.masked(f.testScore(t, fit, tiling.Width), fit.status, f.o.Precision)] = engine.ToSink(out.TestScore)
+	}
+	if out.Status != nil {
+		results[op.Must(op.Copy{}, fit.status)] = engine.ToSink(out.Status)
+	}
+	results[fit.status] = engine.PerTile(f.count)
+	var err error
+	f.res.Voxels, err = engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling)
+	return err
+}
+
+// count adds up the voxels of a tile that are left out.
+func (f *fitter) count(t engine.Tile, status engine.Host) error {
+	for _, s := range status.Float64()[:t.Hi-t.Lo] { // panels follow each other, padding comes last
+		switch s {
+		case op.Constant:
+			f.res.Constant++
+		case op.NotFinite:
+			f.res.NotFinite++
+		}
+	}
+	return nil
+}
+
+// testScore predicts the held-out rows and scores them.
+func (f *fitter) testScore(t *tileGraph, fit fitted, width int) node {
+	y := t.responses("testY", f.data.TestX.Rows, width, f.o.Precision)
+	t.feeds[y] = engine.Columns(f.data.TestY)
+	y = f.o.preprocess(y, t.matrix("testTrends", f.o.TestTrends, f.o.Precision), f.data.TestRuns)
+	x, err := op.FromValue(f.testX)
+	if err != nil {
+		panic("ridge: " + err.Error()) // made by this package
+	}
+	operands := []node{t.value("testX", op.ToValue(x, f.o.Precision)), fit.weights}
+	if fit.intercept != nil {
+		operands = append(operands, fit.intercept)
+	}
+	return op.Must(op.ScorePredictions{Score: f.o.Score}, y, op.Must(op.MatMul{}, operands...))
+}

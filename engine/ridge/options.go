@@ -1,0 +1,198 @@
+package ridge
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"voxen/engine/op"
+	"voxen/engine/tile"
+)
+
+// Matrix is a row-major matrix in memory.
+type Matrix struct {
+	Rows, Cols int
+	Data       []float64
+}
+
+// Data is what a model is fitted to and tested on.
+type Data struct {
+	X Matrix      // features, T x K
+	Y tile.Source // responses, T x V
+
+	TestX    Matrix // features of held-out rows, or empty
+	TestY    tile.Source
+	TestRuns op.Borders // runs of the held-out rows; nil: one run
+}
+
+// Outputs takes results; a nil sink is not wanted. Rows of a sink are as noted,
+// columns are voxels.
+type Outputs struct {
+	Weights   tile.Sink // K' rows, in the units of X and Y
+	Alpha     tile.Sink // 1 row
+	CVScore   tile.Sink // 1 row: at the alpha chosen, mean over folds
+	CVScores  tile.Sink // a row per alpha
+	Intercept tile.Sink // 1 row
+	TestScore tile.Sink // 1 row
+	Status    tile.Sink // 1 row: op.Varies, op.Constant or op.NotFinite
+}
+
+// PerRun is what is done to features and responses within each run.
+type PerRun string
+
+// The per-run steps.
+const (
+	None   PerRun = "none"
+	Center PerRun = "center"
+	ZScore PerRun = "zscore"
+)
+
+// Options of a fit. Zero values are the defaults of himalaya's RidgeCV with
+// r2_score, but for Alphas and Folds, which must be set.
+type Options struct {
+	Alphas []float64  // positive and distinct
+	Folds  op.Borders // cuts the rows into contiguous folds, at least two
+	Runs   op.Borders // runs of the rows; nil: one run
+	Score  op.Score   // "": r2
+	// OneAlpha takes the alpha with the highest mean score over the voxels kept
+	// for all voxels. It costs a second pass over Y.
+	OneAlpha bool
+
+	// Trends, if any, is T x q: in the rows of each run an orthonormal basis of
+	// what is regressed out of features and responses there, else zeros.
+	Trends     Matrix
+	TestTrends Matrix
+	PerRun     PerRun // "": none
+	Delays     []int  // nil: no delays
+
+	Intercept            bool // centre features and responses on the training rows
+	StandardizeFeatures  bool // mean and SD of the training rows
+	StandardizeResponses bool
+
+	Precision tensor.Dtype // op.Float32 (also the zero value) or op.Float64
+	Form      Form         // "": by the cost model
+
+	Panels     int   // most panels per tile; 0: as the backend likes
+	Budget     int64 // bytes of buffers; 0: no bound
+	Checkpoint tile.Checkpoint
+	Progress   func(done, total int)
+}
+
+// KFold gives scikit-learn's KFold without shuffling: k contiguous folds of T
+// rows, the first T mod k of them a row longer.
+func KFold(T, k int) op.Borders {
+	b := make(op.Borders, k+1)
+	for f := range k {
+		b[f+1] = b[f] + T/k
+		if f < T%k {
+			b[f+1]++
+		}
+	}
+	return b
+}
+
+// perRunSteps reports whether anything is done within runs.
+func (o Options) perRunSteps() bool { return o.Trends.Cols > 0 || o.PerRun != None }
+
+// centerX and centerY say what is centred on the training rows.
+func (o Options) centerX() bool { return o.Intercept || o.StandardizeFeatures }
+func (o Options) centerY() bool { return o.Intercept || o.StandardizeResponses }
+
+// Features is the number of columns of X after delays.
+func (o Options) Features(K int) int { return K * max(1, len(o.Delays)) }
+
+// check fills in defaults and refuses what cannot be.
+func (o *Options) check(d Data) error {
+	if o.Score == "" {
+		o.Score = op.R2
+	}
+	if o.PerRun == "" {
+		o.PerRun = None
+	}
+	if o.Precision.Type == nil {
+		o.Precision = op.Float32
+	}
+	T := d.X.Rows
+	if o.Runs == nil {
+		o.Runs = op.Borders{0, T}
+	}
+	if d.TestRuns == nil {
+		d.TestRuns = op.Borders{0, d.TestX.Rows}
+	}
+	switch {
+	case d.X.Rows < 1 || d.X.Cols < 1:
+		return fmt.Errorf("features are %d x %d, want at least one row and one column", d.X.Rows, d.X.Cols)
+	case len(d.X.Data) != T*d.X.Cols:
+		return fmt.Errorf("features have %d values for %d x %d", len(d.X.Data), T, d.X.Cols)
+	case d.Y.Rows() != T:
+		return fmt.Errorf("responses have %d rows, features %d", d.Y.Rows(), T)
+	case d.Y.Cols() < 1:
+		return fmt.Errorf("responses have no voxels")
+	case o.Precision != op.Float32 && o.Precision != op.Float64:
+		return fmt.Errorf("precision %v, want float32 or float64", o.Precision)
+	case o.Trends.Cols > 0 && o.Trends.Rows != T:
+		return fmt.Errorf("trends have %d rows, features %d", o.Trends.Rows, T)
+	case (d.TestX.Rows > 0) != (d.TestY != nil):
+		return fmt.Errorf("held-out features and responses come together")
+	}
+	for _, c := range []struct {
+		name string
+		data []float64
+	}{{"features", d.X.Data}, {"held-out features", d.TestX.Data}} {
+		for i, x := range c.data {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return fmt.Errorf("%s have %v at row %d, column %d, want finite numbers", c.name, x, i/d.X.Cols, i%d.X.Cols)
+			}
+		}
+	}
+	if d.TestX.Rows > 0 {
+		if d.TestX.Cols != d.X.Cols {
+			return fmt.Errorf("held-out features have %d columns, features %d", d.TestX.Cols, d.X.Cols)
+		}
+		if d.TestY.Rows() != d.TestX.Rows || d.TestY.Cols() != d.Y.Cols() {
+			return fmt.Errorf("held-out responses are %d x %d, want %d x %d", d.TestY.Rows(), d.TestY.Cols(), d.TestX.Rows, d.Y.Cols())
+		}
+	}
+	if err := checkAlphas(o.Alphas); err != nil {
+		return err
+	}
+	if err := checkBorders("folds", o.Folds, T, 2); err != nil {
+		return err
+	}
+	if o.Folds.Folds() < 2 {
+		return fmt.Errorf("%d fold, want at least 2", o.Folds.Folds())
+	}
+	return checkBorders("runs", o.Runs, T, 1)
+}
+
+// checkAlphas wants positive, finite, distinct alphas.
+func checkAlphas(alphas []float64) error {
+	if len(alphas) == 0 {
+		return fmt.Errorf("no alphas")
+	}
+	seen := map[float64]bool{}
+	for _, a := range alphas {
+		if !(a > 0) || math.IsInf(a, 0) {
+			return fmt.Errorf("alpha %g, want positive numbers", a)
+		}
+		if seen[a] {
+			return fmt.Errorf("alpha %g is given twice", a)
+		}
+		seen[a] = true
+	}
+	return nil
+}
+
+// checkBorders wants parts of at least the given number of rows that cover T.
+func checkBorders(name string, b op.Borders, T, rows int) error {
+	if len(b) < 2 || b[0] != 0 || b[len(b)-1] != T {
+		return fmt.Errorf("%s %v do not cover %d rows", name, []int(b), T)
+	}
+	for f := range b.Folds() {
+		if b.Rows(f) < rows {
+			return fmt.Errorf("%s: part %d has %d rows, want at least %d", name, f, b.Rows(f), rows)
+		}
+	}
+	return nil
+}
