@@ -57,7 +57,8 @@ func Value(v gorgonia.Value) Feed { return valueFeed{v} }
 // width); columns past the last are zero.
 func Columns(src tile.Source) Feed { return columnsFeed{src} }
 
-// Each feeds an array of type t that f fills for every tile.
+// Each feeds an array of type t per panel, one after the other along the batch
+// axis, that f fills for every tile. A job without columns has one panel.
 func Each(t op.Type, f func(t Tile, dst Host) error) Feed { return eachFeed{t, f} }
 
 // Carry feeds init to the first tile and the value that from had in the tile

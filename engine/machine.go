@@ -220,6 +220,7 @@ func (j *job) plan(panels int) (*plan, error) {
 			types[i] = op.Type{Dtype: n.Dtype(), Dims: op.Dims{panels, 1, f.src.Rows(), j.tiling.Width}}
 		case eachFeed:
 			types[i] = f.t
+			types[i].Dims[0] *= panels
 		}
 	}
 	key := planKey(j.inputs, types, j.outputs)
