@@ -218,7 +218,8 @@ func (c *CodesSink) Digest(ctx context.Context, axis Axis, lo, hi int) (uint64, 
 		return 0, fmt.Errorf("%s: no digest of %s [%d, %d)", c.path, axisName(axis), lo, hi)
 	}
 	h := xxhash.New()
-	w := &window{r: c.f}
+	w := newWindow(c.f)
+	defer w.release()
 	for v := lo; v < hi; v++ {
 		rows, values, err := c.column(ctx, w, v)
 		if err != nil {
@@ -252,16 +253,24 @@ func (c *CodesSink) column(ctx context.Context, w *window, v int) (rows, values 
 
 // window reads small pieces that follow each other with large reads.
 type window struct {
-	r   io.ReaderAt
-	off int64
-	buf []byte
+	r    io.ReaderAt
+	off  int64
+	buf  []byte // what is at off
+	room *scratch
 }
+
+func newWindow(r io.ReaderAt) *window { return &window{r: r, room: getScratch()} }
+
+func (w *window) release() { putScratch(w.room) }
 
 func (w *window) bytes(off int64, n int) ([]byte, error) {
 	if off < w.off || off+int64(n) > w.off+int64(len(w.buf)) {
-		w.buf = make([]byte, max(n, scratchBytes))
-		got, err := w.r.ReadAt(w.buf, off)
-		w.off, w.buf = off, w.buf[:got]
+		room := w.room.bytes()
+		if n > len(room) {
+			room = make([]byte, n)
+		}
+		got, err := w.r.ReadAt(room, off)
+		w.off, w.buf = off, room[:got]
 		if got < n {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF
@@ -319,7 +328,8 @@ func (c *CodesSink) assemble(ctx context.Context, w io.Writer) error {
 
 // stream gives all columns in order.
 func (c *CodesSink) stream(ctx context.Context, take func(rows, values []byte) error) error {
-	w := &window{r: c.f}
+	w := newWindow(c.f)
+	defer w.release()
 	for v := range c.pos {
 		rows, values, err := c.column(ctx, w, v)
 		if err != nil {

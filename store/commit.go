@@ -100,7 +100,7 @@ func (c *commitRecord) complete(fsys FS, partial, final string) error {
 	}
 	for _, dir := range folders(c.Names) {
 		if err := fsys.SyncDir(at(final, dir)); err != nil {
-			return pathError(final, err)
+			return pathError(at(final, c.Run), err)
 		}
 	}
 	return removeCommitted(fsys, partial)

@@ -63,6 +63,8 @@ type Job struct {
 	notes    map[string]string
 	sinks    map[string]ColumnSink
 	names    []string // of outputs, in the order in which they were made
+	scratch  bool     // there are scratch files
+	unsynced bool     // a name was made in the partial folder since it was synced
 	closed   bool
 }
 
@@ -175,7 +177,7 @@ func makeFolder(fsys FS, name string) error {
 	}
 	for _, dir := range parents {
 		if err := fsys.SyncDir(dir); err != nil {
-			return pathError(dir, err)
+			return pathError(name, err)
 		}
 	}
 	return nil
@@ -324,6 +326,7 @@ func (j *Job) Path(name string) (string, error) {
 	if !slices.Contains(j.names, file) {
 		j.names = append(j.names, file)
 	}
+	j.unsynced = true
 	return full, nil
 }
 
@@ -346,6 +349,9 @@ func (j *Job) Scratch(name string) (string, error) {
 	if err := makeFolder(j.fsys, dir); err != nil {
 		return "", err
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.scratch, j.unsynced = true, true
 	return filepath.Join(dir, name), nil
 }
 
@@ -511,6 +517,9 @@ func (j *Job) flush() error {
 			return err
 		}
 	}
+	if err := j.syncNames(); err != nil {
+		return err
+	}
 	err := writeFull(j.journal, lines, j.written)
 	if err == nil {
 		err = j.journal.Sync()
@@ -520,6 +529,25 @@ func (j *Job) flush() error {
 	}
 	j.written += int64(len(lines))
 	j.pending, j.flushed = nil, time.Now()
+	return nil
+}
+
+// syncNames makes the names of all files made so far durable.
+func (j *Job) syncNames() error {
+	if !j.unsynced {
+		return nil
+	}
+	dirs := folders(j.names)
+	if j.scratch {
+		dirs = append(dirs, scratchName)
+	}
+	for _, dir := range dirs {
+		full := filepath.Join(j.partial, filepath.FromSlash(dir))
+		if err := j.fsys.SyncDir(full); err != nil {
+			return pathError(full, err)
+		}
+	}
+	j.unsynced = false
 	return nil
 }
 
@@ -610,19 +638,22 @@ func (j *Job) Commit(ctx context.Context, run *Run) error {
 	if err := writeSynced(j.fsys, filepath.Join(j.partial, j.runFile()), run.write); err != nil {
 		return err
 	}
-	for _, dir := range folders(j.names) {
-		if err := j.fsys.SyncDir(filepath.Join(j.partial, filepath.FromSlash(dir))); err != nil {
-			return pathError(j.partial, err)
-		}
+	j.unsynced = true // run.json
+	if err := j.syncNames(); err != nil {
+		return err
 	}
-	c := commitRecord{Names: j.names, Run: j.runFile(), Remove: j.stale()}
+	stale, err := j.stale()
+	if err != nil {
+		return err
+	}
+	c := commitRecord{Names: j.names, Run: j.runFile(), Remove: stale}
 	if err := c.write(j.fsys, j.partial); err != nil {
 		return err
 	}
 	// From here on the result is whole: if anything fails the next process
 	// completes the commit.
 	j.closeFiles()
-	err := c.complete(j.fsys, j.partial, j.final)
+	err = c.complete(j.fsys, j.partial, j.final)
 	if cerr := j.lock.Close(); err == nil && cerr != nil {
 		err = pathError(j.partial, cerr)
 	}
@@ -673,10 +704,13 @@ func (j *Job) describe(ctx context.Context, run *Run) error {
 }
 
 // stale lists the files of the result that this one replaces and does not have.
-func (j *Job) stale() []string {
+func (j *Job) stale() ([]string, error) {
 	old, err := ReadRun(j.fsys, RunPath(j.out, j.opts.File))
+	if IsInput(err) {
+		return nil, nil // there is none, or it is not ours to tidy up
+	}
 	if err != nil {
-		return nil // none, or not ours to tidy up
+		return nil, err
 	}
 	var names []string
 	for _, o := range old.Outputs {
@@ -685,7 +719,7 @@ func (j *Job) stale() []string {
 			names = append(names, o.Name)
 		}
 	}
-	return names
+	return names, nil
 }
 
 // folders lists the folders that hold the named files, and those above, the

@@ -41,7 +41,7 @@ func writeSynced(fsys FS, path string, write func(io.Writer) error) error {
 	if err != nil {
 		return pathError(path, err)
 	}
-	w := bufio.NewWriterSize(&appender{f: f}, scratchBytes)
+	w := bufio.NewWriterSize(&appender{f: f}, 64<<10)
 	err = write(w)
 	if err == nil {
 		err = w.Flush()
