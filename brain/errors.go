@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	"voxen/store"
@@ -35,4 +36,16 @@ func fileError(path string, err error) error {
 		return err
 	}
 	return &store.InputError{Path: path, Err: err}
+}
+
+// isFile reports whether path names an existing file.
+func isFile(path string) (bool, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fileError(path, err)
+	}
+	return info.Mode().IsRegular(), nil
 }

@@ -67,3 +67,23 @@ func maxAbs(got, want []float64) float64 {
 	}
 	return worst
 }
+
+func mustOpen(t *testing.T, path string) *Image {
+	t.Helper()
+	im, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

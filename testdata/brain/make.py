@@ -186,3 +186,27 @@ for within, hrf, start, tr, volumes, post in (("mean", "none", 0, 2.0, 372, ""),
                   "empty": int((rate == 0).sum()), "rate": conv(rate)[:40].tolist(), "s": S[-100:].tolist()})
 json.dump({"versions": golden["versions"], "untimed": sum(not r["Word Onset"].strip() for r in rows_), "cases": cases},
           open(os.path.join(here, "align.json"), "w"))
+
+# Resampling to another grid, labels, region means.
+from scipy.ndimage import map_coordinates
+rng = np.random.default_rng(11)
+source = rng.standard_normal((5, 6, 4))
+a = np.array([[-3, 0.2, 0, 10], [0.1, 3, 0, -8], [0, -0.3, 4, -6], [0, 0, 0, 1.0]])
+b = np.array([[2, 0, 0, -6], [0, 2.5, 0, -12], [0, 0, 3, -11], [0, 0, 0, 1.0]])
+shape_b = (10, 10, 7)
+ijk = np.stack(np.meshgrid(*map(np.arange, shape_b), indexing="ij"), -1).reshape(-1, 3)
+p = np.linalg.inv(a) @ b
+x = ijk @ p[:3, :3].T + p[:3, 3]
+inside = ((x >= -0.5) & (x <= np.array(source.shape) - 0.5)).all(1)
+linear = np.where(inside, map_coordinates(source, x.T, order=1, mode="nearest"), -7)
+near = np.clip(np.floor(x + 0.5).astype(int), 0, np.array(source.shape) - 1)
+nearest = np.where(inside, source[tuple(near.T)], -7)
+yeo = nib.load(f"{top}/testdata/networks/yeo7_space-MNI_res-3_label.nii.gz")
+lab = np.asarray(yeo.dataobj).astype(int)
+T = 5
+v = np.argwhere(lab > 0)
+Y = np.sin(np.arange(1, len(v) + 1)[None] * 0.01 * (1 + np.arange(T))[:, None])
+l = lab[lab > 0]
+json.dump({"versions": golden["versions"], "source": source.ravel().tolist(), "a": a.tolist(), "b": b.tolist(), "trilinear": linear.tolist(),
+           "nearest": nearest.tolist(), "inside": int(inside.sum()), "counts": np.bincount(lab.ravel())[1:].tolist(),
+           "means": [[float(Y[t, l == k].mean()) for k in range(1, 8)] for t in range(T)]}, open(os.path.join(here, "atlas.json"), "w"))

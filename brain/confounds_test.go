@@ -1,0 +1,52 @@
+package brain
+
+import (
+	"slices"
+	"testing"
+)
+
+const confoundText = "trans_x\ttrans_x_derivative1\tframewise_displacement\ta_comp_cor_00\ta_comp_cor_01\n" +
+	"0.5\tn/a\tn/a\t1e-3\t2\n0.25\t-0.25\tn/a\t2\t3\n0.5\t0.25\t0.1\t-3\t4\n"
+
+func TestReadConfounds(t *testing.T) {
+	path := writeTable(t, "desc-confounds_timeseries.tsv", confoundText)
+	c, err := ReadConfounds(path, []string{"a_comp_cor_*", "trans_x", "trans_x_derivative1", "framewise_displacement", "trans_x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"a_comp_cor_00", "a_comp_cor_01", "trans_x", "trans_x_derivative1", "framewise_displacement"}; !slices.Equal(c.Names, want) {
+		t.Errorf("columns %q, want %q", c.Names, want)
+	}
+	for i, want := range [][]float64{{1e-3, 2, -3}, {2, 3, 4}, {0.5, 0.25, 0.5}, {-0.25, -0.25, 0.25}, {0.1, 0.1, 0.1}} {
+		if !slices.Equal(c.Columns[i], want) {
+			t.Errorf("%s is %v, want %v", c.Names[i], c.Columns[i], want)
+		}
+	}
+	if c.Rows != 3 || c.Filled != 3 {
+		t.Errorf("%d rows, %d filled; want 3, 3", c.Rows, c.Filled)
+	}
+	if all, err := ReadConfounds(path, nil); err != nil || len(all.Names) != 5 || all.Names[0] != "trans_x" {
+		t.Errorf("all columns are %v (%v)", all, err)
+	}
+}
+
+func TestReadConfoundsRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		text    string
+		columns []string
+		want    string
+	}{
+		"no such column": {confoundText, []string{"csf"}, `no column "csf" among "trans_x"`},
+		"no match":       {confoundText, []string{"rot_*"}, `no column "rot_*"`},
+		"bad pattern":    {confoundText, []string{"a["}, "not valid"},
+		"n/a below":      {"a\n1\nn/a\n2\n", nil, "line 3: a is n/a below numbers"},
+		"all n/a":        {"a\nn/a\nn/a\n", nil, "column a holds no number"},
+		"header only":    {"a\tb\n", nil, "no rows"},
+		"text":           {"a\n1\nx\n", nil, `line 3: a is "x"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ReadConfounds(writeTable(t, "confounds.tsv", c.text), c.columns)
+			refused(t, err, "confounds.tsv", c.want)
+		})
+	}
+}
