@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"os"
 	"sort"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"voxen/store"
 )
 
 // SentencePiece's own numbers, from sentencepiece_model.proto.
@@ -120,21 +121,21 @@ func parseSP(b []byte) (*spModel, error) {
 }
 
 // readSentencePiece reads tokenizer.model as Llama 1 and 2 ship it.
-func readSentencePiece(path string) (*Tokenizer, error) {
-	b, err := os.ReadFile(path)
+func readSentencePiece(fsys store.FS, path string) (*Tokenizer, error) {
+	b, err := readFile(fsys, path, maxTokenizer)
 	if err != nil {
 		return nil, err
 	}
 	if line, _, _ := bytes.Cut(b, []byte("\n")); bytes.HasSuffix(line, []byte(" 0")) && bytes.HasPrefix(line, []byte("IQ==")) {
-		return nil, fmt.Errorf("%s: a tiktoken vocabulary, want a SentencePiece model; give the folder's tokenizer.json", path)
+		return nil, badf(path, "is a tiktoken vocabulary, want a SentencePiece model; the folder's tokenizer.json will do")
 	}
 	m, err := parseSP(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, bad(path, err)
 	}
 	t, err := m.tokenizer()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, bad(path, err)
 	}
 	return t, nil
 }

@@ -1,15 +1,16 @@
 package lm
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"voxen/store"
 )
+
+// maxTokenizer bounds the files of a tokenizer.
+const maxTokenizer = 256 << 20
 
 // Piece is one token of a text.
 type Piece struct {
@@ -43,18 +44,18 @@ type addedToken struct {
 
 // LoadTokenizer reads tokenizer.json, or where there is none
 // tokenizer.model, of a Hugging Face model folder.
-func LoadTokenizer(dir string) (*Tokenizer, error) {
-	t, err := readTokenizerJSON(filepath.Join(dir, "tokenizer.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t, err = readSentencePiece(filepath.Join(dir, "tokenizer.model"))
+func LoadTokenizer(fsys store.FS, dir string) (*Tokenizer, error) {
+	t, err := readTokenizerJSON(fsys, filepath.Join(dir, "tokenizer.json"))
+	if missing(err) {
+		t, err = readSentencePiece(fsys, filepath.Join(dir, "tokenizer.model"))
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: neither tokenizer.json nor tokenizer.model is there; give token ids instead", dir)
+	if missing(err) {
+		return nil, badf(dir, "neither tokenizer.json nor tokenizer.model is there; token ids need none")
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := t.readConfig(filepath.Join(dir, "tokenizer_config.json")); err != nil {
+	if err := t.readConfig(fsys, filepath.Join(dir, "tokenizer_config.json")); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -210,12 +211,12 @@ func each(f func([]char) [][]char) func([][]char, bool) [][]char {
 
 // readConfig takes the start token from tokenizer_config.json where
 // tokenizer.json has not said it. A folder without the file is fine.
-func (t *Tokenizer) readConfig(path string) error {
+func (t *Tokenizer) readConfig(fsys store.FS, path string) error {
 	if t.start >= 0 {
 		return nil
 	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	b, err := readFile(fsys, path, maxTokenizer)
+	if missing(err) {
 		return nil
 	}
 	if err != nil {
@@ -223,7 +224,7 @@ func (t *Tokenizer) readConfig(path string) error {
 	}
 	token, err := startOf(b)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return bad(path, err)
 	}
 	if id, ok := t.ID(token); ok && token != "" {
 		t.start = id

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"voxen/store"
 )
 
 // TestAllUnicode sweeps every character.
@@ -27,7 +29,7 @@ func TestRealTokenizers(t *testing.T) {
 		t.Fatalf("no */cases.json in %s", root)
 	}
 	for _, f := range folders {
-		tok, err := LoadTokenizer(filepath.Dir(f))
+		tok, err := LoadTokenizer(store.OS{}, filepath.Dir(f))
 		if err != nil {
 			t.Fatal(err)
 		}

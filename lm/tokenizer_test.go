@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"voxen/store"
 )
 
 const goldenTokenizers = "../testdata/lm/tokenizers"
@@ -43,7 +45,7 @@ func characters(text string, p Piece) [2]int {
 func TestTokenizersMatchHuggingFace(t *testing.T) {
 	for _, name := range []string{"bert-uncased", "bert-cased", "llama2", "llama2-metaspace", "llama3", "gpt2"} {
 		t.Run(name, func(t *testing.T) {
-			tok, err := LoadTokenizer(filepath.Join(goldenTokenizers, name))
+			tok, err := LoadTokenizer(store.OS{}, filepath.Join(goldenTokenizers, name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +74,7 @@ func TestTokenizersMatchHuggingFace(t *testing.T) {
 // TestSentencePieceModel compares tokenizer.model read alone with the
 // sentencepiece library.
 func TestSentencePieceModel(t *testing.T) {
-	tok, err := readSentencePiece(filepath.Join(goldenTokenizers, "llama2", "tokenizer.model"))
+	tok, err := readSentencePiece(store.OS{}, filepath.Join(goldenTokenizers, "llama2", "tokenizer.model"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +95,7 @@ func TestSentencePieceModel(t *testing.T) {
 }
 
 func TestAliceWords(t *testing.T) {
-	tok, err := LoadTokenizer(filepath.Join(goldenTokenizers, "bert-uncased"))
+	tok, err := LoadTokenizer(store.OS{}, filepath.Join(goldenTokenizers, "bert-uncased"))
 	if err != nil {
 		t.Fatal(err)
 	}

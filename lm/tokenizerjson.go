@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
+
+	"voxen/store"
 )
 
 // tokenizerJSON is the part of Hugging Face's tokenizer.json that encoding
@@ -83,14 +84,14 @@ func notBuilt(key, value, want string) error {
 }
 
 // readTokenizerJSON builds the tokenizer that a tokenizer.json describes.
-func readTokenizerJSON(path string) (*Tokenizer, error) {
-	b, err := os.ReadFile(path)
+func readTokenizerJSON(fsys store.FS, path string) (*Tokenizer, error) {
+	b, err := readFile(fsys, path, maxTokenizer)
 	if err != nil {
 		return nil, err
 	}
 	t, err := parseTokenizerJSON(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, bad(path, err)
 	}
 	return t, nil
 }

@@ -1,0 +1,540 @@
+package lm
+
+import (
+	"context"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"voxen/engine"
+	"voxen/engine/op"
+)
+
+// Options says what an extraction reads and within which bounds.
+type Options struct {
+	Taps   []Tap // FFNOut if empty
+	Layers []int // ascending; all if empty
+	// Float64 computes in float64 throughout; responses are handed out in float32.
+	Float64 bool
+	// Memory bounds the bytes of weights, activations and responses that are
+	// held at once; 0 is no bound. On a device with memory of its own it bounds
+	// the host's part, and what is free there the device's.
+	Memory int64
+	// Progress, if any, is called with the tokens done and in all.
+	Progress func(done, total int)
+	// Checkpoint, if any, skips windows whose rows are done and learns of rows
+	// that are.
+	Checkpoint Checkpoint
+}
+
+// Checkpoint remembers finished ranges of rows over restarts; store.Job is one.
+type Checkpoint interface {
+	Done(lo, hi int) bool
+	Finish(lo, hi int) error
+}
+
+// Sink takes responses: rows [lo, hi), all columns, row-major, each row once.
+// store.ArraySink is one.
+type Sink interface {
+	WriteRows(ctx context.Context, lo, hi int, src []float32) error
+}
+
+// Stats says how an extraction went.
+type Stats struct {
+	Tokens   int   // read by the model
+	Windows  int   // run, without those whose rows were done
+	Bytes    int64 // of the weights, activations and responses held at once
+	Streamed bool  // the weights did not fit and went through layer by layer
+}
+
+// Extract runs the model over the windows of a reading and hands the responses
+// at the taps to the sink, window by window: row r of column k is the mean of
+// unit k over the word pieces of row r, zero for a row without any. Columns are
+// those of Config.Columns.
+//
+// Where all weights fit the budget they are read once and stay on the device.
+// Else windows go through each layer in groups as large as fit, and the weights
+// of one layer are held at a time. When ctx ends the rows handed out so far
+// stay good.
+func (m *Model) Extract(ctx context.Context, mach *engine.Machine, r *Reading, opt Options, sink Sink) (Stats, error) {
+	if len(opt.Taps) == 0 {
+		opt.Taps = []Tap{FFNOut}
+	}
+	if len(opt.Layers) == 0 {
+		opt.Layers, _ = ParseLayers("all", m.Config.Layers)
+	}
+	if opt.Float64 {
+		return extract[float64](ctx, m, mach, r, opt, sink)
+	}
+	return extract[float32](ctx, m, mach, r, opt, sink)
+}
+
+// extractor is one extraction in progress.
+type extractor[F float32 | float64] struct {
+	m    *Model
+	opt  Options
+	sink Sink
+	s    *engine.Session
+	dt   op.Type // of a single element, for its dtype
+
+	windows []Window // still to be run
+	embed   *graph
+	layer   *graph
+	cols    int
+	maxT    int // tokens of the longest window
+	maxR    int // rows read from one window
+	group   int // windows that go through a layer together
+	stats   Stats
+	done    int // tokens times layers
+
+	weights  []*layerBuffer // by layer; nil when not held
+	shared   *layerBuffer   // of the embedding
+	hidden   []engine.Buffer
+	tapBuf   engine.Buffer
+	small    engine.Buffer // spans and rotations of a window
+	rows     []float32     // responses of a group
+	rotation int           // tokens of the window whose rotation is in small
+}
+
+func extract[F float32 | float64](ctx context.Context, m *Model, mach *engine.Machine, r *Reading, opt Options, sink Sink) (Stats, error) {
+	s, err := mach.NewSession()
+	if err != nil {
+		return Stats{}, err
+	}
+	x := &extractor[F]{m: m, opt: opt, sink: sink, s: s, dt: op.Type{Dtype: op.Float32}}
+	if opt.Float64 {
+		x.dt.Dtype = op.Float64
+	}
+	defer x.close()
+	x.embed, x.layer = embedGraph(m.Config, x.dt.Dtype), layerGraph(m.Config, x.dt.Dtype)
+	x.selectWindows(r)
+	if len(x.windows) == 0 {
+		return x.stats, nil
+	}
+	if err := x.plan(mach.Backend()); err != nil {
+		return x.stats, err
+	}
+	if err := x.allocate(ctx, mach.Backend()); err != nil {
+		return x.stats, err
+	}
+	for lo := 0; lo < len(x.windows); lo += x.group {
+		if err := x.run(ctx, mach.Backend(), x.windows[lo:min(lo+x.group, len(x.windows))]); err != nil {
+			return x.stats, err
+		}
+	}
+	return x.stats, nil
+}
+
+// selectWindows takes the windows from which rows are still to be read.
+func (x *extractor[F]) selectWindows(r *Reading) {
+	for _, w := range r.Windows {
+		todo := false
+		for _, run := range runs(w.Rows) {
+			todo = todo || x.opt.Checkpoint == nil || !x.opt.Checkpoint.Done(run.Lo, run.Hi)
+		}
+		if !todo {
+			continue
+		}
+		x.windows = append(x.windows, w)
+		x.maxT, x.maxR = max(x.maxT, len(w.IDs)), max(x.maxR, len(w.Rows))
+		x.stats.Tokens += len(w.IDs)
+	}
+	x.stats.Windows = len(x.windows)
+	for _, t := range x.opt.Taps {
+		x.cols += len(x.opt.Layers) * x.m.Config.Units(t)
+	}
+}
+
+// runs gives the ranges of consecutive numbers in an ascending list.
+func runs(rows []int) []Span {
+	var out []Span
+	for i, r := range rows {
+		if i > 0 && rows[i-1] == r-1 {
+			out[len(out)-1].Hi++
+			continue
+		}
+		out = append(out, Span{r, r + 1})
+	}
+	return out
+}
+
+// roundUp rounds to the alignment of arrays on a device.
+func roundUp(n int64) int64 { return (n + 255) / 256 * 256 }
+
+// bytes is the size of n elements on the device.
+func (x *extractor[F]) bytes(n int) int64 { return roundUp(int64(n) * int64(x.dt.Dtype.Size())) }
+
+// needs are the sizes that a plan is made of.
+type needs struct {
+	fixed  int64 // embedding weights, intermediates, spare residual stream, spans, taps
+	layer  int64 // weights of one layer
+	stream int64 // residual stream of one window
+	host   int64 // responses of one window
+}
+
+func (x *extractor[F]) measure() (needs, error) {
+	c := x.m.Config
+	var n needs
+	for _, w := range c.layerWeights(0) {
+		n.layer += x.bytes(w.elements())
+	}
+	for _, w := range c.embedWeights() {
+		n.fixed += x.bytes(w.elements())
+	}
+	in, _ := x.bind(c.layerWeights(0), nil, x.maxT, x.maxR)
+	results := []*gorgonia.Node{x.layer.out}
+	units := 0
+	for _, t := range x.opt.Taps {
+		results = append(results, x.layer.taps[t])
+		units = max(units, c.Units(t))
+	}
+	temp, err := x.s.TempBytes(in, results...)
+	if err != nil {
+		return n, err
+	}
+	n.stream = x.bytes(x.maxT * c.Hidden)
+	n.fixed += temp + n.stream + x.bytes(2*x.maxR) + 2*x.bytes(x.maxT*c.HeadSize) + x.bytes(x.maxR*units)*int64(len(x.opt.Taps))
+	n.host = int64(x.maxR) * int64(x.cols) * 4
+	return n, nil
+}
+
+// plan decides whether the weights stay, and how many windows go together.
+func (x *extractor[F]) plan(be engine.Backend) error {
+	n, err := x.measure()
+	if err != nil {
+		return err
+	}
+	x.group = 1
+	layers := int64(x.lastLayer() + 1)
+	device, host, err := x.budgets(be)
+	if err != nil {
+		return err
+	}
+	all := n.fixed + layers*n.layer + n.stream
+	least := n.fixed + n.layer + n.stream
+	shared := int64(0) // what responses take of the device's budget
+	if device == host {
+		shared = n.host
+	}
+	switch {
+	case device == 0 || all+shared <= device:
+		x.stats.Bytes = all + n.host
+		return nil
+	case least+shared > device:
+		return &engine.OverBudget{Need: least + shared, Budget: device}
+	case host > 0 && n.host > host:
+		return &engine.OverBudget{Need: n.host, Budget: host}
+	}
+	x.stats.Streamed = true
+	per := n.stream + shared
+	fit := (device - n.fixed - n.layer) / per
+	if shared == 0 && host > 0 {
+		fit = min(fit, host/n.host)
+	}
+	x.group = int(min(fit, int64(len(x.windows))))
+	x.stats.Bytes = n.fixed + n.layer + int64(x.group)*(n.stream+n.host)
+	return nil
+}
+
+// budgets gives the bytes that may be taken on the device and on the host, the
+// same where they are one memory; 0 is no bound.
+func (x *extractor[F]) budgets(be engine.Backend) (device, host int64, err error) {
+	probe, err := be.Alloc(1)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer probe.Free()
+	if probe.Host() != nil {
+		return x.opt.Memory, x.opt.Memory, nil
+	}
+	free, _, err := be.Memory()
+	return free / 10 * 9, x.opt.Memory, err
+}
+
+func (x *extractor[F]) lastLayer() int { return x.opt.Layers[len(x.opt.Layers)-1] }
+
+// allocate makes the buffers that last for the whole extraction.
+func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
+	c := x.m.Config
+	x.weights = make([]*layerBuffer, x.lastLayer()+1)
+	var err error
+	if x.shared, err = newLayerBuffer(be, c.embedWeights(), x.dt.Dtype); err != nil {
+		return err
+	}
+	if err := loadWeights[F](ctx, x.m, x.s, x.shared); err != nil {
+		return err
+	}
+	for range x.group + 1 {
+		b, err := be.Alloc(int(x.bytes(x.maxT * c.Hidden)))
+		if err != nil {
+			return err
+		}
+		x.hidden = append(x.hidden, b)
+	}
+	units := 0
+	for _, t := range x.opt.Taps {
+		units = max(units, c.Units(t))
+	}
+	if x.tapBuf, err = be.Alloc(int(x.bytes(x.maxR*units)) * len(x.opt.Taps)); err != nil {
+		return err
+	}
+	if x.small, err = be.Alloc(int(x.bytes(2*x.maxR) + 2*x.bytes(x.maxT*c.HeadSize))); err != nil {
+		return err
+	}
+	x.rows = make([]float32, x.group*x.maxR*x.cols)
+	return nil
+}
+
+// close frees everything.
+func (x *extractor[F]) close() {
+	x.s.Close()
+	for _, b := range append(x.hidden, x.tapBuf, x.small) {
+		if b != nil {
+			b.Free()
+		}
+	}
+	for _, l := range append(x.weights, x.shared) {
+		if l != nil && l.buf != nil {
+			l.buf.Free()
+		}
+	}
+}
+
+// run takes a group of windows through all layers and hands out its rows.
+func (x *extractor[F]) run(ctx context.Context, be engine.Backend, group []Window) error {
+	for k, w := range group {
+		if err := x.start(ctx, w, k); err != nil {
+			return err
+		}
+	}
+	col := 0
+	for l := range x.weights {
+		if err := x.hold(ctx, be, l); err != nil {
+			return err
+		}
+		read := slices.Contains(x.opt.Layers, l)
+		for k, w := range group {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := x.step(ctx, l, k, w, read, col); err != nil {
+				return err
+			}
+			x.progress(len(w.IDs))
+		}
+		if read {
+			for _, t := range x.opt.Taps {
+				col += x.m.Config.Units(t)
+			}
+		}
+	}
+	for k, w := range group {
+		if err := x.hand(ctx, k, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *extractor[F]) progress(tokens int) {
+	x.done += tokens
+	if x.opt.Progress != nil {
+		x.opt.Progress(x.done/len(x.weights), x.stats.Tokens)
+	}
+}
+
+// hold sees to it that the weights of layer l are on the device.
+func (x *extractor[F]) hold(ctx context.Context, be engine.Backend, l int) (err error) {
+	if x.weights[l] != nil {
+		return nil
+	}
+	ws := x.m.Config.layerWeights(l)
+	if prev := l - 1; x.stats.Streamed {
+		if l == 0 {
+			prev = len(x.weights) - 1 // of the group before
+		}
+		x.weights[l], x.weights[prev] = x.weights[prev], nil
+	}
+	if x.weights[l] == nil {
+		if x.weights[l], err = newLayerBuffer(be, ws, x.dt.Dtype); err != nil {
+			return err
+		}
+	}
+	x.weights[l].weights = ws
+	return loadWeights[F](ctx, x.m, x.s, x.weights[l])
+}
+
+// bind gives the inputs of the layer's graph for a window of T tokens and R
+// rows: the weights of l where they are held, else the types alone.
+func (x *extractor[F]) bind(ws []weight, l *layerBuffer, T, R int) (in map[*gorgonia.Node]engine.Resident, spans engine.Resident) {
+	c := x.m.Config
+	in = map[*gorgonia.Node]engine.Resident{}
+	typ := func(d op.Dims) op.Type { return op.Type{Dtype: x.dt.Dtype, Dims: d} }
+	for i, w := range ws {
+		r := engine.Resident{Type: typ(w.dims())}
+		if l != nil {
+			r = l.arrays[i]
+		}
+		in[x.layer.inputs[w.name]] = r
+	}
+	in[x.layer.inputs["x"]] = engine.Resident{Type: typ(op.Dims{1, 1, T, c.Hidden})}
+	spans = engine.Resident{Type: typ(op.Dims{1, 1, R, 2}), Buf: x.small}
+	in[x.layer.inputs["spans"]] = spans
+	if c.Type == "llama" {
+		half := op.Dims{1, 1, T, c.HeadSize / 2}
+		at := int(x.bytes(2 * x.maxR))
+		in[x.layer.inputs["cos"]] = engine.Resident{Type: typ(half), Buf: x.small, Offset: at}
+		in[x.layer.inputs["sin"]] = engine.Resident{Type: typ(half), Buf: x.small, Offset: at + int(x.bytes(x.maxT*c.HeadSize))}
+	}
+	return in, spans
+}
+
+// start makes the first residual stream of window k of a group.
+func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
+	c := x.m.Config
+	t := op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, len(w.IDs), c.Hidden}}
+	words := engine.Resident{Type: t, Buf: x.hidden[k]}
+	if x.embed != nil {
+		words.Buf = x.hidden[x.group] // the spare one
+	}
+	table, err := x.m.tensor(c.wordTable())
+	if err != nil {
+		return err
+	}
+	flat := table.AsRow()
+	err = engine.Fill(ctx, x.s, words, func(lo, hi int, dst []F) error {
+		for at := lo; at < hi; {
+			token, unit := at/c.Hidden, at%c.Hidden
+			n := min(c.Hidden-unit, hi-at)
+			from := w.IDs[token]*c.Hidden + unit
+			if err := readElements(ctx, flat, from, from+n, dst[at-lo:at-lo+n]); err != nil {
+				return err
+			}
+			at += n
+		}
+		return nil
+	})
+	if err != nil || x.embed == nil {
+		return err
+	}
+	in := map[*gorgonia.Node]engine.Resident{x.embed.inputs["words"]: words}
+	for i, sw := range x.shared.weights {
+		r := x.shared.arrays[i]
+		if sw.name == "positions" {
+			r.Type = t // its first rows
+		}
+		in[x.embed.inputs[sw.name]] = r
+	}
+	return x.s.Run(in, map[*gorgonia.Node]engine.Resident{x.embed.out: {Type: t, Buf: x.hidden[k]}})
+}
+
+// step takes window k of a group through layer l and, where the layer is read,
+// copies its responses to columns from col on.
+func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, col int) error {
+	c := x.m.Config
+	T, R := len(w.IDs), len(w.Rows)
+	in, spans := x.bind(x.weights[l].weights, x.weights[l], T, R)
+	if err := x.prepare(ctx, w, in, spans); err != nil {
+		return err
+	}
+	node := x.layer.inputs["x"]
+	stream := in[node]
+	stream.Buf = x.hidden[k]
+	in[node] = stream
+	out := map[*gorgonia.Node]engine.Resident{}
+	if l < x.lastLayer() {
+		stream.Buf = x.hidden[x.group]
+		out[x.layer.out] = stream
+	}
+	at := 0
+	var taps []engine.Resident
+	if read {
+		for _, t := range x.opt.Taps {
+			r := engine.Resident{Type: op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, R, c.Units(t)}}, Buf: x.tapBuf, Offset: at}
+			at += int(x.bytes(R * c.Units(t)))
+			out[x.layer.taps[t]] = r
+			taps = append(taps, r)
+		}
+	}
+	if err := x.s.Run(in, out); err != nil {
+		return err
+	}
+	if l < x.lastLayer() {
+		x.hidden[k], x.hidden[x.group] = x.hidden[x.group], x.hidden[k]
+	}
+	for _, r := range taps {
+		if err := x.fetch(ctx, r, k, col); err != nil {
+			return err
+		}
+		col += r.Dims[3]
+	}
+	return nil
+}
+
+// prepare writes the spans and, for Llama, the rotations of a window.
+func (x *extractor[F]) prepare(ctx context.Context, w Window, in map[*gorgonia.Node]engine.Resident, spans engine.Resident) error {
+	err := engine.Fill(ctx, x.s, spans, func(lo, hi int, dst []F) error {
+		for i := range dst {
+			s := w.Spans[w.Rows[(lo+i)/2]-w.Lo]
+			dst[i] = F(s.Lo)
+			if (lo+i)%2 == 1 {
+				dst[i] = F(s.Hi)
+			}
+		}
+		return nil
+	})
+	c, T := x.m.Config, len(w.IDs)
+	if err != nil || c.Type != "llama" || x.rotation == T {
+		return err
+	}
+	cos, sin := c.Rope.tables(c.HeadSize, T)
+	for name, table := range map[string][]float64{"cos": cos, "sin": sin} {
+		err := engine.Fill(ctx, x.s, in[x.layer.inputs[name]], func(lo, hi int, dst []F) error {
+			for i := range dst {
+				dst[i] = F(table[lo+i])
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	x.rotation = T
+	return nil
+}
+
+// fetch copies responses (rows x units) of window k to columns from col on.
+func (x *extractor[F]) fetch(ctx context.Context, r engine.Resident, k, col int) error {
+	units := r.Dims[3]
+	base := k*x.maxR*x.cols + col
+	return engine.Fetch(ctx, x.s, r, func(lo int, src []F) error {
+		for i := 0; i < len(src); {
+			row, unit := (lo+i)/units, (lo+i)%units
+			n := min(units-unit, len(src)-i)
+			dst := x.rows[base+row*x.cols+unit:]
+			for j, v := range src[i : i+n] {
+				dst[j] = float32(v)
+			}
+			i += n
+		}
+		return nil
+	})
+}
+
+// hand gives the rows of window k of a group to the sink.
+func (x *extractor[F]) hand(ctx context.Context, k int, w Window) error {
+	at := k * x.maxR * x.cols
+	for _, run := range runs(w.Rows) {
+		n := (run.Hi - run.Lo) * x.cols
+		if err := x.sink.WriteRows(ctx, run.Lo, run.Hi, x.rows[at:at+n]); err != nil {
+			return err
+		}
+		if x.opt.Checkpoint != nil {
+			if err := x.opt.Checkpoint.Finish(run.Lo, run.Hi); err != nil {
+				return err
+			}
+		}
+		at += n
+	}
+	return nil
+}

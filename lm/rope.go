@@ -1,0 +1,116 @@
+package lm
+
+import (
+	"fmt"
+	"math"
+)
+
+// RopeType is a rule for the frequencies of the rotary position embedding.
+type RopeType string
+
+// The rules, as Hugging Face names them.
+const (
+	RopeDefault RopeType = "default"
+	RopeLinear  RopeType = "linear"
+	RopeDynamic RopeType = "dynamic"
+	RopeLlama3  RopeType = "llama3"
+)
+
+// Rope describes the rotary position embedding of Llama.
+type Rope struct {
+	Type    RopeType
+	Theta   float64
+	Factor  float64 // of linear, dynamic, llama3
+	LowFreq float64 // low_freq_factor of llama3
+	HiFreq  float64 // high_freq_factor of llama3
+	Trained int     // positions that the model was trained with, before scaling
+}
+
+// readRope reads the newer spelling, rope_parameters, or the older one,
+// rope_theta with rope_scaling.
+func readRope(r *configReader, positions int) Rope {
+	rope := Rope{Type: RopeDefault, Theta: r.number("rope_theta", 10000), Factor: 1, Trained: positions}
+	key := "rope_parameters"
+	if !r.has(key) {
+		key = "rope_scaling"
+	}
+	if r.has(key) {
+		sub := r.object(key)
+		rope.read(sub, positions)
+		if r.err == nil {
+			r.err = sub.err
+		}
+	}
+	if r.err == nil && !(rope.Theta > 0 && rope.Factor > 0) {
+		r.err = fmt.Errorf("rope_theta %g and factor %g: want positive numbers", rope.Theta, rope.Factor)
+	}
+	return rope
+}
+
+func (p *Rope) read(r *configReader, positions int) {
+	p.Theta = r.number("rope_theta", p.Theta)
+	key := "rope_type"
+	if !r.has(key) && r.has("type") {
+		key = "type"
+	}
+	p.Type = RopeType(r.text(key, string(RopeDefault)))
+	switch p.Type {
+	case RopeDefault:
+	case RopeLinear, RopeDynamic:
+		p.Factor = r.number("factor", required)
+	case RopeLlama3:
+		p.Factor = r.number("factor", required)
+		p.LowFreq, p.HiFreq = r.number("low_freq_factor", required), r.number("high_freq_factor", required)
+		p.Trained = r.count("original_max_position_embeddings", float64(positions))
+		if r.err == nil && !(p.HiFreq > p.LowFreq && p.LowFreq > 0) {
+			r.fail("high_freq_factor", "more than low_freq_factor, both positive")
+		}
+	default:
+		r.fail(key, "default, linear, dynamic or llama3")
+	}
+	if r.number("partial_rotary_factor", 1) != 1 {
+		r.fail("partial_rotary_factor", "1")
+	}
+}
+
+// frequencies gives the angle per position of each pair of units of a head, in
+// a window of the given number of tokens.
+func (p *Rope) frequencies(headSize, tokens int) []float64 {
+	d := float64(headSize)
+	theta := p.Theta
+	if p.Type == RopeDynamic && tokens > p.Trained {
+		theta *= math.Pow(p.Factor*float64(tokens)/float64(p.Trained)-(p.Factor-1), d/(d-2))
+	}
+	freqs := make([]float64, headSize/2)
+	for i := range freqs {
+		f := math.Pow(theta, -2*float64(i)/d)
+		switch p.Type {
+		case RopeLinear:
+			f /= p.Factor
+		case RopeLlama3:
+			f = p.llama3(f)
+		}
+		freqs[i] = f
+	}
+	return freqs
+}
+
+// llama3 slows frequencies whose wave is longer than Trained/LowFreq positions
+// by the factor, leaves those shorter than Trained/HiFreq, and blends between.
+func (p *Rope) llama3(f float64) float64 {
+	turns := float64(p.Trained) * f / (2 * math.Pi)
+	blend := min(max((turns-p.LowFreq)/(p.HiFreq-p.LowFreq), 0), 1)
+	return (1-blend)*f/p.Factor + blend*f
+}
+
+// tables fills cosines and sines (tokens x headSize/2) of the angles.
+func (p *Rope) tables(headSize, tokens int) (cos, sin []float64) {
+	freqs := p.frequencies(headSize, tokens)
+	cos, sin = make([]float64, tokens*len(freqs)), make([]float64, tokens*len(freqs))
+	for t := range tokens {
+		for i, f := range freqs {
+			sin[t*len(freqs)+i], cos[t*len(freqs)+i] = math.Sincos(float64(t) * f)
+		}
+	}
+	return cos, sin
+}

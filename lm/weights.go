@@ -1,0 +1,127 @@
+package lm
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/store"
+)
+
+// layerBuffer is the weights of one layer in one block of device memory.
+type layerBuffer struct {
+	weights []weight
+	arrays  []engine.Resident // of each weight
+	buf     engine.Buffer     // nil without weights
+}
+
+// newLayerBuffer allocates memory for weights; all layers of a model have the
+// same shapes, so the block of one serves another.
+func newLayerBuffer(be engine.Backend, ws []weight, dtype tensor.Dtype) (*layerBuffer, error) {
+	l := &layerBuffer{weights: ws}
+	at := int64(0)
+	for _, w := range ws {
+		t := op.Type{Dtype: dtype, Dims: w.dims()}
+		l.arrays = append(l.arrays, engine.Resident{Type: t, Offset: int(at)})
+		at += roundUp(int64(t.Bytes()))
+	}
+	if at == 0 {
+		return l, nil
+	}
+	var err error
+	if l.buf, err = be.Alloc(int(at)); err != nil {
+		return nil, err
+	}
+	for i := range l.arrays {
+		l.arrays[i].Buf = l.buf
+	}
+	return l, nil
+}
+
+// loadWeights reads the tensors of l.weights into its memory.
+func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.Session, l *layerBuffer) error {
+	for i, w := range l.weights {
+		parts := make([]*store.Array, len(w.parts))
+		for k, name := range w.parts {
+			a, err := m.tensor(name)
+			if err != nil {
+				return err
+			}
+			parts[k] = a.AsRow()
+		}
+		err := engine.Fill(ctx, s, l.arrays[i], func(lo, hi int, dst []F) error {
+			return w.read(ctx, parts, lo, hi, func(part *store.Array, from, to, at int) error {
+				return readParallel(ctx, part, from, to, dst[at-lo:at-lo+to-from])
+			})
+		})
+		if err != nil {
+			return fmt.Errorf("weights: %w", err)
+		}
+	}
+	return nil
+}
+
+// read calls f for the stretches of the parts that make up elements [lo, hi) of
+// the weight: elements [from, to) of a part go to element at.
+func (w weight) read(ctx context.Context, parts []*store.Array, lo, hi int, f func(part *store.Array, from, to, at int) error) error {
+	base := 0
+	for k, part := range parts {
+		n := w.rows[k] * w.cols
+		from, to := max(lo-base, 0), min(hi-base, n)
+		if from < to {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			skip := w.skip * w.cols
+			if err := f(part, from+skip, to+skip, base+from); err != nil {
+				return err
+			}
+		}
+		base += n
+	}
+	return nil
+}
+
+// readElements reads elements [lo, hi) of a tensor seen as one row.
+func readElements[F float32 | float64](ctx context.Context, a *store.Array, lo, hi int, dst []F) error {
+	switch dst := any(dst).(type) {
+	case []float32:
+		return a.ReadFloat32(ctx, lo, hi, dst, hi-lo)
+	case []float64:
+		return a.ReadFloat64(ctx, lo, hi, dst, hi-lo)
+	}
+	return nil
+}
+
+// readParallel is readElements by several goroutines: widening bfloat16 on one
+// core is slower than most disks.
+func readParallel[F float32 | float64](ctx context.Context, a *store.Array, lo, hi int, dst []F) error {
+	const piece = 1 << 20
+	const readers = 4
+	var wg sync.WaitGroup
+	errs := make([]error, readers)
+	for r := range readers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for at := lo + r*piece; at < hi; at += readers * piece {
+				end := min(at+piece, hi)
+				if err := readElements(ctx, a, at, end, dst[at-lo:end-lo]); err != nil {
+					errs[r] = err
+					return
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
