@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 )
 
-func fill[T float](seed uint64, n int) []T {
+func fill[T Float](seed uint64, n int) []T {
 	r := rand.New(rand.NewPCG(seed, 1))
 	x := make([]T, n)
 	for i := range x {
@@ -25,13 +25,13 @@ func BenchmarkDgemm2048(b *testing.B)       { benchSquare[float64](b, 2048, 2) }
 func BenchmarkSgemm2048Serial(b *testing.B) { benchSquare[float32](b, 2048, 1) }
 func BenchmarkDgemm2048Serial(b *testing.B) { benchSquare[float64](b, 2048, 1) }
 
-func benchSquare[T float](b *testing.B, n, threads int) {
+func benchSquare[T Float](b *testing.B, n, threads int) {
 	for _, l := range Levels()[1:] {
 		b.Run(l.String(), func(b *testing.B) {
 			x, y, c := fill[T](1, n*n), fill[T](2, n*n), make([]T, n*n)
-			s := new(Scratch)
+			im := Implementation{Level: l, Threads: threads, Scratch: new(Scratch)}
 			for b.Loop() {
-				gemm(l, threads, s, blas.NoTrans, blas.NoTrans, n, n, n, 1, x, n, y, n, 0, c, n)
+				gemm(im, blas.NoTrans, blas.NoTrans, n, n, n, 1, x, n, y, n, 0, c, n)
 			}
 			report(b, 2*float64(n)*float64(n)*float64(n))
 		})
@@ -43,9 +43,9 @@ func BenchmarkXtY(b *testing.B) {
 	x, y, c := fill[float32](1, T*K), fill[float32](2, T*V), make([]float32, K*V)
 	for _, l := range Levels()[1:] {
 		b.Run(l.String(), func(b *testing.B) {
-			s := new(Scratch)
+			im := Implementation{Level: l, Threads: 2, Scratch: new(Scratch)}
 			for b.Loop() {
-				gemm(l, 2, s, blas.Trans, blas.NoTrans, K, V, T, 1, x, K, y, V, 0, c, V)
+				gemm(im, blas.Trans, blas.NoTrans, K, V, T, 1, x, K, y, V, 0, c, V)
 			}
 			report(b, 2*T*K*V)
 		})

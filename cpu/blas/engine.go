@@ -20,6 +20,10 @@ type Implementation struct {
 	Threads int
 	// Level is the set of kernels; the zero value is the best one present.
 	Level Level
+	// Scratch holds the packing buffers of the calling goroutine, for a worker that computes many products: with
+	// Threads 1 nothing is allocated then. An Implementation with a Scratch must not be used by two goroutines at once.
+	// Nil takes spare ones.
+	Scratch *Scratch
 }
 
 var (
@@ -37,6 +41,16 @@ func UseThreads(threads int) {
 	im := Implementation{Threads: threads}
 	blas32.Use(im)
 	blas64.Use(im)
+}
+
+// run computes a product whose arguments are checked.
+func run[T Float](im Implementation, g *product[T]) {
+	s := im.Scratch
+	if s == nil {
+		s = scratches.Get().(*Scratch)
+		defer scratches.Put(s)
+	}
+	g.run(kernelsOf[T](im.Level), im.threads(), s)
 }
 
 func (im Implementation) threads() int {

@@ -15,7 +15,7 @@ const (
 )
 
 // product is C = alpha*A*B + beta*C, A m x k, B k x n, or a triangle of it.
-type product[T float] struct {
+type product[T Float] struct {
 	m, n, k     int
 	alpha, beta T
 	a, b        source[T]
@@ -132,7 +132,7 @@ func (g *product[T]) multiply(ks *kernels[T], b *block, bufs []*buffers[T]) {
 		if b.p0 == 0 && g.beta != 0 && g.beta != 1 {
 			g.scale(b.i0, b.i0+b.mb, j0, j0+w)
 		}
-		k := &chunkTask[T]{product: g, ks: ks, block: b, buf: bufs[t], a: bufs[0].a, j0: j0, w: w}
+		k := &chunkTask[T]{product: g, ks: ks, block: b, buf: bufs[t], a: bufs[0].a, j0: j0, w: w, next: len(bufs) * b.nc}
 		k.run()
 	})
 }
@@ -170,57 +170,61 @@ func (g *product[T]) columns(i, j0, j1 int) (lo, hi int) {
 }
 
 // chunkTask is the work on one chunk of columns of one block.
-type chunkTask[T float] struct {
+type chunkTask[T Float] struct {
 	*product[T]
 	ks     *kernels[T]
 	block  *block
 	buf    *buffers[T]
 	a      []T // packed
 	j0, w  int
+	p0, kb int // the run of k at work
 	stride int // elements of a packed panel of B
+	panels int // of B
+	q      int // number of the run
+	next   int // columns from this chunk to the one that this goroutine is likely to take next
 	acc    int
 }
 
 func (t *chunkTask[T]) run() {
 	b, nr := t.block, t.ks.nr
-	panels := (t.w + nr - 1) / nr
+	t.panels = (t.w + nr - 1) / nr
 	t.stride = min(b.kc, b.kb)*nr + 16
-	packed := grow(&t.buf.b, panels*t.stride)
-	for q := range b.runs() {
-		p := q * b.kc
-		kb := min(b.kc, b.kb-p)
-		t.acc = btoi(b.p0 > 0 || q > 0 || t.beta != 0)
-		t.packB(packed, b.p0+p, kb)
-		a := t.a[q*b.panels*b.stride:]
+	packed := grow(&t.buf.b, t.panels*t.stride)
+	for t.q = range b.runs() {
+		t.p0 = b.p0 + t.q*b.kc
+		t.kb = min(b.kc, b.p0+b.kb-t.p0)
+		t.acc = btoi(t.p0 > 0 || t.beta != 0)
+		t.packB(packed)
 		for i := range b.panels {
-			for j := range panels {
-				t.tile(a[i*b.stride:], packed[j*t.stride:], i, j, kb, b.p0+p)
+			for j := range t.panels {
+				t.tile(packed[j*t.stride:], i, j)
 			}
 		}
 	}
 }
 
-func (t *chunkTask[T]) packB(dst []T, p0, kb int) {
-	nr := t.ks.nr
-	full := t.w / nr
-	first := 0
-	if t.product.b.deep && full > 0 {
-		t.product.b.packFull(t.ks, t.buf, dst, t.j0, full, p0, kb, t.stride)
-		first = full
+// packB packs the run of k at work of the chunk's columns, whole panels at once where B lies along the columns: the
+// hardware prefetches long rows, not columns of panels.
+func (t *chunkTask[T]) packB(dst []T) {
+	nr, from := t.ks.nr, &t.product.b
+	j := 0
+	if from.deep && t.w >= nr {
+		j = t.w / nr
+		from.packFull(t.ks, t.buf, dst, t.j0, j, t.p0, t.kb, t.stride)
 	}
-	for j := first; j*nr < t.w; j++ {
-		t.product.b.pack(t.ks, t.buf, dst[j*t.stride:], nr, t.j0+j*nr, min(nr, t.w-j*nr), p0, kb)
+	for ; j < t.panels; j++ {
+		from.pack(t.ks, t.buf, dst[j*t.stride:], nr, t.j0+j*nr, min(nr, t.w-j*nr), t.p0, t.kb)
 	}
 }
 
-// tile computes the tile of panel i of A and panel j of B.
-func (t *chunkTask[T]) tile(a, b []T, i, j, kb, p0 int) {
-	ks := t.ks
+// tile computes the tile of panel i of A and panel j of B, unless all of it lies outside the part of C that is wanted.
+func (t *chunkTask[T]) tile(b []T, i, j int) {
+	nr := t.ks.nr
 	row, h := t.block.panel(i)
 	row += t.block.i0
-	col := t.j0 + j*ks.nr
-	w := min(ks.nr, t.j0+t.w-col)
-	inside := w == ks.nr || ks.masked
+	col := t.j0 + j*nr
+	w := min(nr, t.j0+t.w-col)
+	inside := w == nr || t.ks.masked
 	switch t.part {
 	case upper:
 		if col+w-1 < row {
@@ -233,33 +237,70 @@ func (t *chunkTask[T]) tile(a, b []T, i, j, kb, p0 int) {
 		}
 		inside = inside && col+w-1 <= row
 	}
-	if !inside {
-		t.aside(a, b, kb, row, h, col, w)
+	x := tileTask[T]{b: b, i: i, j: j, row: row, h: h, col: col, w: w}
+	if inside {
+		t.compute(&x, t.c[row*t.ldc+col:], t.ldc)
 		return
 	}
-	pf := t.product.b.ahead(col+t.block.nc, p0+i*(kb/4))
-	ks.tile[h](kb, &a[0], &b[0], &t.c[row*t.ldc+col], t.ldc*sizeOf[T](), t.alpha, t.acc,
-		pf, t.product.b.pitch(), mask(w))
+	t.aside(&x)
+}
+
+// tileTask is one tile: panels i and j, rows [row, row+h) and columns [col, col+w) of C.
+type tileTask[T Float] struct {
+	b              []T
+	i, j           int
+	row, h, col, w int
+}
+
+// compute runs the kernel on C or on a copy of it.
+func (t *chunkTask[T]) compute(x *tileTask[T], c []T, ldc int) {
+	a := &t.a[(t.q*t.block.panels+x.i)*t.block.stride]
+	pf, pitch := t.prefetch(x.i, x.j)
+	if pf == nil { // not an address: asking for an unmapped one costs a page walk each time
+		pf, pitch = a, 0
+	}
+	t.ks.tile[x.h](t.kb, a, &x.b[0], &c[0], ldc*sizeOf[T](), t.alpha, t.acc, pf, pitch, mask(x.w))
+}
+
+// prefetch says what the tile of panels i and j asks for while it computes: the first tiles of a row of tiles the next
+// panel of A, the others their share of the block of B that is packed next.
+func (t *chunkTask[T]) prefetch(i, j int) (from *T, pitch int) {
+	b, nr, np := t.block, t.ks.nr, t.panels
+	turns := t.kb / 4 // of the tile's loop, each prefetches one row of nr elements
+	forA := min((b.stride+turns*nr-1)/(turns*nr+1), np/2)
+	if j < forA {
+		return at(t.a, (t.q*b.panels+i+1)*b.stride+j*turns*nr), nr * sizeOf[T]()
+	}
+	e := i*(np-forA) + j - forA
+	quarter, panel := e/np, e%np
+	if quarter > 3 {
+		return nil, 0
+	}
+	p, x := t.p0+b.kc, t.j0+panel*nr
+	if t.q+1 == b.runs() {
+		p, x = b.p0, x+t.next
+	}
+	return t.product.b.ahead(x, p+quarter*turns), t.product.b.pitch()
 }
 
 // mask has its lowest w bits set.
 func mask(w int) uint32 { return uint32(uint64(1)<<w - 1) }
 
 // aside computes a tile that C cannot take in place in a copy of it, with the same arithmetic.
-func (t *chunkTask[T]) aside(a, b []T, kb, row, h, col, w int) {
+func (t *chunkTask[T]) aside(x *tileTask[T]) {
 	nr := t.ks.nr
 	tile := grow(&t.buf.tile, t.ks.mr*nr)
 	if t.acc != 0 {
-		for i := range h {
-			if lo, hi := t.columns(row+i, col, col+w); lo < hi {
-				copy(tile[i*nr+lo-col:], t.c[(row+i)*t.ldc:][lo:hi])
+		for i := range x.h {
+			if lo, hi := t.columns(x.row+i, x.col, x.col+x.w); lo < hi {
+				copy(tile[i*nr+lo-x.col:], t.c[(x.row+i)*t.ldc:][lo:hi])
 			}
 		}
 	}
-	t.ks.tile[h](kb, &a[0], &b[0], &tile[0], nr*sizeOf[T](), t.alpha, t.acc, nil, 0, mask(nr))
-	for i := range h {
-		if lo, hi := t.columns(row+i, col, col+w); lo < hi {
-			copy(t.c[(row+i)*t.ldc:][lo:hi], tile[i*nr+lo-col:])
+	t.compute(x, tile, nr)
+	for i := range x.h {
+		if lo, hi := t.columns(x.row+i, x.col, x.col+x.w); lo < hi {
+			copy(t.c[(x.row+i)*t.ldc:][lo:hi], tile[i*nr+lo-x.col:])
 		}
 	}
 }

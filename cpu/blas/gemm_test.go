@@ -9,7 +9,7 @@ import (
 )
 
 // eps is the unit roundoff.
-func eps[T float]() float64 {
+func eps[T Float]() float64 {
 	if sizeOf[T]() == 4 {
 		return 0x1p-24
 	}
@@ -17,7 +17,7 @@ func eps[T float]() float64 {
 }
 
 // guarded allocates rows x cols with row distance ld, random elements, and a sentinel wherever there is none.
-func guarded[T float](r *rand.Rand, rows, cols, ld int) []T {
+func guarded[T Float](r *rand.Rand, rows, cols, ld int) []T {
 	x := make([]T, max(0, (rows-1)*ld+cols)+5)
 	for i := range x {
 		x[i] = sentinel
@@ -30,7 +30,7 @@ func guarded[T float](r *rand.Rand, rows, cols, ld int) []T {
 
 const sentinel = 12345
 
-func element[T float](x []T, ld int, trans bool, i, j int) float64 {
+func element[T Float](x []T, ld int, trans bool, i, j int) float64 {
 	if trans {
 		i, j = j, i
 	}
@@ -54,7 +54,7 @@ func trans(t bool) blas.Transpose {
 }
 
 // checkGemm compares one product with sums in float64 (for float64 itself the bound covers the reference's own error).
-func checkGemm[T float](t *testing.T, l Level, threads int, c gemmCase) {
+func checkGemm[T Float](t *testing.T, l Level, threads int, c gemmCase) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(c.seed, 7))
 	ar, ac := pick(c.tA, c.k, c.m), pick(c.tA, c.m, c.k)
@@ -70,7 +70,7 @@ func checkGemm[T float](t *testing.T, l Level, threads int, c gemmCase) {
 			}
 		}
 	}
-	gemm(l, threads, new(Scratch), trans(c.tA), trans(c.tB), c.m, c.n, c.k, T(c.alpha), a, lda, b, ldb, T(c.beta), got, ldc)
+	gemm(Implementation{Level: l, Threads: threads}, trans(c.tA), trans(c.tB), c.m, c.n, c.k, T(c.alpha), a, lda, b, ldb, T(c.beta), got, ldc)
 	for p, v := range got {
 		i, j := p/ldc, p%ldc
 		if i >= c.m || j >= c.n {

@@ -10,7 +10,7 @@ const hugePage = 2 << 20
 
 // adviseHuge asks for huge pages under x: a packed block is walked by columns of panels, and with small pages the
 // translation misses cost several per cent. It is advice only, so a refusal is nothing to report.
-func adviseHuge[T float](x []T) {
+func adviseHuge[T Float](x []T) {
 	if len(x)*sizeOf[T]() < 2*hugePage {
 		return
 	}

@@ -3,4 +3,4 @@
 package blas
 
 // adviseHuge does nothing where the system has no such advice.
-func adviseHuge[T float]([]T) {}
+func adviseHuge[T Float]([]T) {}

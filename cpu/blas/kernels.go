@@ -2,16 +2,13 @@ package blas
 
 import "unsafe"
 
-// float is an element type of the products.
-type float interface{ float32 | float64 }
-
 // tileFunc computes one tile of C = alpha*A*B (acc 0) or C += alpha*A*B (acc 1) from a panel of A, k groups of as many
 // elements as the tile has rows, and a panel of B, k groups of nr. ldc and pfs are in bytes. Memory from pf on is
 // prefetched, one row of the tile for every four steps of k, pfs apart. Bit j of mask selects column j of C.
-type tileFunc[T float] func(k int, a, b, c *T, ldc int, alpha T, acc int, pf *T, pfs int, mask uint32)
+type tileFunc[T Float] func(k int, a, b, c *T, ldc int, alpha T, acc int, pf *T, pfs int, mask uint32)
 
 // kernels is what one level offers for one element type, and the block sizes that suit it.
-type kernels[T float] struct {
+type kernels[T Float] struct {
 	mr, nr int  // the largest tile
 	lanes  int  // elements per vector: rows and columns of transpose's squares
 	masked bool // tiles honour mask; otherwise a narrow tile goes through a copy
@@ -43,7 +40,7 @@ type set struct {
 }
 
 // kernelsOf returns the kernels of a level for one element type.
-func kernelsOf[T float](l Level) *kernels[T] {
+func kernelsOf[T Float](l Level) *kernels[T] {
 	s := sets[l.Resolve()]
 	var z T
 	if _, ok := any(z).(float32); ok {
@@ -70,7 +67,7 @@ func at[T any](x []T, i int) *T {
 	return &x[i]
 }
 
-func sizeOf[T float]() int {
+func sizeOf[T Float]() int {
 	var z T
 	return int(unsafe.Sizeof(z))
 }

@@ -8,7 +8,7 @@ func genericSet() *set {
 	return &set{f32: genericKernels[float32](), f64: genericKernels[float64]()}
 }
 
-func genericKernels[T float]() kernels[T] {
+func genericKernels[T Float]() kernels[T] {
 	ks := kernels[T]{mr: 4, nr: 4, lanes: 4, kc: 256, nc: 256, mc: 1024,
 		packRows: genericPackRows[T], packShift: genericPackShift[T], transpose: genericTranspose[T],
 		widenShift: genericWidenShift[T], peak: genericPeak[T], peakFlops: 16,
@@ -21,7 +21,7 @@ func genericKernels[T float]() kernels[T] {
 	return ks
 }
 
-func genericTile[T float](h, k int, a, b, c *T, ldc int, alpha T, acc int) {
+func genericTile[T Float](h, k int, a, b, c *T, ldc int, alpha T, acc int) {
 	as, bs := unsafe.Slice(a, k*h), unsafe.Slice(b, k*4)
 	for i := range h {
 		var s0, s1, s2, s3 T
@@ -44,7 +44,7 @@ func genericTile[T float](h, k int, a, b, c *T, ldc int, alpha T, acc int) {
 	}
 }
 
-func genericPackRows[T float](dst, src *T, lds, rows, np, ps int) {
+func genericPackRows[T Float](dst, src *T, lds, rows, np, ps int) {
 	for p := range rows {
 		for q := range np {
 			to := unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(dst), q*ps+p*4*sizeOf[T]())), 4)
@@ -53,7 +53,7 @@ func genericPackRows[T float](dst, src *T, lds, rows, np, ps int) {
 	}
 }
 
-func genericPackShift[T float](dst, src *T, lds, rows, np, ps int, shift *T) {
+func genericPackShift[T Float](dst, src *T, lds, rows, np, ps int, shift *T) {
 	s := unsafe.Slice(shift, 4*np)
 	for p := range rows {
 		for q := range np {
@@ -66,7 +66,7 @@ func genericPackShift[T float](dst, src *T, lds, rows, np, ps int, shift *T) {
 	}
 }
 
-func genericWidenShift[T float](dst *T, src *float32, lds, rows, np, ps int, shift *T) {
+func genericWidenShift[T Float](dst *T, src *float32, lds, rows, np, ps int, shift *T) {
 	s := unsafe.Slice(shift, 4*np)
 	for p := range rows {
 		for q := range np {
@@ -80,7 +80,7 @@ func genericWidenShift[T float](dst *T, src *float32, lds, rows, np, ps int, shi
 }
 
 // genericTranspose writes p by p, as packAcross requires.
-func genericTranspose[T float](dst *T, rows **T, off, k, ldd int) {
+func genericTranspose[T Float](dst *T, rows **T, off, k, ldd int) {
 	for p := range k {
 		for i, row := range unsafe.Slice(rows, 4) {
 			x := *(*T)(unsafe.Add(unsafe.Pointer(row), off+p*sizeOf[T]()))
@@ -89,7 +89,7 @@ func genericTranspose[T float](dst *T, rows **T, off, k, ldd int) {
 	}
 }
 
-func genericPeak[T float](n int) {
+func genericPeak[T Float](n int) {
 	var s [8]T
 	x, y := T(1e-3), T(1e-3)
 	for range n {

@@ -23,9 +23,7 @@ const (
 //
 // where op(A) is m x k, op(B) is k x n, C is m x n, and op(X) is X or its transpose.
 func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	s := scratches.Get().(*Scratch)
-	gemm(im.Level, im.threads(), s, tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-	scratches.Put(s)
+	gemm(im, tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 }
 
 // Dgemm computes
@@ -34,9 +32,7 @@ func (im Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32
 //
 // where op(A) is m x k, op(B) is k x n, C is m x n, and op(X) is X or its transpose.
 func (im Implementation) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int) {
-	s := scratches.Get().(*Scratch)
-	gemm(im.Level, im.threads(), s, tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-	scratches.Put(s)
+	gemm(im, tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 }
 
 // Ssyrk computes one triangle of
@@ -44,9 +40,7 @@ func (im Implementation) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64
 //	C = alpha * A * Aᵀ + beta * C   (NoTrans, A n x k)
 //	C = alpha * Aᵀ * A + beta * C   (Trans, A k x n)
 func (im Implementation) Ssyrk(ul blas.Uplo, tA blas.Transpose, n, k int, alpha float32, a []float32, lda int, beta float32, c []float32, ldc int) {
-	s := scratches.Get().(*Scratch)
-	syrk(im.Level, im.threads(), s, ul, tA, n, k, alpha, a, lda, beta, c, ldc)
-	scratches.Put(s)
+	syrk(im, ul, tA, n, k, alpha, a, lda, beta, c, ldc)
 }
 
 // Dsyrk computes one triangle of
@@ -54,12 +48,10 @@ func (im Implementation) Ssyrk(ul blas.Uplo, tA blas.Transpose, n, k int, alpha 
 //	C = alpha * A * Aᵀ + beta * C   (NoTrans, A n x k)
 //	C = alpha * Aᵀ * A + beta * C   (Trans, A k x n)
 func (im Implementation) Dsyrk(ul blas.Uplo, tA blas.Transpose, n, k int, alpha float64, a []float64, lda int, beta float64, c []float64, ldc int) {
-	s := scratches.Get().(*Scratch)
-	syrk(im.Level, im.threads(), s, ul, tA, n, k, alpha, a, lda, beta, c, ldc)
-	scratches.Put(s)
+	syrk(im, ul, tA, n, k, alpha, a, lda, beta, c, ldc)
 }
 
-func gemm[T float](l Level, threads int, s *Scratch, tA, tB blas.Transpose, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+func gemm[T Float](im Implementation, tA, tB blas.Transpose, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
 	aT, bT := transposed(tA), transposed(tB)
 	switch {
 	case m < 0:
@@ -83,10 +75,10 @@ func gemm[T float](l Level, threads int, s *Scratch, tA, tB blas.Transpose, m, n
 	checkLen(len(c), m, n, ldc, shortC)
 	g := product[T]{m: m, n: n, k: k, alpha: alpha, beta: beta, c: c, ldc: ldc,
 		a: source[T]{data: a, ld: lda, deep: aT}, b: source[T]{data: b, ld: ldb, deep: !bT}}
-	g.run(kernelsOf[T](l), threads, s)
+	run(im, &g)
 }
 
-func syrk[T float](l Level, threads int, s *Scratch, ul blas.Uplo, tA blas.Transpose, n, k int, alpha T, a []T, lda int, beta T, c []T, ldc int) {
+func syrk[T Float](im Implementation, ul blas.Uplo, tA blas.Transpose, n, k int, alpha T, a []T, lda int, beta T, c []T, ldc int) {
 	triangle := triangleOf(ul)
 	aT := transposed(tA)
 	switch {
@@ -106,7 +98,7 @@ func syrk[T float](l Level, threads int, s *Scratch, ul blas.Uplo, tA blas.Trans
 	checkLen(len(c), n, n, ldc, shortC)
 	x := source[T]{data: a, ld: lda, deep: aT}
 	g := product[T]{m: n, n: n, k: k, alpha: alpha, beta: beta, a: x, b: x, c: c, ldc: ldc, part: triangle}
-	g.run(kernelsOf[T](l), threads, s)
+	run(im, &g)
 }
 
 // transposed panics like gonum when t is none of the three.

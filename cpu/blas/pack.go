@@ -4,7 +4,7 @@ import "unsafe"
 
 // source is one factor of a product as it lies in memory: element (x, p), x a row of A or a column of B and p the
 // index that is summed over.
-type source[T float] struct {
+type source[T Float] struct {
 	data   []T
 	narrow []float32 // instead of data: elements to be widened; needs deep
 	ld     int

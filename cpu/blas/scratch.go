@@ -10,14 +10,14 @@ type Scratch struct {
 }
 
 // buffers are the packing buffers for one element type.
-type buffers[T float] struct {
+type buffers[T Float] struct {
 	a, b  []T
 	tile  []T    // one tile, where C cannot be written in place
 	zeros []T    // a shift of nothing
 	rows  [16]*T // the rows of a square that is transposed
 }
 
-func buffersOf[T float](s *Scratch) *buffers[T] {
+func buffersOf[T Float](s *Scratch) *buffers[T] {
 	var z T
 	if _, ok := any(z).(float32); ok {
 		return any(&s.f32).(*buffers[T])
@@ -26,7 +26,7 @@ func buffersOf[T float](s *Scratch) *buffers[T] {
 }
 
 // grow returns the first n elements of *p, which it replaces when it is too short. What they hold is not defined.
-func grow[T float](p *[]T, n int) []T {
+func grow[T Float](p *[]T, n int) []T {
 	if cap(*p) < n {
 		*p = make([]T, n)
 		adviseHuge(*p)

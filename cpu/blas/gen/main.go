@@ -2,9 +2,8 @@
 //
 //	go run . -set avx512 -out ../avx512_amd64.s -stubs ../avx512_amd64.go -pkg blas
 //
-// The sets are avx512 and avx2. Both hold the same family of routines, one per element type: a tile kernel for every
-// number of rows, the packing of rows and of columns, the level 1 and 2 loops, and a register-only loop that measures
-// the peak rate of fused multiply-adds.
+// The sets are avx512 and avx2. Both hold the same family of routines, one per element type: tile kernels for every
+// number of rows, what packing needs, and a register-only loop that measures the peak rate of fused multiply-adds.
 package main
 
 import (

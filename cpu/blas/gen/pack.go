@@ -9,7 +9,7 @@ import (
 )
 
 // packRows copies rows of np*nr elements into np panels: dst[q*ps + p*nr + j] = src[p*lds + q*nr + j].
-// lds and ps are in bytes. The next row but three is prefetched.
+// lds and ps are in bytes. The row four further on is prefetched.
 func (s *set) packRows() {
 	s.rowsLoop("PackRows", fmt.Sprintf("func(dst, src *%s, lds, rows, np, ps int)", s.goType), nil)
 }
@@ -126,6 +126,7 @@ func (s *set) transpose() {
 		p := GP64()
 		MOVQ(mem(rows, 8*i), p)
 		s.load(operand.Mem{Base: p, Index: off, Scale: 1}, s.vec[i])
+		PREFETCHT0(operand.Mem{Base: p, Index: off, Scale: 1, Disp: 256})
 	}
 	var out []reg.VecPhysical
 	switch {

@@ -81,7 +81,7 @@ func (t *tileRegs) touchC() {
 	MOVQ(t.c, p)
 	for range t.rows {
 		for d := 0; d < t.nv*t.bytes; d += 64 {
-			PREFETCHT0(mem(p, d))
+			PREFETCHT1(mem(p, d))
 		}
 		ADDQ(t.ldc, p)
 	}
