@@ -1,0 +1,48 @@
+// Command voxen fits voxel-wise encoding models and learns dictionaries, on a
+// GPU node or a laptop.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	_ "go4.org/unsafe/assume-no-moving-gc"
+
+	_ "voxen/cpu"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes one command line and gives the exit status.
+func run(args []string) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		cancel(interrupted{s.(syscall.Signal)})
+		signal.Stop(signals) // a second one ends the process at once
+	}()
+	app := &app{ctx: ctx, out: os.Stdout, errOut: os.Stderr}
+	root := app.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	app.finish()
+	if err == nil {
+		return 0
+	}
+	status := exitStatus(ctx, err)
+	app.fail(err, status)
+	return status
+}
+
+// interrupted is why a context ended: a signal from the user.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string {
+	return fmt.Sprintf("interrupted (%s); what is finished is kept, the same command goes on", i.signal)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// printer is the one place that prints: a progress bar on a terminal, plain
+// lines elsewhere, JSON objects with --json. It satisfies study.Reporter.
+type printer struct {
+	mu          sync.Mutex
+	out, errOut io.Writer
+	quiet, json bool
+	terminal    bool
+
+	stage string
+	total int
+	start time.Time
+	last  time.Time // of a plain line
+	bar   *progressbar.ProgressBar
+}
+
+// Plain lines come at most this often, and the first only after it: a part of
+// the work shorter than that says nothing.
+const (
+	quietFor   = time.Second
+	plainEvery = 10 * time.Second
+)
+
+func newPrinter(out, errOut io.Writer, quiet, asJSON bool) *printer {
+	p := &printer{out: out, errOut: errOut, quiet: quiet, json: asJSON}
+	if f, ok := errOut.(*os.File); ok {
+		p.terminal = term.IsTerminal(int(f.Fd()))
+	}
+	return p
+}
+
+// Stage begins a part of the work.
+func (p *printer) Stage(name string, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+	p.stage, p.total, p.start, p.last = name, total, time.Now(), time.Now()
+	if p.json && !p.quiet {
+		p.object(map[string]any{"type": "stage", "stage": name, "total": total})
+	}
+}
+
+// Progress says how much is done, with an estimate of what is left.
+func (p *printer) Progress(done int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	elapsed := time.Since(p.start)
+	if p.quiet || p.total == 0 || elapsed < quietFor {
+		return
+	}
+	left := time.Duration(float64(elapsed) / float64(max(done, 1)) * float64(p.total-done)).Round(time.Second)
+	switch {
+	case p.json:
+		if time.Since(p.last) >= quietFor || done == p.total {
+			p.last = time.Now()
+			p.object(map[string]any{"type": "progress", "stage": p.stage, "done": done, "total": p.total, "seconds_left": left.Seconds()})
+		}
+	case p.terminal:
+		if p.bar == nil {
+			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.errOut), progressbar.OptionSetDescription(p.stage),
+				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
+				progressbar.OptionThrottle(100*time.Millisecond))
+		}
+		p.bar.Set(done)
+	case time.Since(p.last) >= plainEvery:
+		p.last = time.Now()
+		fmt.Fprintf(p.errOut, "%s: %d of %d, %s left\n", p.stage, done, p.total, left)
+	}
+}
+
+// Warn prints one line.
+func (p *printer) Warn(message string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+	if p.json {
+		p.object(map[string]any{"type": "warning", "message": message})
+		return
+	}
+	fmt.Fprintln(p.errOut, "warning:", message)
+}
+
+// result prints what a command found: text for people, or v as JSON.
+func (p *printer) result(kind string, v any, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+	if p.json {
+		p.object(map[string]any{"type": kind, kind: v})
+		return
+	}
+	fmt.Fprintln(p.out, text)
+}
+
+// end clears the progress bar.
+func (p *printer) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+}
+
+func (p *printer) endBar() {
+	if p.bar != nil {
+		p.bar.Finish()
+		p.bar = nil
+	}
+}
+
+func (p *printer) object(v any) { json.NewEncoder(p.out).Encode(v) }

@@ -1,0 +1,536 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"voxen/brain"
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+	"voxen/engine/tile"
+	"voxen/store"
+)
+
+// EncodeOptions are the options of the encode step (docs/guide.md, "encode").
+// Strings are as on the command line; "" is the default.
+type EncodeOptions struct {
+	Features, Responses         []string // a file per run
+	TestFeatures, TestResponses []string
+	Mask, Runs                  string
+	Out                         string
+	CV                          string // kfold:N or runs
+	Alphas                      string
+	AlphaPer                    string // voxel or all
+	Score                       string
+	PerRun, Detrend             string
+	TR                          float64
+	Standardize                 string
+	Intercept                   bool
+	Delays                      string
+	KeepScores                  bool
+	Form                        string // how the path is evaluated; "" lets the cost model choose
+}
+
+// EncodeSummary is what the encode step found.
+type EncodeSummary struct {
+	Out       string  `json:"out"`
+	Rows      int     `json:"rows"`
+	Features  int     `json:"features"`
+	Voxels    int     `json:"voxels"`
+	Folds     int     `json:"folds"`
+	Form      string  `json:"form"`
+	Constant  int     `json:"constant"`
+	NotFinite int     `json:"not_finite"`
+	OneAlpha  float64 `json:"alpha,omitempty"`
+	Device    string  `json:"device"`
+	Seconds   float64 `json:"seconds"`
+}
+
+// defaults fills in what CLI.md fixes.
+func (o *EncodeOptions) defaults() {
+	set := func(s *string, d string) {
+		if *s == "" {
+			*s = d
+		}
+	}
+	set(&o.Alphas, "0.1:1e5:20")
+	set(&o.AlphaPer, "voxel")
+	set(&o.Score, "r2")
+	set(&o.PerRun, "none")
+	set(&o.Detrend, "none")
+	set(&o.Standardize, "none")
+}
+
+// oneOf refuses a value that is not in the list.
+func oneOf(flag, value string, list ...string) error {
+	for _, v := range list {
+		if v == value {
+			return nil
+		}
+	}
+	return input("", "--%s %q, expected %s", flag, value, strings.Join(list, ", "))
+}
+
+// plan checks the options that need no file.
+func (o *EncodeOptions) plan() (ridge.Options, brain.Trend, error) {
+	o.defaults()
+	var r ridge.Options
+	var trend brain.Trend
+	for _, err := range []error{
+		oneOf("alpha-per", o.AlphaPer, "voxel", "all"),
+		oneOf("score", o.Score, "r2", "r", "mse"),
+		oneOf("per-run", o.PerRun, "none", "center", "zscore"),
+		oneOf("standardize", o.Standardize, "none", "features", "responses", "both"),
+		oneOf("form", o.Form, "", "gram", "rows", "kernel", "svd"),
+	} {
+		if err != nil {
+			return r, trend, err
+		}
+	}
+	var err error
+	if r.Alphas, err = ParseAlphas(o.Alphas); err != nil {
+		return r, trend, err
+	}
+	if r.Delays, err = ParseDelays(o.Delays); err != nil {
+		return r, trend, err
+	}
+	if trend, err = brain.ParseTrend(o.Detrend); err != nil {
+		return r, trend, input("", "--detrend: %v", err)
+	}
+	switch {
+	case trend.Kind == "cosine" && !(o.TR > 0):
+		return r, trend, input("", "--detrend %s needs --tr, the seconds between rows", o.Detrend)
+	case len(o.Features) == 0 || len(o.Responses) == 0:
+		return r, trend, input("", "--features and --responses are needed")
+	case len(o.Features) != len(o.Responses):
+		return r, trend, input("", "%d files of features and %d of responses, expected one of each per run", len(o.Features), len(o.Responses))
+	case len(o.TestFeatures) != len(o.TestResponses):
+		return r, trend, input("", "%d test files of features and %d of responses, expected one of each per run", len(o.TestFeatures), len(o.TestResponses))
+	case o.Out == "":
+		return r, trend, input("", "--out is needed")
+	case o.Runs != "" && len(o.Features) > 1:
+		return r, trend, input(o.Runs, "is given, but %d files are runs already", len(o.Features))
+	}
+	r.Score, r.PerRun, r.Form = op.Score(o.Score), ridge.PerRun(o.PerRun), ridge.Form(o.Form)
+	r.OneAlpha = o.AlphaPer == "all"
+	r.Intercept = o.Intercept
+	r.StandardizeFeatures = o.Standardize == "features" || o.Standardize == "both"
+	r.StandardizeResponses = o.Standardize == "responses" || o.Standardize == "both"
+	return r, trend, nil
+}
+
+// options lists the options for run.json and for resuming.
+func (o EncodeOptions) options(e *Env) []store.Option {
+	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
+	return []store.Option{
+		s("cv", o.CV), s("alphas", o.Alphas), s("alpha-per", o.AlphaPer), s("score", o.Score), s("per-run", o.PerRun),
+		s("detrend", o.Detrend), s("tr", strconv.FormatFloat(o.TR, 'g', -1, 64)), s("standardize", o.Standardize),
+		s("intercept", strconv.FormatBool(o.Intercept)), s("delays", o.Delays), s("keep-scores", strconv.FormatBool(o.KeepScores)),
+		s("form", o.Form), s("precision", e.Precision.String()), s("device", e.Device),
+	}
+}
+
+// Encode fits voxel-wise encoding models and writes weights, alphas and scores.
+func Encode(ctx context.Context, e *Env, o EncodeOptions) (EncodeSummary, error) {
+	e.begin()
+	plan, trend, err := o.plan()
+	if err != nil {
+		return EncodeSummary{}, err
+	}
+	be, choice, err := e.open()
+	if err != nil {
+		return EncodeSummary{}, err
+	}
+	defer be.Close()
+	x := &encoder{e: e, o: o, be: be, choice: choice, plan: plan, trend: trend}
+	defer x.close()
+	return x.encode(ctx)
+}
+
+// encoder is one call of Encode.
+type encoder struct {
+	e      *Env
+	o      EncodeOptions
+	be     engine.Backend
+	choice engine.Choice
+	plan   ridge.Options
+	trend  brain.Trend
+	job    *store.Job
+	data   ridge.Data
+	y      *responses
+	testY  *responses
+}
+
+func (x *encoder) close() {
+	for _, r := range []*responses{x.y, x.testY} {
+		if r != nil {
+			r.Close()
+		}
+	}
+	if x.job != nil {
+		x.job.Close()
+	}
+}
+
+func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
+	var sum EncodeSummary
+	inputs, err := x.digests(ctx)
+	if err != nil {
+		return sum, err
+	}
+	if x.job, err = store.OpenJob(x.e.FS, x.o.Out, store.JobOptions{Command: "encode", Options: x.o.options(x.e), Inputs: inputs}); err != nil {
+		return sum, err
+	}
+	if err := x.e.stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
+		return sum, err
+	}
+	sinks, err := x.outputs(ctx)
+	if err != nil {
+		return sum, err
+	}
+	budget, err := x.e.budget(x.be, designBytes(x.data, x.plan))
+	if err != nil {
+		return sum, err
+	}
+	x.plan.Precision, x.plan.Budget, x.plan.Checkpoint = x.e.Precision, budget, x.job
+	x.plan.Progress = func(done, total int) { x.e.Report.Progress(done) }
+	passes := 1
+	if x.plan.OneAlpha {
+		passes = 2
+	}
+	var res ridge.Result
+	err = x.e.stage("fitting", passes*x.y.Cols(), func() error {
+		res, err = ridge.Fit(ctx, x.be, x.data, sinks.Outputs, x.plan)
+		return x.e.refuse(err, budget)
+	})
+	if err != nil {
+		return sum, err
+	}
+	return x.finish(ctx, sinks, res)
+}
+
+// digests names every input with what it holds.
+func (x *encoder) digests(ctx context.Context) ([]store.Input, error) {
+	var files []file
+	for _, f := range []struct {
+		role  string
+		paths []string
+	}{
+		{"--features", x.o.Features}, {"--responses", x.o.Responses}, {"--test-features", x.o.TestFeatures},
+		{"--test-responses", x.o.TestResponses}, {"--mask", []string{x.o.Mask}}, {"--runs", []string{x.o.Runs}},
+	} {
+		for _, p := range f.paths {
+			files = append(files, file{f.role, p})
+		}
+	}
+	return digests(ctx, x.e.FS, files)
+}
+
+// read opens responses and loads features.
+func (x *encoder) read(ctx context.Context) error {
+	var err error
+	if x.y, err = x.openResponses(ctx, x.o.Responses, "responses"); err != nil {
+		return err
+	}
+	var borders op.Borders
+	if x.data.X, borders, err = loadFeatures(ctx, x.e.FS, x.o.Features); err != nil {
+		return err
+	}
+	x.data.Y = x.y
+	if err := sameRows(x.o.Features, borders, x.o.Responses, x.y.borders()); err != nil {
+		return err
+	}
+	if x.plan.Runs, err = x.runs(ctx, borders); err != nil {
+		return err
+	}
+	if x.plan.Folds, err = x.folds(); err != nil {
+		return err
+	}
+	if x.plan.Trends, err = x.trends(x.plan.Runs); err != nil {
+		return err
+	}
+	if err := x.readTest(ctx); err != nil {
+		return err
+	}
+	x.warnRaw()
+	return nil
+}
+
+// openResponses opens files with memory for what has to be unpacked.
+func (x *encoder) openResponses(ctx context.Context, paths []string, name string) (*responses, error) {
+	budget, err := x.e.budget(x.be, 0)
+	if err != nil {
+		return nil, err
+	}
+	if budget == 0 {
+		budget = 1 << 40
+	}
+	var scratchErr error
+	r, err := openResponses(ctx, x.e.FS, paths, x.o.Mask, func(i int) brain.Storage {
+		scratch, err := x.job.Scratch(fmt.Sprintf("%s-%d", name, i))
+		scratchErr = errors.Join(scratchErr, err)
+		// half of what is left per file in turn leaves the rest for tiles
+		budget /= 2
+		return brain.Storage{Memory: budget, Scratch: scratch}
+	})
+	if scratchErr != nil {
+		return nil, scratchErr
+	}
+	return r, err
+}
+
+// sameRows wants as many rows of features as of responses in every run.
+func sameRows(features []string, fb op.Borders, responses []string, rb op.Borders) error {
+	for i := range features {
+		if fb.Rows(i) != rb.Rows(i) {
+			return input(features[i], "has %d rows, %s has %d", fb.Rows(i), responses[i], rb.Rows(i))
+		}
+	}
+	return nil
+}
+
+// runs gives the runs of the rows: the files, or the labels of --runs.
+func (x *encoder) runs(ctx context.Context, files op.Borders) (op.Borders, error) {
+	if x.o.Runs == "" {
+		return files, nil
+	}
+	labels, shape, err := store.LoadInts(ctx, x.e.FS, x.o.Runs)
+	if err != nil {
+		return nil, err
+	}
+	if len(shape) != 1 || shape[0] != x.data.X.Rows {
+		return nil, input(x.o.Runs, "has shape %v, expected one label for each of %d rows", shape, x.data.X.Rows)
+	}
+	return runsOf(x.o.Runs, labels)
+}
+
+// folds gives the folds of the cross-validation.
+func (x *encoder) folds() (op.Borders, error) {
+	T, runs := x.data.X.Rows, x.plan.Runs
+	if x.o.CV == "" {
+		x.o.CV = "kfold:5"
+		if runs.Folds() > 1 {
+			x.o.CV = "runs"
+		}
+	}
+	var folds op.Borders
+	switch kind, arg, _ := strings.Cut(x.o.CV, ":"); kind {
+	case "runs":
+		if arg != "" {
+			return nil, input("", "--cv %q, expected kfold:N or runs", x.o.CV)
+		}
+		if runs.Folds() < 2 {
+			return nil, input("", "--cv runs with one run, expected at least two: give one file per run, --runs, or --cv kfold:N")
+		}
+		folds = runs
+	case "kfold":
+		k, err := strconv.Atoi(arg)
+		if err != nil || k < 2 {
+			return nil, input("", "--cv %q, expected kfold:N with N at least 2", x.o.CV)
+		}
+		if k > T {
+			return nil, input("", "--cv %s with %d rows, expected at most one fold per two rows", x.o.CV, T)
+		}
+		folds = ridge.KFold(T, k)
+	default:
+		return nil, input("", "--cv %q, expected kfold:N or runs", x.o.CV)
+	}
+	for f := range folds.Folds() {
+		if folds.Rows(f) < 2 {
+			return nil, input("", "fold %d of --cv %s has %d row, expected at least 2", f, x.o.CV, folds.Rows(f))
+		}
+	}
+	return folds, nil
+}
+
+// trends stacks the bases of what is removed from every run.
+func (x *encoder) trends(runs op.Borders) (ridge.Matrix, error) {
+	var m ridge.Matrix
+	var bases []*brain.Basis
+	for r := range runs.Folds() {
+		b, err := x.trend.Basis(runs.Rows(r), x.o.TR)
+		if err != nil {
+			return m, input("", "--detrend %s: run %d: %v", x.o.Detrend, r, err)
+		}
+		bases = append(bases, b)
+		m.Cols = max(m.Cols, b.Cols)
+	}
+	if m.Cols == 0 {
+		return m, nil
+	}
+	m.Rows = runs[runs.Folds()]
+	m.Data = make([]float64, m.Rows*m.Cols)
+	for r, b := range bases {
+		for t := range b.Rows {
+			copy(m.Data[(runs[r]+t)*m.Cols:], b.Q[t*b.Cols:(t+1)*b.Cols])
+		}
+	}
+	return m, nil
+}
+
+// readTest opens the held-out files.
+func (x *encoder) readTest(ctx context.Context) error {
+	if len(x.o.TestFeatures) == 0 {
+		return nil
+	}
+	var err error
+	if x.testY, err = x.openResponses(ctx, x.o.TestResponses, "test"); err != nil {
+		return err
+	}
+	if x.testY.Cols() != x.y.Cols() {
+		return input(x.o.TestResponses[0], "has %d voxels, %s has %d", x.testY.Cols(), x.o.Responses[0], x.y.Cols())
+	}
+	if x.data.TestX, x.data.TestRuns, err = loadFeatures(ctx, x.e.FS, x.o.TestFeatures); err != nil {
+		return err
+	}
+	if x.data.TestX.Cols != x.data.X.Cols {
+		return input(x.o.TestFeatures[0], "has %d columns, %s has %d", x.data.TestX.Cols, x.o.Features[0], x.data.X.Cols)
+	}
+	if err := sameRows(x.o.TestFeatures, x.data.TestRuns, x.o.TestResponses, x.testY.borders()); err != nil {
+		return err
+	}
+	x.data.TestY = x.testY
+	x.plan.TestTrends, err = x.trends(x.data.TestRuns)
+	return err
+}
+
+// warnRaw says so when raw images are fitted without anything that takes their mean away.
+func (x *encoder) warnRaw() {
+	if x.y.mask != nil && x.plan.PerRun == ridge.None && x.plan.Trends.Cols == 0 && !x.plan.Intercept && !x.plan.StandardizeResponses {
+		x.e.warn("%s: raw images are fitted without an intercept or per-run steps; scores will be of the mean (see --per-run, --detrend, --intercept)", x.o.Responses[0])
+	}
+}
+
+// designBytes bounds what the design of the features takes: a few float64
+// matrices per model.
+func designBytes(d ridge.Data, o ridge.Options) int64 {
+	K := int64(o.Features(d.X.Cols))
+	return 8 * 4 * int64(d.X.Rows+d.TestX.Rows) * K
+}
+
+// sinks are the outputs of encode, by the name of their file.
+type sinks struct {
+	ridge.Outputs
+	maps map[string]*store.ArraySink // of one row: written as images too
+	rows map[string]int
+}
+
+// outputs makes the files of the results.
+func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
+	s := &sinks{maps: map[string]*store.ArraySink{}, rows: map[string]int{}}
+	V := x.y.Cols()
+	for _, f := range []struct {
+		name string
+		rows int
+		dst  *tile.Sink
+		want bool
+	}{
+		{"weights", x.plan.Features(x.data.X.Cols), &s.Weights, true},
+		{"alpha", 1, &s.Alpha, true},
+		{"cv_score", 1, &s.CVScore, true},
+		{"cv_scores", len(x.plan.Alphas), &s.CVScores, x.o.KeepScores},
+		{"intercept", 1, &s.Intercept, x.plan.Intercept || x.plan.StandardizeFeatures || x.plan.StandardizeResponses},
+		{"test_score", 1, &s.TestScore, x.data.TestY != nil},
+	} {
+		if !f.want {
+			continue
+		}
+		vector := store.Vector(f.rows == 1 && f.name != "weights" && f.name != "cv_scores")
+		sink, err := x.job.CreateNpy(ctx, f.name+".npy", dtypeOf(x.e.Precision), f.rows, V, vector)
+		if err != nil {
+			return nil, err
+		}
+		*f.dst, s.maps[f.name], s.rows[f.name] = sink, sink, f.rows
+	}
+	return s, nil
+}
+
+// dtypeOf is the file type of a precision.
+func dtypeOf(p tensor.Dtype) store.DType {
+	if p == op.Float64 {
+		return store.Float64
+	}
+	return store.Float32
+}
+
+// finish writes images and run.json and gives everything its name.
+func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (EncodeSummary, error) {
+	if err := x.e.stage("writing", 0, func() error { return x.images(ctx, s) }); err != nil {
+		return EncodeSummary{}, err
+	}
+	run := x.e.run(x.be, x.choice)
+	for _, c := range []struct {
+		why string
+		n   int
+	}{{"constant", res.Constant}, {"not finite", res.NotFinite}} {
+		if c.n > 0 {
+			run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: c.why, N: c.n})
+		}
+	}
+	run.Results = map[string]float64{"tiles_halved": float64(res.Voxels.Halvings), "panels_per_tile": float64(res.Voxels.Panels)}
+	if res.OneAlpha > 0 {
+		run.Results["alpha"] = res.OneAlpha
+	}
+	if err := x.job.Commit(ctx, run); err != nil {
+		return EncodeSummary{}, err
+	}
+	return EncodeSummary{Out: x.o.Out, Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(),
+		Folds: x.plan.Folds.Folds(), Form: string(res.Form), Constant: res.Constant, NotFinite: res.NotFinite,
+		OneAlpha: res.OneAlpha, Device: x.be.Device().Name, Seconds: run.Seconds}, nil
+}
+
+// images writes results of image responses as images too.
+func (x *encoder) images(ctx context.Context, s *sinks) error {
+	if x.y.mask == nil {
+		return nil
+	}
+	path, err := x.job.Path("mask.nii.gz")
+	if err != nil {
+		return err
+	}
+	if err := x.y.mask.Write(ctx, path); err != nil {
+		return err
+	}
+	type_ := brain.Float32
+	if x.e.Precision == op.Float64 {
+		type_ = brain.Float64
+	}
+	for _, name := range []string{"weights", "alpha", "cv_score", "cv_scores", "intercept", "test_score"} {
+		sink := s.maps[name]
+		if sink == nil {
+			continue
+		}
+		if err := x.image(ctx, name, sink, s.rows[name], type_); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// image writes one result over the mask, map by map.
+func (x *encoder) image(ctx context.Context, name string, sink *store.ArraySink, rows int, type_ brain.Datatype) error {
+	path, err := x.job.Path(name + ".nii.gz")
+	if err != nil {
+		return err
+	}
+	if err := sink.Sync(); err != nil {
+		return err
+	}
+	values, err := store.OpenNpy(x.e.FS, filepath.Join(filepath.Dir(path), name+".npy"))
+	if err != nil {
+		return err
+	}
+	defer values.Close()
+	flat := values.AsRow()
+	row := func(r int, dst []float64) error {
+		return flat.ReadFloat64(ctx, r*len(dst), (r+1)*len(dst), dst, len(dst))
+	}
+	return brain.WriteMaps(ctx, path, x.y.mask, rows, row, brain.MapOptions{Datatype: type_, Template: x.y.header, FS: x.e.FS})
+}
