@@ -114,9 +114,9 @@ func checkBlock(name string, rows, cols, lo, hi, n, stride int) error {
 	return nil
 }
 
-// A row segment of this many bytes is worth a system call of its own: reading
-// fewer costs as much as copying this many. bench: BenchmarkReadColumns.
-const wideSegment = 4 << 10
+// skipBytes is how many bytes of a row it costs as much to read and drop as to
+// begin another read behind them (BenchmarkReadColumns).
+const skipBytes = 4 << 10
 
 func readColumns[D float32 | float64](ctx context.Context, a *Array, lo, hi int, dst []D, stride int) error {
 	if err := a.readable(); err != nil {
@@ -134,10 +134,10 @@ func readColumns[D float32 | float64](ctx context.Context, a *Array, lo, hi int,
 		return readFortran(ctx, a, lo, hi, dst, stride)
 	case native[D](a.dtype) && width == a.cols && stride == width:
 		return a.readInto(ctx, 0, bytesOf(dst[:a.rows*width]))
-	case native[D](a.dtype) && width*size >= wideSegment:
-		return readRows(ctx, a, lo, hi, dst, stride)
-	case (a.cols-width)*size <= wideSegment && a.cols*size <= scratchBytes/2:
+	case a.cols*size <= 2*skipBytes, !native[D](a.dtype) && (a.cols-width)*size <= skipBytes && a.cols*size <= scratchBytes/2:
 		return readWholeRows(ctx, a, lo, hi, dst, stride)
+	case native[D](a.dtype):
+		return readRows(ctx, a, lo, hi, dst, stride)
 	}
 	return readSegments(ctx, a, lo, hi, dst, stride)
 }

@@ -19,7 +19,7 @@ type Input struct {
 }
 
 // fastDigestBytes is the size from which a file is digested with xxh64, which
-// runs at the speed of memory, and no longer with SHA-256, a fifth as fast: to
+// runs at the speed of memory, and no longer with SHA-256, several times slower: to
 // hash 100 GB of responses must not take longer than to fit them. xxh64 finds
 // every accident; against a file forged to collide only SHA-256 would help.
 const fastDigestBytes = 64 << 20
