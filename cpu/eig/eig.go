@@ -3,7 +3,6 @@ package eig
 import (
 	"context"
 	"fmt"
-	"math"
 )
 
 // Problem is a stack of Count symmetric matrices A of order N, row-major, and the place of their decompositions
@@ -44,32 +43,9 @@ func Sym(ctx context.Context, values, vectors, a []float64, n int, w *Workspace)
 	return w.Solve(ctx, Problem{N: n, Count: 1, A: a, LdA: n, Values: values, Vectors: vectors, LdVectors: n})
 }
 
-// Solve decomposes the matrices of p; see Sym for the conventions. Results do not depend on the number of threads, on
-// the size that w was planned for, nor on the other matrices of the stack.
-func (w *Workspace) Solve(ctx context.Context, p Problem) error {
-	if err := p.check(); err != nil {
-		return err
-	}
-	if p.N == 0 {
-		return nil
-	}
-	for b := range p.Count {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := w.solveOne(p.matrix(b)); err != nil {
-			if p.Count > 1 {
-				return fmt.Errorf("matrix %d: %w", b, err)
-			}
-			return err
-		}
-	}
-	return nil
-}
-
 // matrix is problem b of the stack.
-func (p *Problem) matrix(b int) *Problem {
-	return &Problem{N: p.N, Count: 1, LdA: p.LdA, LdVectors: p.LdVectors, Rows: p.Rows,
+func (p *Problem) matrix(b int) Problem {
+	return Problem{N: p.N, Count: 1, LdA: p.LdA, LdVectors: p.LdVectors, Rows: p.Rows,
 		A: p.A[b*p.StrideA:], Values: p.Values[b*p.StrideValues:], Vectors: p.Vectors[b*p.StrideVectors:]}
 }
 
@@ -100,19 +76,4 @@ func (p *Problem) check() error {
 		}
 	}
 	return nil
-}
-
-// largest returns the largest magnitude in the lower triangle, or an error that names an element that is not finite.
-func (p *Problem) largest() (float64, error) {
-	big := 0.0
-	for i := range p.N {
-		for j, v := range p.A[i*p.LdA:][:i+1] {
-			v = math.Abs(v)
-			if !(v <= math.MaxFloat64) {
-				return 0, fmt.Errorf("eig: a[%d, %d] is %v, want a finite number", i, j, p.A[i*p.LdA+j])
-			}
-			big = max(big, v)
-		}
-	}
-	return big, nil
 }
