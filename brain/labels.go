@@ -63,15 +63,16 @@ func ReadLabelTable(path string) (LabelTable, error) {
 		}
 		table = append(table, label)
 	}
-	return table.sorted(path)
+	table, err = table.sorted()
+	return table, fileError(path, err)
 }
 
 // sorted orders the table and refuses a key that stands twice.
-func (t LabelTable) sorted(path string) (LabelTable, error) {
+func (t LabelTable) sorted() (LabelTable, error) {
 	slices.SortStableFunc(t, func(a, b Label) int { return cmp.Compare(a.Key, b.Key) })
 	for i := 1; i < len(t); i++ {
 		if t[i].Key == t[i-1].Key {
-			return nil, inputErrorf(path, "label %d stands twice, as %q and %q", t[i].Key, t[i-1].Name, t[i].Name)
+			return nil, fmt.Errorf("label %d stands twice, as %q and %q", t[i].Key, t[i-1].Name, t[i].Name)
 		}
 	}
 	return t, nil
@@ -256,4 +257,13 @@ func (s *RegionSeries) add(region int, column []float64) {
 	for t, x := range column {
 		s.Values[t*s.Regions+region] += x
 	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }

@@ -210,3 +210,54 @@ l = lab[lab > 0]
 json.dump({"versions": golden["versions"], "source": source.ravel().tolist(), "a": a.tolist(), "b": b.tolist(), "trilinear": linear.tolist(),
            "nearest": nearest.tolist(), "inside": int(inside.sum()), "counts": np.bincount(lab.ravel())[1:].tolist(),
            "means": [[float(Y[t, l == k].mean()) for k in range(1, 8)] for t in range(T)]}, open(os.path.join(here, "atlas.json"), "w"))
+
+# CIFTI-2 and GIFTI.
+cif = os.path.join(here, "surface")
+os.makedirs(cif, exist_ok=True)
+rng = np.random.default_rng(5)
+left = nib.cifti2.BrainModelAxis.from_surface([0, 1, 3, 5, 8], 10, "CORTEX_LEFT")
+right = nib.cifti2.BrainModelAxis.from_surface([2, 3, 9], 10, "CORTEX_RIGHT")
+vol_affine = np.array([[-2, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1.0]])
+thal = nib.cifti2.BrainModelAxis(name="THALAMUS_LEFT", voxel=np.array([[1, 2, 3], [4, 0, 3]]), affine=vol_affine, volume_shape=(5, 6, 7))
+axis = left + right + thal
+G = len(axis)
+table = {0: ("???", (1, 1, 1, 0)), 3: ("Visual", (0.5, 0, 1, 1)), 7: ("Défaut & <co>", (0, 1, 0, 1))}
+s = {}
+for name, data, first, dtype in (
+    ("series.dtseries.nii", rng.standard_normal((4, G)), nib.cifti2.SeriesAxis(1.5, 0.72, 4), "<f4"),
+    ("series_int16.dtseries.nii", rng.standard_normal((4, G)) * 100, nib.cifti2.SeriesAxis(0, 2, 4), "<i2"),
+    ("maps.dscalar.nii", rng.standard_normal((2, G)), nib.cifti2.ScalarAxis(["one", "two"]), "<f8"),
+    ("labels.dlabel.nii", rng.choice([0, 3, 7], (2, G)), nib.cifti2.LabelAxis(["a", "b"], [table, {0: ("???", (0, 0, 0, 0)), 3: ("X", (1, 0, 0, 1))}]), "<f4"),
+):
+    im = nib.Cifti2Image(data.astype(dtype), (first, axis), dtype=np.dtype(dtype))
+    im.nifti_header.set_data_dtype(np.dtype(dtype))
+    im.to_filename(os.path.join(cif, name))
+    s[name] = nib.load(os.path.join(cif, name)).get_fdata().tolist()
+conn = nib.Cifti2Image(np.eye(G, dtype="f4"), (axis, axis))
+conn.to_filename(os.path.join(cif, "refused.dconn.nii"))
+
+points = rng.standard_normal((5, 3)).astype("f4")
+faces = np.array([[0, 1, 2], [2, 3, 4], [0, 2, 4]], "i4")
+ga = nib.gifti.GiftiDataArray
+func = [rng.standard_normal(5).astype("f4") for _ in range(3)]
+encodings = {"ascii": "GIFTI_ENCODING_ASCII", "b64": "GIFTI_ENCODING_B64BIN", "gz": "GIFTI_ENCODING_B64GZ"}
+for mark, enc in encodings.items():
+    im = nib.GiftiImage(darrays=[ga(f, intent="NIFTI_INTENT_TIME_SERIES", encoding=enc, meta=nib.gifti.GiftiMetaData({"TR": "2"})) for f in func], meta=nib.gifti.GiftiMetaData({"subject": "sub-1 & <co>"}))
+    nib.save(im, os.path.join(cif, f"func_{mark}.func.gii"))
+# nibabel writes the byte order of its machine whatever it is asked for; it reads both.
+import base64
+text = nib.GiftiImage(darrays=[ga(func[0], intent="NIFTI_INTENT_TIME_SERIES", encoding="GIFTI_ENCODING_B64BIN")]).to_xml().decode()
+text = text.replace("LittleEndian", "BigEndian").replace(base64.b64encode(func[0].astype("<f4").tobytes()).decode(), base64.b64encode(func[0].astype(">f4").tobytes()).decode())
+open(os.path.join(cif, "func_be.func.gii"), "w").write(text)
+assert np.array_equal(nib.load(os.path.join(cif, "func_be.func.gii")).darrays[0].data, func[0])
+surf = [ga(points, intent="NIFTI_INTENT_POINTSET"), ga(faces, intent="NIFTI_INTENT_TRIANGLE", ordering="F", encoding="GIFTI_ENCODING_B64GZ")]
+nib.save(nib.GiftiImage(darrays=surf), os.path.join(cif, "small.surf.gii"))
+lt = nib.gifti.GiftiLabelTable()
+for k, (n, c) in table.items():
+    lab_ = nib.gifti.GiftiLabel(k, *c)
+    lab_.label = n
+    lt.labels.append(lab_)
+keys = np.array([0, 3, 7, 3, 0], "i4")
+nib.save(nib.GiftiImage(darrays=[ga(keys, intent="NIFTI_INTENT_LABEL")], labeltable=lt), os.path.join(cif, "small.label.gii"))
+json.dump({"versions": golden["versions"], "cifti": s, "func": [f.tolist() for f in func], "points": points.tolist(), "faces": faces.tolist(), "keys": keys.tolist()},
+          open(os.path.join(here, "surface.json"), "w"))

@@ -1,0 +1,344 @@
+package brain
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"voxen/store"
+)
+
+// CiftiKind tells what the rows of a CIFTI-2 file are.
+type CiftiKind string
+
+// The kinds that are read and written: volumes in time, named maps, and maps
+// of labels.
+const (
+	DenseSeries CiftiKind = "dtseries"
+	DenseScalar CiftiKind = "dscalar"
+	DenseLabel  CiftiKind = "dlabel"
+)
+
+// ciftiIntents are the NIfTI intents of the kinds.
+var ciftiIntents = map[CiftiKind]struct {
+	code int
+	name string
+}{
+	DenseSeries: {3002, "ConnDenseSeries"},
+	DenseScalar: {3006, "ConnDenseScalar"},
+	DenseLabel:  {3007, "ConnDenseLabel"},
+}
+
+// BrainModel is a stretch of grayordinates in one structure: vertices of a
+// surface or voxels of a volume.
+type BrainModel struct {
+	Structure string // such as CIFTI_STRUCTURE_CORTEX_LEFT
+	// SurfaceVertices is the size of the whole surface, 0 for voxels.
+	SurfaceVertices int
+	Vertices        []int32    // of a surface
+	Voxels          [][3]int32 // grid indices in the volume
+}
+
+// Len returns the number of grayordinates in the model.
+func (m *BrainModel) Len() int {
+	if m.SurfaceVertices > 0 {
+		return len(m.Vertices)
+	}
+	return len(m.Voxels)
+}
+
+// CiftiMap names a row of a dscalar or dlabel file.
+type CiftiMap struct {
+	Name   string
+	Labels LabelTable // of a dlabel
+}
+
+// CiftiHeader says what the rows and columns of a CIFTI-2 file are.
+type CiftiHeader struct {
+	Kind CiftiKind
+	// Rows of a dtseries begin at Start and are Step apart, in seconds (or in
+	// Unit, if that is not SECOND).
+	Rows        int
+	Start, Step float64
+	Unit        string
+	Maps        []CiftiMap // of the other kinds, one per row
+	Models      []BrainModel
+	// Grid is the volume of the models made of voxels, nil without any.
+	Grid *Grid
+}
+
+// Cols returns the number of grayordinates.
+func (h *CiftiHeader) Cols() int {
+	n := 0
+	for i := range h.Models {
+		n += h.Models[i].Len()
+	}
+	return n
+}
+
+// Cifti is an open CIFTI-2 file: a (rows x grayordinates) array in the order of
+// the file. The values of one grayordinate lie together, so blocks of columns
+// are read from the file as they are wanted, by any number of goroutines.
+type Cifti struct {
+	CiftiHeader
+	Path string
+
+	nifti *Header
+	file  *os.File
+}
+
+// OpenCifti opens a dtseries, dscalar or dlabel file. Compressed files and
+// other kinds (connectivity, parcels) are refused by name.
+func OpenCifti(path string) (*Cifti, error) {
+	im, err := open(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	c := &Cifti{Path: path, nifti: im.Header}
+	if err := c.parse(im); err != nil {
+		return nil, fileError(path, err)
+	}
+	c.file, err = os.Open(path)
+	return c, fileError(path, err)
+}
+
+// ciftiExtension is the code of the header extension that holds the XML.
+const ciftiExtension = 32
+
+func (c *Cifti) parse(im *Image) error {
+	h := im.Header
+	i := slices.IndexFunc(h.Extensions, func(e Extension) bool { return e.Code == ciftiExtension })
+	switch {
+	case i < 0:
+		return errors.New("no CIFTI description in the header, expected a CIFTI-2 file")
+	case im.compressed:
+		return errors.New("a compressed CIFTI file, expected one unpacked by gunzip")
+	case h.Dims[0]*h.Dims[1]*h.Dims[2]*h.Dims[3] != 1 || h.Dims[6] != 1:
+		return fmt.Errorf("dimensions are %v, expected 1 1 1 1, rows and columns", h.Dims)
+	}
+	header, err := parseCiftiXML(h.Extensions[i].Data)
+	if err != nil {
+		return err
+	}
+	if int64(header.Rows) != h.Dims[4] || int64(header.Cols()) != h.Dims[5] {
+		return fmt.Errorf("describes %d x %d values but holds %d x %d", header.Rows, header.Cols(), h.Dims[4], h.Dims[5])
+	}
+	c.CiftiHeader = *header
+	return nil
+}
+
+// Rows returns the number of volumes or maps.
+func (c *Cifti) Rows() int { return c.CiftiHeader.Rows }
+
+// Close releases the file.
+func (c *Cifti) Close() error { return c.file.Close() }
+
+// ReadFloat32 copies the grayordinates [lo, hi): dst[t*stride + (v-lo)].
+func (c *Cifti) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
+	return readCifti(ctx, c, lo, hi, dst, stride)
+}
+
+// ReadFloat64 is ReadFloat32 in float64.
+func (c *Cifti) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
+	return readCifti(ctx, c, lo, hi, dst, stride)
+}
+
+func readCifti[F float32 | float64](ctx context.Context, c *Cifti, lo, hi int, dst []F, stride int) error {
+	rows := c.Rows()
+	if lo < 0 || lo > hi || hi > c.Cols() || stride < hi-lo || (hi > lo && len(dst) < (rows-1)*stride+hi-lo) {
+		return fmt.Errorf("%s: grayordinates %d to %d into %d values at stride %d, expected a part of %d x %d",
+			c.Path, lo, hi, len(dst), stride, rows, c.Cols())
+	}
+	if lo == hi {
+		return nil
+	}
+	size := c.nifti.Datatype.Size()
+	// Whole columns in pieces that stay in the second-level cache.
+	width := min(hi-lo, max(1, readBuffer/(rows*size)))
+	raw, release := buffer(width * rows * size)
+	defer release()
+	values := make([]F, width*rows)
+	for at := lo; at < hi; at += width {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(width, hi-at)
+		piece := raw[:n*rows*size]
+		if _, err := c.file.ReadAt(piece, c.nifti.VoxOffset+int64(at)*int64(rows*size)); err != nil {
+			if err == io.EOF {
+				err = errors.New("values are cut off")
+			}
+			return fileError(c.Path, err)
+		}
+		if c.nifti.bigEndian {
+			swapBytes(piece, size)
+		}
+		decode(values[:n*rows], piece, c.nifti.Datatype, c.nifti.scaling())
+		for v := range n {
+			for t, x := range values[v*rows : (v+1)*rows] {
+				dst[t*stride+at-lo+v] = x
+			}
+		}
+	}
+	return nil
+}
+
+// Map returns row r.
+func (c *Cifti) Map(ctx context.Context, r int) ([]float64, error) {
+	if r < 0 || r >= c.Rows() {
+		return nil, inputErrorf(c.Path, "no map %d, expected 0 to %d", r, c.Rows()-1)
+	}
+	rows, cols := c.Rows(), c.Cols()
+	out := make([]float64, cols)
+	width := min(cols, max(1, readBuffer/rows))
+	block := make([]float64, rows*width)
+	for lo := 0; lo < cols; lo += width {
+		hi := min(lo+width, cols)
+		if err := c.ReadFloat64(ctx, lo, hi, block, width); err != nil {
+			return nil, err
+		}
+		copy(out[lo:hi], block[r*width:])
+	}
+	return out, nil
+}
+
+// Match returns, for each grayordinate of h, its place in from, -1 where from
+// does not have it: the same vertex of the same structure on a surface of the
+// same size, or the same voxel of the same structure on the same grid.
+func (h *CiftiHeader) Match(from *CiftiHeader) []int {
+	at := make([]int, 0, h.Cols())
+	for i := range h.Models {
+		m := &h.Models[i]
+		other, offset := from.model(m)
+		if other == nil || (m.SurfaceVertices == 0 && !sameVolume(h.Grid, from.Grid)) {
+			at = append(at, slices.Repeat([]int{-1}, m.Len())...)
+			continue
+		}
+		if m.SurfaceVertices > 0 {
+			at = append(at, places(m.Vertices, other.Vertices, offset)...)
+		} else {
+			at = append(at, places(m.Voxels, other.Voxels, offset)...)
+		}
+	}
+	return at
+}
+
+func sameVolume(a, b *Grid) bool { return a != nil && b != nil && a.Same(b) == nil }
+
+// model finds the structure of m, on a surface of the same size, and where its
+// grayordinates begin.
+func (h *CiftiHeader) model(m *BrainModel) (*BrainModel, int) {
+	offset := 0
+	for i := range h.Models {
+		o := &h.Models[i]
+		if o.Structure == m.Structure && o.SurfaceVertices == m.SurfaceVertices {
+			return o, offset
+		}
+		offset += o.Len()
+	}
+	return nil, 0
+}
+
+func places[E comparable](want, have []E, offset int) []int {
+	place := make(map[E]int, len(have))
+	for i, e := range have {
+		place[e] = offset + i
+	}
+	at := make([]int, len(want))
+	for i, e := range want {
+		at[i] = -1
+		if p, ok := place[e]; ok {
+			at[i] = p
+		}
+	}
+	return at
+}
+
+// CiftiLabels returns row r of a dlabel file as places in the row's label
+// table, -1 for label 0 and for keys that the table does not have.
+func (c *Cifti) CiftiLabels(ctx context.Context, r int) ([]int, LabelTable, error) {
+	if c.Kind != DenseLabel {
+		return nil, nil, inputErrorf(c.Path, "a %s file, expected dlabel", c.Kind)
+	}
+	values, err := c.Map(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	table := slices.DeleteFunc(slices.Clone(c.Maps[r].Labels), func(l Label) bool { return l.Key == 0 })
+	place := make(map[float64]int, len(table))
+	for i, l := range table {
+		place[float64(l.Key)] = i
+	}
+	out := make([]int, len(values))
+	for v, x := range values {
+		out[v] = -1
+		if p, ok := place[x]; ok {
+			out[v] = p
+		}
+	}
+	return out, table, nil
+}
+
+// WriteCifti writes the columns of src, one per grayordinate of the header and
+// one row per volume or map, as float32. The file appears whole or not at all.
+func WriteCifti(ctx context.Context, path string, h *CiftiHeader, src Columns) error {
+	intent, ok := ciftiIntents[h.Kind]
+	switch {
+	case !ok:
+		return fmt.Errorf("%s: kind %q, expected dtseries, dscalar or dlabel", path, h.Kind)
+	case !strings.HasSuffix(path, "."+string(h.Kind)+".nii"):
+		return inputErrorf(path, "expected a name ending in .%s.nii", h.Kind)
+	case src.Rows() != h.Rows || src.Cols() != h.Cols():
+		return fmt.Errorf("%s: %d x %d values, expected %d x %d", path, src.Rows(), src.Cols(), h.Rows, h.Cols())
+	case h.Kind != DenseSeries && len(h.Maps) != h.Rows:
+		return fmt.Errorf("%s: %d maps are named, expected %d", path, len(h.Maps), h.Rows)
+	case h.Grid == nil && slices.ContainsFunc(h.Models, func(m BrainModel) bool { return m.SurfaceVertices == 0 }):
+		return fmt.Errorf("%s: voxels without the volume they lie in", path)
+	}
+	description, err := xml.Marshal(h.xml())
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	nifti := &Header{
+		Version: 2, NDim: 6, Dims: [7]int64{1, 1, 1, 1, int64(h.Rows), int64(h.Cols()), 1}, Datatype: Float32, Slope: 1,
+		Pixdim: [8]float64{1, 1, 1, 1, 1, 1, 1, 1}, IntentCode: intent.code, IntentName: intent.name,
+		Extensions: []Extension{{Code: ciftiExtension, Data: append([]byte(xml.Header), description...)}},
+	}
+	return store.WriteFile(store.OS{}, path, func(w io.Writer) error {
+		if _, err := w.Write(nifti.encode()); err != nil {
+			return err
+		}
+		return writeColumns(ctx, w, src)
+	})
+}
+
+// writeColumns writes src column by column as float32.
+func writeColumns(ctx context.Context, w io.Writer, src Columns) error {
+	rows, cols := src.Rows(), src.Cols()
+	width := min(cols, max(1, readBuffer/(8*rows)))
+	block, turned := make([]float64, rows*width), make([]float64, rows*width)
+	raw := make([]byte, 4*rows*width)
+	for lo := 0; lo < cols; lo += width {
+		n := min(width, cols-lo)
+		if err := src.ReadFloat64(ctx, lo, lo+n, block, width); err != nil {
+			return err
+		}
+		for t := range rows {
+			for v := range n {
+				turned[v*rows+t] = block[t*width+v]
+			}
+		}
+		if err := encode(raw, turned[:n*rows], Float32); err != nil {
+			return err
+		}
+		if _, err := w.Write(raw[:4*n*rows]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
