@@ -173,13 +173,22 @@ func (a *Array) readInto(ctx context.Context, off int64, buf []byte) error {
 
 // readRows reads each row's segment into place; elements need no conversion.
 func readRows[D float32 | float64](ctx context.Context, a *Array, lo, hi int, dst []D, stride int) error {
+	return a.eachRow(ctx, lo, hi, func(t int, off int64) error {
+		return a.readAt(bytesOf(dst[t*stride:t*stride+hi-lo]), off)
+	})
+}
+
+// eachRow calls read for the segment [lo, hi) of every row, which begins at
+// byte off of the data.
+func (a *Array) eachRow(ctx context.Context, lo, hi int, read func(t int, off int64) error) error {
 	size := int64(a.dtype.Size)
+	first, step := int64(lo)*size, int64(a.cols)*size
+	ahead := newReadAhead(a.r, a.offset+first, step, int64(hi-lo)*size, a.rows)
 	for t := range a.rows {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		off := (int64(t)*int64(a.cols) + int64(lo)) * size
-		if err := a.readAt(bytesOf(dst[t*stride:t*stride+hi-lo]), off); err != nil {
+		if err := ahead.row(t, func() error { return read(t, first+int64(t)*step) }); err != nil {
 			return err
 		}
 	}
@@ -220,21 +229,17 @@ func readSegments[D float32 | float64](ctx context.Context, a *Array, lo, hi int
 	defer putScratch(s)
 	size := a.dtype.Size
 	piece := scratchBytes / size
-	for t := range a.rows {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		for v := lo; v < hi; v += piece {
-			n := min(piece, hi-v)
+	return a.eachRow(ctx, lo, hi, func(t int, off int64) error {
+		for v := 0; v < hi-lo; v += piece {
+			n := min(piece, hi-lo-v)
 			raw := s.bytes()[:n*size]
-			if err := a.readAt(raw, (int64(t)*int64(a.cols)+int64(v))*int64(size)); err != nil {
+			if err := a.readAt(raw, off+int64(v*size)); err != nil {
 				return err
 			}
-			at := t*stride + v - lo
-			decode(a.dtype, dst[at:at+n], raw)
+			decode(a.dtype, dst[t*stride+v:t*stride+v+n], raw)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // readFortran reads columns, which are contiguous, a buffer at a time and

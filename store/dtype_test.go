@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"math"
 	"testing"
 )
@@ -23,5 +24,57 @@ func TestHalfNaN(t *testing.T) {
 	}
 	if h := float64ToHalf(math.NaN()); h&0x7c00 != 0x7c00 || h&0x3ff == 0 {
 		t.Errorf("NaN becomes %#x", h)
+	}
+}
+
+// TestHalf compares the conversion of float16 with numpy's in both directions.
+func TestHalf(t *testing.T) {
+	ctx := context.Background()
+	z, err := OpenNpz(OS{}, golden("half_widening.npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	half, err := z.Array("half")
+	if err != nil {
+		t.Fatal(err)
+	}
+	single, err := z.Array("single")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := half.Float32s(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := single.Float32s(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) < 10000 {
+		t.Fatalf("%d numbers", len(got))
+	}
+	for i := range got {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+			t.Fatalf("number %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+	z, err = OpenNpz(OS{}, golden("half_rounding.npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	x, err := z.floats(ctx, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits, err := z.ints(ctx, "half")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range x {
+		if got := float64ToHalf(x[i]); got != uint16(bits[i]) {
+			t.Fatalf("%v is rounded to %#x, want %#x", x[i], got, bits[i])
+		}
 	}
 }

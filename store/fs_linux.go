@@ -24,3 +24,9 @@ func reserve(f *os.File, size int64) error {
 		return err
 	}
 }
+
+// WillNeed starts reading n bytes at off into the page cache. It is only a
+// hint: a failure changes nothing.
+func (f osFile) WillNeed(off, n int64) {
+	_ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_WILLNEED)
+}

@@ -1,10 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -119,65 +117,6 @@ func TestNpyShapes(t *testing.T) {
 	checkBlocks(t, mustOpenNpy(t, golden("vector.npy")).AsRow(), 1, 9, vector)
 }
 
-// TestNpyLarge takes every path of readColumns, on arrays larger than the
-// buffers, and compares with the element's own formula.
-func TestNpyLarge(t *testing.T) {
-	for _, c := range []struct{ rows, cols int }{{3, 70000}, {70000, 3}, {300, 700}, {1, 200000}, {200000, 1}} {
-		for _, d := range []DType{Float32, {Kind: Float, Size: 4, Big: true}, {Kind: Int, Size: 2}, Float64} {
-			for _, fortran := range []bool{false, true} {
-				name := fmt.Sprintf("%dx%d %s fortran=%v", c.rows, c.cols, d, fortran)
-				a := syntheticArray(c.rows, c.cols, d, fortran)
-				for _, b := range [][2]int{{0, c.cols}, {c.cols / 3, c.cols}, {c.cols / 2, c.cols/2 + 1}} {
-					width := b[1] - b[0]
-					for _, stride := range []int{width, width + 1} {
-						dst := make([]float32, c.rows*stride)
-						if err := a.ReadFloat32(context.Background(), b[0], b[1], dst, stride); err != nil {
-							t.Fatalf("%s: %v", name, err)
-						}
-						for r := range c.rows {
-							for v := range width {
-								if want := float32((r*31 + (v+b[0])*7) % 8191); dst[r*stride+v] != want {
-									t.Fatalf("%s: [%d][%d] = %v, want %v", name, r, v+b[0], dst[r*stride+v], want)
-								}
-							}
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
-// syntheticArray holds (31 t + 7 v) mod 8191 in memory.
-func syntheticArray(rows, cols int, d DType, fortran bool) *Array {
-	raw := make([]byte, 0, rows*cols*d.Size)
-	for i := range rows * cols {
-		r, v := i/cols, i%cols
-		if fortran {
-			r, v = i%rows, i/rows
-		}
-		x := (r*31 + v*7) % 8191
-		var b []byte
-		switch {
-		case d.Kind == Int:
-			b = binary.LittleEndian.AppendUint16(nil, uint16(x))
-		case d.Size == 4:
-			b = binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(x)))
-		default:
-			b = binary.LittleEndian.AppendUint64(nil, math.Float64bits(float64(x)))
-		}
-		if d.Big {
-			slices.Reverse(b)
-		}
-		raw = append(raw, b...)
-	}
-	a, err := newArray("synthetic", bytes.NewReader(raw), 0, d, []int{rows, cols}, fortran)
-	if err != nil {
-		panic(err)
-	}
-	return a
-}
-
 // TestNpyRefuses gives one line that names the file and what is wrong.
 func TestNpyRefuses(t *testing.T) {
 	dir := t.TempDir()
@@ -252,146 +191,10 @@ func checkRefusal(t *testing.T, name, path, want string, do func() error) {
 	}
 }
 
-func TestReadChecksItsArguments(t *testing.T) {
-	a := mustOpenNpy(t, golden("f4_C_le.npy"))
-	ctx := context.Background()
-	for _, c := range []struct{ lo, hi, n, stride int }{{-1, 2, 100, 3}, {3, 2, 100, 3}, {0, 8, 100, 8}, {0, 3, 100, 2}, {0, 3, 14, 3}} {
-		if err := a.ReadFloat32(ctx, c.lo, c.hi, make([]float32, c.n), c.stride); err == nil {
-			t.Errorf("%+v: no error", c)
-		}
-	}
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	for _, file := range []string{"f4_C_le.npy", "f4_F_le.npy", "i2_C_be.npy", "f8_F_be.npy"} {
-		b := mustOpenNpy(t, golden(file))
-		if err := b.ReadFloat32(cancelled, 0, 7, make([]float32, 35), 7); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v, want context.Canceled", file, err)
-		}
-	}
-}
-
-// TestReadShrunk reads a file that lost its end after it was opened.
-func TestReadShrunk(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.npy")
-	if err := SaveNpy(OS{}, path, []int{5, 7}, base(5, 7)); err != nil {
-		t.Fatal(err)
-	}
-	a := mustOpenNpy(t, path)
-	if err := os.Truncate(path, 300); err != nil {
-		t.Fatal(err)
-	}
-	err := a.ReadFloat64(context.Background(), 0, 7, make([]float64, 35), 7)
-	if err == nil || !strings.Contains(err.Error(), "unexpected EOF") || IsInput(err) {
-		t.Errorf("%v, want an ordinary error about the end of the file", err)
-	}
-}
-
-func TestFortranOfMoreDimensionsIsRefused(t *testing.T) {
-	a, err := newArray("cube", bytes.NewReader(make([]byte, 96)), 0, Float32, []int{4, 2, 3}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkRefusal(t, "cube", "cube", "3 dimensions in Fortran order", func() error {
-		return a.ReadFloat32(context.Background(), 0, 1, make([]float32, 4), 1)
-	})
-	m, err := newArray("matrix", bytes.NewReader(make([]byte, 24)), 0, Float32, []int{2, 3}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkRefusal(t, "matrix as a row", "matrix", "Fortran order", func() error {
-		return m.AsRow().ReadFloat32(context.Background(), 0, 6, make([]float32, 6), 6)
-	})
-}
-
-// TestWriteNpy compares with numpy.save byte by byte.
-func TestWriteNpy(t *testing.T) {
-	a := base(5, 7)
-	check := func(file string, write func(*bytes.Buffer) error) {
-		t.Helper()
-		var got bytes.Buffer
-		if err := write(&got); err != nil {
-			t.Fatal(err)
-		}
-		want, err := os.ReadFile(golden(file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got.Bytes(), want) {
-			t.Errorf("%s: differs from numpy's", file)
-		}
-	}
-	check("f8_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, a) })
-	check("f4_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[float32](a)) })
-	check("i1_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int8](a)) })
-	check("i2_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int16](a)) })
-	check("i4_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int32](a)) })
-	check("i8_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int64](a)) })
-	check("u1_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint8](a)) })
-	check("u2_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint16](a)) })
-	check("u4_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint32](a)) })
-	check("u8_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint64](a)) })
-	odd := make([]bool, len(a))
-	for i, x := range a {
-		odd[i] = int(x)%2 == 1
-	}
-	check("b1_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, odd) })
-	check("vector.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{9}, []float32{0, 1, 2, 3, 4, 5, 6, 7, 8}) })
-	check("scalar.npy", func(w *bytes.Buffer) error { return WriteNpy(w, nil, []float64{2.5}) })
-	check("empty_columns.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 0}, []float32{}) })
-	check("empty_rows.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{0, 5}, []float32{}) })
-	if err := WriteNpy(new(bytes.Buffer), []int{2, 2}, a); err == nil {
-		t.Error("35 elements were written as (2, 2)")
-	}
-}
-
 func as[T number](a []float64) []T {
 	out := make([]T, len(a))
 	for i, x := range a {
 		out[i] = T(x)
 	}
 	return out
-}
-
-func TestLoad(t *testing.T) {
-	ctx := context.Background()
-	x, shape, err := LoadFloat64(ctx, OS{}, golden("i2_F_be.npy"))
-	if err != nil || !slices.Equal(shape, []int{5, 7}) || !slices.Equal(x, base(5, 7)) {
-		t.Errorf("%v %v %v", x, shape, err)
-	}
-	y, _, err := LoadFloat32(ctx, OS{}, golden("f8_F_le.npy"))
-	if err != nil || !slices.Equal(y, as[float32](base(5, 7))) {
-		t.Errorf("%v %v", y, err)
-	}
-	for _, file := range []string{"i8_F_be.npy", "u8_F_le.npy", "i4_C_le.npy", "f4_C_be.npy"} {
-		n, _, err := LoadInts(ctx, OS{}, golden(file))
-		if err != nil || !slices.Equal(n, as[int64](base(5, 7))) {
-			t.Errorf("%s: %v %v", file, n, err)
-		}
-	}
-	for file, want := range map[string][]int64{
-		"extreme_i1.npy": {math.MinInt8, 0, 1, math.MaxInt8}, "extreme_u1.npy": {0, 0, 1, math.MaxUint8},
-		"extreme_i2.npy": {math.MinInt16, 0, 1, math.MaxInt16}, "extreme_u2.npy": {0, 0, 1, math.MaxUint16},
-		"extreme_i4.npy": {math.MinInt32, 0, 1, math.MaxInt32}, "extreme_u4.npy": {0, 0, 1, math.MaxUint32},
-		"extreme_i8.npy": {math.MinInt64, 0, 1, math.MaxInt64},
-	} {
-		if n, _, err := LoadInts(ctx, OS{}, golden(file)); err != nil || !slices.Equal(n, want) {
-			t.Errorf("%s: %v %v", file, n, err)
-		}
-	}
-	checkRefusal(t, "extreme_u8", golden("extreme_u8.npy"), "18446744073709551615", func() error {
-		_, _, err := LoadInts(ctx, OS{}, golden("extreme_u8.npy"))
-		return err
-	})
-	checkRefusal(t, "not whole", golden("scalar.npy"), "element 0 is 2.5, expected a whole number", func() error {
-		_, _, err := LoadInts(ctx, OS{}, golden("scalar.npy"))
-		return err
-	})
-	large, err := newArray("large", bytes.NewReader(nil), 0, DType{Kind: Int, Size: 1}, []int{1 << 20, 1 << 20}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkRefusal(t, "large", "large", "expected at most", func() error { _, err := large.Float64s(ctx); return err })
-	checkRefusal(t, "shape", golden("vector.npy"), "has shape (9,), expected (any, 2)", func() error {
-		return mustOpenNpy(t, golden("vector.npy")).CheckShape(-1, 2)
-	})
 }

@@ -21,7 +21,7 @@ const (
 	// maxNpzMembers bounds the directory of an archive.
 	maxNpzMembers = 1 << 16
 	// maxNpzMember bounds a member that is unpacked, in bytes.
-	maxNpzMember = 2 << 30
+	maxNpzMember = 1 << 30
 	// maxSparseCols bounds the columns of a matrix stored by rows, whose column
 	// pointers must be made here, whatever the size of the file.
 	maxSparseCols = 1 << 26

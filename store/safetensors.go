@@ -192,6 +192,37 @@ func (s *Safetensors) Tensor(name string) (*Array, error) {
 	return a, nil
 }
 
+// OpenArray opens the array of a .npy file, or of a .safetensors file that holds
+// a single tensor or one of the name "responses", by the ending of the path. The
+// caller closes it.
+func OpenArray(fsys FS, path string) (*Array, error) {
+	switch filepath.Ext(path) {
+	case ".npy":
+		return OpenNpy(fsys, path)
+	case ".safetensors":
+		return openSingle(fsys, path)
+	}
+	return nil, inputErrorf(path, "has an ending that is not known, expected .npy or .safetensors")
+}
+
+func openSingle(fsys FS, path string) (*Array, error) {
+	s, err := OpenSafetensors(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	name := "responses"
+	if len(s.order) == 1 {
+		name = s.order[0]
+	}
+	if !s.Has(name) {
+		s.Close()
+		return nil, inputErrorf(path, "has %d tensors and none %q, expected a single one", len(s.order), name)
+	}
+	a := *s.tensors[name]
+	a.closer = s
+	return &a, nil
+}
+
 // tensorEntry is one tensor of a header; begin and end count from the first
 // byte after the header.
 type tensorEntry struct {

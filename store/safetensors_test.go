@@ -267,3 +267,22 @@ func TestSafetensorsIndexRefuses(t *testing.T) {
 		return err
 	})
 }
+
+func TestOpenArray(t *testing.T) {
+	for _, file := range []string{"f2_F_be.npy", "one.safetensors", "bf16.safetensors"} {
+		a, err := OpenArray(OS{}, golden(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkBlocks(t, a, 5, 7, base(5, 7))
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := a.ReadFloat32(context.Background(), 0, 1, make([]float32, 5), 1); err == nil {
+			t.Errorf("%s: read after Close", file)
+		}
+	}
+	for file, want := range map[string]string{"all.safetensors": "has 16 tensors and none", "quoted.tsv": "expected .npy or .safetensors", "none.safetensors": "no such file"} {
+		checkRefusal(t, file, golden(file), want, func() error { _, err := OpenArray(OS{}, golden(file)); return err })
+	}
+}

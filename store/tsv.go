@@ -26,7 +26,7 @@ type Table struct {
 // and line ends, and has its doubled marks halved; within other cells a mark is
 // a character like any other.
 func ReadTable(fsys FS, path string) (*Table, error) {
-	rows, lines, err := readCells(fsys, path)
+	rows, lines, err := ReadCells(fsys, path, '\t')
 	if err != nil {
 		return nil, err
 	}
@@ -47,24 +47,22 @@ func ReadTable(fsys FS, path string) (*Table, error) {
 	return t, nil
 }
 
-// readCells reads a table without a header, by the rules of ReadTable; rows may
-// differ in length. lines are those on which the rows begin.
-func readCells(fsys FS, path string) (rows [][]string, lines []int, err error) {
+// ReadCells reads a table without a header whose cells are separated by a
+// character, by the rules of ReadTable; rows may differ in length. lines are
+// those on which the rows begin, from 1. With ',' it reads CSV.
+func ReadCells(fsys FS, path string, separator byte) (rows [][]string, lines []int, err error) {
 	b, err := readWhole(fsys, path, maxTable)
 	if err != nil {
 		return nil, nil, err
 	}
-	return ParseTSV(path, string(b))
+	return parseCells(path, string(b), separator)
 }
 
-// ParseTSV splits text into cells by the rules of ReadTable, without a header;
-// rows may differ in length. lines are those on which the rows begin, from 1.
-// path is for messages.
-func ParseTSV(path, text string) (rows [][]string, lines []int, err error) {
+func parseCells(path, text string, separator byte) (rows [][]string, lines []int, err error) {
 	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 		return nil, nil, inputErrorf(path, "is UTF-16, expected UTF-8")
 	}
-	p := &tsvParser{text: strings.TrimPrefix(text, "\ufeff"), line: 1}
+	p := &cellParser{text: strings.TrimPrefix(text, "\ufeff"), line: 1, separator: separator, ends: string(separator) + "\r\n"}
 	for p.pos < len(p.text) {
 		if p.lineEnd() {
 			continue
@@ -79,14 +77,16 @@ func ParseTSV(path, text string) (rows [][]string, lines []int, err error) {
 	return rows, lines, nil
 }
 
-type tsvParser struct {
-	text string
-	pos  int
-	line int
+type cellParser struct {
+	text      string
+	pos       int
+	line      int
+	separator byte
+	ends      string // the characters that end a cell
 }
 
 // lineEnd moves past one line end, if one is next.
-func (p *tsvParser) lineEnd() bool {
+func (p *cellParser) lineEnd() bool {
 	rest := p.text[p.pos:]
 	switch {
 	case strings.HasPrefix(rest, "\r\n"):
@@ -101,7 +101,7 @@ func (p *tsvParser) lineEnd() bool {
 }
 
 // row reads cells up to and with the line end.
-func (p *tsvParser) row() ([]string, error) {
+func (p *cellParser) row() ([]string, error) {
 	var row []string
 	for {
 		cell, err := p.cell()
@@ -112,7 +112,7 @@ func (p *tsvParser) row() ([]string, error) {
 			return nil, fmt.Errorf("cell %d is not UTF-8: %q", len(row)+1, cell[:min(len(cell), 20)])
 		}
 		row = append(row, cell)
-		if p.pos < len(p.text) && p.text[p.pos] == '\t' {
+		if p.pos < len(p.text) && p.text[p.pos] == p.separator {
 			p.pos++
 			continue
 		}
@@ -121,15 +121,15 @@ func (p *tsvParser) row() ([]string, error) {
 	}
 }
 
-// cell reads up to the next tab or line end outside quotation marks.
-func (p *tsvParser) cell() (string, error) {
+// cell reads up to the next separator or line end outside quotation marks.
+func (p *cellParser) cell() (string, error) {
 	var quoted strings.Builder
 	if strings.HasPrefix(p.text[p.pos:], `"`) {
 		if err := p.quoted(&quoted); err != nil {
 			return "", err
 		}
 	}
-	n := strings.IndexAny(p.text[p.pos:], "\t\r\n")
+	n := strings.IndexAny(p.text[p.pos:], p.ends)
 	if n < 0 {
 		n = len(p.text) - p.pos
 	}
@@ -143,7 +143,7 @@ func (p *tsvParser) cell() (string, error) {
 }
 
 // quoted reads from an opening quotation mark past the closing one.
-func (p *tsvParser) quoted(out *strings.Builder) error {
+func (p *cellParser) quoted(out *strings.Builder) error {
 	begin := p.line
 	p.pos++
 	for p.pos < len(p.text) {

@@ -51,7 +51,7 @@ func TestTableAsPandas(t *testing.T) {
 	}
 }
 
-func TestParseTSV(t *testing.T) {
+func TestParseCells(t *testing.T) {
 	for text, want := range map[string][][]string{
 		"":                           nil,
 		"\ufeffa\tb\r\n1\t2\r\n":     {{"a", "b"}, {"1", "2"}},
@@ -66,9 +66,21 @@ func TestParseTSV(t *testing.T) {
 		"x\t\"\"\"\"\ty":             {{"x", `"`, "y"}},
 		"trailing\t\nnext\tcell\t\n": {{"trailing", ""}, {"next", "cell", ""}},
 	} {
-		if rows, _, err := ParseTSV("x", text); err != nil || !slices.EqualFunc(rows, want, slices.Equal[[]string]) {
+		if rows, _, err := parseCells("x", text, '\t'); err != nil || !slices.EqualFunc(rows, want, slices.Equal[[]string]) {
 			t.Errorf("%q: %q, %v, want %q", text, rows, err, want)
 		}
+	}
+}
+
+func TestReadCells(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "align.csv")
+	if err := os.WriteFile(path, []byte("Hello,hello,0.5,0.9\n\"a, b\",<unk>,,\r\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	rows, lines, err := ReadCells(OS{}, path, ',')
+	want := [][]string{{"Hello", "hello", "0.5", "0.9"}, {"a, b", "<unk>", "", ""}}
+	if err != nil || !slices.EqualFunc(rows, want, slices.Equal[[]string]) || !slices.Equal(lines, []int{1, 2}) {
+		t.Errorf("%q %v %v", rows, lines, err)
 	}
 }
 

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"bytes"
+	"os"
+	"testing"
+)
+
+// TestWriteNpy compares with numpy.save byte by byte.
+func TestWriteNpy(t *testing.T) {
+	a := base(5, 7)
+	check := func(file string, write func(*bytes.Buffer) error) {
+		t.Helper()
+		var got bytes.Buffer
+		if err := write(&got); err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(golden(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s: differs from numpy's", file)
+		}
+	}
+	check("f8_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, a) })
+	check("f4_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[float32](a)) })
+	check("i1_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int8](a)) })
+	check("i2_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int16](a)) })
+	check("i4_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int32](a)) })
+	check("i8_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[int64](a)) })
+	check("u1_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint8](a)) })
+	check("u2_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint16](a)) })
+	check("u4_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint32](a)) })
+	check("u8_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, as[uint64](a)) })
+	odd := make([]bool, len(a))
+	for i, x := range a {
+		odd[i] = int(x)%2 == 1
+	}
+	check("b1_C_le.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 7}, odd) })
+	check("vector.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{9}, []float32{0, 1, 2, 3, 4, 5, 6, 7, 8}) })
+	check("scalar.npy", func(w *bytes.Buffer) error { return WriteNpy(w, nil, []float64{2.5}) })
+	check("empty_columns.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{5, 0}, []float32{}) })
+	check("empty_rows.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{0, 5}, []float32{}) })
+	if err := WriteNpy(new(bytes.Buffer), []int{2, 2}, a); err == nil {
+		t.Error("35 elements were written as (2, 2)")
+	}
+}
