@@ -31,6 +31,21 @@ func sPackShiftAVX2(dst *float32, src *float32, lds int, rows int, np int, ps in
 //go:noescape
 func sTransposeAVX2(dst *float32, rows **float32, off int, k int, ldd int)
 
+//go:noescape
+func sDotAVX2(n int, x *float32, a *float32) float32
+
+//go:noescape
+func sDotsAVX2(n int, x *float32, a *float32, lda int, out *float32)
+
+//go:noescape
+func sAxpyAVX2(n int, alpha float32, a *float32, y *float32)
+
+//go:noescape
+func sAxpysAVX2(n int, alpha *float32, a *float32, lda int, y *float32)
+
+//go:noescape
+func sDotAxpyAVX2(n int, alpha float32, a *float32, x *float32, y *float32) float32
+
 func sPeakAVX2(n int)
 
 //go:noescape
@@ -62,5 +77,20 @@ func dTransposeAVX2(dst *float64, rows **float64, off int, k int, ldd int)
 
 //go:noescape
 func dWidenShiftAVX2(dst *float64, src *float32, lds int, rows int, np int, ps int, shift *float64)
+
+//go:noescape
+func dDotAVX2(n int, x *float64, a *float64) float64
+
+//go:noescape
+func dDotsAVX2(n int, x *float64, a *float64, lda int, out *float64)
+
+//go:noescape
+func dAxpyAVX2(n int, alpha float64, a *float64, y *float64)
+
+//go:noescape
+func dAxpysAVX2(n int, alpha *float64, a *float64, lda int, y *float64)
+
+//go:noescape
+func dDotAxpyAVX2(n int, alpha float64, a *float64, x *float64, y *float64) float64
 
 func dPeakAVX2(n int)

@@ -1138,6 +1138,329 @@ loop:
 	VZEROUPPER
 	RET
 
+// func sDotAVX2(n int, x *float32, a *float32) float32
+// Requires: AVX, AVX2, FMA3
+TEXT ·sDotAVX2(SB), NOSPLIT, $0-28
+	MOVQ  n+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  a+16(FP), DX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	SUBQ  $0x00000010, AX
+	JLT   rest
+
+loop:
+	VMOVUPS     (CX), Y15
+	VFMADD231PS (DX), Y15, Y0
+	VMOVUPS     32(CX), Y15
+	VFMADD231PS 32(DX), Y15, Y1
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000010, AX
+	JE   done
+
+single:
+	VMOVUPS     (CX), Y15
+	VFMADD231PS (DX), Y15, Y0
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, AX
+	JNE         single
+
+done:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VPERMILPD    $0x01, X0, X15
+	VADDPS       X15, X0, X0
+	VPERMILPS    $0x01, X0, X15
+	VADDPS       X15, X0, X0
+	VMOVSS       X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func sDotsAVX2(n int, x *float32, a *float32, lda int, out *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sDotsAVX2(SB), NOSPLIT, $0-40
+	MOVQ  out+32(FP), AX
+	MOVQ  lda+24(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  x+8(FP), BX
+	MOVQ  a+16(FP), SI
+	MOVQ  SI, DI
+	ADDQ  CX, DI
+	MOVQ  DI, R8
+	ADDQ  CX, R8
+	MOVQ  R8, R9
+	ADDQ  CX, R9
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	SUBQ  $0x00000010, DX
+	JLT   rest
+
+loop:
+	VMOVUPS     (BX), Y15
+	VFMADD231PS (SI), Y15, Y0
+	VFMADD231PS (DI), Y15, Y2
+	VFMADD231PS (R8), Y15, Y4
+	VFMADD231PS (R9), Y15, Y6
+	VMOVUPS     32(BX), Y15
+	VFMADD231PS 32(SI), Y15, Y1
+	VFMADD231PS 32(DI), Y15, Y3
+	VFMADD231PS 32(R8), Y15, Y5
+	VFMADD231PS 32(R9), Y15, Y7
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	SUBQ        $0x00000010, DX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000010, DX
+	JE   done
+
+single:
+	VMOVUPS     (BX), Y15
+	VFMADD231PS (SI), Y15, Y0
+	VFMADD231PS (DI), Y15, Y2
+	VFMADD231PS (R8), Y15, Y4
+	VFMADD231PS (R9), Y15, Y6
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	SUBQ        $0x00000008, DX
+	JNE         single
+
+done:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VPERMILPD    $0x01, X0, X15
+	VADDPS       X15, X0, X0
+	VPERMILPS    $0x01, X0, X15
+	VADDPS       X15, X0, X0
+	VMOVSS       X0, (AX)
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X15
+	VADDPS       X15, X2, X2
+	VPERMILPD    $0x01, X2, X15
+	VADDPS       X15, X2, X2
+	VPERMILPS    $0x01, X2, X15
+	VADDPS       X15, X2, X2
+	VMOVSS       X2, 4(AX)
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X15
+	VADDPS       X15, X4, X4
+	VPERMILPD    $0x01, X4, X15
+	VADDPS       X15, X4, X4
+	VPERMILPS    $0x01, X4, X15
+	VADDPS       X15, X4, X4
+	VMOVSS       X4, 8(AX)
+	VADDPS       Y7, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X15
+	VADDPS       X15, X6, X6
+	VPERMILPD    $0x01, X6, X15
+	VADDPS       X15, X6, X6
+	VPERMILPS    $0x01, X6, X15
+	VADDPS       X15, X6, X6
+	VMOVSS       X6, 12(AX)
+	VZEROUPPER
+	RET
+
+// func sAxpyAVX2(n int, alpha float32, a *float32, y *float32)
+// Requires: AVX, FMA3
+TEXT ·sAxpyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         y+24(FP), CX
+	MOVQ         a+16(FP), DX
+	VBROADCASTSS alpha+8(FP), Y8
+	SUBQ         $0x00000020, AX
+	JLT          rest
+
+loop:
+	VMOVUPS     (CX), Y0
+	VFMADD231PS (DX), Y8, Y0
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     32(CX), Y1
+	VFMADD231PS 32(DX), Y8, Y1
+	VMOVUPS     Y1, 32(CX)
+	VMOVUPS     64(CX), Y2
+	VFMADD231PS 64(DX), Y8, Y2
+	VMOVUPS     Y2, 64(CX)
+	VMOVUPS     96(CX), Y3
+	VFMADD231PS 96(DX), Y8, Y3
+	VMOVUPS     Y3, 96(CX)
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000020, AX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000020, AX
+	JE   done
+
+single:
+	VMOVUPS     (CX), Y0
+	VFMADD231PS (DX), Y8, Y0
+	VMOVUPS     Y0, (CX)
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, AX
+	JNE         single
+
+done:
+	VZEROUPPER
+	RET
+
+// func sAxpysAVX2(n int, alpha *float32, a *float32, lda int, y *float32)
+// Requires: AVX, FMA3
+TEXT ·sAxpysAVX2(SB), NOSPLIT, $0-40
+	MOVQ         alpha+8(FP), AX
+	MOVQ         lda+24(FP), CX
+	MOVQ         n+0(FP), DX
+	MOVQ         y+32(FP), BX
+	MOVQ         a+16(FP), SI
+	MOVQ         SI, DI
+	ADDQ         CX, DI
+	MOVQ         DI, R8
+	ADDQ         CX, R8
+	MOVQ         R8, R9
+	ADDQ         CX, R9
+	VBROADCASTSS (AX), Y8
+	VBROADCASTSS 4(AX), Y9
+	VBROADCASTSS 8(AX), Y10
+	VBROADCASTSS 12(AX), Y11
+	SUBQ         $0x00000020, DX
+	JLT          rest
+
+loop:
+	VMOVUPS     (BX), Y0
+	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS (DI), Y9, Y0
+	VFMADD231PS (R8), Y10, Y0
+	VFMADD231PS (R9), Y11, Y0
+	VMOVUPS     Y0, (BX)
+	VMOVUPS     32(BX), Y1
+	VFMADD231PS 32(SI), Y8, Y1
+	VFMADD231PS 32(DI), Y9, Y1
+	VFMADD231PS 32(R8), Y10, Y1
+	VFMADD231PS 32(R9), Y11, Y1
+	VMOVUPS     Y1, 32(BX)
+	VMOVUPS     64(BX), Y2
+	VFMADD231PS 64(SI), Y8, Y2
+	VFMADD231PS 64(DI), Y9, Y2
+	VFMADD231PS 64(R8), Y10, Y2
+	VFMADD231PS 64(R9), Y11, Y2
+	VMOVUPS     Y2, 64(BX)
+	VMOVUPS     96(BX), Y3
+	VFMADD231PS 96(SI), Y8, Y3
+	VFMADD231PS 96(DI), Y9, Y3
+	VFMADD231PS 96(R8), Y10, Y3
+	VFMADD231PS 96(R9), Y11, Y3
+	VMOVUPS     Y3, 96(BX)
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R9
+	SUBQ        $0x00000020, DX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000020, DX
+	JE   done
+
+single:
+	VMOVUPS     (BX), Y0
+	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS (DI), Y9, Y0
+	VFMADD231PS (R8), Y10, Y0
+	VFMADD231PS (R9), Y11, Y0
+	VMOVUPS     Y0, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	SUBQ        $0x00000008, DX
+	JNE         single
+
+done:
+	VZEROUPPER
+	RET
+
+// func sDotAxpyAVX2(n int, alpha float32, a *float32, x *float32, y *float32) float32
+// Requires: AVX, AVX2, FMA3
+TEXT ·sDotAxpyAVX2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         a+16(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         y+32(FP), BX
+	VPXOR        Y0, Y0, Y0
+	VPXOR        Y1, Y1, Y1
+	VBROADCASTSS alpha+8(FP), Y6
+	SUBQ         $0x00000010, AX
+	JLT          rest
+
+loop:
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (BX), Y4
+	VFMADD231PS (DX), Y2, Y0
+	VFMADD231PS Y2, Y6, Y4
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     32(CX), Y3
+	VMOVUPS     32(BX), Y5
+	VFMADD231PS 32(DX), Y3, Y1
+	VFMADD231PS Y3, Y6, Y5
+	VMOVUPS     Y5, 32(BX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, AX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000010, AX
+	JE   done
+
+single:
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (BX), Y4
+	VFMADD231PS (DX), Y2, Y0
+	VFMADD231PS Y2, Y6, Y4
+	VMOVUPS     Y4, (BX)
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, AX
+	JNE         single
+
+done:
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPS       X15, X0, X0
+	VPERMILPD    $0x01, X0, X15
+	VADDPS       X15, X0, X0
+	VPERMILPS    $0x01, X0, X15
+	VADDPS       X15, X0, X0
+	VMOVSS       X0, ret+40(FP)
+	VZEROUPPER
+	RET
+
 // func sPeakAVX2(n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sPeakAVX2(SB), NOSPLIT, $0-8
@@ -2311,6 +2634,317 @@ panel:
 	ADDQ       $0x00000040, AX
 	DECQ       BX
 	JNE        row
+	VZEROUPPER
+	RET
+
+// func dDotAVX2(n int, x *float64, a *float64) float64
+// Requires: AVX, AVX2, FMA3
+TEXT ·dDotAVX2(SB), NOSPLIT, $0-32
+	MOVQ  n+0(FP), AX
+	MOVQ  x+8(FP), CX
+	MOVQ  a+16(FP), DX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	SUBQ  $0x00000008, AX
+	JLT   rest
+
+loop:
+	VMOVUPD     (CX), Y15
+	VFMADD231PD (DX), Y15, Y0
+	VMOVUPD     32(CX), Y15
+	VFMADD231PD 32(DX), Y15, Y1
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000008, AX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000008, AX
+	JE   done
+
+single:
+	VMOVUPD     (CX), Y15
+	VFMADD231PD (DX), Y15, Y0
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, AX
+	JNE         single
+
+done:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPD       X15, X0, X0
+	VPERMILPD    $0x01, X0, X15
+	VADDPD       X15, X0, X0
+	VMOVSD       X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dDotsAVX2(n int, x *float64, a *float64, lda int, out *float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·dDotsAVX2(SB), NOSPLIT, $0-40
+	MOVQ  out+32(FP), AX
+	MOVQ  lda+24(FP), CX
+	MOVQ  n+0(FP), DX
+	MOVQ  x+8(FP), BX
+	MOVQ  a+16(FP), SI
+	MOVQ  SI, DI
+	ADDQ  CX, DI
+	MOVQ  DI, R8
+	ADDQ  CX, R8
+	MOVQ  R8, R9
+	ADDQ  CX, R9
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	SUBQ  $0x00000008, DX
+	JLT   rest
+
+loop:
+	VMOVUPD     (BX), Y15
+	VFMADD231PD (SI), Y15, Y0
+	VFMADD231PD (DI), Y15, Y2
+	VFMADD231PD (R8), Y15, Y4
+	VFMADD231PD (R9), Y15, Y6
+	VMOVUPD     32(BX), Y15
+	VFMADD231PD 32(SI), Y15, Y1
+	VFMADD231PD 32(DI), Y15, Y3
+	VFMADD231PD 32(R8), Y15, Y5
+	VFMADD231PD 32(R9), Y15, Y7
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	SUBQ        $0x00000008, DX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000008, DX
+	JE   done
+
+single:
+	VMOVUPD     (BX), Y15
+	VFMADD231PD (SI), Y15, Y0
+	VFMADD231PD (DI), Y15, Y2
+	VFMADD231PD (R8), Y15, Y4
+	VFMADD231PD (R9), Y15, Y6
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	SUBQ        $0x00000004, DX
+	JNE         single
+
+done:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPD       X15, X0, X0
+	VPERMILPD    $0x01, X0, X15
+	VADDPD       X15, X0, X0
+	VMOVSD       X0, (AX)
+	VADDPD       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X15
+	VADDPD       X15, X2, X2
+	VPERMILPD    $0x01, X2, X15
+	VADDPD       X15, X2, X2
+	VMOVSD       X2, 8(AX)
+	VADDPD       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X15
+	VADDPD       X15, X4, X4
+	VPERMILPD    $0x01, X4, X15
+	VADDPD       X15, X4, X4
+	VMOVSD       X4, 16(AX)
+	VADDPD       Y7, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X15
+	VADDPD       X15, X6, X6
+	VPERMILPD    $0x01, X6, X15
+	VADDPD       X15, X6, X6
+	VMOVSD       X6, 24(AX)
+	VZEROUPPER
+	RET
+
+// func dAxpyAVX2(n int, alpha float64, a *float64, y *float64)
+// Requires: AVX, FMA3
+TEXT ·dAxpyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         y+24(FP), CX
+	MOVQ         a+16(FP), DX
+	VBROADCASTSD alpha+8(FP), Y8
+	SUBQ         $0x00000010, AX
+	JLT          rest
+
+loop:
+	VMOVUPD     (CX), Y0
+	VFMADD231PD (DX), Y8, Y0
+	VMOVUPD     Y0, (CX)
+	VMOVUPD     32(CX), Y1
+	VFMADD231PD 32(DX), Y8, Y1
+	VMOVUPD     Y1, 32(CX)
+	VMOVUPD     64(CX), Y2
+	VFMADD231PD 64(DX), Y8, Y2
+	VMOVUPD     Y2, 64(CX)
+	VMOVUPD     96(CX), Y3
+	VFMADD231PD 96(DX), Y8, Y3
+	VMOVUPD     Y3, 96(CX)
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000010, AX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000010, AX
+	JE   done
+
+single:
+	VMOVUPD     (CX), Y0
+	VFMADD231PD (DX), Y8, Y0
+	VMOVUPD     Y0, (CX)
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000004, AX
+	JNE         single
+
+done:
+	VZEROUPPER
+	RET
+
+// func dAxpysAVX2(n int, alpha *float64, a *float64, lda int, y *float64)
+// Requires: AVX, FMA3
+TEXT ·dAxpysAVX2(SB), NOSPLIT, $0-40
+	MOVQ         alpha+8(FP), AX
+	MOVQ         lda+24(FP), CX
+	MOVQ         n+0(FP), DX
+	MOVQ         y+32(FP), BX
+	MOVQ         a+16(FP), SI
+	MOVQ         SI, DI
+	ADDQ         CX, DI
+	MOVQ         DI, R8
+	ADDQ         CX, R8
+	MOVQ         R8, R9
+	ADDQ         CX, R9
+	VBROADCASTSD (AX), Y8
+	VBROADCASTSD 8(AX), Y9
+	VBROADCASTSD 16(AX), Y10
+	VBROADCASTSD 24(AX), Y11
+	SUBQ         $0x00000010, DX
+	JLT          rest
+
+loop:
+	VMOVUPD     (BX), Y0
+	VFMADD231PD (SI), Y8, Y0
+	VFMADD231PD (DI), Y9, Y0
+	VFMADD231PD (R8), Y10, Y0
+	VFMADD231PD (R9), Y11, Y0
+	VMOVUPD     Y0, (BX)
+	VMOVUPD     32(BX), Y1
+	VFMADD231PD 32(SI), Y8, Y1
+	VFMADD231PD 32(DI), Y9, Y1
+	VFMADD231PD 32(R8), Y10, Y1
+	VFMADD231PD 32(R9), Y11, Y1
+	VMOVUPD     Y1, 32(BX)
+	VMOVUPD     64(BX), Y2
+	VFMADD231PD 64(SI), Y8, Y2
+	VFMADD231PD 64(DI), Y9, Y2
+	VFMADD231PD 64(R8), Y10, Y2
+	VFMADD231PD 64(R9), Y11, Y2
+	VMOVUPD     Y2, 64(BX)
+	VMOVUPD     96(BX), Y3
+	VFMADD231PD 96(SI), Y8, Y3
+	VFMADD231PD 96(DI), Y9, Y3
+	VFMADD231PD 96(R8), Y10, Y3
+	VFMADD231PD 96(R9), Y11, Y3
+	VMOVUPD     Y3, 96(BX)
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R9
+	SUBQ        $0x00000010, DX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000010, DX
+	JE   done
+
+single:
+	VMOVUPD     (BX), Y0
+	VFMADD231PD (SI), Y8, Y0
+	VFMADD231PD (DI), Y9, Y0
+	VFMADD231PD (R8), Y10, Y0
+	VFMADD231PD (R9), Y11, Y0
+	VMOVUPD     Y0, (BX)
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	SUBQ        $0x00000004, DX
+	JNE         single
+
+done:
+	VZEROUPPER
+	RET
+
+// func dDotAxpyAVX2(n int, alpha float64, a *float64, x *float64, y *float64) float64
+// Requires: AVX, AVX2, FMA3
+TEXT ·dDotAxpyAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         a+16(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         y+32(FP), BX
+	VPXOR        Y0, Y0, Y0
+	VPXOR        Y1, Y1, Y1
+	VBROADCASTSD alpha+8(FP), Y6
+	SUBQ         $0x00000008, AX
+	JLT          rest
+
+loop:
+	VMOVUPD     (CX), Y2
+	VMOVUPD     (BX), Y4
+	VFMADD231PD (DX), Y2, Y0
+	VFMADD231PD Y2, Y6, Y4
+	VMOVUPD     Y4, (BX)
+	VMOVUPD     32(CX), Y3
+	VMOVUPD     32(BX), Y5
+	VFMADD231PD 32(DX), Y3, Y1
+	VFMADD231PD Y3, Y6, Y5
+	VMOVUPD     Y5, 32(BX)
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000008, AX
+	JGE         loop
+
+rest:
+	ADDQ $0x00000008, AX
+	JE   done
+
+single:
+	VMOVUPD     (CX), Y2
+	VMOVUPD     (BX), Y4
+	VFMADD231PD (DX), Y2, Y0
+	VFMADD231PD Y2, Y6, Y4
+	VMOVUPD     Y4, (BX)
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000004, AX
+	JNE         single
+
+done:
+	VADDPD       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X15
+	VADDPD       X15, X0, X0
+	VPERMILPD    $0x01, X0, X15
+	VADDPD       X15, X0, X0
+	VMOVSD       X0, ret+40(FP)
 	VZEROUPPER
 	RET
 

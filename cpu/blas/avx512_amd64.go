@@ -55,6 +55,21 @@ func sPackShiftAVX512(dst *float32, src *float32, lds int, rows int, np int, ps 
 //go:noescape
 func sTransposeAVX512(dst *float32, rows **float32, off int, k int, ldd int)
 
+//go:noescape
+func sDotAVX512(n int, x *float32, a *float32) float32
+
+//go:noescape
+func sDotsAVX512(n int, x *float32, a *float32, lda int, out *float32)
+
+//go:noescape
+func sAxpyAVX512(n int, alpha float32, a *float32, y *float32)
+
+//go:noescape
+func sAxpysAVX512(n int, alpha *float32, a *float32, lda int, y *float32)
+
+//go:noescape
+func sDotAxpyAVX512(n int, alpha float32, a *float32, x *float32, y *float32) float32
+
 func sPeakAVX512(n int)
 
 //go:noescape
@@ -110,5 +125,20 @@ func dTransposeAVX512(dst *float64, rows **float64, off int, k int, ldd int)
 
 //go:noescape
 func dWidenShiftAVX512(dst *float64, src *float32, lds int, rows int, np int, ps int, shift *float64)
+
+//go:noescape
+func dDotAVX512(n int, x *float64, a *float64) float64
+
+//go:noescape
+func dDotsAVX512(n int, x *float64, a *float64, lda int, out *float64)
+
+//go:noescape
+func dAxpyAVX512(n int, alpha float64, a *float64, y *float64)
+
+//go:noescape
+func dAxpysAVX512(n int, alpha *float64, a *float64, lda int, y *float64)
+
+//go:noescape
+func dDotAxpyAVX512(n int, alpha float64, a *float64, x *float64, y *float64) float64
 
 func dPeakAVX512(n int)

@@ -30,9 +30,7 @@ func (im Implementation) Dgemmt(ul blas.Uplo, tA, tB blas.Transpose, n, k int, a
 	checkLen(len(a), pick(aT, k, n), pick(aT, n, k), lda, shortA)
 	checkLen(len(b), pick(bT, n, k), pick(bT, k, n), ldb, shortB)
 	checkLen(len(c), n, n, ldc, shortC)
-	s := scratches.Get().(*Scratch)
 	g := product[float64]{m: n, n: n, k: k, alpha: alpha, beta: beta, c: c, ldc: ldc, part: triangle,
 		a: source[float64]{data: a, ld: lda, deep: aT}, b: source[float64]{data: b, ld: ldb, deep: !bT}}
-	g.run(kernelsOf[float64](im.Level), im.threads(), s)
-	scratches.Put(s)
+	run(im, &g)
 }

@@ -43,16 +43,6 @@ func UseThreads(threads int) {
 	blas64.Use(im)
 }
 
-// run computes a product whose arguments are checked.
-func run[T Float](im Implementation, g *product[T]) {
-	s := im.Scratch
-	if s == nil {
-		s = scratches.Get().(*Scratch)
-		defer scratches.Put(s)
-	}
-	g.run(kernelsOf[T](im.Level), im.threads(), s)
-}
-
 func (im Implementation) threads() int {
 	if im.Threads > 0 {
 		return im.Threads

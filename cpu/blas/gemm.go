@@ -1,10 +1,5 @@
 package blas
 
-import (
-	"sync"
-	"sync/atomic"
-)
-
 // part is the part of C that a product computes.
 type part int
 
@@ -23,9 +18,6 @@ type product[T Float] struct {
 	ldc         int
 	part        part
 }
-
-// smallWork is the number of multiply-adds below which a second goroutine costs more than it brings (about 10 us).
-const smallWork = 1 << 20
 
 // maxBlock bounds the packed block of A, in elements: 16 MiB of float32, which stays in a server's last cache.
 const maxBlock = 4 << 20
@@ -55,9 +47,9 @@ func btoi(b bool) int {
 	return 0
 }
 
-// run computes the product with the given number of goroutines; s is used by the calling one. Neither the number of
-// goroutines nor the cutting of m and n touches the order in which an element of C is summed.
-func (g *product[T]) run(ks *kernels[T], threads int, s *Scratch) {
+// run computes the product. Neither the number of goroutines nor the cutting of m and n touches the order in which an
+// element of C is summed.
+func run[T Float](im Implementation, g *product[T]) {
 	if g.m == 0 || g.n == 0 {
 		return
 	}
@@ -65,16 +57,9 @@ func (g *product[T]) run(ks *kernels[T], threads int, s *Scratch) {
 		g.scale(0, g.m, 0, g.n)
 		return
 	}
-	if float64(g.m)*float64(g.n)*float64(g.k) < smallWork {
-		threads = 1
-	}
-	bufs := make([]*buffers[T], threads)
-	bufs[0] = buffersOf[T](s)
-	for t := 1; t < threads; t++ {
-		extra := scratches.Get().(*Scratch)
-		defer scratches.Put(extra)
-		bufs[t] = buffersOf[T](extra)
-	}
+	ks := kernelsOf[T](im.Level)
+	c := newCrew[T](im, float64(g.m)*float64(g.n)*float64(g.k) >= smallWork)
+	defer c.release()
 	kc := ks.depth(g.k)
 	rows := evenly(g.m, ks.mc, ks.mr)
 	depth := max(1, maxBlock/(rows*kc)) * kc
@@ -84,9 +69,9 @@ func (g *product[T]) run(ks *kernels[T], threads int, s *Scratch) {
 			b.panels = (b.mb + ks.mr - 1) / ks.mr
 			_, tallest := b.panel(0)
 			b.stride = min(kc, b.kb)*tallest + 16
-			g.cut(ks, b, threads)
-			g.packA(ks, b, bufs)
-			g.multiply(ks, b, bufs)
+			g.cut(ks, b, len(c.bufs))
+			g.packA(ks, b, c.bufs)
+			g.multiply(ks, b, c.bufs)
 		}
 	}
 }
@@ -303,28 +288,4 @@ func (t *chunkTask[T]) aside(x *tileTask[T]) {
 			copy(t.c[(x.row+i)*t.ldc:][lo:hi], tile[i*nr+lo-x.col:])
 		}
 	}
-}
-
-// each calls f(t, i) once for every i < n from the given number of goroutines, t < threads telling them apart; the
-// calling one is the first.
-func each(threads, n int, f func(t, i int)) {
-	threads = min(threads, n)
-	if threads <= 1 {
-		for i := range n {
-			f(0, i)
-		}
-		return
-	}
-	var next atomic.Int64
-	work := func(t int) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(t, i)
-		}
-	}
-	var wg sync.WaitGroup
-	for t := 1; t < threads; t++ {
-		wg.Go(func() { work(t) })
-	}
-	work(0)
-	wg.Wait()
 }

@@ -29,6 +29,14 @@ type kernels[T Float] struct {
 	// writes in the order of p, lanes elements each.
 	transpose func(dst *T, rows **T, off, k, ldd int)
 
+	// Loops over vectors of n elements, n a multiple of lanes; lda in bytes. The forms for four rows give the bits of four
+	// calls of the others.
+	dot     func(n int, x, a *T) T                  // sum_j a[j]*x[j]
+	dots    func(n int, x, a *T, lda int, out *T)   // out[r] = sum_j a[r*lda+j]*x[j], r < 4
+	axpy    func(n int, alpha T, a, y *T)           // y[j] += alpha*a[j]
+	axpys   func(n int, alpha, a *T, lda int, y *T) // y[j] += sum_r alpha[r]*a[r*lda+j], r < 4
+	dotAxpy func(n int, alpha T, a, x, y *T) T      // y[j] += alpha*a[j]; sum_j a[j]*x[j]
+
 	peak      func(n int) // n turns of fused multiply-adds in registers
 	peakFlops int         // operations of one turn
 }

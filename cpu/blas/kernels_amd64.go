@@ -28,6 +28,7 @@ func avx512Set() *set {
 				sTile6AVX512, sTile7AVX512, sTile8AVX512, sTile9AVX512, sTile10AVX512, sTile11AVX512, sTile12AVX512,
 				sTile13AVX512, sTile14AVX512},
 			packRows: sPackRowsAVX512, packShift: sPackShiftAVX512, transpose: sTransposeAVX512,
+			dot: sDotAVX512, dots: sDotsAVX512, axpy: sAxpyAVX512, axpys: sAxpysAVX512, dotAxpy: sDotAxpyAVX512,
 			peak: sPeakAVX512, peakFlops: 24 * 32,
 		},
 		f64: kernels[float64]{
@@ -36,6 +37,7 @@ func avx512Set() *set {
 				dTile6AVX512, dTile7AVX512, dTile8AVX512, dTile9AVX512, dTile10AVX512, dTile11AVX512, dTile12AVX512,
 				dTile13AVX512, dTile14AVX512},
 			packRows: dPackRowsAVX512, packShift: dPackShiftAVX512, transpose: dTransposeAVX512,
+			dot: dDotAVX512, dots: dDotsAVX512, axpy: dAxpyAVX512, axpys: dAxpysAVX512, dotAxpy: dDotAxpyAVX512,
 			widenShift: dWidenShiftAVX512, peak: dPeakAVX512, peakFlops: 24 * 16,
 		},
 	}
@@ -47,12 +49,14 @@ func avx2Set() *set {
 			mr: 6, nr: 16, lanes: 8, kc: 512, nc: 256, mc: 4096,
 			tile:     []tileFunc[float32]{nil, sTile1AVX2, sTile2AVX2, sTile3AVX2, sTile4AVX2, sTile5AVX2, sTile6AVX2},
 			packRows: sPackRowsAVX2, packShift: sPackShiftAVX2, transpose: sTransposeAVX2,
+			dot: sDotAVX2, dots: sDotsAVX2, axpy: sAxpyAVX2, axpys: sAxpysAVX2, dotAxpy: sDotAxpyAVX2,
 			peak: sPeakAVX2, peakFlops: 12 * 16,
 		},
 		f64: kernels[float64]{
 			mr: 6, nr: 8, lanes: 4, kc: 512, nc: 128, mc: 4096,
 			tile:     []tileFunc[float64]{nil, dTile1AVX2, dTile2AVX2, dTile3AVX2, dTile4AVX2, dTile5AVX2, dTile6AVX2},
 			packRows: dPackRowsAVX2, packShift: dPackShiftAVX2, transpose: dTransposeAVX2,
+			dot: dDotAVX2, dots: dDotsAVX2, axpy: dAxpyAVX2, axpys: dAxpysAVX2, dotAxpy: dDotAxpyAVX2,
 			widenShift: dWidenShiftAVX2, peak: dPeakAVX2, peakFlops: 12 * 8,
 		},
 	}

@@ -12,6 +12,7 @@ func genericKernels[T Float]() kernels[T] {
 	ks := kernels[T]{mr: 4, nr: 4, lanes: 4, kc: 256, nc: 256, mc: 1024,
 		packRows: genericPackRows[T], packShift: genericPackShift[T], transpose: genericTranspose[T],
 		widenShift: genericWidenShift[T], peak: genericPeak[T], peakFlops: 16,
+		dot: genericDot[T], dots: genericDots[T], axpy: genericAxpy[T], axpys: genericAxpys[T], dotAxpy: genericDotAxpy[T],
 		tile: make([]tileFunc[T], 5)}
 	for h := 1; h <= 4; h++ {
 		ks.tile[h] = func(k int, a, b, c *T, ldc int, alpha T, acc int, _ *T, _ int, _ uint32) {
@@ -87,6 +88,42 @@ func genericTranspose[T Float](dst *T, rows **T, off, k, ldd int) {
 			*(*T)(unsafe.Add(unsafe.Pointer(dst), p*ldd+i*sizeOf[T]())) = x
 		}
 	}
+}
+
+func genericDot[T Float](n int, x, a *T) T {
+	xs, as := unsafe.Slice(x, n), unsafe.Slice(a, n)
+	var s0, s1, s2, s3 T
+	for j := 0; j < n; j += 4 {
+		s0 += T(as[j] * xs[j])
+		s1 += T(as[j+1] * xs[j+1])
+		s2 += T(as[j+2] * xs[j+2])
+		s3 += T(as[j+3] * xs[j+3])
+	}
+	return (s0 + s2) + (s1 + s3)
+}
+
+func genericDots[T Float](n int, x, a *T, lda int, out *T) {
+	for r, o := 0, unsafe.Slice(out, 4); r < 4; r++ {
+		o[r] = genericDot(n, x, (*T)(unsafe.Add(unsafe.Pointer(a), r*lda)))
+	}
+}
+
+func genericAxpy[T Float](n int, alpha T, a, y *T) {
+	ys := unsafe.Slice(y, n)
+	for j, v := range unsafe.Slice(a, n) {
+		ys[j] += T(alpha * v)
+	}
+}
+
+func genericAxpys[T Float](n int, alpha, a *T, lda int, y *T) {
+	for r, f := range unsafe.Slice(alpha, 4) {
+		genericAxpy(n, f, (*T)(unsafe.Add(unsafe.Pointer(a), r*lda)), y)
+	}
+}
+
+func genericDotAxpy[T Float](n int, alpha T, a, x, y *T) T {
+	genericAxpy(n, alpha, a, y)
+	return genericDot(n, x, a)
 }
 
 func genericPeak[T Float](n int) {

@@ -14,6 +14,8 @@ type buffers[T Float] struct {
 	a, b  []T
 	tile  []T    // one tile, where C cannot be written in place
 	zeros []T    // a shift of nothing
+	x, y  []T    // vectors whose elements lie apart
+	four  [4]T   // factors or results of four rows
 	rows  [16]*T // the rows of a square that is transposed
 }
 

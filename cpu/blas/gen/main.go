@@ -3,7 +3,8 @@
 //	go run . -set avx512 -out ../avx512_amd64.s -stubs ../avx512_amd64.go -pkg blas
 //
 // The sets are avx512 and avx2. Both hold the same family of routines, one per element type: tile kernels for every
-// number of rows, what packing needs, and a register-only loop that measures the peak rate of fused multiply-adds.
+// number of rows, packing, the
+// loops of levels 1 and 2, and a register-only loop that measures the peak rate of fused multiply-adds.
 package main
 
 import (
@@ -45,5 +46,10 @@ func writeSet(s *set) {
 	if s.elem == f64 {
 		s.widenRows()
 	}
+	s.dot()
+	s.dots()
+	s.axpy()
+	s.axpys()
+	s.dotAxpy()
 	s.peak()
 }

@@ -104,7 +104,7 @@ func (t *tileRegs) step(u int) {
 // finish scales by alpha, adds C where acc says so, and stores.
 func (t *tileRegs) finish() {
 	alpha := t.av[0]
-	t.broadcast(operand.NewParamAddr("alpha", 40), alpha)
+	t.broadcast(resolve(Param("alpha")), alpha)
 	if t.masks {
 		t.loadMasks()
 	}

@@ -1,0 +1,63 @@
+package blas
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// smallWork is the number of multiply-adds below which a second goroutine costs more than it brings (about 10 us).
+const smallWork = 1 << 20
+
+// crew is the buffers of the goroutines that share one call, the calling one first.
+type crew[T Float] struct {
+	bufs     []*buffers[T]
+	borrowed []*Scratch
+}
+
+// newCrew takes as many goroutines as im allows, or only the calling one.
+func newCrew[T Float](im Implementation, parallel bool) *crew[T] {
+	c := new(crew[T])
+	threads := 1
+	if parallel {
+		threads = im.threads()
+	}
+	for t := range threads {
+		s := im.Scratch
+		if t > 0 || s == nil {
+			s = scratches.Get().(*Scratch)
+			c.borrowed = append(c.borrowed, s)
+		}
+		c.bufs = append(c.bufs, buffersOf[T](s))
+	}
+	return c
+}
+
+func (c *crew[T]) release() {
+	for _, s := range c.borrowed {
+		scratches.Put(s)
+	}
+}
+
+// each calls f(t, i) once for every i < n from the given number of goroutines, t < threads telling them apart; the
+// calling one is the first.
+func each(threads, n int, f func(t, i int)) {
+	threads = min(threads, n)
+	if threads <= 1 {
+		for i := range n {
+			f(0, i)
+		}
+		return
+	}
+	var next atomic.Int64
+	work := func(t int) {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			f(t, i)
+		}
+	}
+	var wg sync.WaitGroup
+	for t := 1; t < threads; t++ {
+		wg.Go(func() { work(t) })
+	}
+	work(0)
+	wg.Wait()
+}
