@@ -106,9 +106,12 @@ func accumGram[F float](b *Backend, c *engine.Call) {
 	b.each(d[0]*d[1]*d[2], func(_ *worker, i int) {
 		p, m, k := i/(d[1]*d[2]), i/d[2]%d[1], i%d[2]
 		A, codes, out := mat[float64](c.In[0], p, m).row(k), mat[F](c.In[1], p, m), mat[float64](c.Out, p, m).row(k)
-		beta := mat[float64](c.In[2], p, m).row(0)[0]
+		beta, dead := mat[float64](c.In[2], p, m).row(0)[0], mat[float64](c.In[3], p, m).row(0)
 		for j := range out {
-			out[j] = beta * A[j]
+			out[j] = 0
+			if dead[k] == 0 && dead[j] == 0 {
+				out[j] = beta * A[j]
+			}
 		}
 		for v := range codes.rows {
 			a := codes.row(v)
@@ -122,21 +125,26 @@ func accumGram[F float](b *Backend, c *engine.Call) {
 	})
 }
 
-// AccumCross multiplies by blocks of time points.
+// AccumCross adds row by row of the result, over the signals that use it.
 func (b *Backend) AccumCross(c *engine.Call, o op.AccumCross) error {
 	return in(c.Out.Dtype, func() { accumCross[float32](b, c) }, func() { accumCross[float64](b, c) })
 }
 
 func accumCross[F float](b *Backend, c *engine.Call) {
-	const rows = 64
-	b.eachBlock(c.Out.Dims, rows, func(_ *worker, p, m, lo, hi int) {
-		B, out := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi)
-		codes, S := mat[F](c.In[1], p, m), mat[F](c.In[2], p, m).band(lo, hi)
-		beta := mat[float64](c.In[3], p, m).row(0)[0]
-		for k := range out.rows {
-			copy(out.row(k), B.row(k))
+	d := c.Out.Dims
+	b.each(d[0]*d[1]*d[2], func(_ *worker, i int) {
+		p, m, k := i/(d[1]*d[2]), i/d[2]%d[1], i%d[2]
+		codes, S, out := mat[F](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m).row(k)
+		beta, dead := F(mat[float64](c.In[3], p, m).row(0)[0]), mat[float64](c.In[4], p, m).row(0)
+		clear(out)
+		if dead[k] == 0 {
+			axpy(out, beta, mat[F](c.In[0], p, m).row(k))
 		}
-		gemm(true, true, 1, codes, S, F(beta), out)
+		for v := range codes.rows {
+			if a := codes.row(v)[k]; a != 0 {
+				axpy(out, a, S.row(v))
+			}
+		}
 	})
 }
 
@@ -215,7 +223,7 @@ func replaceAtoms[F float](b *Backend, c *engine.Call) {
 			}
 			taken[worst] = true
 			for t := range atom {
-				atom[t] = F(float64(S.row(t)[worst]) / norm)
+				atom[t] = F(float64(S.row(worst)[t]) / norm)
 			}
 		}
 	})
@@ -230,45 +238,12 @@ func worstSignal[F float](S matrix[F], loss []float64, taken map[int]bool) (wors
 			continue
 		}
 		sq := 0.0
-		for t := range S.rows {
-			y := float64(S.row(t)[v])
-			sq += y * y
+		for _, y := range S.row(v) {
+			sq += float64(y) * float64(y)
 		}
 		if sq > 0 {
 			worst, norm = v, math.Sqrt(sq)
 		}
 	}
 	return worst, norm
-}
-
-// ClearAtoms copies what is kept.
-func (b *Backend) ClearAtoms(c *engine.Call, o op.ClearAtoms) error {
-	return in(c.Out.Dtype, func() { clearAtoms[float32](b, c, o) }, func() { clearAtoms[float64](b, c, o) })
-}
-
-func clearAtoms[F float](b *Backend, c *engine.Call, o op.ClearAtoms) {
-	b.eachMat(c.Out.Dims, func(_ *worker, p, m int) {
-		x, y, dead := mat[F](c.In[0], p, m), mat[F](c.Out, p, m), deadRow(c.In[1], p, m)
-		for r := range y.rows {
-			dst := y.row(r)
-			if dead(r) {
-				clear(dst)
-				continue
-			}
-			copy(dst, x.row(r))
-			if o.Square {
-				for j := range dst {
-					if dead(j) {
-						dst[j] = 0
-					}
-				}
-			}
-		}
-	})
-}
-
-// deadRow reads the flags of DeadAtoms.
-func deadRow(a engine.Array, p, m int) func(k int) bool {
-	flags := mat[float64](a, p, m).row(0)
-	return func(k int) bool { return flags[k] != 0 }
 }

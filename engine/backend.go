@@ -108,7 +108,6 @@ type Ops interface {
 	AtomUpdate(c *Call, o op.AtomUpdate) error
 	DeadAtoms(c *Call, o op.DeadAtoms) error
 	ReplaceAtoms(c *Call, o op.ReplaceAtoms) error
-	ClearAtoms(c *Call, o op.ClearAtoms) error
 }
 
 // TransformerOps has a method per operation of language models.
@@ -207,8 +206,6 @@ func dispatch(b Backend, c *Call, s op.Spec) error {
 		return b.DeadAtoms(c, o)
 	case op.ReplaceAtoms:
 		return b.ReplaceAtoms(c, o)
-	case op.ClearAtoms:
-		return b.ClearAtoms(c, o)
 	}
 	return dispatchTransformer(b, c, s)
 }

@@ -5,17 +5,19 @@ import (
 	"math"
 )
 
-// Dictionary learning keeps atoms, codes and statistics by rows: atoms (1, 1, K, T),
-// codes (B, 1, W, K) of W signals, while signals stay (B, 1, T, W) as they are read.
+// Dictionary learning keeps everything by rows: signals (B, 1, W, T), atoms
+// (1, 1, K, T), codes (B, 1, W, K), statistics (1, 1, K, K) and (1, 1, K, T). A
+// signal of zeros gets no code and adds nothing, so it can fill up a batch.
 
 // SparseCode solves the lasso of each signal over fixed atoms in Gram space,
 //
 //	a = argmin 1/2 a'G a - c'a + Lambda |a|_1   (a >= 0 if NonNegative),
 //
 // G (1, 1, K, K) = D'D and c = D's in the rows of C (B, 1, W, K), to (B, 1, W, K).
-// Cyclic coordinate descent (Friedman et al. 2007) from zero, until no coordinate
-// of a sweep moves by more than Tol * max|c|, or MaxSweeps sweeps. A coordinate
-// whose G[k,k] is 0 stays 0.
+// Cyclic coordinate descent (Friedman et al. 2007) from zero. A sweep first finds
+// the coordinates that would move by more than Tol * max|c| and then updates
+// those, in order; it ends when there are none, or after MaxSweeps sweeps. A
+// coordinate whose G[k,k] is 0 stays 0.
 type SparseCode struct {
 	Lambda      float64
 	NonNegative bool
@@ -141,30 +143,46 @@ func (o CodeLoss) Ref(out Tensor, in ...Tensor) {
 
 // AccumGram adds codes to their second moments with forgetting,
 //
-//	out = beta A + sum_v a_v a_v',  A float64 (1, 1, K, K), codes (1, 1, W, K), beta float64 (1, 1, 1, 1).
+//	out = beta A + sum_v a_v a_v',
+//
+// A float64 (1, 1, K, K), codes (1, 1, W, K), beta float64 (1, 1, 1, 1), dead
+// float64 (1, 1, 1, K) to (1, 1, K, K). Rows and columns of A of dead atoms
+// (dead[k] not 0) count as zeros.
 type AccumGram struct{}
 
 // Infer checks the fit.
 func (o AccumGram) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 3); err != nil {
+	if err := arity(o, in, 4); err != nil {
 		return Type{}, err
 	}
 	K := in[1].Dims[3]
 	if err := want(o, in, 0, K, K); err != nil {
 		return Type{}, err
 	}
-	if err := want(o, in, 2, 1, 1); err != nil {
+	if err := wantForgetting(o, in, 2, K); err != nil {
 		return Type{}, err
 	}
 	return batched(o, in[0].Dtype, K, K, in...)
+}
+
+// wantForgetting checks the operands beta and dead, which are i and i+1.
+func wantForgetting(s Spec, in []Type, i, K int) error {
+	if err := want(s, in, i, 1, 1); err != nil {
+		return err
+	}
+	return want(s, in, i+1, 1, K)
 }
 
 // Ref sums.
 func (o AccumGram) Ref(out Tensor, in ...Tensor) {
 	K := out.Dims[3]
 	eachMat(out, func(b, m int, y []float64) {
-		A, codes := in[0].Mat(b, m), in[1].Mat(b, m)
-		axpy(y, in[2].Mat(b, m)[0], A)
+		A, codes, beta, dead := in[0].Mat(b, m), in[1].Mat(b, m), in[2].Mat(b, m)[0], in[3].Mat(b, m)
+		for i := range y {
+			if dead[i/K] == 0 && dead[i%K] == 0 {
+				y[i] = beta * A[i]
+			}
+		}
 		for v := range in[1].Dims[2] {
 			a := codes[v*K : (v+1)*K]
 			for i, x := range a {
@@ -176,26 +194,29 @@ func (o AccumGram) Ref(out Tensor, in ...Tensor) {
 
 // AccumCross adds the products of codes and signals with forgetting,
 //
-//	out = beta B + sum_v a_v s_v',  B (1, 1, K, T), codes (1, 1, W, K), signals (1, 1, T, W),
-//	beta float64 (1, 1, 1, 1).
+//	out = beta B + sum_v a_v s_v',
+//
+// B (1, 1, K, T), codes (1, 1, W, K), signals (1, 1, W, T), beta float64
+// (1, 1, 1, 1), dead float64 (1, 1, 1, K) to (1, 1, K, T). Rows of B of dead
+// atoms count as zeros.
 type AccumCross struct{}
 
 // Infer checks the fit.
 func (o AccumCross) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 4); err != nil {
+	if err := arity(o, in, 5); err != nil {
 		return Type{}, err
 	}
 	if err := sameDtype(o, in[:3]...); err != nil {
 		return Type{}, err
 	}
-	K, W, T := in[1].Dims[3], in[1].Dims[2], in[2].Dims[2]
+	W, K, T := in[1].Dims[2], in[1].Dims[3], in[2].Dims[3]
 	if err := want(o, in, 0, K, T); err != nil {
 		return Type{}, err
 	}
-	if err := want(o, in, 2, T, W); err != nil {
+	if err := want(o, in, 2, W, T); err != nil {
 		return Type{}, err
 	}
-	if err := want(o, in, 3, 1, 1); err != nil {
+	if err := wantForgetting(o, in, 3, K); err != nil {
 		return Type{}, err
 	}
 	return batched(o, in[0].Dtype, K, T, in...)
@@ -205,13 +226,14 @@ func (o AccumCross) Infer(in ...Type) (Type, error) {
 func (o AccumCross) Ref(out Tensor, in ...Tensor) {
 	K, T, W := out.Dims[2], out.Dims[3], in[1].Dims[2]
 	eachMat(out, func(b, m int, y []float64) {
-		B, codes, S := in[0].Mat(b, m), in[1].Mat(b, m), in[2].Mat(b, m)
-		axpy(y, in[3].Mat(b, m)[0], B)
+		B, codes, S, beta, dead := in[0].Mat(b, m), in[1].Mat(b, m), in[2].Mat(b, m), in[3].Mat(b, m)[0], in[4].Mat(b, m)
 		for k := range K {
-			for t := range T {
-				for v := range W {
-					y[k*T+t] += codes[v*K+k] * S[t*W+v]
-				}
+			row := y[k*T : (k+1)*T]
+			if dead[k] == 0 {
+				axpy(row, beta, B[k*T:(k+1)*T])
+			}
+			for v := range W {
+				axpy(row, codes[v*K+k], S[v*T:(v+1)*T])
 			}
 		}
 	})
@@ -306,7 +328,8 @@ func (o DeadAtoms) Ref(out Tensor, in ...Tensor) {
 // of equal losses the earlier signal. Signals of norm 0 are never taken, and
 // an atom for which none is left stays.
 //
-// atoms (1, 1, K, T), dead (1, 1, 1, K), signals (1, 1, T, W), loss (1, 1, 1, W) to (1, 1, K, T).
+// atoms (1, 1, K, T), dead float64 (1, 1, 1, K), signals (1, 1, W, T), loss
+// float64 (1, 1, 1, W) to (1, 1, K, T).
 type ReplaceAtoms struct{}
 
 // Infer checks the fit.
@@ -314,11 +337,11 @@ func (o ReplaceAtoms) Infer(in ...Type) (Type, error) {
 	if err := arity(o, in, 4); err != nil {
 		return Type{}, err
 	}
-	K, T, W := in[0].Dims[2], in[0].Dims[3], in[2].Dims[3]
+	K, T, W := in[0].Dims[2], in[0].Dims[3], in[2].Dims[2]
 	if err := want(o, in, 1, 1, K); err != nil {
 		return Type{}, err
 	}
-	if err := want(o, in, 2, T, W); err != nil {
+	if err := want(o, in, 2, W, T); err != nil {
 		return Type{}, err
 	}
 	if err := want(o, in, 3, 1, W); err != nil {
@@ -329,7 +352,7 @@ func (o ReplaceAtoms) Infer(in ...Type) (Type, error) {
 
 // Ref replaces.
 func (o ReplaceAtoms) Ref(out Tensor, in ...Tensor) {
-	T, W := out.Dims[3], in[2].Dims[3]
+	T, W := out.Dims[3], in[2].Dims[2]
 	eachMat(out, func(b, m int, d []float64) {
 		S, loss := in[2].Mat(b, m), in[3].Mat(b, m)
 		copy(d, in[0].Mat(b, m))
@@ -343,7 +366,7 @@ func (o ReplaceAtoms) Ref(out Tensor, in ...Tensor) {
 				if taken[v] || worst >= 0 && !(loss[v] > loss[worst]) {
 					continue
 				}
-				if n := columnNorm(S, v, T, W); n > 0 {
+				if n := rowNorm(S[v*T : (v+1)*T]); n > 0 {
 					worst, norm = v, n
 				}
 			}
@@ -352,49 +375,17 @@ func (o ReplaceAtoms) Ref(out Tensor, in ...Tensor) {
 			}
 			taken[worst] = true
 			for t := range T {
-				d[k*T+t] = S[t*W+worst] / norm
+				d[k*T+t] = S[worst*T+t] / norm
 			}
 		}
 	})
 }
 
-// columnNorm is the L2 norm of column v of a T x W matrix.
-func columnNorm(S []float64, v, T, W int) float64 {
+// rowNorm is the L2 norm.
+func rowNorm(x []float64) float64 {
 	sq := 0.0
-	for t := range T {
-		sq += S[t*W+v] * S[t*W+v]
+	for _, v := range x {
+		sq += v * v
 	}
 	return math.Sqrt(sq)
-}
-
-// ClearAtoms forgets the statistics of dead atoms: rows k with dead[k] = 1
-// become 0, and with Square the columns too, (1, 1, K, C) and (1, 1, 1, K) to (1, 1, K, C).
-type ClearAtoms struct{ Square bool }
-
-// Infer checks the fit.
-func (o ClearAtoms) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 2); err != nil {
-		return Type{}, err
-	}
-	K := in[0].Dims[2]
-	if err := want(o, in, 1, 1, K); err != nil {
-		return Type{}, err
-	}
-	if o.Square && in[0].Dims[3] != K {
-		return Type{}, fmt.Errorf("ClearAtoms: operand 0 is %v, want a square matrix", in[0])
-	}
-	return batched(o, in[0].Dtype, K, in[0].Dims[3], in...)
-}
-
-// Ref clears.
-func (o ClearAtoms) Ref(out Tensor, in ...Tensor) {
-	C := out.Dims[3]
-	eachMat(out, func(b, m int, y []float64) {
-		x, dead := in[0].Mat(b, m), in[1].Mat(b, m)
-		for i := range y {
-			if dead[i/C] == 0 && !(o.Square && dead[i%C] != 0) {
-				y[i] = x[i]
-			}
-		}
-	})
 }
