@@ -103,7 +103,7 @@ func (b *Backend) MatMul(c *engine.Call, o op.MatMul) error {
 }
 
 func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
-	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, m, lo, hi int) {
+	b.eachBlock(c.Out.Dims, evenBlock(c.Out.Dims[3]), func(_ *worker, p, m, lo, hi int) {
 		x, y := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m)
 		if o.TransB {
 			y = y.band(lo, hi)

@@ -2,7 +2,9 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
+	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -13,50 +15,60 @@ const rowBlock = 32
 // byRows are the dims with which eachBlock cuts rows, not columns.
 func byRows(d op.Dims) op.Dims { return op.Dims{d[0], d[1], 1, d[2]} }
 
-// LayerNorm takes the mean and the squares about it in float64.
-func (b *Backend) LayerNorm(c *engine.Call, o op.LayerNorm) error {
-	return in(c.Out.Dtype, func() { layerNorm[float32](b, c, o) }, func() { layerNorm[float64](b, c, o) })
+// evenBlock is the width of blocks of at most 256 of n columns, an even number
+// of them where n allows: two threads share 384 columns as 192 and 192, not as
+// 256 and 128.
+func evenBlock(n int) int {
+	const grain = 32 // columns of the BLAS kernel's tile
+	pairs := (n + 2*block - 1) / (2 * block)
+	width := (n + 2*pairs - 1) / (2 * pairs)
+	return min((width+grain-1)/grain*grain, block)
 }
 
-func layerNorm[F float](b *Backend, c *engine.Call, o op.LayerNorm) {
+// LayerNorm works row by row: float32 by package vec, float64 as written.
+func (b *Backend) LayerNorm(c *engine.Call, o op.LayerNorm) error {
+	return in(c.Out.Dtype,
+		func() { layerNorm(b, c, o, vec.LayerNorm) },
+		func() { layerNorm(b, c, o, layerNormRow) })
+}
+
+func layerNorm[F float](b *Backend, c *engine.Call, o op.LayerNorm, row func(dst, x, gamma, beta []F, eps float64)) {
 	gamma, beta := mat[F](c.In[1], 0, 0).row(0), mat[F](c.In[2], 0, 0).row(0)
 	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
 		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
 		for r := lo; r < hi; r++ {
-			row, dst := x.row(r), y.row(r)
-			mean, square := 0.0, 0.0
-			for _, v := range row {
-				mean += float64(v)
-			}
-			mean /= float64(len(row))
-			for _, v := range row {
-				d := float64(v) - mean
-				square += d * d
-			}
-			scale := 1 / math.Sqrt(square/float64(len(row))+o.Eps)
-			for j, v := range row {
-				dst[j] = F((float64(v)-mean)*scale)*gamma[j] + beta[j]
-			}
+			row(y.row(r), x.row(r), gamma, beta, o.Eps)
 		}
 	})
 }
 
-// RMSNorm takes the squares in float64.
-func (b *Backend) RMSNorm(c *engine.Call, o op.RMSNorm) error {
-	return in(c.Out.Dtype, func() { rmsNorm[float32](b, c, o) }, func() { rmsNorm[float64](b, c, o) })
+func layerNormRow(dst, x, gamma, beta []float64, eps float64) {
+	mean, square := 0.0, 0.0
+	for _, v := range x {
+		mean += v
+	}
+	mean /= float64(len(x))
+	for _, v := range x {
+		square += (v - mean) * (v - mean)
+	}
+	scale := 1 / math.Sqrt(square/float64(len(x))+eps)
+	for j, v := range x {
+		dst[j] = (v-mean)*scale*gamma[j] + beta[j]
+	}
 }
 
-func rmsNorm[F float](b *Backend, c *engine.Call, o op.RMSNorm) {
+// RMSNorm works row by row.
+func (b *Backend) RMSNorm(c *engine.Call, o op.RMSNorm) error {
+	return in(c.Out.Dtype, func() { rmsNorm(b, c, o, vec.MeanSquare) }, func() { rmsNorm(b, c, o, meanSquare) })
+}
+
+func rmsNorm[F float](b *Backend, c *engine.Call, o op.RMSNorm, meanSquare func([]F) float64) {
 	gamma := mat[F](c.In[1], 0, 0).row(0)
 	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
 		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
 		for r := lo; r < hi; r++ {
 			row, dst := x.row(r), y.row(r)
-			square := 0.0
-			for _, v := range row {
-				square += float64(v) * float64(v)
-			}
-			scale := F(1 / math.Sqrt(square/float64(len(row))+o.Eps))
+			scale := F(1 / math.Sqrt(meanSquare(row)+o.Eps))
 			for j, v := range row {
 				dst[j] = v * scale * gamma[j]
 			}
@@ -64,23 +76,48 @@ func rmsNorm[F float](b *Backend, c *engine.Call, o op.RMSNorm) {
 	})
 }
 
-// Activate works row by row.
-func (b *Backend) Activate(c *engine.Call, o op.Activate) error {
-	return in(c.Out.Dtype, func() { activate[float32](b, c, o) }, func() { activate[float64](b, c, o) })
+func meanSquare(x []float64) float64 {
+	square := 0.0
+	for _, v := range x {
+		square += v * v
+	}
+	return square / float64(len(x))
 }
 
-func activate[F float](b *Backend, c *engine.Call, o op.Activate) {
+// Activate works row by row, float32 by package vec.
+func (b *Backend) Activate(c *engine.Call, o op.Activate) error {
+	return in(c.Out.Dtype,
+		func() { activate(b, c, activations[o.Kind], vec.Mul) },
+		func() {
+			activate(b, c, func(dst, x []float64) {
+				for j, v := range x {
+					dst[j] = o.Kind.Apply(v)
+				}
+			}, func(dst, x []float64) {
+				for j, v := range x {
+					dst[j] *= v
+				}
+			})
+		})
+}
+
+// activations are the float32 kernels.
+var activations = map[op.Activation]func(dst, x []float32){
+	op.GELU: vec.GELU, op.GELUTanh: vec.GELUTanh, op.SiLU: vec.SiLU,
+	op.ReLU: func(dst, x []float32) {
+		for j, v := range x {
+			dst[j] = max(v, 0)
+		}
+	},
+}
+
+func activate[F float](b *Backend, c *engine.Call, f, mul func(dst, x []F)) {
 	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
 		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
 		for r := lo; r < hi; r++ {
-			dst := y.row(r)
-			for j, v := range x.row(r) {
-				dst[j] = F(o.Kind.Apply(float64(v)))
-			}
+			f(y.row(r), x.row(r))
 			if len(c.In) == 2 {
-				for j, u := range mat[F](c.In[1], p, m).row(r) {
-					dst[j] *= u
-				}
+				mul(y.row(r), mat[F](c.In[1], p, m).row(r))
 			}
 		}
 	})
@@ -117,10 +154,10 @@ const queryBlock = 128
 // Attention takes a block of queries of one head at a time: scores by a
 // product, softmax in place, values by another product.
 func (b *Backend) Attention(c *engine.Call, o op.Attention) error {
-	return in(c.Out.Dtype, func() { attention[float32](b, c, o) }, func() { attention[float64](b, c, o) })
+	return in(c.Out.Dtype, func() { attention(b, c, o, vec.Softmax) }, func() { attention(b, c, o, softmax) })
 }
 
-func attention[F float](b *Backend, c *engine.Call, o op.Attention) {
+func attention[F float](b *Backend, c *engine.Call, o op.Attention, softmax func([]F)) {
 	d := c.Out.Dims
 	size := d[3] / o.Heads
 	scale := F(1 / math.Sqrt(float64(size)))
@@ -147,20 +184,15 @@ func attention[F float](b *Backend, c *engine.Call, o op.Attention) {
 	})
 }
 
-// softmax is exp(x - max) / sum, in place, the sum in float64.
-func softmax[F float](x []F) {
-	top := x[0]
-	for _, v := range x {
-		top = max(top, v)
-	}
-	sum := 0.0
+// softmax is exp(x - max) / sum, in place.
+func softmax(x []float64) {
+	top, sum := slices.Max(x), 0.0
 	for i, v := range x {
-		x[i] = F(math.Exp(float64(v - top)))
-		sum += float64(x[i])
+		x[i] = math.Exp(v - top)
+		sum += x[i]
 	}
-	scale := F(1 / sum)
 	for i := range x {
-		x[i] *= scale
+		x[i] /= sum
 	}
 }
 

@@ -1,0 +1,194 @@
+package vec
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"voxen/cpu/blas"
+)
+
+// eachLevel runs f with the kernels of every level of this processor.
+func eachLevel(t *testing.T, f func(t *testing.T)) {
+	was := use
+	defer func() { use = was }()
+	for _, l := range blas.Levels() {
+		use = forLevel(l)
+		t.Run(l.String(), f)
+	}
+}
+
+// lengths cover empty tails, tails alone, and several vectors with a tail.
+var lengths = []int{1, 15, 16, 17, 32, 47, 384, 1001}
+
+func normals(n int, scale float64) []float32 {
+	rng := rand.New(rand.NewPCG(uint64(n), 7))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(scale * rng.NormFloat64())
+	}
+	return x
+}
+
+func TestActivations(t *testing.T) {
+	phi := func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }
+	tanh := func(x float64) float64 {
+		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+	}
+	silu := func(x float64) float64 { return x / (1 + math.Exp(-x)) }
+	for _, c := range []struct {
+		name string
+		f    func(dst, x []float32)
+		want func(float64) float64
+	}{{"GELU", GELU, phi}, {"GELUTanh", GELUTanh, tanh}, {"SiLU", SiLU, silu}} {
+		t.Run(c.name, func(t *testing.T) {
+			eachLevel(t, func(t *testing.T) {
+				for _, n := range lengths {
+					x := normals(n, 3)
+					dst := make([]float32, n)
+					c.f(dst, x)
+					for i, v := range x {
+						// absolute error within 3e-7 of the argument's size
+						if want := c.want(float64(v)); math.Abs(float64(dst[i])-want) > 3e-7*(math.Abs(float64(v))+1e-3) {
+							t.Fatalf("n=%d: f(%g) = %g, want %g", n, v, dst[i], want)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestActivationsAtTheEnds(t *testing.T) {
+	inf := float32(math.Inf(1))
+	eachLevel(t, func(t *testing.T) {
+		for name, f := range map[string]func(dst, x []float32){"GELU": GELU, "GELUTanh": GELUTanh, "SiLU": SiLU} {
+			x := []float32{0, 1e-30, 100, -100, 1e30, -1e30, float32(math.NaN())}
+			dst := make([]float32, len(x))
+			f(dst, x)
+			for i, want := range []float32{0, 5e-31, 100, 0, 1e30, 0} {
+				if d := dst[i] - want; !(d == 0 || math.Abs(float64(d)) <= 1e-6*math.Abs(float64(x[i]))) {
+					t.Errorf("%s(%g) = %g, want %g", name, x[i], dst[i], want)
+				}
+			}
+			if dst[6] == dst[6] {
+				t.Errorf("%s(NaN) = %g", name, dst[6])
+			}
+			f(dst[:1], []float32{inf})
+			if dst[0] != inf && dst[0] == dst[0] {
+				t.Errorf("%s(Inf) = %g", name, dst[0])
+			}
+		}
+	})
+}
+
+func TestSoftmax(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range lengths {
+			x := normals(n, 10)
+			x[n/2] = -1e4 // far below the largest: weight 0
+			top, sum := math.Inf(-1), 0.0
+			for _, v := range x {
+				top = max(top, float64(v))
+			}
+			for _, v := range x {
+				sum += math.Exp(float64(v) - top)
+			}
+			got := append([]float32(nil), x...)
+			Softmax(got)
+			for i, v := range x {
+				if want := math.Exp(float64(v)-top) / sum; // v - max is rounded to float32 before exp
+				math.Abs(float64(got[i])-want) > (5e-7+6e-8*(top-float64(v)))*want+1e-36 {
+					t.Fatalf("n=%d: weight %d is %g, want %g", n, i, got[i], want)
+				}
+			}
+		}
+	})
+}
+
+func TestSoftmaxOfNaN(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, at := range []int{0, 5, 16, 20} {
+			x := normals(21, 1)
+			x[at] = float32(math.NaN())
+			Softmax(x)
+			for i, v := range x {
+				if v == v {
+					t.Fatalf("NaN at %d: weight %d is %g", at, i, v)
+				}
+			}
+		}
+	})
+}
+
+func TestLayerNorm(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, shift := range []float32{0, 1000} {
+			for _, n := range lengths[1:] {
+				x, gamma, beta := normals(n, 2), normals(n+1, 1)[:n], normals(n+2, 1)[:n]
+				for i := range x {
+					x[i] += shift
+				}
+				mean, square := 0.0, 0.0
+				for _, v := range x {
+					mean += float64(v) / float64(n)
+				}
+				for _, v := range x {
+					square += (float64(v) - mean) * (float64(v) - mean) / float64(n)
+				}
+				dst := make([]float32, n)
+				LayerNorm(dst, x, gamma, beta, 1e-5)
+				for i, v := range x {
+					want := (float64(v)-mean)/math.Sqrt(square+1e-5)*float64(gamma[i]) + float64(beta[i])
+					if math.Abs(float64(dst[i])-want) > 2e-6*(1+math.Abs(want)) {
+						t.Fatalf("shift %g n=%d: element %d is %g, want %g", shift, n, i, dst[i], want)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestMeanSquareMulScale(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range lengths {
+			x, y := normals(n, 1), normals(n+3, 1)[:n]
+			want := 0.0
+			for _, v := range x {
+				want += float64(v) * float64(v) / float64(n)
+			}
+			if got := MeanSquare(x); math.Abs(got-want) > 1e-6*want {
+				t.Fatalf("n=%d: mean square %g, want %g", n, got, want)
+			}
+			z := append([]float32(nil), x...)
+			Mul(z, y)
+			Scale(z, 3)
+			for i := range z {
+				if z[i] != x[i]*y[i]*3 {
+					t.Fatalf("n=%d: element %d is %g, want %g", n, i, z[i], x[i]*y[i]*3)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkSoftmax(b *testing.B) {
+	for _, n := range []int{256, 2048} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			x := normals(n, 1)
+			b.SetBytes(int64(4 * n))
+			for b.Loop() {
+				Softmax(x)
+			}
+		})
+	}
+}
+
+func BenchmarkGELU(b *testing.B) {
+	x, dst := normals(1536, 1), make([]float32, 1536)
+	b.SetBytes(4 * 1536)
+	for b.Loop() {
+		GELU(dst, x)
+	}
+}
