@@ -94,6 +94,9 @@ func (f *fitter) prepare(ctx context.Context) error {
 	}
 	if f.o.centerX() {
 		f.x, f.offset = shiftColumns(f.x)
+		if f.testX != nil {
+			f.testX = subtractRow(f.testX, f.offset)
+		}
 	}
 	return f.makeDesign(ctx)
 }
@@ -139,11 +142,18 @@ func shiftColumns(v gorgonia.Value) (shifted, offset gorgonia.Value) {
 			mean[k] = t.Data[k]
 		}
 	}
-	out := make([]float64, len(t.Data))
-	for i, x := range t.Data {
-		out[i] = x - mean[i%K]
+	offset = matrixValue(Matrix{1, K, mean})
+	return subtractRow(v, offset), offset
+}
+
+// subtractRow subtracts a row from every row of a matrix.
+func subtractRow(v, row gorgonia.Value) gorgonia.Value {
+	x, r := v.Data().([]float64), row.Data().([]float64)
+	out := make([]float64, len(x))
+	for i := range x {
+		out[i] = x[i] - r[i%len(r)]
 	}
-	return matrixValue(Matrix{T, K, out}), matrixValue(Matrix{1, K, mean})
+	return matrixValue(Matrix{len(x) / len(r), len(r), out})
 }
 
 // makeDesign computes the design in float64 and keeps it in working precision.
@@ -315,18 +325,20 @@ func (f *fitter) count(t engine.Tile, status engine.Host) error {
 	return nil
 }
 
-// testScore predicts the held-out rows and scores them.
+// testScore predicts the held-out rows and scores them. Features and responses
+// are centred as in the fit, rather than the intercept added: predictions that
+// vary little about a large mean would lose their digits in float32.
 func (f *fitter) testScore(t *tileGraph, fit fitted, width int) node {
 	y := t.responses("testY", f.data.TestX.Rows, width, f.o.Precision)
 	t.feeds[y] = engine.Columns(f.data.TestY)
 	y = f.o.preprocess(y, t.matrix("testTrends", f.o.TestTrends, f.o.Precision), f.data.TestRuns)
+	if fit.mean != nil {
+		y = op.Must(op.SubRow{}, y, cast(fit.mean, f.o.Precision))
+	}
 	x, err := op.FromValue(f.testX)
 	if err != nil {
 		panic("ridge: " + err.Error()) // made by this package
 	}
-	operands := []node{t.value("testX", op.ToValue(x, f.o.Precision)), fit.weights}
-	if fit.intercept != nil {
-		operands = append(operands, fit.intercept)
-	}
-	return op.Must(op.ScorePredictions{Score: f.o.Score}, y, op.Must(op.MatMul{}, operands...))
+	prediction := op.Must(op.MatMul{}, t.value("testX", op.ToValue(x, f.o.Precision)), fit.weights)
+	return op.Must(op.ScorePredictions{Score: f.o.Score}, y, prediction)
 }

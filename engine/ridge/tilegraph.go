@@ -14,6 +14,7 @@ type fitted struct {
 	best      node // (P, 1, 1, W) float64: score at alpha
 	weights   node // (P, 1, K, W)
 	intercept node // (P, 1, 1, W)
+	mean      node // (P, 1, 1, W) float64: of the responses; nil when not centred
 }
 
 // cast converts x to a precision.
@@ -138,6 +139,7 @@ func (d designer) fit(x design, y, trends node) fitted {
 	w := op.Must(op.RidgeWeights{}, total(P), total(x.s), cast(out.alpha, y.Dtype()))
 	out.weights = op.Must(op.MatMul{}, x.back, w)
 	out.intercept = d.intercept(x, r, out.weights)
+	out.mean = r.mean
 	return out
 }
 
