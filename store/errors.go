@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 )
 
@@ -62,12 +63,14 @@ func openError(path string, err error) error {
 	return pathError(path, err)
 }
 
-// pathError wraps err with the path once, without the operation and path that
-// package os puts in front.
+// pathError wraps err with the path once: what package os puts in front of an
+// error of its own, which names the path again, is taken off.
 func pathError(path string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = fmt.Errorf("%s: %w", pe.Op, pe.Err)
+	switch e := err.(type) {
+	case *fs.PathError:
+		err = fmt.Errorf("%s: %w", e.Op, e.Err)
+	case *os.LinkError:
+		err = fmt.Errorf("%s: %w", e.Op, e.Err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }

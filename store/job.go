@@ -26,7 +26,7 @@ const (
 // JobOptions describes an output.
 type JobOptions struct {
 	Command string   // the command, for example "encode"
-	Options []Option // all that it was given, in a fixed order, defaults too
+	Options []Option // all that it was given, in a fixed order, defaults too; and the program's version
 	Inputs  []Input  // what it reads
 	File    bool     // out is a file (--out FILE) and not a folder
 	Axis    Axis     // of Done and Finish
@@ -51,6 +51,7 @@ type Job struct {
 	opts    JobOptions
 	key     journalKey
 	lock    io.Closer
+	made    bool // the folder of a folder job was not there before
 
 	mu       sync.Mutex
 	journal  File
@@ -127,6 +128,7 @@ func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 		notes: map[string]string{}, sinks: map[string]ColumnSink{},
 	}
 	j.partial, j.final = partialFolder(out, o.File)
+	j.made = !o.File && isMissing(fsys, j.final)
 	if err := makeFolder(fsys, j.partial); err != nil {
 		return nil, err
 	}
@@ -582,18 +584,15 @@ func (j *Job) closeFiles() {
 	j.journal.Close()
 }
 
-// removePartial removes the partial folder, and the output folder if that is
-// empty then. The lock is still held, so nobody else is in it.
+// removePartial removes the partial folder, and the output folder if this job
+// made it. The lock is still held, so nobody else is in it.
 func (j *Job) removePartial() {
 	if emptyFolder(j.fsys, j.partial) != nil {
 		return
 	}
 	discard(j.fsys, j.partial)
-	if j.opts.File {
-		return
-	}
-	if rest, err := j.fsys.ReadDir(j.final); err == nil && len(rest) == 0 {
-		discard(j.fsys, j.final)
+	if j.made {
+		discard(j.fsys, j.final) // stays if somebody has put something there
 	}
 }
 

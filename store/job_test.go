@@ -140,6 +140,13 @@ func TestJobLeavesNothing(t *testing.T) {
 	if left := tree(t, dir); !slices.Equal(left, []string{"notes.txt"}) {
 		t.Errorf("left over: %v", left)
 	}
+	empty := t.TempDir()
+	if err := mustOpenJob(t, empty, JobOptions{Command: "x"}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := tree(t, empty); len(left) != 0 {
+		t.Errorf("left over: %v", left)
+	}
 }
 
 func TestJobNames(t *testing.T) {
