@@ -28,7 +28,7 @@ func (f *slowFile) ReadAt(b []byte, off int64) (int, error) {
 // TestReadAhead: a file whose reads wait is asked for every later segment
 // exactly where it will be read.
 func TestReadAhead(t *testing.T) {
-	const rows, cols, lo, hi = 200, 5000, 100, 2148
+	const rows, cols, lo, hi = 80, 5000, 100, 2148
 	raw := make([]byte, rows*cols*4)
 	for _, d := range []DType{Float32, {Kind: Float, Size: 4, Big: true}} {
 		f := &slowFile{Reader: bytes.NewReader(raw), wait: 200 * time.Microsecond, asked: map[int64]int64{}}

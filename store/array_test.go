@@ -18,7 +18,7 @@ import (
 // TestArrayLarge takes every path of readColumns, on arrays larger than the
 // buffers, and compares with the element's own formula.
 func TestArrayLarge(t *testing.T) {
-	for _, c := range []struct{ rows, cols int }{{3, 70000}, {70000, 3}, {300, 700}, {1, 200000}, {200000, 1}} {
+	for _, c := range []struct{ rows, cols int }{{2, 70000}, {40000, 2}, {300, 700}, {1, 100000}} {
 		for _, d := range []DType{Float32, {Kind: Float, Size: 4, Big: true}, {Kind: Int, Size: 2}, Float64} {
 			for _, fortran := range []bool{false, true} {
 				name := fmt.Sprintf("%dx%d %s fortran=%v", c.rows, c.cols, d, fortran)

@@ -58,7 +58,7 @@ type Job struct {
 	written  int64             // bytes of the journal that are whole
 	pending  []journalEntry    // finished, not yet in the journal
 	flushed  time.Time         // when pending was last emptied
-	found    []journalRange    // read from the journal; those that held true
+	found    []journalRange    // read from the journal
 	verified []map[string]bool // of found: outputs that hold what it says
 	finished []journalRange    // by this process
 	notes    map[string]string
@@ -395,9 +395,9 @@ func (j *Job) createArray(ctx context.Context, name string, header []byte, d DTy
 	return s, nil
 }
 
-// AddSink registers an output that is filled range by range: Finish records its
-// digest, Commit and Close sync and close it. If the job goes on from an earlier
-// process the ranges finished then are checked against what the sink holds.
+// AddSink registers what fills an output of Path range by range: Finish records
+// its digest, Commit and Close sync and close it. If the job goes on from an
+// earlier process the ranges finished then are checked against what it holds.
 func (j *Job) AddSink(ctx context.Context, name string, s ColumnSink) error {
 	file, err := j.fileName(name)
 	if err != nil {
@@ -405,8 +405,11 @@ func (j *Job) AddSink(ctx context.Context, name string, s ColumnSink) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.sinks[file] != nil {
+	switch {
+	case j.sinks[file] != nil:
 		return fmt.Errorf("%s: output %s made twice", j.out, file)
+	case !slices.Contains(j.names, file):
+		return fmt.Errorf("%s: output %s has a sink and no path", j.out, file)
 	}
 	for i, r := range j.found {
 		want, ok := r.Sums[file]
@@ -421,6 +424,18 @@ func (j *Job) AddSink(ctx context.Context, name string, s ColumnSink) error {
 	}
 	j.sinks[file] = s
 	return nil
+}
+
+// sinkNames lists the outputs that have sinks in the order in which they were
+// made, so that the same job makes the same file operations in the same order.
+func (j *Job) sinkNames() []string {
+	var names []string
+	for _, name := range j.names {
+		if j.sinks[name] != nil {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func formatSum(sum uint64) string { return fmt.Sprintf("%016x", sum) }
@@ -469,8 +484,8 @@ func (j *Job) Finish(lo, hi int) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r := journalRange{Lo: lo, Hi: hi, Sums: map[string]string{}}
-	for name, s := range j.sinks {
-		sum, err := s.Digest(context.Background(), j.opts.Axis, lo, hi)
+	for _, name := range j.sinkNames() {
+		sum, err := j.sinks[name].Digest(context.Background(), j.opts.Axis, lo, hi)
 		if err != nil {
 			return err
 		}
@@ -514,8 +529,8 @@ func (j *Job) flush() error {
 		}
 		lines = append(lines, line...)
 	}
-	for _, s := range j.sinks {
-		if err := s.Sync(); err != nil {
+	for _, name := range j.sinkNames() {
+		if err := j.sinks[name].Sync(); err != nil {
 			return err
 		}
 	}
@@ -578,8 +593,8 @@ func (j *Job) Close() error {
 // an error here takes nothing away.
 func (j *Job) closeFiles() {
 	j.closed = true
-	for _, s := range j.sinks {
-		s.Close()
+	for _, name := range j.sinkNames() {
+		j.sinks[name].Close()
 	}
 	j.journal.Close()
 }
@@ -618,7 +633,7 @@ func (j *Job) Commit(ctx context.Context, run *Run) error {
 	if j.closed {
 		return fmt.Errorf("%s: committed or closed already", j.out)
 	}
-	for _, name := range j.names {
+	for _, name := range j.sinkNames() {
 		if f, ok := j.sinks[name].(finisher); ok {
 			if err := f.finish(ctx); err != nil {
 				return err

@@ -174,6 +174,9 @@ func TestJobNames(t *testing.T) {
 	if _, err := folder.CreateNpy(context.Background(), "a.npy", Float32, 1, 1, AsMatrix); err == nil {
 		t.Error("one output was made twice")
 	}
+	if err := folder.AddSink(context.Background(), "b.npy", nil); err == nil {
+		t.Error("a sink without a path was taken")
+	}
 	for out, o := range map[string]JobOptions{
 		filepath.Join(dir, "taken"):          {},
 		filepath.Join(dir, "folder"):         {File: true},
