@@ -1,0 +1,45 @@
+# voxen: make with no target prints the targets.
+GO      ?= go
+DEMO    ?= results/demo
+TESTED  = ./...
+
+.PHONY: help build test race lint demo bench bench-peers check-long generate generate-check clean
+
+help: ## print the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/voxen
+	CGO_ENABLED=0 $(GO) build -o bin/voxen ./cmd/voxen
+	@echo "built bin/voxen without CUDA"
+
+test: ## run all tests; needs Go alone
+	CGO_ENABLED=0 $(GO) test $(TESTED)
+
+race: ## run the tests under the race detector; needs a C compiler
+	CGO_ENABLED=1 $(GO) test -race -short $(TESTED)
+
+lint: ## gofmt and go vet
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted"; exit 1; }
+	$(GO) vet $(TESTED)
+	$(GO) vet -tags long $(TESTED)
+
+demo: build ## the main job on the shipped real data
+	./bin/voxen demo --out $(DEMO)
+
+bench: build ## backends on this machine: every op and the two main jobs
+	./bin/voxen bench
+
+bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its own Python environment
+	./bench/peers/run.sh
+
+check-long: ## the checks that take hours: long fuzzing, hundreds of seeds and kills
+	CGO_ENABLED=0 $(GO) test -tags long -timeout 4h $(TESTED)
+
+generate: ## write the assembly again
+	$(GO) generate ./cpu/...
+
+generate-check: generate ## fail if the committed assembly is not what the generators write
+	git diff --exit-code -- cpu
+
+clean: ## remove what was built
+	rm -rf bin build results
