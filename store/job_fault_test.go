@@ -213,6 +213,9 @@ func TestJobSurvivesEveryFault(t *testing.T) {
 				_, err := runJob(faultfs.New(disk, rule), c.out, c.options())
 				checkMessage(t, name, err, kind == "crash")
 				for seed := range powerFailures {
+					if !exhaustive && seed == uint64(n/3%3) {
+						continue
+					}
 					after := disk // the process went on or died, the machine did not
 					if seed == 1 {
 						after = disk.Crash(nil)
