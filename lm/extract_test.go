@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"voxen/brain"
 	"voxen/cpu"
 	"voxen/engine"
 	"voxen/store"
@@ -143,4 +144,58 @@ func minilm(t testing.TB) *Model {
 	}
 	t.Cleanup(func() { m.Close() })
 	return m
+}
+
+// aliceRows reads the Alice words as rows of a table.
+func aliceRows(t testing.TB) []Row {
+	t.Helper()
+	words, err := brain.ReadWords("../testdata/alice/words.tsv", brain.WordColumns{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([]Row, len(words))
+	for i, w := range words {
+		rows[i] = Row{w.Text, w.Timed}
+	}
+	return rows
+}
+
+// TestMiniLMMatchesTransformers reads the Alice story with real weights:
+// windows of 200 words that do not overlap, all 6 x 384 neurons.
+func TestMiniLMMatchesTransformers(t *testing.T) {
+	m := minilm(t)
+	r, err := m.ReadRows(aliceRows(t), 200, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Empty != 0 || r.Rows != 2132 {
+		t.Errorf("%d of %d rows are empty", r.Empty, r.Rows)
+	}
+	sink := newMemorySink(r.Rows, 6*384)
+	if _, err := m.Extract(context.Background(), machine(), r, Options{}, sink); err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := store.LoadInts(context.Background(), store.OS{}, goldenModels+"/minilm_rows.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _, err := store.LoadFloat32(context.Background(), store.OS{}, goldenModels+"/minilm_responses.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []float32
+	for _, row := range rows {
+		got = append(got, sink.data[int(row)*sink.cols:(int(row)+1)*sink.cols]...)
+	}
+	compareLayers(t, "rows", got, want, len(rows))
+}
+
+// compareLayers compares (n x 2304) responses layer by layer.
+func compareLayers(t *testing.T, what string, got, want []float32, n int) {
+	t.Helper()
+	for layer := range 6 {
+		if e := relative(part(got, n, layer, 384), part(want, n, layer, 384)); !(e < 1e-5) {
+			t.Errorf("%s: layer %d: relative error %.2g", what, layer, e)
+		}
+	}
 }

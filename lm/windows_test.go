@@ -1,0 +1,122 @@
+package lm
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"voxen/store"
+)
+
+// windowGolden is what testdata/lm/windows.py wrote.
+type windowGolden struct {
+	Hard  [][2]any
+	Cases []struct {
+		Family, Tokenizer, Table  string
+		Window, Stride, Positions int
+		Windows                   [][4]int64
+		Rows                      [][3]int
+	}
+}
+
+// textModel is a model without weights, for what needs only words.
+func textModel(t *testing.T, family, tokenizer string, positions int) *Model {
+	t.Helper()
+	tok, err := LoadTokenizer(store.OS{}, filepath.Join(goldenTokenizers, tokenizer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Config{Type: "bert", Positions: positions, Vocab: 1 << 20, Start: -1}
+	if family == "causal" {
+		c.Type = "llama"
+	}
+	return &Model{Config: c, Tokenizer: tok}
+}
+
+func TestWindows(t *testing.T) {
+	var golden windowGolden
+	readJSON(t, "../testdata/lm/windows.json", &golden)
+	tables := map[string][]Row{"alice": aliceRows(t)[:400]}
+	for _, h := range golden.Hard {
+		tables["hard"] = append(tables["hard"], Row{h[0].(string), h[1].(bool)})
+	}
+	for _, c := range golden.Cases {
+		m := textModel(t, c.Family, c.Tokenizer, c.Positions)
+		r, err := m.ReadRows(tables[c.Table], c.Window, c.Stride)
+		if err != nil {
+			t.Errorf("%s %s window %d: %v", c.Tokenizer, c.Table, c.Window, err)
+			continue
+		}
+		var windows [][4]int64
+		rows := make([][3]int, r.Rows)
+		for k, w := range r.Windows {
+			var raw []byte
+			for _, id := range w.IDs {
+				raw = binary.LittleEndian.AppendUint32(raw, uint32(id))
+			}
+			windows = append(windows, [4]int64{int64(w.Lo), int64(w.Hi), int64(len(w.IDs)), int64(crc32.ChecksumIEEE(raw))})
+			for _, row := range w.Rows {
+				s := w.Spans[row-w.Lo]
+				rows[row] = [3]int{k, s.Lo, s.Hi}
+			}
+		}
+		if !slices.Equal(windows, c.Windows) {
+			t.Errorf("%s %s window %d stride %d positions %d:\nwindows %v\n   want %v", c.Tokenizer, c.Table, c.Window, c.Stride, c.Positions, windows, c.Windows)
+		}
+		for i := range rows {
+			want := c.Rows[i]
+			if want[1] == want[2] { // no piece: where it would be is of no account
+				want[1], want[2] = rows[i][1], rows[i][1]
+			}
+			if rows[i] != want {
+				t.Errorf("%s %s window %d stride %d: row %d (%q) is [window, tokens] %v, want %v", c.Tokenizer, c.Table, c.Window, c.Stride, i, tables[c.Table][i].Text, rows[i], want)
+			}
+		}
+	}
+}
+
+func TestReadRowsCountsEmpty(t *testing.T) {
+	m := textModel(t, "encoder", "bert-uncased", 512)
+	r, err := m.ReadRows([]Row{{"one", true}, {"", true}, {"\u200b", true}, {"two", true}}, 10, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Empty != 2 {
+		t.Errorf("%d rows without a piece, want 2", r.Empty)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	m := textModel(t, "encoder", "bert-uncased", 16)
+	long := []Row{{"one", true}, {strings.Repeat("ab ", 40), true}}
+	for _, c := range []struct {
+		rows           []Row
+		window, stride int
+		want           string
+	}{
+		{nil, 10, 5, "no words"},
+		{long, 10, 5, "row 1 alone is"},
+		{long[:1], 5, 10, "window 5 and stride 10"},
+		{long[:1], 0, 0, "window 0 and stride 0"},
+	} {
+		_, err := m.ReadRows(c.rows, c.window, c.stride)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d rows, window %d: error %v, want %q", len(c.rows), c.window, err, c.want)
+		}
+	}
+	m.Config.Vocab = 5
+	if _, err := m.ReadRows([]Row{{"rabbit", true}}, 10, 5); err == nil || !strings.Contains(err.Error(), "the vocabulary has 0 to 4") {
+		t.Errorf("id outside the vocabulary: error %v", err)
+	}
+	for _, c := range []struct {
+		ids  []int
+		want string
+	}{{nil, "no token ids"}, {[]int{1, 9}, "token id 9 at place 1"}, {[]int{-1}, "token id -1"}, {make([]int, 17), "17 token ids in one window"}} {
+		if _, err := m.ReadIDs(c.ids); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("ids %v: error %v, want %q", c.ids, err, c.want)
+		}
+	}
+}
