@@ -2,13 +2,162 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 )
+
+// finisher is a sink whose file can be made only when all of it has come.
+type finisher interface {
+	finish(ctx context.Context) error
+}
+
+// RunPath returns the path of run.json of an output.
+func RunPath(out string, file bool) string {
+	if file {
+		return out + "." + runName
+	}
+	return filepath.Join(out, runName)
+}
+
+// runFile is the name of run.json relative to the folder of the final names.
+func (j *Job) runFile() string { return filepath.Base(RunPath(j.out, j.opts.File)) }
+
+// Commit makes every output durable, writes run.json, and gives all of them
+// their final names. An earlier result under these names stays whole until the
+// new one is; of its files those that the new one lacks are removed.
+//
+// run may be nil; its Schema, Command, Options, Inputs and Outputs are filled.
+func (j *Job) Commit(ctx context.Context, run *Run) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return fmt.Errorf("%s: committed or closed already", j.out)
+	}
+	for _, name := range j.sinkNames() {
+		if f, ok := j.sinks[name].(finisher); ok {
+			if err := f.finish(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := j.syncOutputs(); err != nil {
+		return err
+	}
+	if run == nil {
+		run = &Run{}
+	}
+	if err := j.describe(ctx, run); err != nil {
+		return err
+	}
+	if err := writeSynced(j.fsys, filepath.Join(j.partial, j.runFile()), run.write); err != nil {
+		return err
+	}
+	j.unsynced = true // run.json
+	if err := j.syncNames(); err != nil {
+		return err
+	}
+	stale, err := j.stale()
+	if err != nil {
+		return err
+	}
+	c := commitRecord{Names: j.names, Run: j.runFile(), Remove: stale}
+	if err := c.write(j.fsys, j.partial); err != nil {
+		return err
+	}
+	// From here on the result is whole: if anything fails the next process
+	// completes the commit.
+	j.closeFiles()
+	err = c.complete(j.fsys, j.partial, j.final)
+	if cerr := j.lock.Close(); err == nil && cerr != nil {
+		err = pathError(j.partial, cerr)
+	}
+	return err
+}
+
+// syncOutputs makes the contents of all outputs durable.
+func (j *Job) syncOutputs() error {
+	if err := j.flush(); err != nil {
+		return err
+	}
+	for _, name := range j.names {
+		if s := j.sinks[name]; s != nil {
+			if err := s.Sync(); err != nil {
+				return err
+			}
+			continue
+		}
+		full := filepath.Join(j.partial, filepath.FromSlash(name))
+		f, err := j.fsys.Edit(full)
+		if err != nil {
+			return pathError(full, err)
+		}
+		err = f.Sync()
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return pathError(full, err)
+		}
+	}
+	return nil
+}
+
+// describe fills what the job knows of its run.
+func (j *Job) describe(ctx context.Context, run *Run) error {
+	run.Schema, run.Command, run.Options, run.Inputs = RunSchema, j.opts.Command, j.opts.Options, j.opts.Inputs
+	run.Outputs = nil
+	for _, name := range j.names {
+		full := filepath.Join(j.partial, filepath.FromSlash(name))
+		d, err := DigestFile(ctx, j.fsys, full)
+		if err != nil {
+			return err
+		}
+		run.Outputs = append(run.Outputs, Output{Name: name, Bytes: d.Bytes, Digest: d.Digest})
+	}
+	return nil
+}
+
+// stale lists the files of the result that this one replaces and does not have.
+func (j *Job) stale() ([]string, error) {
+	old, err := ReadRun(j.fsys, RunPath(j.out, j.opts.File))
+	if IsInput(err) {
+		return nil, nil // there is none, or it is not ours to tidy up
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, o := range old.Outputs {
+		ours := !j.opts.File || strings.HasPrefix(o.Name, filepath.Base(j.out)+".")
+		if ours && localName(o.Name) && !slices.Contains(j.names, o.Name) && o.Name != j.runFile() {
+			names = append(names, o.Name)
+		}
+	}
+	return names, nil
+}
+
+// folders lists the folders that hold the named files, and those above, the
+// innermost first and "." last.
+func folders(names []string) []string {
+	seen := map[string]bool{".": true}
+	var dirs []string
+	for _, name := range names {
+		for dir := path.Dir(name); !seen[dir]; dir = path.Dir(dir) {
+			seen[dir] = true
+			dirs = append(dirs, dir)
+		}
+	}
+	slices.SortFunc(dirs, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
+	return append(dirs, ".")
+}
 
 // newSuffix marks a commit record that is being written.
 const newSuffix = ".new"
