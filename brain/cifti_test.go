@@ -245,7 +245,7 @@ func TestCiftiRefuses(t *testing.T) {
 		"NumberOfSeriesPoints":                 {`NumberOfSeriesPoints="4"`, `NumberOfSeriesPoints="-4"`},
 		"series starts at":                     {`SeriesStep="0.72"`, `SeriesStep="NaN"`},
 		"is of type CIFTI_MODEL_TYPE_OTHER":    {modelVoxels, "CIFTI_MODEL_TYPE_OTHER"},
-		"expected at most 2147483647":          {`IndexCount="2"`, `IndexCount="3000000000"`},
+		"expected at most 268435456":           {`IndexCount="2"`, `IndexCount="3000000000"`},
 		"expected dtseries, dscalar or dlabel": {`AppliesToMatrixDimension="0"`, `AppliesToMatrixDimension="0,1"`},
 	} {
 		spoilt := strings.Replace(good, change[0], change[1], 1)

@@ -12,9 +12,10 @@ import (
 const (
 	sizeNifti1 = 348
 	sizeNifti2 = 540
-	// maxVoxels bounds the voxels of one volume, so that a voxel's place fits in
-	// an int32.
-	maxVoxels = math.MaxInt32
+	// maxVoxels bounds the voxels of one volume, far above any scanner's: a
+	// voxel's place fits in an int32, and a small compressed file cannot ask for
+	// more than some GiB.
+	maxVoxels = 1 << 28
 )
 
 // Header is what a NIfTI-1 or NIfTI-2 header says about an image. Fields are

@@ -21,9 +21,9 @@ type Series struct {
 	im   *Image
 	mask *Mask
 
-	memory  []byte   // (volumes x voxels) little-endian values, nil if not held
-	scratch *os.File // the same in a file, nil if not used
-	direct  *os.File // the image itself, nil if it is compressed
+	memory  []byte       // (volumes x voxels) little-endian values, nil if not held
+	scratch *scratchFile // the same in a file, nil if not used
+	direct  *os.File     // the image itself, nil if it is compressed
 	plans   planCache
 }
 
@@ -77,10 +77,24 @@ func (s *Series) Close() error {
 	if s.scratch == nil {
 		return nil
 	}
-	name := s.scratch.Name()
-	s.scratch.Close()
+	err := s.scratch.discard()
 	s.scratch = nil
-	return os.Remove(name)
+	return err
+}
+
+// scratchFile is a file that is removed when it is no longer wanted.
+type scratchFile struct {
+	store.File
+	fsys store.FS
+	name string
+}
+
+func (f *scratchFile) discard() error {
+	err := f.Close()
+	if rerr := f.fsys.Remove(f.name); err == nil {
+		err = rerr
+	}
+	return err
 }
 
 // Storage says what Load may use.
@@ -91,6 +105,8 @@ type Storage struct {
 	// Close. Without it, a compressed image that does not fit is refused, and one
 	// that is not compressed is read from its own file.
 	Scratch string
+	// FS is where the scratch file is made; the operating system's if nil.
+	FS store.FS
 	// Progress, if set, is called as bytes of the file's voxels are read.
 	Progress func(done, total int64)
 }
@@ -127,34 +143,50 @@ func (s *Series) Load(ctx context.Context, st Storage) error {
 	return nil
 }
 
-func (s *Series) loadScratch(ctx context.Context, st Storage) (err error) {
-	folder := filepath.Dir(st.Scratch)
-	switch free, err := (store.OS{}).Free(folder); {
-	case err != nil:
-		return fmt.Errorf("unpacking %s: %w", s.im.Path, err)
-	case free < s.Bytes():
-		return fmt.Errorf("unpacking %s: needs %d bytes in %s, which has %d free", s.im.Path, s.Bytes(), folder, free)
-	}
-	file, err := os.Create(st.Scratch)
+func (s *Series) loadScratch(ctx context.Context, st Storage) error {
+	file, err := s.createScratch(st)
 	if err != nil {
 		return fmt.Errorf("unpacking %s: %w", s.im.Path, err)
 	}
-	defer func() {
-		if err != nil {
-			file.Close()
-			os.Remove(st.Scratch)
-		}
-	}()
 	err = s.gather(ctx, st, func(at int64, row []byte) error {
 		if _, err := file.WriteAt(row, at); err != nil {
-			return fmt.Errorf("unpacking %s: %w", s.im.Path, err)
+			return fmt.Errorf("unpacking %s to %s: %w", s.im.Path, file.name, err)
 		}
 		return nil
 	})
-	if err == nil {
-		s.scratch = file
+	if err != nil {
+		_ = file.discard() // the first error tells more
+		return err
 	}
-	return err
+	s.scratch = file
+	return nil
+}
+
+// createScratch makes the scratch file in its full length, so that a disk
+// without room is found before anything is unpacked.
+func (s *Series) createScratch(st Storage) (*scratchFile, error) {
+	fsys := st.FS
+	if fsys == nil {
+		fsys = store.OS{}
+	}
+	folder := filepath.Dir(st.Scratch)
+	free, err := fsys.Free(folder)
+	if err != nil {
+		return nil, err
+	}
+	if free < s.Bytes() {
+		return nil, fmt.Errorf("needs %d bytes in %s, which has %d free", s.Bytes(), folder, free)
+	}
+	inner, err := fsys.Create(st.Scratch)
+	if err != nil {
+		return nil, err
+	}
+	file := &scratchFile{inner, fsys, st.Scratch}
+	if err := file.Allocate(s.Bytes()); err != nil {
+		_ = file.discard()
+		return nil, err
+	}
+	return file, nil
 }
 
 // gather reads the image through and hands on the mask's voxels in column

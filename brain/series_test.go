@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"voxen/engine/tile"
+	"voxen/store/faultfs"
 )
 
 var _ tile.Source = (*Series)(nil)
@@ -325,5 +327,44 @@ func TestSeriesRefuses(t *testing.T) {
 	}
 	if _, err := NewMask(im.Header, &Volume{Grid: im.Grid, Values: make([]float64, 24)}); err == nil {
 		t.Error("an empty mask is accepted")
+	}
+}
+
+// A scratch file that cannot be made, or a disk that fills up, ends Load with an
+// error and leaves nothing.
+func TestScratchFaults(t *testing.T) {
+	im := mustOpen(t, nifti("full.nii.gz"))
+	for name, c := range map[string]struct {
+		rule  faultfs.Rule
+		space int64
+	}{
+		"no room":     {space: 100},
+		"create":      {rule: faultfs.Rule{Op: faultfs.Create, N: 1}},
+		"free":        {rule: faultfs.Rule{Op: faultfs.Free, N: 1}},
+		"allocate":    {rule: faultfs.Rule{Op: faultfs.Allocate, N: 1}},
+		"first write": {rule: faultfs.Rule{Op: faultfs.WriteAt, N: 1}},
+		"last write":  {rule: faultfs.Rule{Op: faultfs.WriteAt, N: 3}},
+	} {
+		disk := faultfs.NewMem()
+		if err := disk.MkdirAll("out"); err != nil {
+			t.Fatal(err)
+		}
+		if c.space > 0 {
+			disk.SetSpace(c.space)
+		}
+		s, err := im.Series(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Load(ctx, Storage{Scratch: "out/scratch", FS: faultfs.New(disk, c.rule)})
+		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), im.Path) {
+			t.Errorf("%s: error is %q, want one line with the image", name, err)
+		}
+		if files := disk.Files(); len(files) != 0 {
+			t.Errorf("%s: left %d files", name, len(files))
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
