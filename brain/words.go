@@ -1,8 +1,13 @@
 package brain
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"math"
 	"strings"
+
+	"voxen/store"
 )
 
 // Word is one row of a word table, times in seconds from the start of the
@@ -154,4 +159,49 @@ func (w Words) End() float64 {
 		end = max(end, x.Onset, x.Offset)
 	}
 	return end
+}
+
+// PacedWords makes a table of a text without times: white space separates the
+// words, and word i is spoken from start + i/rate to start + (i+1)/rate, rate
+// in words per second.
+func PacedWords(text string, start, rate float64) (Words, error) {
+	if !(rate > 0) || !finite(rate) || !finite(start) {
+		return nil, fmt.Errorf("%g words per second from %g s, expected a positive rate", rate, start)
+	}
+	var words Words
+	for text := range strings.FieldsSeq(text) {
+		i := float64(len(words))
+		words = append(words, Word{Text: text, Onset: start + i/rate, Offset: start + (i+1)/rate, Timed: true})
+	}
+	if len(words) == 0 {
+		return nil, errors.New("a text of no words, expected at least 1")
+	}
+	return words, nil
+}
+
+// Write stores the table with the columns word, onset and offset; rows that
+// were not timed keep empty times. It reads back equal.
+func (w Words) Write(fsys store.FS, path string) error {
+	return store.WriteFile(fsys, path, func(out io.Writer) error {
+		if _, err := io.WriteString(out, "word\tonset\toffset\n"); err != nil {
+			return err
+		}
+		for i, x := range w {
+			if strings.ContainsAny(x.Text, "\t\r\n") {
+				return fmt.Errorf("word %d is %q, expected no tabs or line ends", i, x.Text)
+			}
+			text := x.Text
+			if strings.HasPrefix(text, `"`) {
+				text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+			}
+			times := "\t\t"
+			if x.Timed {
+				times = "\t" + decimal(x.Onset) + "\t" + decimal(x.Offset)
+			}
+			if _, err := io.WriteString(out, text+times+"\n"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

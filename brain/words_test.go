@@ -1,8 +1,12 @@
 package brain
 
 import (
+	"math"
+	"path/filepath"
 	"slices"
 	"testing"
+
+	"voxen/store"
 )
 
 func TestReadWordsAlice(t *testing.T) {
@@ -65,5 +69,38 @@ func TestReadWordsRefuses(t *testing.T) {
 			_, err := ReadWords(writeTable(t, "words.tsv", c.text), c.columns)
 			refused(t, err, "words.tsv", c.want)
 		})
+	}
+}
+
+func TestPacedWords(t *testing.T) {
+	words, err := PacedWords(" Alice was\n\tbeginning ", 10, 4)
+	want := Words{{"Alice", 10, 10.25, true}, {"was", 10.25, 10.5, true}, {"beginning", 10.5, 10.75, true}}
+	if err != nil || !slices.Equal(words, want) {
+		t.Errorf("%v (%v), want %v", words, err, want)
+	}
+	if _, err := PacedWords(" \n", 0, 1); err == nil {
+		t.Error("a text of no words is accepted")
+	}
+	for _, rate := range []float64{0, -1, math.NaN(), math.Inf(1)} {
+		if _, err := PacedWords("a", 0, rate); err == nil {
+			t.Errorf("a rate of %g is accepted", rate)
+		}
+	}
+}
+
+// The real table, and one with quotes, survive being written.
+func TestWordsRoundTrip(t *testing.T) {
+	for _, words := range []Words{alice(t), {{`"Hm,"`, 1, 1.5, true}, {`say"`, 1, 1.5, false}, {`"`, 2, 2, true}, {"“x”", 3, 3, true}}} {
+		path := filepath.Join(t.TempDir(), "words.tsv")
+		if err := words.Write(store.OS{}, path); err != nil {
+			t.Fatal(err)
+		}
+		back, err := ReadWords(path, WordColumns{})
+		if err != nil || !slices.Equal(back, words) {
+			t.Errorf("%d words come back as %d (%v): %v", len(words), len(back), err, back[:min(4, len(back))])
+		}
+	}
+	if err := (Words{{"a\tb", 1, 2, true}}).Write(store.OS{}, filepath.Join(t.TempDir(), "w.tsv")); err == nil {
+		t.Error("a word with a tab is accepted")
 	}
 }
