@@ -193,7 +193,7 @@ func (t *chunkTask[T]) run() {
 func (t *chunkTask[T]) packB(dst []T) {
 	nr, from := t.ks.nr, &t.product.b
 	j := 0
-	if from.deep && t.w >= nr {
+	if from.deep && from.stored == whole && t.w >= nr {
 		j = t.w / nr
 		from.packFull(t.ks, t.buf, dst, t.j0, j, t.p0, t.kb, t.stride)
 	}

@@ -10,12 +10,15 @@ type source[T Float] struct {
 	ld     int
 	deep   bool // element (x, p) is data[p*ld + x], else data[x*ld + p]
 	shift  []T  // subtracted from element (x, p): shift[x]; nil is none; needs deep
+	stored part // upper or lower: data is a symmetric matrix of which that triangle is read; deep is not used then
 }
 
 // pack writes dst[(p-p0)*step + x-x0] for x in [x0, x0+w), p in [p0, p0+kb); w <= step. What lies in the columns from w
 // to step, and in the lanes-1 elements after the last, is not defined afterwards.
 func (s *source[T]) pack(ks *kernels[T], buf *buffers[T], dst []T, step, x0, w, p0, kb int) {
 	switch {
+	case s.stored != whole:
+		s.packSymmetric(ks, buf, dst, step, x0, w, p0, kb)
 	case !s.deep:
 		s.packAcross(ks, buf, dst, step, x0, w, p0, kb)
 	case w == ks.nr && step == ks.nr:
@@ -97,9 +100,32 @@ func (s *source[T]) packAcross(ks *kernels[T], buf *buffers[T], dst []T, step, x
 	clear(buf.rows[:])
 }
 
+// packSymmetric packs a source of which one triangle is stored: left and right of the diagonal it is a source of one of
+// the two layouts, in between it takes element by element.
+func (s *source[T]) packSymmetric(ks *kernels[T], buf *buffers[T], dst []T, step, x0, w, p0, kb int) {
+	side := source[T]{data: s.data, ld: s.ld, deep: s.stored == upper}
+	cross, past := min(max(x0, p0), p0+kb), min(max(x0+w, p0), p0+kb)
+	if cross > p0 {
+		side.pack(ks, buf, dst, step, x0, w, p0, cross-p0)
+	}
+	for p := cross; p < past; p++ {
+		for x := x0; x < x0+w; x++ {
+			i, j := min(x, p), max(x, p)
+			if s.stored == lower {
+				i, j = j, i
+			}
+			dst[(p-p0)*step+x-x0] = s.data[i*s.ld+j]
+		}
+	}
+	if past < p0+kb {
+		side.deep = !side.deep
+		side.pack(ks, buf, dst[(past-p0)*step:], step, x0, w, past, p0+kb-past)
+	}
+}
+
 // ahead returns where element (x, p) lies, for prefetching, or nil when prefetching it would not help.
 func (s *source[T]) ahead(x, p int) *T {
-	if !s.deep {
+	if !s.deep || s.stored != whole {
 		return nil
 	}
 	if s.narrow != nil {
