@@ -213,6 +213,9 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 	if err != nil {
 		return sum, err
 	}
+	if V := x.y.Cols(); res.Constant+res.NotFinite == V {
+		return sum, input(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant and %d not finite", V, res.Constant, res.NotFinite)
+	}
 	return x.finish(ctx, sinks, res)
 }
 

@@ -88,7 +88,7 @@ func (r *responses) openArray(fsys store.FS, path, mask string) error {
 	if mask != "" {
 		return input(mask, "is a mask, but responses %s are an array without a grid", path)
 	}
-	a, err := openArray(fsys, path)
+	a, err := openMatrix(fsys, path)
 	if err != nil {
 		return err
 	}
@@ -96,51 +96,12 @@ func (r *responses) openArray(fsys store.FS, path, mask string) error {
 	return nil
 }
 
-// array is a two-dimensional array of a file.
-type array interface {
-	tile.Source
-	Shape() []int
-	Close() error
-}
-
-// openArray opens a .npy, or the tensor "responses" (or the only one) of a .safetensors.
-func openArray(fsys store.FS, path string) (array, error) {
-	switch {
-	case strings.HasSuffix(path, ".npy"):
-		a, err := store.OpenNpy(fsys, path)
-		if err != nil {
-			return nil, err
-		}
-		return twoDims(path, a)
-	case strings.HasSuffix(path, ".safetensors"):
-		s, err := store.OpenSafetensors(fsys, path)
-		if err != nil {
-			return nil, err
-		}
-		name := "responses"
-		if names := s.Names(); !s.Has(name) && len(names) == 1 {
-			name = names[0]
-		}
-		a, err := s.Tensor(name)
-		if err != nil {
-			s.Close()
-			return nil, err
-		}
-		return twoDims(path, tensorOf{a, s})
+// openMatrix opens a two-dimensional array, (time, columns), of a .npy or .safetensors.
+func openMatrix(fsys store.FS, path string) (*store.Array, error) {
+	a, err := store.OpenArray(fsys, path)
+	if err != nil {
+		return nil, err
 	}
-	return nil, input(path, "is of no kind that is read here: expected .npy, .safetensors, .nii or .nii.gz")
-}
-
-// tensorOf is a tensor that closes its file.
-type tensorOf struct {
-	*store.Array
-	file *store.Safetensors
-}
-
-func (t tensorOf) Close() error { return t.file.Close() }
-
-// twoDims wants rows and columns.
-func twoDims(path string, a array) (array, error) {
 	if n := len(a.Shape()); n != 2 {
 		a.Close()
 		return nil, input(path, "has shape %v, expected two dimensions (time, columns)", a.Shape())
@@ -222,7 +183,7 @@ func loadFeatures(ctx context.Context, fsys store.FS, paths []string) (ridge.Mat
 	var m ridge.Matrix
 	borders := op.Borders{0}
 	for _, path := range paths {
-		a, err := openArray(fsys, path)
+		a, err := openMatrix(fsys, path)
 		if err != nil {
 			return m, nil, err
 		}
@@ -244,7 +205,7 @@ func loadFeatures(ctx context.Context, fsys store.FS, paths []string) (ridge.Mat
 const maxFeatures = 1 << 31
 
 // loadMatrix reads one file of features and refuses what is not finite.
-func loadMatrix(ctx context.Context, path string, a array) (ridge.Matrix, error) {
+func loadMatrix(ctx context.Context, path string, a *store.Array) (ridge.Matrix, error) {
 	m := ridge.Matrix{Rows: a.Rows(), Cols: a.Cols()}
 	switch {
 	case m.Rows == 0 || m.Cols == 0:

@@ -66,6 +66,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 	f.BoolVar(&a.quiet, "quiet", false, "print errors and results only")
 	f.BoolVar(&a.json, "json", false, "print one JSON object per line on standard output instead of text")
 	f.BoolVar(&a.tf32, "tf32", false, "allow TensorFloat-32 products on CUDA: faster, 10 bits of mantissa")
+	choices(root, map[string][]string{"device": {"auto", "cpu", "cuda"}, "precision": {"float32", "float64"}})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.check() }
 	root.SetOut(a.out)
@@ -118,7 +119,7 @@ func exitStatus(ctx context.Context, err error) int {
 		return 128 + int(i.signal)
 	}
 	var u usageError
-	if errors.As(err, &u) || store.IsInput(err) || strings.HasPrefix(err.Error(), "unknown command") {
+	if errors.As(err, &u) || store.IsInput(err) || strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "required flag") {
 		return statusUsage
 	}
 	return statusFailed

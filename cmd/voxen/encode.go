@@ -25,12 +25,20 @@ images too when the responses are images, and run.json.` + "\n" + exitHelp,
 		Example: `  # five folds, 20 alphas from 0.1 to 1e5, R2
   voxen encode --features X.npy --responses Y.npy --out fit
 
-  # the shipped Haxby runs: leave one run out, each run detrended and z-scored
+  # two of the shipped Haxby runs, each detrended and z-scored, leave one run out
   voxen demo --out demo
-  voxen encode --features demo/haxby/design.npy --runs demo/haxby/runs.npy \
-    --responses demo/haxby/bold.npy --detrend linear --per-run zscore --score r --out fit`,
+  d=demo/data/haxby2001
+  voxen encode --features $d/design_run-01.npy --features $d/design_run-02.npy \
+    --responses $d/sub-1_task-objectviewing_run-01_desc-slice_bold.nii.gz \
+    --responses $d/sub-1_task-objectviewing_run-02_desc-slice_bold.nii.gz \
+    --detrend linear --per-run zscore --score r --out fit-haxby`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range bandedFlags {
+				if v := cmd.Flags().Lookup(name).Value.String(); v != "" && name+v != "modelridge" {
+					return usageError{fmt.Errorf("--%s is of lasso and banded ridge, which this version does not have", name)}
+				}
+			}
 			if cmd.Flags().Changed("folds") {
 				if o.CV != "" {
 					return usageError{fmt.Errorf("--folds and --cv are given, expected one of them")}
@@ -66,11 +74,23 @@ images too when the responses are images, and run.json.` + "\n" + exitHelp,
 	f.StringArrayVar(&o.TestResponses, "test-responses", nil, "responses of held-out runs")
 	f.BoolVar(&o.KeepScores, "keep-scores", false, "write the scores of all alphas")
 	f.StringVar(&o.Form, "form", "", "how the path is evaluated: gram, rows, kernel or svd (default: the cheapest for the shapes)")
+	choices(cmd, map[string][]string{
+		"alpha-per": {"voxel", "all"}, "score": {"r2", "r", "mse"}, "per-run": {"none", "center", "zscore"},
+		"detrend": {"none", "linear", "cosine:"}, "standardize": {"none", "features", "responses", "both"},
+		"cv": {"kfold:", "runs"}, "form": {"gram", "rows", "kernel", "svd"},
+	})
+	for _, name := range bandedFlags {
+		f.String(name, "", "")
+		f.MarkHidden(name)
+	}
 	cmd.MarkFlagRequired("features")
 	cmd.MarkFlagRequired("responses")
 	cmd.MarkFlagRequired("out")
 	return cmd
 }
+
+// bandedFlags are names that are taken but not built: refused rather than unknown.
+var bandedFlags = []string{"model", "bands", "band-samples", "band-weights", "concentration", "seed"}
 
 // encodeText is the summary for people.
 func encodeText(s study.EncodeSummary) string {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,20 +15,24 @@ import (
 	_ "voxen/cpu"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run executes one command line and gives the exit status.
-func run(args []string) int {
+func run(args []string, out, errOut io.Writer) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
 	go func() {
-		s := <-signals
-		cancel(interrupted{s.(syscall.Signal)})
-		signal.Stop(signals) // a second one ends the process at once
+		select {
+		case s := <-signals:
+			cancel(interrupted{s.(syscall.Signal)})
+			signal.Stop(signals) // a second one ends the process at once
+		case <-ctx.Done():
+		}
 	}()
-	app := &app{ctx: ctx, out: os.Stdout, errOut: os.Stderr}
+	app := &app{ctx: ctx, out: out, errOut: errOut}
 	root := app.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
