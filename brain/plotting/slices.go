@@ -22,6 +22,9 @@ type SliceFigure struct {
 	// show the background.
 	Map       *brain.Volume
 	Threshold float64
+	// Labels, if set, say that the map holds labels: each is drawn in its own
+	// colour and named beside the slices; Threshold and Limit are not used.
+	Labels brain.LabelTable
 	// Limit is the value of the lightest colour; the largest absolute value of
 	// the map if 0.
 	Limit float64
@@ -73,7 +76,11 @@ func Slices(f SliceFigure) (*image.RGBA, error) {
 		}
 	}
 	page.text(f.Note, margin, layout.height+4, 0, smallSize, black)
-	f.drawBar(page, layout, limit)
+	if f.Labels != nil {
+		f.drawLegend(page, layout)
+	} else {
+		f.drawBar(page, layout, limit)
+	}
 	return page.RGBA, nil
 }
 
@@ -95,7 +102,13 @@ func (f *SliceFigure) check() error {
 	return nil
 }
 
-func (f *SliceFigure) visible(x float64) bool { return math.Abs(x) > f.Threshold }
+func (f *SliceFigure) visible(x float64) bool {
+	if f.Labels != nil {
+		_, ok := f.Labels.Find(int(x))
+		return ok && x != 0
+	}
+	return math.Abs(x) > f.Threshold
+}
 
 func (f *SliceFigure) limit() float64 {
 	if f.Limit > f.Threshold {
@@ -164,6 +177,9 @@ func (f *SliceFigure) drawSlice(page canvas, r image.Rectangle, v view, k int, l
 
 func (f *SliceFigure) color(at int, limit, low, high float64) color.RGBA {
 	if x := f.Map.Values[at]; f.visible(x) {
+		if l, ok := f.Labels.Find(int(x)); ok {
+			return color.RGBA{l.Color[0], l.Color[1], l.Color[2], 255}
+		}
 		return onGrey(f.position(x, limit))
 	}
 	b := f.Background.Values[at]
@@ -221,6 +237,26 @@ func (f *SliceFigure) drawBar(page canvas, l layout, limit float64) {
 	page.frame(r)
 	drawScale(page, r, bottom, limit, f.Threshold)
 	page.text(f.Label, r.Min.X-20, r.Min.Y-12, 0, textSize, black)
+}
+
+// drawLegend names the labels beside a patch of their colour, as many as there
+// is room for.
+func (f *SliceFigure) drawLegend(page canvas, l layout) {
+	const line = 20
+	x, y := l.width-margin-barSpace+8, margin+titleSpace
+	page.text(f.Label, x, y-12, 0, textSize, black)
+	for _, label := range f.Labels {
+		if label.Key == 0 {
+			continue
+		}
+		if y+line > l.height-margin {
+			page.text("...", x, y+10, 0, smallSize, black)
+			return
+		}
+		page.fill(image.Rect(x, y, x+12, y+12), color.RGBA{label.Color[0], label.Color[1], label.Color[2], 255})
+		page.text(label.Name, x+18, y+10, 0, smallSize, black)
+		y += line
+	}
 }
 
 // drawScale writes numbers beside a colour bar; the threshold is always one,

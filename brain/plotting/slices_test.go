@@ -163,3 +163,28 @@ func TestSlicesRepeats(t *testing.T) {
 		t.Error("two drawings of one figure differ")
 	}
 }
+
+// Labels are drawn in their own colours, and keys without an entry are not.
+func TestSlicesLabels(t *testing.T) {
+	g := grid3()
+	red, green := [4]uint8{200, 0, 0, 255}, [4]uint8{0, 150, 0, 255}
+	f := SliceFigure{Title: "t", Label: "network", Background: volume(g, func(int, int, int) float64 { return 5 }),
+		Labels: brain.LabelTable{{Key: 1, Name: "one", Color: red}, {Key: 4, Name: "four", Color: green}},
+		Map:    volume(g, func(i, j, k int) float64 { return float64(j + 1) })}
+	img, err := Slices(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := axialView(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newLayout(2, v).tile(0)
+	for j := range 4 { // from back to front
+		got := img.RGBAAt((r.Min.X+r.Max.X)/2, r.Max.Y-(2*j+1)*r.Dy()/8)
+		want, colored := map[int][4]uint8{0: red, 3: green}[j]
+		if isGrey(got) == colored || (colored && got != color.RGBA{want[0], want[1], want[2], 255}) {
+			t.Errorf("label %d is drawn as %v", j+1, got)
+		}
+	}
+}
