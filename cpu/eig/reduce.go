@@ -156,8 +156,12 @@ func (r *reduction) column(bar *barrier, h *hand, mine []lane, first, i int) {
 		row := &r.a[i*r.ld]
 		r.axpby(n, &v[0], row, row, scale, 0)
 		v[i-1] = 1
-		for g := range mine {
-			r.product(&mine[g], first+g, v, p)
+		for k := range mine {
+			g := k
+			if i%2 == 1 {
+				g = len(mine) - 1 - k
+			}
+			r.product(&mine[g], first+g, i, v, p)
 		}
 	} else {
 		clear(v)
@@ -202,12 +206,19 @@ func (r *reduction) squares() float64 {
 	return sum
 }
 
-// product forms lane number g's share of A v and of the products of the panel with v.
-func (r *reduction) product(l *lane, g int, v []float64, p int) {
+// product forms lane number g's share of A v and of the products of the panel with v. Every other column goes through
+// the rows backwards: what the last one left in the cache is then used first, rather than thrown out.
+func (r *reduction) product(l *lane, g, i int, v []float64, p int) {
 	n := len(v)
 	y := l.y[:n]
 	clear(y)
-	for b := g * r.rows; b < n; b += len(r.live) * r.rows {
+	first, step := g*r.rows, len(r.live)*r.rows
+	blocks := (n - first + step - 1) / step
+	for k := range blocks {
+		b := first + k*step
+		if i%2 == 1 {
+			b = first + (blocks-1-k)*step
+		}
 		r.symv(b, &r.a[b*r.ld], 8*r.ld, &v[0], &y[0])
 	}
 	l.yv = r.dot(n, &y[0], &v[0])

@@ -29,7 +29,6 @@ func (s *set) symv() {
 	for i := range s.lanes {
 		t := av[i%len(av)]
 		VMOVUPD(r.at(i, 0), t)
-		PREFETCHT0(r.at(i, 512))
 		VFMADD231PD(t, xv, acc[i])
 		if i%2 == 0 {
 			VFMADD231PD(t, own[i], yv)
