@@ -1,0 +1,169 @@
+package dict
+
+import (
+	"context"
+	"unsafe"
+
+	"voxen/engine"
+	"voxen/engine/tile"
+)
+
+// bank holds the signals of a run as they are learned: all of them (resident),
+// or a window at a time, or none.
+type bank[F float32 | float64] struct {
+	reader   *reader[F]
+	t, n     int
+	resident bool
+	data     []F       // all signals, or those of the window
+	sq       []float64 // their squared norms
+	place    []int32   // where a signal is in the window, by column; nil when resident
+
+	squares []float64 // of the signals that gather or rows gave last
+	zero    int       // signals of norm 0 that rows gave so far
+}
+
+// newBank makes an empty bank.
+func newBank[F float32 | float64](be engine.Backend, src tile.Source, o Options) *bank[F] {
+	threads := be.Device().Threads
+	if threads < 1 {
+		threads = 2
+	}
+	return &bank[F]{reader: &reader[F]{src, o.Standardize == Columns, threads}, t: src.Rows(), n: src.Cols()}
+}
+
+// each is the bytes of a signal with its norm, and blocks those of the blocks in
+// which a source is read.
+func (b *bank[F]) each() int64 { return int64(b.t)*int64(unsafe.Sizeof(*new(F))) + 8 }
+func (b *bank[F]) blocks() int64 {
+	return int64(b.reader.threads) * blockColumns * b.each()
+}
+
+// bytes is the memory that the bank holds, and what reading takes.
+func (b *bank[F]) bytes() int64 {
+	return b.blocks() + int64(len(b.data))*int64(unsafe.Sizeof(*new(F))) + int64(8*len(b.sq)+4*len(b.place))
+}
+
+// adopt takes signals that lie in memory as they are needed.
+func (b *bank[F]) adopt(o Options) (bool, error) {
+	m, ok := b.reader.src.(*Signals[F])
+	if !ok || o.Standardize != None {
+		return false, nil
+	}
+	b.resident, b.data, b.sq = true, m.Data, make([]float64, b.n)
+	return true, b.reader.inPlace(b.data, b.sq)
+}
+
+// stream prepares for one pass in order, which holds no signals.
+func (b *bank[F]) stream(o Options, buffers int64) error {
+	if done, err := b.adopt(o); done || err != nil {
+		return err
+	}
+	return within(o.Memory, b.blocks()+buffers)
+}
+
+// learn prepares for passes in the given order: it reads all signals if they fit
+// into the memory that buffers leave.
+func (b *bank[F]) learn(ctx context.Context, o Options, ord *order, buffers int64) error {
+	if done, err := b.adopt(o); done || err != nil {
+		return err
+	}
+	if within(o.Memory, int64(b.n)*b.each()+b.blocks()+buffers) == nil {
+		b.resident, b.data, b.sq = true, make([]F, b.n*b.t), make([]float64, b.n)
+		return b.reader.read(ctx, 0, b.n, b.data, b.sq)
+	}
+	if err := within(o.Memory, int64(ord.window)*b.each()+4*int64(b.n)+b.blocks()+buffers); err != nil {
+		return err
+	}
+	b.data, b.sq, b.place = make([]F, ord.window*b.t), make([]float64, ord.window), make([]int32, b.n)
+	return nil
+}
+
+// within compares a need with a budget, where 0 is none.
+func within(budget, need int64) error {
+	if budget > 0 && need > budget {
+		return &engine.OverBudget{Need: need, Budget: budget}
+	}
+	return nil
+}
+
+// fill brings the columns of a window into memory; it does nothing when all are.
+func (b *bank[F]) fill(ctx context.Context, columns []int32) error {
+	if b.resident {
+		return nil
+	}
+	at := 0
+	for _, r := range ranges(columns, b.n) {
+		n := r[1] - r[0]
+		if err := b.reader.read(ctx, r[0], r[1], b.data[at*b.t:(at+n)*b.t], b.sq[at:at+n]); err != nil {
+			return err
+		}
+		for v := r[0]; v < r[1]; v++ {
+			b.place[v] = int32(at + v - r[0])
+		}
+		at += n
+	}
+	return nil
+}
+
+// ranges gives the maximal ranges of contiguous columns among those listed, in order.
+func ranges(columns []int32, n int) (rs [][2]int) {
+	in := make([]bool, n+1)
+	for _, v := range columns {
+		in[v] = true
+	}
+	for v := 0; v < n; v++ {
+		if !in[v] {
+			continue
+		}
+		lo := v
+		for in[v] {
+			v++
+		}
+		rs = append(rs, [2]int{lo, v})
+	}
+	return rs
+}
+
+// gather copies the signals of columns to rows of dst and clears what is left;
+// their squared norms are in squares until the next call.
+func (b *bank[F]) gather(columns []int32, dst []F) {
+	b.squares = b.squares[:0]
+	for i, v := range columns {
+		at := int(v)
+		if !b.resident {
+			at = int(b.place[v])
+		}
+		copy(dst[i*b.t:(i+1)*b.t], b.data[at*b.t:(at+1)*b.t])
+		b.squares = append(b.squares, b.sq[at])
+	}
+	clear(dst[len(columns)*b.t:])
+}
+
+// rows copies signals [lo, hi) as gather does, and counts those that are zero.
+func (b *bank[F]) rows(ctx context.Context, lo, hi int, dst []F) error {
+	n := hi - lo
+	b.squares = append(b.squares[:0], make([]float64, n)...)
+	if b.resident {
+		copy(dst, b.data[lo*b.t:hi*b.t])
+		copy(b.squares, b.sq[lo:hi])
+	} else if err := b.reader.read(ctx, lo, hi, dst[:n*b.t], b.squares); err != nil {
+		return err
+	}
+	clear(dst[n*b.t:])
+	for _, x := range b.squares {
+		if x == 0 {
+			b.zero++
+		}
+	}
+	return nil
+}
+
+// signal gives one signal and its squared norm.
+func (b *bank[F]) signal(ctx context.Context, v int) ([]F, float64, error) {
+	if b.resident {
+		return b.data[v*b.t : (v+1)*b.t], b.sq[v], nil
+	}
+	s, sq := make([]F, b.t), make([]float64, 1)
+	err := b.reader.read(ctx, v, v+1, s, sq)
+	return s, sq[0], err
+}

@@ -1,0 +1,23 @@
+// Package dict learns dictionaries online and codes signals sparsely, as graphs
+// of operations on any backend.
+//
+//	min over D, a of 1/N sum_n 1/2 |s_n - D a_n|^2 + lambda |a_n|_1,   |d_k| <= 1
+//
+// Signals s_n are the columns of a (T, N) tile.Source, atoms d_k the columns of
+// D (T, K), codes a_n the columns of a sparse (K, N) matrix. The method is that
+// of Mairal et al. (2009), Online dictionary learning for sparse coding:
+// batches of signals in a random order are coded over the atoms of the moment,
+// second moments of codes and signals are accumulated with forgetting, and the
+// atoms take one step of block-coordinate descent on them. docs/numerics.md,
+// "Dictionary learning", says what was chosen and why.
+//
+//	be, _, err := engine.Open("auto", engine.Config{})
+//	o := dict.Defaults()
+//	o.Atoms, o.Seed = 64, 1
+//	fit, err := dict.Learn(ctx, be, source, o)
+//	// fit.Atoms (T x K), fit.Codes (sparse), fit.Objective, fit.Trace
+//	codes, err := dict.Encode(ctx, be, fit.Atoms, other, o)
+//
+// Results have the same bits for any number of threads and any memory bound.
+// The package knows no files.
+package dict

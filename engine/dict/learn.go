@@ -1,0 +1,197 @@
+package dict
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"gorgonia.org/gorgonia"
+
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/engine/tile"
+)
+
+// Result is a dictionary with the codes of the signals it was learned from.
+type Result struct {
+	// Atoms is T x K, columns of norm at most 1, as optimised, each signed so that
+	// its codes sum to at least 0.
+	Atoms Matrix
+	Encoding
+	Trace    []Step
+	Replaced int // times that an unused atom was replaced by a signal
+}
+
+// Step is a point of the trace of learning.
+type Step struct {
+	Step    int     // from 1
+	Seconds float64 // since Learn was called
+	// Objective is the mean over the step's batch, coded over the atoms before
+	// the step.
+	Objective float64
+}
+
+// Learn learns a dictionary from the signals of a source and codes them with it.
+// When ctx ends, its error is returned.
+func Learn(ctx context.Context, be engine.Backend, s tile.Source, o Options) (*Result, error) {
+	if err := o.check(s); err != nil {
+		return nil, err
+	}
+	if o.Precision == op.Float32 {
+		return learn[float32](ctx, be, s, o)
+	}
+	return learn[float64](ctx, be, s, o)
+}
+
+func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile.Source, o Options) (*Result, error) {
+	start := time.Now()
+	n, t := src.Cols(), src.Rows()
+	o.Batch = min(o.Batch, n)
+	r := &run[F]{o: o, be: be, bank: newBank[F](be, src, o), progress: progress{f: o.Progress, total: n * (o.Epochs + 1)}}
+	ord := newOrder(n, t, o.Batch, o.Seed)
+	if err := r.bank.learn(ctx, o, ord, bufferBytes(o, src)); err != nil {
+		return nil, err
+	}
+	first, err := r.firstAtoms(ctx, ord)
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{}
+	atoms, err := r.train(ctx, ord, first, start, res)
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.encode(ctx, atoms)
+	if err != nil {
+		return nil, err
+	}
+	res.Encoding = *e
+	return res, res.sign(atoms)
+}
+
+// bufferBytes bounds the memory of a job's buffers, besides the signals: two
+// batches (or panels) in flight, the state twice, and what lies between.
+func bufferBytes(o Options, src tile.Source) int64 {
+	W, T, K := int64(max(o.Batch, panelSignals)), int64(src.Rows()), int64(o.Atoms)
+	return 8*(2*W*(T+K+4)+6*K*T+6*K*K+3*W*K) + 1<<20
+}
+
+// firstAtoms are distinct signals in random order, scaled to norm 1, and random
+// vectors where there are fewer signals than atoms.
+func (r *run[F]) firstAtoms(ctx context.Context, ord *order) (gorgonia.Value, error) {
+	t, K := r.bank.t, r.o.Atoms
+	atoms := op.NewTensor(op.Dims{1, 1, K, t})
+	k := 0
+	for _, v := range ord.sample() {
+		if k == K {
+			break
+		}
+		s, sq, err := r.bank.signal(ctx, int(v))
+		if err != nil {
+			return nil, err
+		}
+		if sq == 0 {
+			continue
+		}
+		for i, x := range s {
+			atoms.Data[k*t+i] = float64(x) / math.Sqrt(sq)
+		}
+		k++
+	}
+	for ; k < K; k++ {
+		row := atoms.Data[k*t : (k+1)*t]
+		for i := range row {
+			row[i] = ord.uniform()
+		}
+		unit := math.Sqrt(sumSquares(row, 0))
+		for i := range row {
+			row[i] /= unit
+		}
+	}
+	return op.ToValue(atoms, r.o.Precision), nil
+}
+
+// train runs the steps of all epochs and gives the atoms as (1, 1, K, T).
+func (r *run[F]) train(ctx context.Context, ord *order, first gorgonia.Value, start time.Time, res *Result) (atoms gorgonia.Value, err error) {
+	s := learnStep(gorgonia.NewGraph(), r.o, r.o.Batch, r.bank.t)
+	K, t := r.o.Atoms, r.bank.t
+	b := &batches[F]{bank: r.bank, order: ord}
+	feeds := engine.Feeds{
+		s.signals: engine.Each(op.TypeOf(s.signals), func(_ engine.Tile, dst engine.Host) error {
+			return b.next(ctx, elements[F](dst))
+		}),
+		s.squares: engine.Each(op.TypeOf(s.squares), func(_ engine.Tile, dst engine.Host) error {
+			copyClear(dst.Float64(), r.bank.squares)
+			return nil
+		}),
+		s.beta: engine.Each(op.TypeOf(s.beta), func(tl engine.Tile, dst engine.Host) error {
+			dst.Float64()[0] = math.Pow(1-1/float64(tl.Index+1), r.o.Forgetting)
+			return nil
+		}),
+		s.atoms: engine.Carry(s.nextAtoms, first),
+		s.gram:  engine.Carry(s.nextGram, zeros(op.Float64, K, K)),
+		s.cross: engine.Carry(s.nextCross, zeros(r.o.Precision, K, t)),
+		s.dead:  engine.Carry(s.nextDead, zeros(op.Float64, 1, K)),
+	}
+	results := engine.Results{
+		s.nextAtoms: engine.Last(&atoms),
+		s.loss: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
+			size, sum := ord.size(tl.Index), 0.0
+			for _, x := range v.Float64() {
+				sum += x
+			}
+			res.Trace = append(res.Trace, Step{tl.Index + 1, time.Since(start).Seconds(), sum / float64(size)})
+			r.progress.add(size)
+			return nil
+		}),
+	}
+	steps := r.o.Epochs * ord.steps()
+	_, err = engine.NewMachine(r.be).Run(ctx, feeds, results, engine.Tiling{Cols: steps, Width: 1, Panels: 1})
+	return atoms, err
+}
+
+// batches hands out the signals of one step after the other.
+type batches[F float32 | float64] struct {
+	bank    *bank[F]
+	order   *order
+	columns []int32 // of this epoch
+	at      int     // next in columns
+}
+
+// next copies the signals of the next batch to rows of dst.
+func (b *batches[F]) next(ctx context.Context, dst []F) error {
+	if b.at == len(b.columns) {
+		b.columns, b.at = b.order.epoch(), 0
+	}
+	if b.at%b.order.window == 0 {
+		if err := b.bank.fill(ctx, b.columns[b.at:min(b.at+b.order.window, len(b.columns))]); err != nil {
+			return err
+		}
+	}
+	end := min(b.at+b.order.batch, len(b.columns))
+	b.bank.gather(b.columns[b.at:end], dst)
+	b.at = end
+	return nil
+}
+
+// sign turns atoms whose codes sum to less than 0, with their codes, and keeps
+// the atoms as T x K.
+func (res *Result) sign(atoms gorgonia.Value) error {
+	rows, err := op.FromValue(atoms)
+	if err != nil {
+		return err
+	}
+	K, t := rows.Dims[2], rows.Dims[3]
+	turn := make([]bool, K)
+	for k, sum := range res.Codes.Sums() {
+		if turn[k] = sum < 0; turn[k] {
+			for i := range t {
+				rows.Data[k*t+i] = -rows.Data[k*t+i]
+			}
+		}
+	}
+	res.Codes.flip(turn)
+	res.Atoms = Matrix{t, K, make([]float64, t*K)}
+	transposeTo(res.Atoms.Data, rows.Data, K, t)
+	return nil
+}

@@ -1,0 +1,89 @@
+package dict
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"voxen/engine/op"
+	"voxen/engine/tile"
+)
+
+// Standardize is what is done to every signal before it is learned or coded.
+type Standardize string
+
+// The ways to standardise.
+const (
+	None    Standardize = "none"
+	Columns Standardize = "columns" // mean 0 and L2 norm 1; a constant signal becomes 0
+)
+
+// Options of Learn and Encode; Defaults gives those of the command line.
+type Options struct {
+	Atoms       int     // K; Encode takes it from the atoms
+	Lambda      float64 // penalty of the codes, at least 0
+	Epochs      int     // passes over the signals
+	Batch       int     // signals per step
+	Seed        uint64  // of the order of signals and of the first atoms
+	NonNegative bool    // codes are at least 0
+	Standardize Standardize
+	// Forgetting is rho in beta_t = (1 - 1/t)^rho, the weight of the statistics
+	// of the steps before step t: 0 keeps all, larger values forget faster.
+	Forgetting float64
+	Precision  tensor.Dtype // op.Float32 (also the zero value) or op.Float64
+
+	// Memory bounds the bytes of signals and buffers; 0: no bound. Signals that
+	// do not fit are read again in every pass. Results do not depend on it.
+	Memory int64
+	// Progress, if any, is called with signals done and in all, counting every pass.
+	Progress func(done, total int)
+}
+
+// Defaults gives 64 atoms, lambda 0.15, 4 passes, batches of 512, standardised columns.
+func Defaults() Options {
+	return Options{Atoms: 64, Lambda: 0.15, Epochs: 4, Batch: 512, Standardize: Columns, Forgetting: 8, Precision: op.Float32}
+}
+
+// checkCommon refuses what neither Learn nor Encode can do.
+func (o *Options) checkCommon(s tile.Source) error {
+	if o.Precision.Type == nil {
+		o.Precision = op.Float32
+	}
+	if o.Standardize == "" {
+		o.Standardize = None
+	}
+	switch {
+	case s.Rows() < 1 || s.Cols() < 1:
+		return fmt.Errorf("signals are %d x %d, want at least one row and one column", s.Rows(), s.Cols())
+	case !(o.Lambda >= 0) || o.Lambda > maxLambda:
+		return fmt.Errorf("lambda %g, want a number that is at least 0", o.Lambda)
+	case o.Standardize != None && o.Standardize != Columns:
+		return fmt.Errorf("standardize %q, want none or columns", o.Standardize)
+	case o.Precision != op.Float32 && o.Precision != op.Float64:
+		return fmt.Errorf("precision %v, want float32 or float64", o.Precision)
+	case o.Memory < 0:
+		return fmt.Errorf("memory %d bytes, want at least 0", o.Memory)
+	}
+	return nil
+}
+
+// maxLambda keeps lambda a finite float32.
+const maxLambda = 1e38
+
+// check refuses what Learn cannot do.
+func (o *Options) check(s tile.Source) error {
+	if err := o.checkCommon(s); err != nil {
+		return err
+	}
+	switch {
+	case o.Atoms < 1:
+		return fmt.Errorf("%d atoms, want at least 1", o.Atoms)
+	case o.Epochs < 1:
+		return fmt.Errorf("%d epochs, want at least 1", o.Epochs)
+	case o.Batch < 1:
+		return fmt.Errorf("batch of %d signals, want at least 1", o.Batch)
+	case !(o.Forgetting >= 0):
+		return fmt.Errorf("forgetting %g, want a number that is at least 0", o.Forgetting)
+	}
+	return nil
+}
