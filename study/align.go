@@ -1,0 +1,249 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"voxen/brain"
+	"voxen/engine/op"
+	"voxen/store"
+)
+
+// AlignOptions are the options of the align step. Strings are as on the command
+// line; "" is the default.
+type AlignOptions struct {
+	Responses   string // (words, columns)
+	Words       string
+	Columns     brain.WordColumns
+	TR, Start   float64
+	Volumes     int
+	Out         string
+	HRF         string // none, glover or spm
+	Within      string // mean, sum, last or lanczos
+	Detrend     string // none, linear or cosine:SECONDS
+	Standardize string // none or zscore
+	WordRate    string // file of the words per volume
+}
+
+// AlignSummary is what the align step did.
+type AlignSummary struct {
+	Out      string  `json:"out"`
+	Words    int     `json:"words"`
+	Volumes  int     `json:"volumes"`
+	Columns  int     `json:"columns"`
+	Untimed  int     `json:"untimed"` // rows that took the onset of the row before
+	Outside  int     `json:"outside"` // rows outside the volumes
+	Empty    int     `json:"empty"`   // volumes without a row
+	WordRate string  `json:"word_rate,omitempty"`
+	Seconds  float64 `json:"seconds"`
+}
+
+func (o *AlignOptions) defaults() {
+	for _, s := range []*string{&o.HRF, &o.Detrend, &o.Standardize} {
+		if *s == "" {
+			*s = "none"
+		}
+	}
+	if o.Within == "" {
+		o.Within = "mean"
+	}
+}
+
+// plan checks the options that need no file.
+func (o *AlignOptions) plan() (brain.AlignOptions, error) {
+	o.defaults()
+	p := brain.AlignOptions{TR: o.TR, Volumes: o.Volumes, Start: o.Start, Within: brain.Within(o.Within), Standardize: o.Standardize == "zscore"}
+	switch {
+	case o.Responses == "" || o.Words == "" || o.Out == "":
+		return p, input("", "--responses, --words and --out are needed")
+	case !strings.HasSuffix(o.Out, ".npy"):
+		return p, input(o.Out, "is of no kind that is written here: expected .npy")
+	case !(o.TR > 0):
+		return p, input("", "--tr %g, expected the seconds between volumes", o.TR)
+	case o.Volumes < 1:
+		return p, input("", "--volumes %d, expected at least 1", o.Volumes)
+	}
+	for _, err := range []error{
+		oneOf("hrf", o.HRF, "none", "glover", "spm"),
+		oneOf("within", o.Within, "mean", "sum", "last", "lanczos"),
+		oneOf("standardize", o.Standardize, "none", "zscore"),
+	} {
+		if err != nil {
+			return p, err
+		}
+	}
+	var err error
+	if p.HRF, err = brain.ParseHRF(o.HRF); err != nil {
+		return p, input("", "--hrf: %v", err)
+	}
+	if p.Trend, err = brain.ParseTrend(o.Detrend); err != nil {
+		return p, input("", "--detrend: %v", err)
+	}
+	return p, nil
+}
+
+// options lists the options for run.json and for resuming.
+func (o AlignOptions) options(e *Env) []store.Option {
+	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
+	g := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	return []store.Option{
+		s("tr", g(o.TR)), s("volumes", strconv.Itoa(o.Volumes)), s("start", g(o.Start)), s("hrf", o.HRF), s("within", o.Within),
+		s("detrend", o.Detrend), s("standardize", o.Standardize), s("word-rate", o.WordRate),
+		s("columns", strings.Join([]string{o.Columns.Word, o.Columns.Onset, o.Columns.Offset}, ",")), s("precision", e.Precision.String()),
+	}
+}
+
+// Align turns responses per word into responses per volume, and hands their
+// table of columns on.
+func Align(ctx context.Context, e *Env, o AlignOptions) (AlignSummary, error) {
+	e.begin()
+	var sum AlignSummary
+	plan, err := o.plan()
+	if err != nil {
+		return sum, err
+	}
+	words, err := brain.ReadWords(o.Words, o.Columns)
+	if err != nil {
+		return sum, err
+	}
+	alignment, err := brain.NewAlignment(words, plan)
+	if err != nil {
+		return sum, &store.InputError{Err: err}
+	}
+	src, err := openMatrix(e.FS, o.Responses)
+	if err != nil {
+		return sum, err
+	}
+	defer src.Close()
+	aligned, err := alignment.Source(src)
+	if err != nil {
+		return sum, &store.InputError{Path: o.Responses, Err: err}
+	}
+	inputs, err := digests(ctx, e.FS, []file{{"--responses", o.Responses}, {"--words", o.Words}})
+	if err != nil {
+		return sum, err
+	}
+	job, err := store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "align", Options: o.options(e), Inputs: inputs, File: true})
+	if err != nil {
+		return sum, err
+	}
+	defer job.Close()
+	a := &aligner{e: e, job: job, src: aligned, words: len(words)}
+	if err := e.stage("aligning (columns)", aligned.Cols(), func() error { return a.run(ctx) }); err != nil {
+		return sum, err
+	}
+	if err := carryColumns(e.FS, o.Responses, job); err != nil {
+		return sum, err
+	}
+	if o.WordRate != "" {
+		if err := e.saveWordRate(o.WordRate, alignment.WordRate()); err != nil {
+			return sum, err
+		}
+	}
+	run := e.localRun()
+	if alignment.OutOfRange > 0 {
+		run.LeftOut = []store.Count{{What: "words", Why: "onset outside the volumes", N: alignment.OutOfRange}}
+	}
+	if err := job.Commit(ctx, run); err != nil {
+		return sum, err
+	}
+	return AlignSummary{Out: o.Out, Words: len(words), Volumes: aligned.Rows(), Columns: aligned.Cols(), Untimed: words.Untimed(),
+		Outside: alignment.OutOfRange, Empty: alignment.Empty, WordRate: o.WordRate, Seconds: run.Seconds}, nil
+}
+
+// localRun starts a run.json of a step that needs no backend.
+func (e *Env) localRun() *store.Run {
+	return &store.Run{Version: e.Version, Started: e.started.UTC().Format(time.RFC3339), Seconds: time.Since(e.started).Seconds(),
+		Device: store.Device{Name: "cpu"}, Stages: e.stages, Warnings: e.warnings}
+}
+
+// aligner writes aligned columns block by block.
+type aligner struct {
+	e     *Env
+	job   *store.Job
+	src   *brain.Aligned
+	words int
+}
+
+// alignBytes is the memory for a block of columns, words and volumes together.
+const alignBytes = 64 << 20
+
+func (a *aligner) run(ctx context.Context) error {
+	d := store.Float32
+	if a.e.Precision == op.Float64 {
+		d = store.Float64
+	}
+	T, V := a.src.Rows(), a.src.Cols()
+	sink, err := a.job.CreateNpy(ctx, "", d, T, V, store.AsMatrix)
+	if err != nil {
+		return err
+	}
+	width := max(1, min(V, alignBytes/(8*(T+a.words))))
+	for lo := 0; lo < V; lo += width {
+		hi := min(lo+width, V)
+		if !a.job.Done(lo, hi) {
+			if err := a.block(ctx, sink, lo, hi); err != nil {
+				return err
+			}
+			if err := a.job.Finish(lo, hi); err != nil {
+				return err
+			}
+		}
+		a.e.Report.Progress(hi)
+	}
+	return nil
+}
+
+func (a *aligner) block(ctx context.Context, sink *store.ArraySink, lo, hi int) error {
+	n := a.src.Rows() * (hi - lo)
+	if a.e.Precision == op.Float64 {
+		buf := make([]float64, n)
+		if err := a.src.ReadFloat64(ctx, lo, hi, buf, hi-lo); err != nil {
+			return err
+		}
+		return sink.WriteFloat64(ctx, lo, hi, buf, hi-lo)
+	}
+	buf := make([]float32, n)
+	if err := a.src.ReadFloat32(ctx, lo, hi, buf, hi-lo); err != nil {
+		return err
+	}
+	return sink.WriteFloat32(ctx, lo, hi, buf, hi-lo)
+}
+
+// carryColumns copies the table of columns beside an input to a job's output;
+// an input without one has nothing to hand on.
+func carryColumns(fsys store.FS, from string, job *store.Job) error {
+	f, err := fsys.Open(from + ".columns.tsv")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	return job.WriteFile(".columns.tsv", func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(f, 0, size))
+		return err
+	})
+}
+
+// saveWordRate writes the words per volume, convolved as the responses are.
+func (e *Env) saveWordRate(path string, rate []float64) error {
+	if e.Precision == op.Float64 {
+		return store.SaveNpy(e.FS, path, []int{len(rate)}, rate)
+	}
+	narrow := make([]float32, len(rate))
+	for i, r := range rate {
+		narrow[i] = float32(r)
+	}
+	return store.SaveNpy(e.FS, path, []int{len(rate)}, narrow)
+}

@@ -1,0 +1,374 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"voxen/brain"
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/lm"
+	"voxen/store"
+)
+
+// ExtractOptions are the options of the extract step. Strings are as on the
+// command line; "" is the default. One of Words, Text and IDs is given.
+type ExtractOptions struct {
+	Model            string // a Hugging Face model folder
+	Words, Text, IDs string // files
+	Columns          brain.WordColumns
+	Rate             float64 // words per second of Text; 0: its table has no times
+	Out              string  // .npy or .safetensors
+	Tap              string  // one or more, separated by commas
+	Layers           string  // all or a list
+	Window, Stride   int     // words; 0: 200 and 100
+	DType            string  // float32 or float16
+}
+
+// ExtractSummary is what the extract step did.
+type ExtractSummary struct {
+	Out      string  `json:"out"`
+	Rows     int     `json:"rows"`
+	Columns  int     `json:"columns"`
+	Layers   int     `json:"layers"`
+	Windows  int     `json:"windows"`
+	Tokens   int     `json:"tokens"` // read in this run
+	Empty    int     `json:"empty"`  // rows without a word piece
+	Streamed bool    `json:"streamed"`
+	Device   string  `json:"device"`
+	Seconds  float64 `json:"seconds"`
+}
+
+func (o *ExtractOptions) defaults() {
+	set := func(s *string, d string) {
+		if *s == "" {
+			*s = d
+		}
+	}
+	set(&o.Tap, string(lm.FFNOut))
+	set(&o.Layers, "all")
+	set(&o.DType, "float32")
+	if o.Window == 0 {
+		o.Window = 200
+	}
+	if o.Stride == 0 {
+		o.Stride = min(100, o.Window)
+	}
+}
+
+// check refuses options that need no file to be seen wrong.
+func (o *ExtractOptions) check() error {
+	sources := 0
+	for _, s := range []string{o.Words, o.Text, o.IDs} {
+		if s != "" {
+			sources++
+		}
+	}
+	switch {
+	case o.Model == "":
+		return input("", "--model is needed: the folder of a Hugging Face model")
+	case sources != 1:
+		return input("", "%d of --words, --text and --ids are given, expected one", sources)
+	case o.Out == "":
+		return input("", "--out is needed")
+	case !strings.HasSuffix(o.Out, ".npy") && !strings.HasSuffix(o.Out, ".safetensors"):
+		return input(o.Out, "is of no kind that is written here: expected .npy or .safetensors")
+	case o.Window < 1 || o.Stride < 1 || o.Stride > o.Window:
+		return input("", "--window %d and --stride %d, expected 1 <= stride <= window", o.Window, o.Stride)
+	case o.Rate < 0 || o.Rate > 0 && o.Text == "":
+		return input("", "--rate %g, expected a positive number of words per second of --text", o.Rate)
+	}
+	return oneOf("dtype", o.DType, "float32", "float16")
+}
+
+// options lists the options for run.json and for resuming.
+func (o ExtractOptions) options(e *Env) []store.Option {
+	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
+	return []store.Option{
+		s("tap", o.Tap), s("layers", o.Layers), s("window", strconv.Itoa(o.Window)), s("stride", strconv.Itoa(o.Stride)),
+		s("dtype", o.DType), s("rate", strconv.FormatFloat(o.Rate, 'g', -1, 64)),
+		s("columns", strings.Join([]string{o.Columns.Word, o.Columns.Onset, o.Columns.Offset}, ",")),
+		s("precision", e.Precision.String()), s("device", e.Device),
+	}
+}
+
+// Extract writes the responses of a language model's neurons to a text, a row
+// per word, with the table of columns beside them.
+func Extract(ctx context.Context, e *Env, o ExtractOptions) (ExtractSummary, error) {
+	e.begin()
+	o.defaults()
+	if err := o.check(); err != nil {
+		return ExtractSummary{}, err
+	}
+	x := &extraction{e: e, o: o}
+	defer x.close()
+	return x.extract(ctx)
+}
+
+// extraction is one call of Extract.
+type extraction struct {
+	e       *Env
+	o       ExtractOptions
+	model   *lm.Model
+	taps    []lm.Tap
+	layers  []int
+	words   brain.Words // of --words and --text
+	reading *lm.Reading
+	job     *store.Job
+}
+
+func (x *extraction) close() {
+	if x.model != nil {
+		x.model.Close()
+	}
+	if x.job != nil {
+		x.job.Close()
+	}
+}
+
+func (x *extraction) extract(ctx context.Context) (ExtractSummary, error) {
+	var sum ExtractSummary
+	if err := x.open(); err != nil {
+		return sum, err
+	}
+	if err := x.e.stage("reading words", 0, func() error { return x.read(ctx) }); err != nil {
+		return sum, err
+	}
+	be, choice, err := x.e.open()
+	if err != nil {
+		return sum, err
+	}
+	defer be.Close()
+	inputs, err := x.digests(ctx)
+	if err != nil {
+		return sum, err
+	}
+	x.job, err = store.OpenJob(x.e.FS, x.o.Out, store.JobOptions{Command: "extract", Options: x.o.options(x.e), Inputs: inputs, File: true, Axis: store.Rows})
+	if err != nil {
+		return sum, err
+	}
+	columns := x.model.Config.Columns(x.taps, x.layers)
+	sink, err := x.output(ctx, len(columns))
+	if err != nil {
+		return sum, err
+	}
+	stats, err := x.run(ctx, be, sink)
+	if err != nil {
+		return sum, err
+	}
+	if err := x.tables(columns); err != nil {
+		return sum, err
+	}
+	run := x.e.run(be, choice)
+	run.Results = map[string]float64{"tokens": float64(x.reading.Tokens()), "windows": float64(len(x.reading.Windows))}
+	if x.reading.Empty > 0 {
+		run.LeftOut = []store.Count{{What: "words", Why: "no word piece: their responses are zero", N: x.reading.Empty}}
+	}
+	if err := x.job.Commit(ctx, run); err != nil {
+		return sum, err
+	}
+	return ExtractSummary{Out: x.o.Out, Rows: x.reading.Rows, Columns: len(columns), Layers: len(x.layers), Windows: len(x.reading.Windows),
+		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Device: be.Device().Name, Seconds: run.Seconds}, nil
+}
+
+// open reads the model's folder and the options that depend on it.
+func (x *extraction) open() (err error) {
+	if x.model, err = lm.Open(x.e.FS, x.o.Model); err != nil {
+		return err
+	}
+	if x.taps, err = lm.ParseTaps(x.o.Tap); err != nil {
+		return input("", "--tap: %v", err)
+	}
+	if x.layers, err = lm.ParseLayers(x.o.Layers, x.model.Config.Layers); err != nil {
+		return input("", "--layers: %v", err)
+	}
+	return nil
+}
+
+// read reads the text and cuts it into windows.
+func (x *extraction) read(ctx context.Context) (err error) {
+	path := x.o.Words + x.o.Text + x.o.IDs // one of them
+	switch {
+	case x.o.IDs != "":
+		var ids []int
+		if ids, err = loadIDs(ctx, x.e.FS, path); err != nil {
+			return err
+		}
+		x.reading, err = x.model.ReadIDs(ids)
+	case x.o.Text != "":
+		if x.words, err = x.split(path); err != nil {
+			return err
+		}
+		x.reading, err = x.model.ReadRows(rowsOf(x.words), x.o.Window, x.o.Stride)
+	default:
+		if x.words, err = brain.ReadWords(path, x.o.Columns); err != nil {
+			return err
+		}
+		x.reading, err = x.model.ReadRows(rowsOf(x.words), x.o.Window, x.o.Stride)
+	}
+	if err != nil && !store.IsInput(err) {
+		return &store.InputError{Path: path, Err: err}
+	}
+	return err
+}
+
+// loadIDs reads a vector of token ids.
+func loadIDs(ctx context.Context, fsys store.FS, path string) ([]int, error) {
+	raw, shape, err := store.LoadInts(ctx, fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	if len(shape) != 1 {
+		return nil, input(path, "has shape %v, expected one dimension of token ids", shape)
+	}
+	ids := make([]int, len(raw))
+	for i, id := range raw {
+		ids[i] = int(id)
+	}
+	return ids, nil
+}
+
+// rowsOf gives the rows of a table as a model reads them.
+func rowsOf(words brain.Words) []lm.Row {
+	rows := make([]lm.Row, len(words))
+	for i, w := range words {
+		rows[i] = lm.Row{Text: w.Text, Timed: w.Timed}
+	}
+	return rows
+}
+
+// maxText bounds a text file, which is held in memory.
+const maxText = 1 << 30
+
+// split cuts a text at white space; with a rate word i begins at i/rate.
+func (x *extraction) split(path string) (brain.Words, error) {
+	text, err := readText(x.e.FS, path)
+	if err != nil {
+		return nil, err
+	}
+	var words brain.Words
+	for i, w := range strings.Fields(text) {
+		word := brain.Word{Text: w}
+		if x.o.Rate > 0 {
+			word.Onset, word.Offset, word.Timed = float64(i)/x.o.Rate, float64(i+1)/x.o.Rate, true
+		}
+		words = append(words, word)
+	}
+	if len(words) == 0 {
+		return nil, input(path, "holds no words, expected at least one")
+	}
+	return words, nil
+}
+
+// readText reads a UTF-8 file, without the mark that some editors put first.
+func readText(fsys store.FS, path string) (string, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return "", input(path, "cannot be opened: %v", errors.Unwrap(err))
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return "", err
+	}
+	if size > maxText {
+		return "", input(path, "has %d bytes, expected at most %d of text", size, maxText)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		return "", err
+	}
+	if !utf8.Valid(b) {
+		return "", input(path, "is not UTF-8 text")
+	}
+	return strings.TrimPrefix(string(b), "\ufeff"), nil
+}
+
+// digests names what the responses depend on.
+func (x *extraction) digests(ctx context.Context) ([]store.Input, error) {
+	files := []file{{"--words", x.o.Words}, {"--text", x.o.Text}, {"--ids", x.o.IDs}}
+	entries, err := x.e.FS.ReadDir(x.o.Model)
+	if err != nil {
+		return nil, err
+	}
+	single := x.has("model.safetensors")
+	for _, d := range entries {
+		name := d.Name()
+		weights := strings.HasSuffix(name, ".safetensors") && (name == "model.safetensors" || !single)
+		switch {
+		case weights, name == "config.json", name == "tokenizer.json", name == "tokenizer.model", name == "tokenizer_config.json":
+			files = append(files, file{"--model", filepath.Join(x.o.Model, name)})
+		}
+	}
+	var inputs []store.Input
+	err = x.e.stage("checking the model's files", 0, func() error {
+		inputs, err = digests(ctx, x.e.FS, files)
+		return err
+	})
+	return inputs, err
+}
+
+func (x *extraction) has(name string) bool {
+	_, err := x.e.FS.Stat(filepath.Join(x.o.Model, name))
+	return err == nil
+}
+
+// output makes the array of responses.
+func (x *extraction) output(ctx context.Context, cols int) (*store.ArraySink, error) {
+	d := store.Float32
+	if x.o.DType == "float16" {
+		d = store.Float16
+	}
+	if strings.HasSuffix(x.o.Out, ".safetensors") {
+		return x.job.CreateSafetensors(ctx, "", "responses", d, x.reading.Rows, cols, nil)
+	}
+	return x.job.CreateNpy(ctx, "", d, x.reading.Rows, cols, store.AsMatrix)
+}
+
+// run computes the responses.
+func (x *extraction) run(ctx context.Context, be engine.Backend, sink *store.ArraySink) (lm.Stats, error) {
+	budget, err := x.e.budget(be, 0)
+	if err != nil {
+		return lm.Stats{}, err
+	}
+	all := x.reading.Tokens()
+	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.e.Precision == op.Float64, Memory: budget, Checkpoint: x.job,
+		Progress: func(done, total int) { x.e.Report.Progress(all - total + done) }}
+	var stats lm.Stats
+	err = x.e.stage("extracting (tokens)", all, func() error {
+		stats, err = x.model.Extract(ctx, engine.NewMachine(be), x.reading, opt, sink)
+		return x.e.refuse(err, budget)
+	})
+	return stats, err
+}
+
+// tables writes which neuron each column is and, for a text, its words.
+func (x *extraction) tables(columns []lm.Column) error {
+	err := x.job.WriteFile(".columns.tsv", func(w io.Writer) error {
+		t := store.NewTableWriter(w, "column", "model", "layer", "unit", "tap")
+		for i, c := range columns {
+			t.Row(strconv.Itoa(i), x.model.Name, strconv.Itoa(c.Layer), strconv.Itoa(c.Unit), string(c.Tap))
+		}
+		return t.Flush()
+	})
+	if err != nil || x.o.Text == "" {
+		return err
+	}
+	return x.job.WriteFile(".words.tsv", func(w io.Writer) error {
+		t := store.NewTableWriter(w, "word", "onset", "offset")
+		for _, word := range x.words {
+			onset, offset := "", ""
+			if word.Timed {
+				onset, offset = fmt.Sprintf("%.6f", word.Onset), fmt.Sprintf("%.6f", word.Offset)
+			}
+			t.Row(word.Text, onset, offset)
+		}
+		return t.Flush()
+	})
+}
