@@ -137,7 +137,7 @@ func Align(ctx context.Context, e *Env, o AlignOptions) (AlignSummary, error) {
 	if err := e.stage("aligning (columns)", aligned.Cols(), func() error { return a.run(ctx) }); err != nil {
 		return sum, err
 	}
-	if err := carryColumns(e.FS, o.Responses, job); err != nil {
+	if err := carryColumns(e.FS, o.Responses, job, ".columns.tsv"); err != nil {
 		return sum, err
 	}
 	if o.WordRate != "" {
@@ -215,9 +215,9 @@ func (a *aligner) block(ctx context.Context, sink *store.ArraySink, lo, hi int) 
 	return sink.WriteFloat32(ctx, lo, hi, buf, hi-lo)
 }
 
-// carryColumns copies the table of columns beside an input to a job's output;
-// an input without one has nothing to hand on.
-func carryColumns(fsys store.FS, from string, job *store.Job) error {
+// carryColumns copies the table of columns beside an input to the output of a
+// job with the given name; an input without one has nothing to hand on.
+func carryColumns(fsys store.FS, from string, job *store.Job, name string) error {
 	f, err := fsys.Open(from + ".columns.tsv")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -230,7 +230,7 @@ func carryColumns(fsys store.FS, from string, job *store.Job) error {
 	if err != nil {
 		return err
 	}
-	return job.WriteFile(".columns.tsv", func(w io.Writer) error {
+	return job.WriteFile(name, func(w io.Writer) error {
 		_, err := io.Copy(w, io.NewSectionReader(f, 0, size))
 		return err
 	})

@@ -127,6 +127,14 @@ const reserve = 96 << 20
 // the process, what is resident now, and what the caller will still allocate. It
 // also bounds Go's own heap.
 func (e *Env) budget(be engine.Backend, more int64) (int64, error) {
+	if be.Device().Name != "cpu" {
+		return 0, nil // device memory bounds the tiles; staging is a few panels
+	}
+	return e.hostBudget(more)
+}
+
+// hostBudget is budget for what lies in the process's memory on any device.
+func (e *Env) hostBudget(more int64) (int64, error) {
 	bound := e.Memory
 	if bound == 0 {
 		free, _, err := systemMemory()
@@ -134,9 +142,6 @@ func (e *Env) budget(be engine.Backend, more int64) (int64, error) {
 			return 0, nil // unknown here: no bound
 		}
 		bound = free / 2
-	}
-	if be.Device().Name != "cpu" {
-		return 0, nil // device memory bounds the tiles; staging is a few panels
 	}
 	left := bound - resident() - more - reserve
 	if left <= 0 {

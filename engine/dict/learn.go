@@ -18,8 +18,7 @@ type Result struct {
 	// its codes sum to at least 0.
 	Atoms Matrix
 	Encoding
-	Trace    []Step
-	Replaced int // times that an unused atom was replaced by a signal
+	Trace []Step
 }
 
 // Step is a point of the trace of learning.
@@ -52,21 +51,19 @@ func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile
 	if err := r.bank.learn(ctx, o, ord, bufferBytes(o, src)); err != nil {
 		return nil, err
 	}
-	first, err := r.firstAtoms(ctx, ord)
+	st, err := r.begin(ctx, ord)
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{}
-	atoms, err := r.train(ctx, ord, first, start, res)
+	if err := r.train(ctx, ord, st, start); err != nil {
+		return nil, err
+	}
+	e, err := r.encode(ctx, st.atoms)
 	if err != nil {
 		return nil, err
 	}
-	e, err := r.encode(ctx, atoms)
-	if err != nil {
-		return nil, err
-	}
-	res.Encoding = *e
-	return res, res.sign(atoms)
+	res := &Result{Encoding: *e, Trace: st.trace}
+	return res, res.sign(st.atoms)
 }
 
 // bufferBytes bounds the memory of a job's buffers, besides the signals: two
@@ -111,58 +108,68 @@ func (r *run[F]) firstAtoms(ctx context.Context, ord *order) (gorgonia.Value, er
 	return op.ToValue(atoms, r.o.Precision), nil
 }
 
-// train runs the steps of all epochs and gives the atoms as (1, 1, K, T).
-func (r *run[F]) train(ctx context.Context, ord *order, first gorgonia.Value, start time.Time, res *Result) (atoms gorgonia.Value, err error) {
+// train runs the passes that st does not have yet, and keeps st after each.
+func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Time) error {
+	m := engine.NewMachine(r.be)
 	s := learnStep(gorgonia.NewGraph(), r.o, r.o.Batch, r.bank.t)
-	K, t := r.o.Atoms, r.bank.t
-	b := &batches[F]{bank: r.bank, order: ord}
-	feeds := engine.Feeds{
-		s.signals: engine.Each(op.TypeOf(s.signals), func(_ engine.Tile, dst engine.Host) error {
-			return b.next(ctx, elements[F](dst))
-		}),
-		s.squares: engine.Each(op.TypeOf(s.squares), func(_ engine.Tile, dst engine.Host) error {
-			copyClear(dst.Float64(), r.bank.squares)
-			return nil
-		}),
-		s.beta: engine.Each(op.TypeOf(s.beta), func(tl engine.Tile, dst engine.Host) error {
-			dst.Float64()[0] = math.Pow(1-1/float64(tl.Index+1), r.o.Forgetting)
-			return nil
-		}),
-		s.atoms: engine.Carry(s.nextAtoms, first),
-		s.gram:  engine.Carry(s.nextGram, zeros(op.Float64, K, K)),
-		s.cross: engine.Carry(s.nextCross, zeros(r.o.Precision, K, t)),
-		s.dead:  engine.Carry(s.nextDead, zeros(op.Float64, 1, K)),
+	begun := st.seconds()
+	r.progress.add(st.epoch * r.bank.n)
+	for st.epoch < r.o.Epochs {
+		b := &batches[F]{bank: r.bank, order: ord, columns: ord.epoch()}
+		before := len(st.trace)
+		feeds := engine.Feeds{
+			s.signals: engine.Each(op.TypeOf(s.signals), func(_ engine.Tile, dst engine.Host) error {
+				return b.next(ctx, elements[F](dst))
+			}),
+			s.squares: engine.Each(op.TypeOf(s.squares), func(_ engine.Tile, dst engine.Host) error {
+				copyClear(dst.Float64(), r.bank.squares)
+				return nil
+			}),
+			s.beta: engine.Each(op.TypeOf(s.beta), func(tl engine.Tile, dst engine.Host) error {
+				dst.Float64()[0] = math.Pow(1-1/float64(before+tl.Index+1), r.o.Forgetting)
+				return nil
+			}),
+			s.atoms: engine.Carry(s.nextAtoms, st.atoms),
+			s.gram:  engine.Carry(s.nextGram, st.gram),
+			s.cross: engine.Carry(s.nextCross, st.cross),
+			s.dead:  engine.Carry(s.nextDead, st.dead),
+		}
+		results := engine.Results{
+			s.nextAtoms: engine.Last(&st.atoms),
+			s.nextGram:  engine.Last(&st.gram),
+			s.nextCross: engine.Last(&st.cross),
+			s.nextDead:  engine.Last(&st.dead),
+			s.loss: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
+				size, sum := ord.size(tl.Index), 0.0
+				for _, x := range v.Float64() {
+					sum += x
+				}
+				st.trace = append(st.trace, Step{before + tl.Index + 1, begun + time.Since(start).Seconds(), sum / float64(size)})
+				r.progress.add(size)
+				return nil
+			}),
+		}
+		if _, err := m.Run(ctx, feeds, results, engine.Tiling{Cols: ord.steps(), Width: 1, Panels: 1}); err != nil {
+			return err
+		}
+		st.epoch++
+		if err := r.keep(ord, st); err != nil {
+			return err
+		}
 	}
-	results := engine.Results{
-		s.nextAtoms: engine.Last(&atoms),
-		s.loss: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
-			size, sum := ord.size(tl.Index), 0.0
-			for _, x := range v.Float64() {
-				sum += x
-			}
-			res.Trace = append(res.Trace, Step{tl.Index + 1, time.Since(start).Seconds(), sum / float64(size)})
-			r.progress.add(size)
-			return nil
-		}),
-	}
-	steps := r.o.Epochs * ord.steps()
-	_, err = engine.NewMachine(r.be).Run(ctx, feeds, results, engine.Tiling{Cols: steps, Width: 1, Panels: 1})
-	return atoms, err
+	return nil
 }
 
 // batches hands out the signals of one step after the other.
 type batches[F float32 | float64] struct {
 	bank    *bank[F]
 	order   *order
-	columns []int32 // of this epoch
+	columns []int32 // of the pass
 	at      int     // next in columns
 }
 
 // next copies the signals of the next batch to rows of dst.
 func (b *batches[F]) next(ctx context.Context, dst []F) error {
-	if b.at == len(b.columns) {
-		b.columns, b.at = b.order.epoch(), 0
-	}
 	if b.at%b.order.window == 0 {
 		if err := b.bank.fill(ctx, b.columns[b.at:min(b.at+b.order.window, len(b.columns))]); err != nil {
 			return err

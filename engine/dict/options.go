@@ -37,6 +37,16 @@ type Options struct {
 	Memory int64
 	// Progress, if any, is called with signals done and in all, counting every pass.
 	Progress func(done, total int)
+	// Checkpoint, if any, keeps the state of Learn after every pass.
+	Checkpoint Checkpoint
+}
+
+// Checkpoint keeps what Learn needs to go on after an interruption with the same
+// signals and options; it then ends with the same bits.
+type Checkpoint interface {
+	// Load gives what Save kept last, or nil.
+	Load() ([]byte, error)
+	Save(state []byte) error
 }
 
 // Defaults gives 64 atoms, lambda 0.15, 4 passes, batches of 512, standardised columns.
@@ -55,7 +65,7 @@ func (o *Options) checkCommon(s tile.Source) error {
 	switch {
 	case s.Rows() < 1 || s.Cols() < 1:
 		return fmt.Errorf("signals are %d x %d, want at least one row and one column", s.Rows(), s.Cols())
-	case !(o.Lambda >= 0) || o.Lambda > maxLambda:
+	case !(o.Lambda >= 0) || o.Lambda > MaxLambda:
 		return fmt.Errorf("lambda %g, want a number that is at least 0", o.Lambda)
 	case o.Standardize != None && o.Standardize != Columns:
 		return fmt.Errorf("standardize %q, want none or columns", o.Standardize)
@@ -67,8 +77,8 @@ func (o *Options) checkCommon(s tile.Source) error {
 	return nil
 }
 
-// maxLambda keeps lambda a finite float32.
-const maxLambda = 1e38
+// MaxLambda is the largest lambda: a finite float32.
+const MaxLambda = 1e38
 
 // check refuses what Learn cannot do.
 func (o *Options) check(s tile.Source) error {

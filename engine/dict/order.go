@@ -77,11 +77,8 @@ func (o *order) below(n int) int {
 // uniform is uniform in [-1, 1).
 func (o *order) uniform() float64 { return float64(int64(o.rng.Uint64())>>10) / (1 << 53) }
 
-// size is the number of signals of step i, counted from 0.
-func (o *order) size(i int) int {
-	at := i % o.steps() * o.batch
-	return min(o.batch, o.n-at)
-}
+// size is the number of signals of step i of an epoch, counted from 0.
+func (o *order) size(i int) int { return min(o.batch, o.n-i*o.batch) }
 
 // sample gives all columns in random order, whatever the windows.
 func (o *order) sample() []int32 {

@@ -174,13 +174,32 @@ func (r *reader[F]) finish(s []F, v int, sq *float64) error {
 func (r *reader[F]) refuse(s []F, v int) error {
 	for i, x := range s {
 		if x-x != 0 {
-			return fmt.Errorf("signal %d has the value %v at row %d, want finite values", v, x, i)
+			return &NotFinite{v, i, float64(x)}
 		}
 	}
 	if !r.scale {
-		return fmt.Errorf("signal %d has values whose squares overflow, want smaller values or standardised columns", v)
+		return &Overflow{v}
 	}
 	return nil
+}
+
+// NotFinite says that a signal has a value that is NaN or infinite.
+type NotFinite struct {
+	Signal, Row int
+	Value       float64
+}
+
+// Error names the value and its place.
+func (e *NotFinite) Error() string {
+	return fmt.Sprintf("signal %d has the value %v at row %d, want finite values", e.Signal, e.Value, e.Row)
+}
+
+// Overflow says that a signal which is not standardised is too large.
+type Overflow struct{ Signal int }
+
+// Error names the signal.
+func (e *Overflow) Error() string {
+	return fmt.Sprintf("signal %d has values whose squares overflow, want smaller values or standardised columns", e.Signal)
 }
 
 // sumSquares is sum (s_i - mean)^2 in float64, in a fixed order.
@@ -230,4 +249,3 @@ func unit[F float32 | float64](s []F) {
 		s[i] = F((float64(x)*factor - mean) / norm)
 	}
 }
-

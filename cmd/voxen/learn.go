@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"voxen/study"
+)
+
+// learnCommand is voxen learn.
+func (a *app) learnCommand() *cobra.Command {
+	o := study.LearnDefaults()
+	cmd := &cobra.Command{
+		Use:   "learn --responses S.npy --out DIR",
+		Short: "Learn a dictionary of temporal patterns and sparse codes",
+		Long: `Learn a dictionary (time x atoms) from the columns of the responses (time x
+signals), such that every signal is a sparse combination of atoms:
+
+  min over D, A of 1/N sum_n 1/2 |s_n - D a_n|^2 + lambda |a_n|_1,  |d_k| <= 1
+
+by online dictionary learning (Mairal et al. 2009). Writes atoms.npy, codes.npz
+(scipy.sparse.load_npz reads it), columns.tsv where the responses have one,
+objective.tsv and run.json to DIR.` + "\n" + exitHelp,
+		Example: `  # 64 atoms of the responses of a language model's neurons to a story
+  voxen demo --out demo
+  voxen learn --responses demo/alice/responses.npy --out dictionary
+
+  # non-negative codes, another seed, eight passes
+  voxen learn --responses demo/alice/responses.npy --out dictionary-2 --nonnegative --seed 1 --epochs 8`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sum, err := study.Learn(cmd.Context(), a.env(), o)
+			if err != nil {
+				return err
+			}
+			a.printer.result("learn", sum, learnText(sum))
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Responses, "responses", "", "signals, (T, N) .npy or .safetensors: one per column")
+	f.StringVar(&o.Out, "out", "", "folder of the results")
+	f.IntVar(&o.Atoms, "atoms", o.Atoms, "atoms to learn")
+	f.Float64Var(&o.Lambda, "lambda", o.Lambda, "penalty of the codes; the default presumes standardized columns")
+	f.IntVar(&o.Epochs, "epochs", o.Epochs, "passes over the signals")
+	f.IntVar(&o.Batch, "batch", o.Batch, "signals per step")
+	f.Uint64Var(&o.Seed, "seed", o.Seed, "of the first atoms and the order of signals")
+	f.BoolVar(&o.NonNegative, "nonnegative", false, "codes are at least 0")
+	f.StringVar(&o.Standardize, "standardize", o.Standardize, "none, or columns: every signal to mean 0 and L2 norm 1")
+	choices(cmd, map[string][]string{"standardize": {"none", "columns"}})
+	cmd.MarkFlagRequired("responses")
+	cmd.MarkFlagRequired("out")
+	return cmd
+}
+
+// learnText is the summary for people.
+func learnText(s study.LearnSummary) string {
+	text := fmt.Sprintf("%d atoms from %d signals of %d values, %d steps: objective %.5f, %.1f%% of the codes in use, on %s in %s",
+		s.Atoms, s.Signals, s.Rows, s.Steps, s.Objective, 100*s.Density, s.Device,
+		time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
+	if s.Constant > 0 {
+		text += fmt.Sprintf("\nleft out: %d constant signals", s.Constant)
+	}
+	return text + "\nresults in " + s.Out
+}
