@@ -1,11 +1,9 @@
 package cpu
 
 import (
-	"fmt"
-	"math"
+	"context"
 
-	gonum "gonum.org/v1/gonum/mat"
-
+	"voxen/cpu/eig"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -122,51 +120,16 @@ func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
 	})
 }
 
-// SymEig solves one matrix per thread.
+// SymEig solves a stack of matrices per batch; memory for it lasts as long as the call.
 func (b *Backend) SymEig(c *engine.Call, _ op.SymEig) error {
-	d := c.Out.Dims
-	failed := make([]error, d[0]*d[1])
-	b.eachMat(d, func(_ *worker, p, m int) {
-		failed[p*d[1]+m] = symEig(mat[float64](c.In[0], p, m), mat[float64](c.Out, p, m))
-	})
-	for _, err := range failed {
-		if err != nil {
+	d, n := c.Out.Dims, c.Out.Dims[3]
+	w := eig.Workspace{Threads: b.threads}
+	for p := range d[0] {
+		a, out := elements[float64](c.In[0])[p*c.In[0].Strides[0]:], elements[float64](c.Out)[p*c.Out.Strides[0]:]
+		stack := eig.Problem{N: n, Count: d[1], A: a, LdA: c.In[0].Strides[2], StrideA: c.In[0].Strides[1],
+			Values: out[n*n:], StrideValues: c.Out.Strides[1], Vectors: out, LdVectors: n, StrideVectors: c.Out.Strides[1], Rows: true}
+		if err := w.Solve(context.Background(), stack); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// symEig writes eigenvectors to rows and eigenvalues to the last row of out.
-func symEig(a, out matrix[float64]) error {
-	n := a.cols
-	sym := gonum.NewSymDense(n, nil)
-	for i := range n {
-		for j := range i + 1 {
-			if x := a.data[i*a.ld+j]; x-x != 0 {
-				return fmt.Errorf("SymEig: the matrix has a value that is not finite at (%d, %d)", i, j)
-			}
-			sym.SetSym(i, j, a.data[i*a.ld+j])
-		}
-	}
-	var e gonum.EigenSym
-	if !e.Factorize(sym, true) {
-		return fmt.Errorf("SymEig: no convergence for a %d x %d matrix", n, n)
-	}
-	e.Values(out.row(n))
-	var q gonum.Dense
-	e.VectorsTo(&q)
-	for i := range n {
-		v, big := out.row(i), 0.0
-		sign := 1.0
-		for r := range v {
-			v[r] = q.At(r, i)
-			if math.Abs(v[r]) > big {
-				big, sign = math.Abs(v[r]), math.Copysign(1, v[r])
-			}
-		}
-		for r := range v {
-			v[r] *= sign
 		}
 	}
 	return nil
