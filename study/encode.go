@@ -169,13 +169,17 @@ type encoder struct {
 }
 
 func (x *encoder) close() {
+	x.closeResponses()
+	if x.job != nil {
+		x.job.Close()
+	}
+}
+
+func (x *encoder) closeResponses() {
 	for _, r := range []*responses{x.y, x.testY} {
 		if r != nil {
 			r.Close()
 		}
-	}
-	if x.job != nil {
-		x.job.Close()
 	}
 }
 

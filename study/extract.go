@@ -348,15 +348,18 @@ func (x *extraction) run(ctx context.Context, be engine.Backend, sink *store.Arr
 	return stats, err
 }
 
+// writeColumns writes which neuron of a model each column is.
+func writeColumns(w io.Writer, model string, columns []lm.Column) error {
+	t := store.NewTableWriter(w, "column", "model", "layer", "unit", "tap")
+	for i, c := range columns {
+		t.Row(strconv.Itoa(i), model, strconv.Itoa(c.Layer), strconv.Itoa(c.Unit), string(c.Tap))
+	}
+	return t.Flush()
+}
+
 // tables writes which neuron each column is and, for a text, its words.
 func (x *extraction) tables(columns []lm.Column) error {
-	err := x.job.WriteFile(".columns.tsv", func(w io.Writer) error {
-		t := store.NewTableWriter(w, "column", "model", "layer", "unit", "tap")
-		for i, c := range columns {
-			t.Row(strconv.Itoa(i), x.model.Name, strconv.Itoa(c.Layer), strconv.Itoa(c.Unit), string(c.Tap))
-		}
-		return t.Flush()
-	})
+	err := x.job.WriteFile(".columns.tsv", func(w io.Writer) error { return writeColumns(w, x.model.Name, columns) })
 	if err != nil || x.o.Text == "" {
 		return err
 	}

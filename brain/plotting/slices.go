@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strconv"
 
 	"voxen/brain"
 )
@@ -55,15 +56,16 @@ func Slices(f SliceFigure) (*image.RGBA, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := f.chosen(view)
 	limit := f.limit()
 	low, high := greyRange(f.Background.Values)
+	shown := f.chosen(view, low, high)
 
 	layout := newLayout(len(shown), view)
 	noteSpace := 0
 	if f.Note != "" {
 		noteSpace = 24
 	}
+	layout.width = max(layout.width, 2*margin+width(f.Title, titleSize), 2*margin+width(f.Note, smallSize))
 	page := newCanvas(layout.width, layout.height+noteSpace)
 	page.text(f.Title, margin, margin+int(titleSize)/2+6, 0, titleSize, black)
 	for n, k := range shown {
@@ -116,11 +118,11 @@ func (f *SliceFigure) limit() float64 {
 	}
 	limit := f.Threshold
 	for _, x := range f.Map.Values {
-		if !math.IsInf(x, 0) {
-			limit = max(limit, math.Abs(x)) // false for NaN
+		if !math.IsInf(x, 0) && !math.IsNaN(x) {
+			limit = max(limit, math.Abs(x))
 		}
 	}
-	if limit == 0 || math.IsNaN(limit) {
+	if limit == 0 {
 		limit = 1
 	}
 	return limit
@@ -128,10 +130,10 @@ func (f *SliceFigure) limit() float64 {
 
 // chosen returns the slices to show: those with something to see, thinned
 // evenly.
-func (f *SliceFigure) chosen(v view) []int {
+func (f *SliceFigure) chosen(v view, low, high float64) []int {
 	var ks []int
 	for k := range v.dims[2] {
-		if f.seen(v, k) {
+		if f.seen(v, k, low, high) {
 			ks = append(ks, k)
 		}
 	}
@@ -152,11 +154,13 @@ func (f *SliceFigure) chosen(v view) []int {
 	return slices.Compact(thin)
 }
 
-func (f *SliceFigure) seen(v view, k int) bool {
+// seen reports whether a slice has a voxel of the map in colour, or one of the
+// background that stands out from the dark: a twentieth of what is shown white.
+func (f *SliceFigure) seen(v view, k int, low, high float64) bool {
 	for i := range v.dims[0] {
 		for j := range v.dims[1] {
 			at := v.index(i, j, k)
-			if x := f.Background.Values[at]; (x != 0 && !math.IsNaN(x)) || f.visible(f.Map.Values[at]) {
+			if x := f.Background.Values[at]; x-low > 0.05*(high-low) || f.visible(f.Map.Values[at]) {
 				return true
 			}
 		}
@@ -225,7 +229,7 @@ func (f *SliceFigure) drawBar(page canvas, l layout, limit float64) {
 	if negative {
 		bottom = -limit
 	}
-	r := image.Rect(l.width-margin-barSpace+30, margin+titleSpace, l.width-margin-barSpace+30+barWidth, min(l.height-margin-caption, margin+titleSpace+260))
+	r := image.Rect(l.right()+30, margin+titleSpace, l.right()+30+barWidth, min(l.height-margin-caption, margin+titleSpace+260))
 	value := func(y int) float64 { return limit - (limit-bottom)*(float64(y-r.Min.Y)+0.5)/float64(r.Dy()) }
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		col := grey(0.4)
@@ -243,7 +247,7 @@ func (f *SliceFigure) drawBar(page canvas, l layout, limit float64) {
 // is room for.
 func (f *SliceFigure) drawLegend(page canvas, l layout) {
 	const line = 20
-	x, y := l.width-margin-barSpace+8, margin+titleSpace
+	x, y := l.right()+8, margin+titleSpace
 	page.text(f.Label, x, y-12, 0, textSize, black)
 	for _, label := range f.Labels {
 		if label.Key == 0 {
@@ -283,7 +287,7 @@ func drawScale(page canvas, r image.Rectangle, bottom, top, threshold float64) {
 	for _, x := range marks {
 		y := at(x)
 		page.fill(image.Rect(r.Max.X, y, r.Max.X+4, y+1), black)
-		page.text(number(x), r.Max.X+8, y+4, 0, smallSize, black)
+		page.text(strconv.FormatFloat(x, 'g', 3, 64), r.Max.X+8, y+4, 0, smallSize, black)
 	}
 }
 
@@ -357,7 +361,7 @@ type layout struct {
 	width, height int
 }
 
-const maxTile = 420 // pixels, the longer side of a slice shown alone
+const maxTile = 560 // pixels, the longer side of a slice shown alone
 
 func newLayout(n int, v view) layout {
 	w, h := float64(v.dims[0])*v.sizes[0], float64(v.dims[1])*v.sizes[1]
@@ -375,6 +379,9 @@ func newLayout(n int, v view) layout {
 	l.height = max(margin+titleSpace+rows*(l.tileH+caption+gap)+margin-gap, 260)
 	return l
 }
+
+// right is where the slices end.
+func (l layout) right() int { return margin + l.columns*(l.tileW+gap) }
 
 func (l layout) tile(n int) image.Rectangle {
 	x := margin + n%l.columns*(l.tileW+gap)

@@ -115,12 +115,12 @@ func TestSlicesChoice(t *testing.T) {
 		return 0
 	})
 	f := SliceFigure{Background: part, Map: zero, MaxSlices: 8}
-	ks := f.chosen(v)
+	ks := f.chosen(v, 0, 1)
 	if len(ks) != 8 || ks[0] != 10 || ks[7] != 59 {
 		t.Errorf("slices %v, want 8 from 10 to 59", ks)
 	}
 	f.Background = zero
-	if ks := f.chosen(v); len(ks) != 1 {
+	if ks := f.chosen(v, 0, 1); len(ks) != 1 {
 		t.Errorf("an empty image shows slices %v", ks)
 	}
 	if _, err := Slices(f); err != nil {

@@ -13,6 +13,7 @@ type Traces struct {
 	Names         []string
 	Courses       [][]float64 // of equal length; NaN leaves a gap
 	X0, XStep     float64     // sample s stands at X0 + s XStep
+	Band          int         // pixels that a course is high; 54 if 0
 }
 
 const (
@@ -35,13 +36,17 @@ func (f Traces) Draw() (*image.RGBA, error) {
 		left = max(left, width(f.Names[i], textSize))
 	}
 	left += margin + 12
+	band := f.Band
+	if band == 0 {
+		band = traceBand
+	}
 	top := margin + titleSpace
-	page := newCanvas(left+traceWidth+90, top+len(f.Courses)*traceBand+tickSpace+margin)
+	page := newCanvas(left+traceWidth+90, top+len(f.Courses)*band+tickSpace+margin)
 	page.text(f.Title, margin, margin+int(titleSize)/2+6, 0, titleSize, black)
 	for i := range f.Courses {
-		f.drawBand(page, i, image.Rect(left, top+i*traceBand+5, left+traceWidth, top+(i+1)*traceBand-5))
+		f.drawBand(page, i, image.Rect(left, top+i*band+5, left+traceWidth, top+(i+1)*band-5))
 	}
-	f.drawTime(page, image.Rect(left, top, left+traceWidth, top+len(f.Courses)*traceBand))
+	f.drawTime(page, image.Rect(left, top, left+traceWidth, top+len(f.Courses)*band))
 	return page.RGBA, nil
 }
 

@@ -25,10 +25,10 @@ by online dictionary learning (Mairal et al. 2009). Writes atoms.npy, codes.npz
 objective.tsv and run.json to DIR.` + "\n" + exitHelp,
 		Example: `  # 64 atoms of the responses of a language model's neurons to a story
   voxen demo --out demo
-  voxen learn --responses demo/alice/responses.npy --out dictionary
+  voxen learn --responses demo/data/alice/responses.npy --out dictionary
 
   # non-negative codes, another seed, eight passes
-  voxen learn --responses demo/alice/responses.npy --out dictionary-2 --nonnegative --seed 1 --epochs 8`,
+  voxen learn --responses demo/data/alice/responses.npy --out dictionary-2 --nonnegative --seed 1 --epochs 8`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sum, err := study.Learn(cmd.Context(), a.env(), o)

@@ -1,0 +1,165 @@
+package study
+
+import (
+	"context"
+	"image"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"voxen/brain/plotting"
+	"voxen/store"
+	"voxen/testdata"
+)
+
+// DemoOptions are the options of the demo.
+type DemoOptions struct {
+	Out   string
+	Draws int    // of the null distribution over voxels
+	Seed  uint64 // of the shuffled labels and of the dictionary
+}
+
+// DemoDefaults gives the options that the command line has when none is set.
+func DemoDefaults() DemoOptions { return DemoOptions{Draws: 1000} }
+
+// DemoSummary is what the demo found.
+type DemoSummary struct {
+	Out     string         `json:"out"`
+	Haxby   []HaxbySummary `json:"haxby"`
+	Alice   AliceSummary   `json:"alice"`
+	Device  string         `json:"device"`
+	Seconds float64        `json:"seconds"`
+}
+
+// demoParts are the parts of the demo, in order. Each adds what it found to the
+// summary and its figures and tables to the folder of results.
+var demoParts = []struct {
+	name string
+	run  func(*demo, context.Context) error
+}{
+	{"Haxby, one slice", func(d *demo, ctx context.Context) error { return d.haxby(ctx, slice) }},
+	{"Haxby, whole brain", func(d *demo, ctx context.Context) error { return d.haxby(ctx, wholeBrain) }},
+	{"Alice", (*demo).alice},
+}
+
+// demo is one call of Demo.
+type demo struct {
+	e   *Env
+	o   DemoOptions
+	job *store.Job
+	sum DemoSummary
+}
+
+// Demo does the main job on the real data that voxen ships: it unpacks them to
+// Out/data, fits encoding models of seen object categories to the voxels of
+// Haxby et al. (2001), and learns a dictionary of a language model's responses to
+// a story. The steps leave their results in folders of their own under Out, as
+// the commands do; figures, tables and the summary lie in Out.
+func Demo(ctx context.Context, e *Env, o DemoOptions) (DemoSummary, error) {
+	e.begin()
+	switch {
+	case o.Out == "":
+		return DemoSummary{}, input("", "--out is needed")
+	case o.Draws < 1 || o.Draws > maxDraws:
+		return DemoSummary{}, input("", "--draws %d, expected 1 to %d", o.Draws, maxDraws)
+	}
+	be, choice, err := e.open() // to refuse a device before anything is written, and for run.json
+	if err != nil {
+		return DemoSummary{}, err
+	}
+	defer be.Close()
+	d := &demo{e: e, o: o, sum: DemoSummary{Out: o.Out, Device: be.Device().Name}}
+	options := []store.Option{{Name: "--draws", Value: strconv.Itoa(o.Draws)}, {Name: "--seed", Value: strconv.FormatUint(o.Seed, 10)},
+		{Name: "--precision", Value: e.Precision.String()}, {Name: "--device", Value: e.Device}}
+	if d.job, err = store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "demo", Options: options}); err != nil {
+		return d.sum, err
+	}
+	defer d.job.Close()
+	if err := e.stage("unpacking the data", 0, d.unpack); err != nil {
+		return d.sum, err
+	}
+	for _, part := range demoParts {
+		if err := part.run(d, ctx); err != nil {
+			return d.sum, err
+		}
+	}
+	run := e.run(be, choice)
+	d.sum.Seconds = run.Seconds
+	return d.sum, d.job.Commit(ctx, run)
+}
+
+// maxDraws bounds the null distribution to what a minute or so computes.
+const maxDraws = 100_000
+
+// unpack writes the embedded data to Out/data.
+func (d *demo) unpack() error {
+	return fs.WalkDir(testdata.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		path := d.data(name)
+		if entry.IsDir() {
+			return d.e.FS.MkdirAll(path)
+		}
+		content, err := testdata.Files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return store.WriteFile(d.e.FS, path, func(w io.Writer) error {
+			_, err := w.Write(content)
+			return err
+		})
+	})
+}
+
+// data is the path of an input of the demo.
+func (d *demo) data(name string) string {
+	return filepath.Join(d.o.Out, "data", filepath.FromSlash(name))
+}
+
+// step runs a step of the study as a part of the demo: its stages are reported
+// and recorded under the part's name.
+func (d *demo) step(part string, f func(e *Env) error) error {
+	e := *d.e
+	e.Report = named{d.e.Report, part}
+	start := time.Now()
+	err := f(&e)
+	d.e.stages = append(d.e.stages, store.Stage{Name: part, Seconds: time.Since(start).Seconds()})
+	return err
+}
+
+// named puts the name of a part before the stages of its steps.
+type named struct {
+	Reporter
+	part string
+}
+
+// Stage begins a stage of the part.
+func (n named) Stage(name string, total int) { n.Reporter.Stage(n.part+": "+name, total) }
+
+// draw adds a figure to the results.
+func (d *demo) draw(name string, figure func() (*image.RGBA, error)) error {
+	img, err := figure()
+	if err != nil {
+		return err
+	}
+	path, err := d.job.Path(name)
+	if err != nil {
+		return err
+	}
+	return plotting.WritePNG(path, img)
+}
+
+// table adds a table to the results.
+func (d *demo) table(name string, columns []string, fill func(t *store.TableWriter)) error {
+	return d.job.WriteFile(name, func(w io.Writer) error {
+		t := store.NewTableWriter(w, columns...)
+		fill(t)
+		return t.Flush()
+	})
+}
+
+// significant writes a number of a table in six digits.
+func significant(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
