@@ -3,14 +3,17 @@ GO      ?= go
 DEMO    ?= results/demo
 TESTED  = ./...
 
+include cuda/cuda.mk
+
+.DEFAULT_GOAL = help
 .PHONY: help build test race lint demo bench bench-peers check-long generate generate-check clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build bin/voxen
-	CGO_ENABLED=0 $(GO) build -o bin/voxen ./cmd/voxen
-	@echo "built bin/voxen without CUDA"
+build: ## build bin/voxen, with CUDA where its headers are found
+	$(BUILD_ENV) $(GO) build $(BUILD_TAGS) -o bin/voxen ./cmd/voxen
+	@echo "built bin/voxen $(BUILD_SAYS)"
 
 test: ## run all tests; needs Go alone
 	CGO_ENABLED=0 $(GO) test $(TESTED)

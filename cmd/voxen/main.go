@@ -13,6 +13,7 @@ import (
 	_ "go4.org/unsafe/assume-no-moving-gc"
 
 	_ "voxen/cpu"
+	_ "voxen/cuda"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

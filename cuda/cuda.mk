@@ -1,0 +1,49 @@
+# The CUDA parts of the Makefile. cuda.h comes from CUDA_HOME, or from build/ where
+# `make cuda-headers` put it; gorgonia.org/cu compiles against CUDA 12's alone.
+CUDA_INCLUDE := $(firstword $(foreach d,$(if $(CUDA_HOME),$(CUDA_HOME)/include) build/cuda/include,\
+	$(if $(shell grep -ls 'define CUDA_VERSION 12' $(d)/cuda.h),$(abspath $(d)))))
+CUDA_CC      := $(shell command -v $${CC:-gcc} 2>/dev/null)
+CUDA_ENV      = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CUDA_INCLUDE)"
+WHEELS        = python3 -m pip download --quiet --no-deps --only-binary=:all: --dest build/wheels
+NVRTC         = build/nvrtc/nvidia/cuda_nvrtc/lib/libnvrtc.so.12
+
+# What the first line of `make build` is for.
+ifeq ($(CUDA_INCLUDE),)
+BUILD_ENV  = CGO_ENABLED=0
+BUILD_SAYS = without CUDA: no cuda.h of CUDA 12 in CUDA_HOME or build/cuda/include (make cuda-headers gets it)
+else ifeq ($(CUDA_CC),)
+BUILD_ENV  = CGO_ENABLED=0
+BUILD_SAYS = without CUDA: no C compiler
+else
+BUILD_ENV  = $(CUDA_ENV)
+BUILD_TAGS = -tags voxencuda
+BUILD_SAYS = with CUDA, from the headers in $(CUDA_INCLUDE)
+endif
+
+.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-lint
+
+cuda-headers: build/cuda/include/cuda.h ## get cuda.h into build/, for make build to include CUDA
+build/cuda/include/cuda.h:
+	$(WHEELS) --require-hashes -r cuda/headers.txt
+	python3 -m zipfile -e build/wheels/nvidia_cuda_runtime_cu12-12.9.79-*.whl build/cuda
+	ln -sfn nvidia/cuda_runtime/include build/cuda/include
+
+nvrtc: $(NVRTC)
+$(NVRTC):
+	$(WHEELS) --require-hashes -r kernels/nvrtc.txt
+	python3 -m zipfile -e build/wheels/nvidia_cuda_nvrtc_cu12-12.1.105-*.whl build/nvrtc
+
+ptx: $(NVRTC) ## compile kernels/*.cu to the PTX that programs carry; needs no GPU
+	python3 kernels/ptx.py --nvrtc $(NVRTC)
+
+ptx-check: $(NVRTC) ## fail if the committed PTX is not what kernels/*.cu compile to
+	rm -rf build/ptx
+	python3 kernels/ptx.py --nvrtc $(NVRTC) --out build/ptx
+	diff -rq kernels/ptx build/ptx
+
+cuda-lint: build/cuda/include/cuda.h
+	$(CUDA_ENV) $(GO) vet -tags voxencuda ./cuda/... ./cmd/...
+
+cuda-test: build/cuda/include/cuda.h ## test the CUDA backend on the simulated driver; needs g++
+	$(CUDA_ENV) $(GO) test -tags voxencuda $(CUDA_TESTED)
+CUDA_TESTED = ./cuda/...

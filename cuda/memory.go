@@ -1,0 +1,143 @@
+//go:build voxencuda && cgo
+
+package cuda
+
+import (
+	"errors"
+	"sync"
+	"unsafe"
+
+	"gorgonia.org/cu"
+
+	"voxen/cuda/lazy"
+	"voxen/engine"
+)
+
+// Memory reports free and total bytes of the device.
+func (b *Backend) Memory() (free, total int64, err error) {
+	err = b.do(func() (err error) {
+		free, total, err = cu.MemInfo()
+		return b.check("cuMemGetInfo", err)
+	})
+	return free, total, err
+}
+
+// Alloc takes device memory.
+func (b *Backend) Alloc(n int) (engine.Buffer, error) {
+	buf := &buffer{b: b, n: n}
+	err := b.do(func() (err error) {
+		buf.p, err = cu.MemAlloc(int64(max(n, 1)))
+		return err
+	})
+	if err != nil {
+		return nil, b.noMemory("cuMemAlloc", n, err)
+	}
+	return buf, nil
+}
+
+// noMemory makes *engine.OutOfMemory of the driver's answer.
+func (b *Backend) noMemory(call string, n int, err error) error {
+	if !errors.Is(err, cu.OutOfMemory) && code(err) != code(cu.OutOfMemory) {
+		return b.check(call, err)
+	}
+	free, _, ferr := b.Memory()
+	if ferr != nil {
+		free = -1
+	}
+	return &engine.OutOfMemory{Device: b.dev.Name, Want: int64(n), Free: free}
+}
+
+type buffer struct {
+	b *Backend
+	p cu.DevicePtr
+	n int
+}
+
+func (m *buffer) Bytes() int       { return m.n }
+func (m *buffer) Pointer() uintptr { return uintptr(m.p) }
+func (m *buffer) Host() []byte     { return nil }
+func (m *buffer) Free() {
+	if m.p == 0 {
+		return
+	}
+	p := m.p
+	m.p = 0
+	m.b.do(func() error { return m.b.check("cuMemFree", cu.MemFree(p)) }) // a lost device's memory is gone
+}
+
+// Host gives page-locked memory.
+func (b *Backend) Host(n int) (engine.HostBuffer, error) {
+	h := &hostBuffer{b: b}
+	err := b.do(func() error {
+		p, err := lazy.HostAlloc(max(n, 1))
+		if err == nil {
+			h.mem = unsafe.Slice((*byte)(p), n)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, b.noMemory("cuMemHostAlloc", n, err)
+	}
+	b.pinned.add(h.mem)
+	return h, nil
+}
+
+// pinned knows the page-locked memory of a backend.
+type pinned struct {
+	mu   sync.RWMutex
+	ends map[uintptr]uintptr // by where a piece begins
+}
+
+func span(mem []byte) (lo, hi uintptr) {
+	lo = uintptr(unsafe.Pointer(unsafe.SliceData(mem)))
+	return lo, lo + uintptr(len(mem))
+}
+
+func (p *pinned) add(mem []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ends == nil {
+		p.ends = map[uintptr]uintptr{}
+	}
+	lo, hi := span(mem)
+	p.ends[lo] = hi
+}
+
+func (p *pinned) remove(mem []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lo, _ := span(mem)
+	delete(p.ends, lo)
+}
+
+// holds reports whether mem lies in one piece; a job has a handful of them.
+func (p *pinned) holds(mem []byte) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	lo, hi := span(mem)
+	for l, h := range p.ends {
+		if l <= lo && hi <= h {
+			return true
+		}
+	}
+	return false
+}
+
+type hostBuffer struct {
+	b   *Backend
+	mem []byte
+}
+
+func (h *hostBuffer) Bytes() []byte { return h.mem }
+func (h *hostBuffer) Free() {
+	if h.mem == nil {
+		return
+	}
+	h.b.pinned.remove(h.mem)
+	p := unsafe.Pointer(unsafe.SliceData(h.mem))
+	h.mem = nil
+	h.b.do(func() error {
+		cu.MemFreeHost(p)
+		return nil
+	})
+}

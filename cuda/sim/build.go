@@ -1,0 +1,177 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"voxen/kernels"
+)
+
+//go:embed src
+var sources embed.FS
+
+// Options says how the stand-in is compiled.
+type Options struct {
+	// Sanitize adds AddressSanitizer and UndefinedBehaviorSanitizer, whose
+	// runtime must then be preloaded.
+	Sanitize bool
+}
+
+// flags are those of every file. Nothing is contracted: a kernel writes fma
+// where it means one rounding, as for PTX.
+func (o Options) flags() []string {
+	f := []string{"-std=c++20", "-g", "-fPIC", "-ffp-contract=off", "-Wall", "-Wno-unknown-pragmas"}
+	if runtime.GOARCH == "amd64" {
+		f = append(f, "-march=x86-64-v3") // for fma in one instruction
+	}
+	if o.Sanitize {
+		return append(f, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
+	}
+	return append(f, "-O2")
+}
+
+// Build compiles the stand-in with g++, once per content of its sources and
+// kernels, and returns the path of its libcuda.so.1. It finds cuda.h by the flags
+// in the variable CGO_CFLAGS.
+func Build(o Options) (string, error) {
+	hash := sha256.New()
+	fmt.Fprintln(hash, o.flags(), os.Getenv("CGO_CFLAGS"))
+	root := repository()
+	files, err := filepath.Glob(filepath.Join(root, "kernels", "*.cu*"))
+	if err != nil || len(files) == 0 {
+		return "", fmt.Errorf("sim: no kernels in %s", root)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(hash, f, len(text))
+		hash.Write(text)
+	}
+	err = fs.WalkDir(sources, "src", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := sources.ReadFile(path)
+		hash.Write(text)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, "build", "cusim", hex.EncodeToString(hash.Sum(nil)[:8]))
+	lib := filepath.Join(dir, "libcuda.so.1")
+	if _, err := os.Stat(lib); err == nil {
+		return lib, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "building-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	if err := compile(root, tmp, o); err != nil {
+		return "", err
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		if _, other := os.Stat(lib); other != nil { // another process was not faster
+			return "", err
+		}
+	}
+	return lib, nil
+}
+
+// repository is the folder of go.mod: tests run where their sources are.
+func repository() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// compile makes three libraries: blocks of fibers, the kernels, the driver.
+func compile(root, dir string, o Options) error {
+	src := filepath.Join(root, "cuda", "sim", "src")
+	flags := append(o.flags(), "-I"+src, "-I"+filepath.Join(root, "kernels"))
+	headers := strings.Fields(os.Getenv("CGO_CFLAGS"))
+	object := func(name string) string { return filepath.Join(dir, name+".o") }
+	var jobs [][]string
+	var units []string
+	for _, family := range kernels.Families() {
+		unit, err := writeUnit(dir, family)
+		if err != nil {
+			return err
+		}
+		units = append(units, object(family))
+		jobs = append(jobs, slices.Concat(flags, []string{fmt.Sprintf("-DFAMILY=%q", family+".cu"), "-c", unit, "-o", object(family)}))
+	}
+	for _, f := range []string{"fiber", "driver"} {
+		jobs = append(jobs, slices.Concat(flags, headers, []string{"-c", filepath.Join(src, f+".cpp"), "-o", object(f)}))
+	}
+	if err := gxx(jobs...); err != nil {
+		return err
+	}
+	link := func(name string, parts ...string) error {
+		args := append(slices.Clone(o.flags()), "-shared", "-Wl,-Bsymbolic", "-Wl,--no-as-needed", "-Wl,-rpath,$ORIGIN", "-Wl,-soname,"+name, "-o", filepath.Join(dir, name))
+		return gxx(append(args, parts...))
+	}
+	if err := link("libfiber.so", object("fiber"), "-lpthread"); err != nil {
+		return err
+	}
+	if err := link("libkernels.so", append(units, "-L"+dir, "-lfiber")...); err != nil {
+		return err
+	}
+	return link("libcuda.so.1", object("driver"), "-L"+dir, "-lfiber", "-lkernels", "-lpthread")
+}
+
+// writeUnit writes the C++ file that compiles a family and registers its kernels.
+func writeUnit(dir, family string) (string, error) {
+	ptx, err := kernels.PTX(family, 90)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("#include \"shim.h\"\n#include \"both.cuh\"\nusing namespace f32;\nusing namespace f64;\n")
+	names := []string{}
+	for name := range kernels.Entries(ptx) {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(&b, "static sim::Registration r_%s(%q, %s);\n", name, name, name)
+	}
+	path := filepath.Join(dir, family+".cpp")
+	return path, os.WriteFile(path, []byte(b.String()), 0o644)
+}
+
+// gxx runs compilers side by side, as many as there are processors.
+func gxx(jobs ...[]string) error {
+	slots, errs := make(chan struct{}, runtime.NumCPU()), make(chan error, len(jobs))
+	for _, args := range jobs {
+		go func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			out, err := exec.Command("g++", args...).CombinedOutput()
+			if err != nil {
+				err = fmt.Errorf("g++ %s: %w\n%s", strings.Join(args, " "), err, out)
+			}
+			errs <- err
+		}()
+	}
+	for range jobs {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	return nil
+}
