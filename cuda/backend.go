@@ -20,6 +20,7 @@ type Backend struct {
 	cfg     engine.Config
 	lost    atomic.Pointer[engine.Lost]
 
+	libs    libraries
 	modules modules
 	tables  tables
 	pinned  pinned
@@ -50,6 +51,7 @@ func New(index int, cfg engine.Config) (*Backend, error) {
 	if err := b.modules.init(b.cap); err != nil {
 		return nil, err
 	}
+	b.findLibraries()
 	return b, nil
 }
 

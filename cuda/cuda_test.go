@@ -5,6 +5,7 @@ package cuda
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"voxen/cuda/lazy"
@@ -18,6 +19,7 @@ var control sim.Control
 
 func TestMain(m *testing.M) {
 	path, err := sim.Build(sim.Options{})
+	os.Setenv(lazy.SearchVariable, filepath.Dir(path))
 	if err == nil {
 		err = lazy.Load(path)
 	}
@@ -47,3 +49,11 @@ func open(t *testing.T) *Backend {
 }
 
 func TestConform(t *testing.T) { conform.Test(t, open(t)) }
+
+// Products of cuBLAS and the eigenvectors of cuSOLVER, through the bindings alone.
+func TestLibraries(t *testing.T) {
+	b := open(t)
+	if !b.libs.blas || !b.libs.solver {
+		t.Fatalf("libraries not found: %v", b.dev.Versions)
+	}
+}

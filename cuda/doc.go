@@ -32,6 +32,11 @@
 // addresses. Memory that an operation needs besides its operands is what scratch.go
 // says, and reaches it as Call.Scratch.
 //
+// Products go through gemm and decompositions through solverOf where b.libs says
+// that there is a library, matrix by matrix (library(a, batch, group)): one call per
+// panel with a fixed workspace, so that the bits of a panel do not depend on the
+// tile. Where there is none, a kernel of ours serves.
+//
 // Launches only queue work. Nothing in an operation's method may wait for the
 // device or allocate on it, or the work could not be captured as a graph; what
 // is needed once per device (tables, handles, modules) is made at its first use.

@@ -21,10 +21,11 @@ const minCapability = 70
 
 func init() {
 	engine.Register(engine.Driver{
-		Kind:    "cuda",
-		Rank:    rank,
-		Devices: devices,
-		Open:    func(index int, cfg engine.Config) (engine.Backend, error) { return New(index, cfg) },
+		Kind:     "cuda",
+		Rank:     rank,
+		Devices:  devices,
+		Versions: versions,
+		Open:     func(index int, cfg engine.Config) (engine.Backend, error) { return New(index, cfg) },
 	})
 }
 

@@ -11,8 +11,9 @@ import (
 )
 
 type stream struct {
-	b *Backend
-	s cu.Stream
+	b       *Backend
+	s       cu.Stream
+	handles handles
 }
 
 type event struct {
@@ -53,7 +54,15 @@ func (s *stream) Synchronize() error {
 }
 
 func (s *stream) Close() error {
-	return s.b.do(func() error { return s.b.check("cuStreamDestroy", s.s.Destroy()) })
+	return s.b.do(func() error {
+		if s.handles.blas != nil || s.handles.solver != nil {
+			if err := s.s.Synchronize(); err != nil {
+				return s.b.check("cuStreamSynchronize", err)
+			}
+			s.handles.close()
+		}
+		return s.b.check("cuStreamDestroy", s.s.Destroy())
+	})
 }
 
 func (e *event) Synchronize() error {

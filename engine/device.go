@@ -22,6 +22,9 @@ type Driver struct {
 	Rank int
 	// Devices lists the devices that answer, or says why there are none.
 	Devices func() ([]Device, error)
+	// Versions, if any, adds what takes longer to find than devices do: libraries
+	// that the backend would use.
+	Versions func() map[string]string
 	// Open makes a backend of the device with this index.
 	Open func(index int, cfg Config) (Backend, error)
 }

@@ -45,6 +45,13 @@ func listDevices() (deviceList, error) {
 			list.Missing[d.Kind] = err.Error()
 			continue
 		}
+		if d.Versions != nil {
+			for name, text := range d.Versions() {
+				for i := range devices {
+					devices[i].Versions[name] = text
+				}
+			}
+		}
 		list.Devices = append(list.Devices, devices...)
 	}
 	choice, err := engine.Resolve("auto")

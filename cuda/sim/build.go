@@ -40,7 +40,8 @@ func (o Options) flags() []string {
 }
 
 // Build compiles the stand-in with g++, once per content of its sources and
-// kernels, and returns the path of its libcuda.so.1. It finds cuda.h by the flags
+// kernels, and returns the path of its libcuda.so.1, beside which lie stand-ins for
+// cuBLAS and cuSOLVER (see lazy.SearchVariable). It finds cuda.h by the flags
 // in the variable CGO_CFLAGS.
 func Build(o Options) (string, error) {
 	hash := sha256.New()
@@ -99,7 +100,8 @@ func repository() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
-// compile makes three libraries: blocks of fibers, the kernels, the driver.
+// compile makes the libraries: blocks of fibers, the kernels, the driver, and those
+// of CUDA that the backend looks for.
 func compile(root, dir string, o Options) error {
 	src := filepath.Join(root, "cuda", "sim", "src")
 	flags := append(o.flags(), "-I"+src, "-I"+filepath.Join(root, "kernels"))
@@ -115,7 +117,7 @@ func compile(root, dir string, o Options) error {
 		units = append(units, object(family))
 		jobs = append(jobs, slices.Concat(flags, []string{fmt.Sprintf("-DFAMILY=%q", family+".cu"), "-c", unit, "-o", object(family)}))
 	}
-	for _, f := range []string{"fiber", "driver"} {
+	for _, f := range []string{"fiber", "driver", "cublas", "cusolver"} {
 		jobs = append(jobs, slices.Concat(flags, headers, []string{"-c", filepath.Join(src, f+".cpp"), "-o", object(f)}))
 	}
 	if err := gxx(jobs...); err != nil {
@@ -131,7 +133,15 @@ func compile(root, dir string, o Options) error {
 	if err := link("libkernels.so", append(units, "-L"+dir, "-lfiber")...); err != nil {
 		return err
 	}
-	return link("libcuda.so.1", object("driver"), "-L"+dir, "-lfiber", "-lkernels", "-lpthread")
+	if err := link("libcuda.so.1", object("driver"), "-L"+dir, "-lfiber", "-lkernels", "-lpthread"); err != nil {
+		return err
+	}
+	for name, lib := range map[string]string{"cublas": "libcublas.so.12", "cusolver": "libcusolver.so.11"} {
+		if err := link(lib, object(name), filepath.Join(dir, "libcuda.so.1")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeUnit writes the C++ file that compiles a family and registers its kernels.

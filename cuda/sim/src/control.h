@@ -14,4 +14,7 @@ extern "C" {
 void cusim_set(const char *name, const char *value);
 // Counters: calls, launches, graphs, used:DEVICE (bytes), allocations:DEVICE.
 long cusim_get(const char *name);
+// For the stand-in libraries: work in the order of a stream (CUstream) of the
+// current context; what f points to is freed by it.
+int cusim_submit(void *stream, void (*f)(void *), void *arg);
 }

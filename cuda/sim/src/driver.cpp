@@ -324,6 +324,11 @@ extern "C" __attribute__((visibility("default"))) long cusim_get(const char *nam
     return -1;
 }
 
+extern "C" __attribute__((visibility("default"))) int cusim_submit(void *s, void (*f)(void *), void *arg) {
+    ENTER;
+    return submit((CUstream)s, dev, [=] { f(arg); });
+}
+
 API cuInit(unsigned) {
     LOCK;
     if (const char *e = getenv("CUSIM")) { // name=value,name=value
