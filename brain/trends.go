@@ -45,11 +45,7 @@ func ParseTrend(s string) (Trend, error) {
 //
 // as nilearn's create_cosine_drift has them.
 func (tr Trend) Columns(rows int, seconds float64) [][]float64 {
-	constant := make([]float64, rows)
-	for t := range constant {
-		constant[t] = 1
-	}
-	switch tr.Kind {
+	switch constant := tr.Constant(rows)[0]; tr.Kind {
 	case "linear":
 		line := make([]float64, rows)
 		for t := range line {
@@ -69,6 +65,15 @@ func (tr Trend) Columns(rows int, seconds float64) [][]float64 {
 		return columns
 	}
 	return nil
+}
+
+// Constant returns the time course that is 1, as the only column.
+func (tr Trend) Constant(rows int) [][]float64 {
+	constant := make([]float64, rows)
+	for t := range constant {
+		constant[t] = 1
+	}
+	return [][]float64{constant}
 }
 
 // Basis returns an orthonormal basis of the trend over a run of rows volumes,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -24,6 +23,9 @@ type EncodeOptions struct {
 	Features, Responses         []string // a file per run
 	TestFeatures, TestResponses []string
 	Mask, Runs                  string
+	Atlas                       string   // region means as responses
+	Confounds, TestConfounds    []string // a table per file of responses
+	ConfoundColumns             string   // names, separated by commas; "" for all
 	Out                         string
 	CV                          string // kfold:N or runs
 	Alphas                      string
@@ -113,6 +115,14 @@ func (o *EncodeOptions) plan() (ridge.Options, brain.Trend, error) {
 		return r, trend, input("", "%d files of features and %d of responses, expected one of each per run", len(o.Features), len(o.Responses))
 	case len(o.TestFeatures) != len(o.TestResponses):
 		return r, trend, input("", "%d test files of features and %d of responses, expected one of each per run", len(o.TestFeatures), len(o.TestResponses))
+	case len(o.Confounds) > 0 && len(o.Confounds) != len(o.Responses):
+		return r, trend, input("", "%d files of confounds and %d of responses, expected one of each per run", len(o.Confounds), len(o.Responses))
+	case len(o.Confounds) > 0 && len(o.TestConfounds) != len(o.TestResponses):
+		return r, trend, input("", "%d test files of confounds and %d of responses, expected one of each per run", len(o.TestConfounds), len(o.TestResponses))
+	case len(o.Confounds) == 0 && len(o.TestConfounds) > 0:
+		return r, trend, input("", "--test-confounds without --confounds: held-out runs are treated as the others")
+	case len(o.Confounds) == 0 && o.ConfoundColumns != "":
+		return r, trend, input("", "--confound-columns %q without --confounds", o.ConfoundColumns)
 	case o.Out == "":
 		return r, trend, input("", "--out is needed")
 	case o.Runs != "" && len(o.Features) > 1:
@@ -133,7 +143,7 @@ func (o EncodeOptions) options(e *Env) []store.Option {
 		s("cv", o.CV), s("alphas", o.Alphas), s("alpha-per", o.AlphaPer), s("score", o.Score), s("per-run", o.PerRun),
 		s("detrend", o.Detrend), s("tr", strconv.FormatFloat(o.TR, 'g', -1, 64)), s("standardize", o.Standardize),
 		s("intercept", strconv.FormatBool(o.Intercept)), s("delays", o.Delays), s("keep-scores", strconv.FormatBool(o.KeepScores)),
-		s("form", o.Form), s("precision", e.Precision.String()), s("device", e.Device),
+		s("form", o.Form), s("confound-columns", o.ConfoundColumns), s("precision", e.Precision.String()), s("device", e.Device),
 	}
 }
 
@@ -232,9 +242,12 @@ func (x *encoder) digests(ctx context.Context) ([]store.Input, error) {
 	}{
 		{"--features", x.o.Features}, {"--responses", x.o.Responses}, {"--test-features", x.o.TestFeatures},
 		{"--test-responses", x.o.TestResponses}, {"--mask", []string{x.o.Mask}}, {"--runs", []string{x.o.Runs}},
+		{"--atlas", []string{x.o.Atlas}}, {"--confounds", x.o.Confounds}, {"--test-confounds", x.o.TestConfounds},
 	} {
 		for _, p := range f.paths {
-			files = append(files, file{f.role, p})
+			for _, part := range hemispheresOf(p) {
+				files = append(files, file{f.role, part})
+			}
 		}
 	}
 	return digests(ctx, x.e.FS, files)
@@ -260,7 +273,7 @@ func (x *encoder) read(ctx context.Context) error {
 	if x.plan.Folds, err = x.folds(); err != nil {
 		return err
 	}
-	if x.plan.Trends, err = x.trends(x.plan.Runs); err != nil {
+	if x.plan.Trends, err = x.nuisance(x.o.Confounds, x.y, x.plan.Runs); err != nil {
 		return err
 	}
 	if err := x.readTest(ctx); err != nil {
@@ -290,7 +303,14 @@ func (x *encoder) openResponses(ctx context.Context, paths []string, name string
 	if scratchErr != nil {
 		return nil, scratchErr
 	}
-	return r, err
+	if err != nil || x.o.Atlas == "" {
+		return r, err
+	}
+	if err := r.average(ctx, x.o.Atlas); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
 // sameRows wants as many rows of features as of responses in every run.
@@ -357,29 +377,14 @@ func (x *encoder) folds() (op.Borders, error) {
 	return folds, nil
 }
 
-// trends stacks the bases of what is removed from every run.
-func (x *encoder) trends(runs op.Borders) (ridge.Matrix, error) {
-	var m ridge.Matrix
-	var bases []*brain.Basis
-	for r := range runs.Folds() {
-		b, err := x.trend.Basis(runs.Rows(r), x.o.TR)
-		if err != nil {
-			return m, input("", "--detrend %s: run %d: %v", x.o.Detrend, r, err)
-		}
-		bases = append(bases, b)
-		m.Cols = max(m.Cols, b.Cols)
+// nuisance reads the confounds of files of responses and stacks the bases of what
+// is removed from every run.
+func (x *encoder) nuisance(paths []string, r *responses, runs op.Borders) (ridge.Matrix, error) {
+	confounds, err := x.e.readConfounds(paths, x.o.ConfoundColumns, r)
+	if err != nil {
+		return ridge.Matrix{}, err
 	}
-	if m.Cols == 0 {
-		return m, nil
-	}
-	m.Rows = runs[runs.Folds()]
-	m.Data = make([]float64, m.Rows*m.Cols)
-	for r, b := range bases {
-		for t := range b.Rows {
-			copy(m.Data[(runs[r]+t)*m.Cols:], b.Q[t*b.Cols:(t+1)*b.Cols])
-		}
-	}
-	return m, nil
+	return nuisance{x.trend, x.o.TR, x.o.Detrend}.bases(runs, confounds)
 }
 
 // readTest opens the held-out files.
@@ -404,13 +409,13 @@ func (x *encoder) readTest(ctx context.Context) error {
 		return err
 	}
 	x.data.TestY = x.testY
-	x.plan.TestTrends, err = x.trends(x.data.TestRuns)
+	x.plan.TestTrends, err = x.nuisance(x.o.TestConfounds, x.testY, x.data.TestRuns)
 	return err
 }
 
 // warnRaw says so when raw images are fitted without anything that takes their mean away.
 func (x *encoder) warnRaw() {
-	if x.y.mask != nil && x.plan.PerRun == ridge.None && x.plan.Trends.Cols == 0 && !x.plan.Intercept && !x.plan.StandardizeResponses {
+	if x.y.places != nil && x.plan.PerRun == ridge.None && x.plan.Trends.Cols == 0 && !x.plan.Intercept && !x.plan.StandardizeResponses {
 		x.e.warn("%s: raw images are fitted without an intercept or per-run steps; scores will be of the mean (see --per-run, --detrend, --intercept)", x.o.Responses[0])
 	}
 }
@@ -473,12 +478,19 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Encod
 		return EncodeSummary{}, err
 	}
 	run := x.e.run(x.be, x.choice)
+	what := "voxels"
+	if r := x.y.regions; r != nil {
+		what = "regions"
+		if r.leftOut > 0 {
+			run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: "constant or not finite, in no region's mean", N: r.leftOut})
+		}
+	}
 	for _, c := range []struct {
 		why string
 		n   int
 	}{{"constant", res.Constant}, {"not finite", res.NotFinite}} {
 		if c.n > 0 {
-			run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: c.why, N: c.n})
+			run.LeftOut = append(run.LeftOut, store.Count{What: what, Why: c.why, N: c.n})
 		}
 	}
 	run.Results = map[string]float64{"tiles_halved": float64(res.Voxels.Halvings), "panels_per_tile": float64(res.Voxels.Panels)}
@@ -495,49 +507,66 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Encod
 
 // images writes results of image responses as images too.
 func (x *encoder) images(ctx context.Context, s *sinks) error {
-	if x.y.mask == nil {
+	if x.y.places == nil {
 		return nil
 	}
-	path, err := x.job.Path("mask.nii.gz")
-	if err != nil {
-		return err
-	}
-	if err := x.y.mask.Write(ctx, path); err != nil {
-		return err
-	}
-	type_ := brain.Float32
-	if x.e.Precision == op.Float64 {
-		type_ = brain.Float64
-	}
-	for _, name := range []string{"weights", "alpha", "cv_score", "cv_scores", "intercept", "test_score"} {
-		sink := s.maps[name]
-		if sink == nil {
-			continue
+	if v, ok := x.y.places.(*volumePlaces); ok {
+		path, err := x.job.Path("mask.nii.gz")
+		if err != nil {
+			return err
 		}
-		if err := x.image(ctx, name, sink, s.rows[name], type_); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err := v.mask.Write(ctx, path); err != nil {
+			return err
+		}
+	}
+	if x.y.regions != nil {
+		if err := x.y.regions.write(x.job); err != nil {
+			return err
+		}
+	}
+	w := &mapWriter{x.job, x.e.FS, x.e.Precision}
+	for _, name := range []string{"weights", "alpha", "cv_score", "cv_scores", "intercept", "test_score"} {
+		if sink := s.maps[name]; sink != nil {
+			if err := x.image(ctx, w, name, sink, s.rows[name]); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
 		}
 	}
 	return nil
 }
 
-// image writes one result over the mask, map by map.
-func (x *encoder) image(ctx context.Context, name string, sink *store.ArraySink, rows int, type_ brain.Datatype) error {
-	path, err := x.job.Path(name + ".nii.gz")
-	if err != nil {
-		return err
-	}
+// image writes one result over the places of the responses.
+func (x *encoder) image(ctx context.Context, w *mapWriter, name string, sink *store.ArraySink, rows int) error {
 	if err := sink.Sync(); err != nil {
 		return err
 	}
-	values, err := store.OpenNpy(x.e.FS, filepath.Join(filepath.Dir(path), name+".npy"))
+	path, err := x.job.Path(name + ".npy")
+	if err != nil {
+		return err
+	}
+	values, m, err := storedMaps(x.e.FS, path, rows)
 	if err != nil {
 		return err
 	}
 	defer values.Close()
-	flat := values.AsRow()
-	row := func(r int, dst []float64) error {
-		return flat.ReadFloat64(ctx, r*len(dst), (r+1)*len(dst), dst, len(dst))
+	if x.y.regions != nil {
+		p, err := paint(ctx, m.rows, x.y.regions.of)
+		if err != nil {
+			return err
+		}
+		m.rows, m.row = p, p.row
 	}
-	return brain.WriteMaps(ctx, path, x.y.mask, rows, row, brain.MapOptions{Datatype: type_, Template: x.y.header, FS: x.e.FS})
+	m.name, m.label = name, x.labels(name)
+	return x.y.places.write(ctx, w, m)
+}
+
+// labels names the rows of a result.
+func (x *encoder) labels(name string) func(r int) string {
+	switch name {
+	case "weights":
+		return func(r int) string { return fmt.Sprintf("weights %d", r) }
+	case "cv_scores":
+		return func(r int) string { return fmt.Sprintf("cv_score at alpha %g", x.plan.Alphas[r]) }
+	}
+	return func(int) string { return name }
 }

@@ -41,35 +41,50 @@ func digests(ctx context.Context, fsys store.FS, files []file) ([]store.Input, e
 
 // responses are the voxels of one or more files, rows one after the other.
 type responses struct {
-	parts  []tile.Source
-	paths  []string
-	mask   *brain.Mask   // of images; nil for arrays
-	header *brain.Header // of the first image
-	close  []func() error
+	parts   []tile.Source
+	paths   []string
+	places  places       // of images; nil for arrays
+	regions *regionMeans // of an atlas; nil without one
+	close   []func() error
 }
 
-// isImage reports whether path is a NIfTI image by its name.
-func isImage(path string) bool {
-	return strings.HasSuffix(path, ".nii") || strings.HasSuffix(path, ".nii.gz")
+// imageKind is the sort of file that a name says: of images, or "" for arrays.
+func imageKind(path string) string {
+	switch {
+	case strings.HasSuffix(path, ".dtseries.nii"), strings.HasSuffix(path, ".dscalar.nii"), strings.HasSuffix(path, ".dlabel.nii"):
+		return "cifti"
+	case strings.HasSuffix(path, ".nii"), strings.HasSuffix(path, ".nii.gz"):
+		return "volume"
+	case strings.HasSuffix(path, ".gii"):
+		return "surface"
+	}
+	return ""
 }
 
-// openResponses opens files of responses, all arrays or all images.
+// openResponses opens files of responses, all arrays or all images of one sort.
 func openResponses(ctx context.Context, fsys store.FS, paths []string, maskPath string, storage func(i int) brain.Storage) (*responses, error) {
 	r := &responses{paths: paths}
 	for i, path := range paths {
 		var err error
-		if isImage(path) {
-			err = r.openImage(ctx, path, maskPath, storage(i))
-		} else {
-			err = r.openArray(fsys, path, maskPath)
+		switch kind := imageKind(path); {
+		case kind != imageKind(paths[0]):
+			err = input(path, "is not of the kind of %s: give files of one kind", paths[0])
+		case kind == "volume":
+			err = r.openVolume(ctx, path, maskPath, storage(i))
+		case maskPath != "" && kind == "":
+			err = input(maskPath, "is a mask, but responses %s are an array without a grid", path)
+		case maskPath != "":
+			err = input(maskPath, "is a mask of volumes, but responses %s are on surfaces", path)
+		case kind == "cifti":
+			err = r.openCifti(path)
+		case kind == "surface":
+			err = r.openSurfaces(path, storage(i))
+		default:
+			err = r.openArray(fsys, path)
 		}
 		if err != nil {
 			r.Close()
 			return nil, err
-		}
-		if isImage(path) != isImage(paths[0]) {
-			r.Close()
-			return nil, input(path, "is not of the kind of %s: give arrays or images, not both", paths[0])
 		}
 		if v := r.parts[i].Cols(); v != r.parts[0].Cols() {
 			r.Close()
@@ -84,10 +99,7 @@ func openResponses(ctx context.Context, fsys store.FS, paths []string, maskPath 
 }
 
 // openArray opens a .npy or .safetensors array.
-func (r *responses) openArray(fsys store.FS, path, mask string) error {
-	if mask != "" {
-		return input(mask, "is a mask, but responses %s are an array without a grid", path)
-	}
+func (r *responses) openArray(fsys store.FS, path string) error {
 	a, err := openMatrix(fsys, path)
 	if err != nil {
 		return err
@@ -109,26 +121,83 @@ func openMatrix(fsys store.FS, path string) (*store.Array, error) {
 	return a, nil
 }
 
-// openImage opens an image on the mask.
-func (r *responses) openImage(ctx context.Context, path, maskPath string, st brain.Storage) error {
+// openVolume opens a NIfTI image on the mask.
+func (r *responses) openVolume(ctx context.Context, path, maskPath string, st brain.Storage) error {
 	im, err := brain.Open(path)
 	if err != nil {
 		return err
 	}
-	if r.mask == nil {
-		r.mask, r.header = im.FullMask(), im.Header
+	if r.places == nil {
+		p := &volumePlaces{path: path, mask: im.FullMask(), header: im.Header}
 		if maskPath != "" {
-			if r.mask, err = brain.LoadMask(ctx, maskPath); err != nil {
+			if p.mask, err = brain.LoadMask(ctx, maskPath); err != nil {
 				return err
 			}
 		}
+		r.places = p
 	}
-	s, err := im.Series(r.mask)
+	s, err := im.Series(r.places.(*volumePlaces).mask)
 	if err != nil {
 		return err
 	}
 	r.parts, r.close = append(r.parts, s), append(r.close, s.Close)
 	return s.Load(ctx, st)
+}
+
+// openCifti opens a dtseries; those of all runs have the same grayordinates.
+func (r *responses) openCifti(path string) error {
+	c, err := brain.OpenCifti(path)
+	if err != nil {
+		return err
+	}
+	r.close = append(r.close, c.Close)
+	if c.Kind != brain.DenseSeries {
+		return input(path, "is a %s file, expected a dtseries: volumes in time", c.Kind)
+	}
+	if r.places == nil {
+		r.places = &ciftiPlaces{path, c.CiftiHeader}
+	}
+	first := r.places.(*ciftiPlaces)
+	for v, at := range c.Match(&first.header) {
+		if at != v {
+			return input(path, "has other grayordinates than %s, the first that differs at %d", first.path, v)
+		}
+	}
+	r.parts = append(r.parts, c)
+	return nil
+}
+
+// openSurfaces opens the data of one hemisphere, or of two separated by a comma.
+func (r *responses) openSurfaces(path string, st brain.Storage) error {
+	p := &surfacePlaces{}
+	var sides []brain.Columns
+	files := hemispheresOf(path)
+	for i, file := range files {
+		g, err := brain.ReadGifti(file, st.Memory)
+		if err != nil {
+			return err
+		}
+		s, err := g.Series()
+		if err != nil {
+			return err
+		}
+		if len(sides) > 0 && s.Rows() != sides[0].Rows() {
+			return input(file, "has %d volumes, %s has %d", s.Rows(), files[0], sides[0].Rows())
+		}
+		sides = append(sides, s)
+		p.hemispheres = append(p.hemispheres, newHemisphere(file, g, s.Cols(), i, len(files)))
+	}
+	joined, err := brain.Join(sides...)
+	if err != nil {
+		return err
+	}
+	if r.places == nil {
+		r.places = p
+	} else if err := p.same(r.places.(*surfacePlaces)); err != nil {
+		return err
+	}
+	r.parts = append(r.parts, joined)
+	return nil
 }
 
 // Close closes all files.

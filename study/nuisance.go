@@ -1,0 +1,116 @@
+package study
+
+import (
+	"strings"
+
+	"voxen/brain"
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+)
+
+// nuisance is what is regressed out of features and responses within each run:
+// slow trends and the confounds of the run, together.
+type nuisance struct {
+	trend brain.Trend
+	tr    float64
+	flag  string // --detrend, for refusals
+}
+
+// columns gives the time courses of one run: those of the trend, or a constant
+// where there are confounds alone, and the confounds.
+func (n nuisance) columns(rows int, confounds [][]float64) [][]float64 {
+	trend := n.trend
+	if trend.Kind == "none" && len(confounds) > 0 {
+		return append(trend.Constant(rows), confounds...)
+	}
+	return append(trend.Columns(rows, n.tr), confounds...)
+}
+
+// bases stacks orthonormal bases of the runs, (rows x q), with zeros where a run
+// has fewer columns. Confounds are those of each row's file, nil for none.
+func (n nuisance) bases(runs op.Borders, confounds *confoundRows) (ridge.Matrix, error) {
+	var m ridge.Matrix
+	var bases []*brain.Basis
+	for r := range runs.Folds() {
+		lo, hi := runs[r], runs[r+1]
+		b, err := brain.Orthonormal(hi-lo, n.columns(hi-lo, confounds.of(lo, hi)))
+		switch {
+		case err != nil:
+			return m, input("", "--detrend %s: run %d: %v", n.flag, r, err)
+		case b.Cols >= hi-lo && confounds != nil:
+			return m, input(confounds.at(lo), "run %d has %d rows, of which trends and confounds leave nothing: expected fewer of them", r, hi-lo)
+		}
+		bases = append(bases, b)
+		m.Cols = max(m.Cols, b.Cols)
+	}
+	if m.Cols == 0 {
+		return m, nil
+	}
+	m.Rows = runs[runs.Folds()]
+	m.Data = make([]float64, m.Rows*m.Cols)
+	for r, b := range bases {
+		for t := range b.Rows {
+			copy(m.Data[(runs[r]+t)*m.Cols:], b.Q[t*b.Cols:(t+1)*b.Cols])
+		}
+	}
+	return m, nil
+}
+
+// confoundRows are the confounds of files of responses, one table per file.
+type confoundRows struct {
+	paths   []string
+	borders op.Borders
+	tables  []*brain.Confounds
+}
+
+// of gives the confounds of the rows [lo, hi), which are of one file.
+func (c *confoundRows) of(lo, hi int) [][]float64 {
+	if c == nil {
+		return nil
+	}
+	i := c.file(lo)
+	var columns [][]float64
+	for _, column := range c.tables[i].Columns {
+		columns = append(columns, column[lo-c.borders[i]:hi-c.borders[i]])
+	}
+	return columns
+}
+
+// at names the file of a row.
+func (c *confoundRows) at(row int) string { return c.paths[c.file(row)] }
+
+func (c *confoundRows) file(row int) int {
+	i := 0
+	for row >= c.borders[i+1] {
+		i++
+	}
+	return i
+}
+
+// readConfounds reads a table for each file of responses.
+func (e *Env) readConfounds(paths []string, columns string, r *responses) (*confoundRows, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	c := &confoundRows{paths: paths, borders: r.borders()}
+	var names []string
+	if columns != "" {
+		for name := range strings.SplitSeq(columns, ",") {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	for i, path := range paths {
+		t, err := brain.ReadConfounds(path, names)
+		if err != nil {
+			return nil, err
+		}
+		if t.Rows != c.borders.Rows(i) {
+			return nil, input(path, "has %d rows, %s has %d", t.Rows, r.paths[i], c.borders.Rows(i))
+		}
+		if t.Filled > 0 {
+			e.warn("%s: %d values that are n/a at the head of columns take the first value below them", path, t.Filled)
+		}
+		c.tables = append(c.tables, t)
+	}
+	return c, nil
+}
