@@ -1,0 +1,220 @@
+package coupling
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/engine/tile"
+)
+
+// MaxRows bounds the rows, since the Fourier transform is a dense matrix here:
+// at the bound it has 400 MB, and no recording of one piece is as long.
+const MaxRows = 8192
+
+// PanelWidth is the number of courses that are computed as one. It is fixed, so
+// that the bits of a pair do not depend on the memory.
+const PanelWidth = 2048
+
+// Options of Fit.
+type Options struct {
+	Precision tensor.Dtype // op.Float32 (also the zero value) or op.Float64
+	// MaxLag is the last lag of the sum, 0 for a fifth of the rows, but at least 1.
+	MaxLag int
+	// Budget bounds the bytes of buffers; 0: no bound.
+	Budget     int64
+	Checkpoint tile.Checkpoint
+	// Progress, if any, is called with courses done and in all.
+	Progress func(done, total int)
+}
+
+// Outputs are where results go, (M, N) each: a row per course of y and a column
+// per course of x. A pair with a course that is constant or not finite is NaN.
+type Outputs struct {
+	R    tile.Sink // correlations
+	NEff tile.Sink // effective numbers of samples, at least 3
+}
+
+// Lags is the last lag for N rows.
+func (o Options) Lags(N int) int {
+	if o.MaxLag > 0 {
+		return min(o.MaxLag, N-1)
+	}
+	return max(1, N/5)
+}
+
+// Fit correlates every column of x (N rows) with every column of y, an array
+// (1, 1, N, M). The rows are one uninterrupted recording. When ctx ends, panels under way are finished
+// and ctx's error is returned.
+func Fit(ctx context.Context, be engine.Backend, x tile.Source, y op.Tensor, out Outputs, o Options) (engine.Stats, error) {
+	N := x.Rows()
+	switch {
+	case N != y.Dims[2]:
+		return engine.Stats{}, fmt.Errorf("coupling: %d rows and %d", N, y.Dims[2])
+	case N < 4 || N > MaxRows:
+		return engine.Stats{}, fmt.Errorf("coupling: %d rows, want 4 to %d", N, MaxRows)
+	case x.Cols() == 0 || y.Dims[3] == 0:
+		return engine.Stats{}, fmt.Errorf("coupling: no courses: %d and %d", x.Cols(), y.Dims[3])
+	}
+	if o.Precision.Type == nil {
+		o.Precision = op.Float32
+	}
+	width := min(PanelWidth, (x.Cols()+63)/64*64)
+	g := newGraph(o.Precision, N, o.Lags(N))
+	xs := g.input("x", engine.Columns(x), op.Dims{1, 1, N, width})
+	ys := g.constant("y", y)
+	r, excess := g.pairs(xs, ys)
+	results := engine.Results{
+		r:      engine.ToSink(out.R),
+		excess: engine.PerTile(func(t engine.Tile, v engine.Host) error { return writeNEff(ctx, out.NEff, t, v, N, width) }),
+	}
+	return engine.NewMachine(be).Run(ctx, g.feeds, results,
+		engine.Tiling{Cols: x.Cols(), Width: width, Budget: o.Budget, Checkpoint: o.Checkpoint, Progress: o.Progress})
+}
+
+// graph builds the operations of one panel.
+type graph struct {
+	g     *gorgonia.ExprGraph
+	feeds engine.Feeds
+	dtype tensor.Dtype
+	n     int // rows
+	lags  int
+}
+
+type node = *gorgonia.Node
+
+func newGraph(dtype tensor.Dtype, n, lags int) *graph {
+	return &graph{g: gorgonia.NewGraph(), feeds: engine.Feeds{}, dtype: dtype, n: n, lags: lags}
+}
+
+// input adds an input with where it comes from.
+func (g *graph) input(name string, f engine.Feed, d op.Dims) node {
+	n := op.Input(g.g, name, op.Type{Dtype: g.dtype, Dims: d})
+	g.feeds[n] = f
+	return n
+}
+
+// constant adds a matrix.
+func (g *graph) constant(name string, m op.Tensor) node {
+	return g.input(name, engine.Value(op.ToValue(m, g.dtype)), m.Dims)
+}
+
+// pairs gives the correlations of all pairs, (M, W), and what the lags add to 1
+// in the denominator of N_eff.
+func (g *graph) pairs(x, y node) (r, excess node) {
+	run := op.Borders{0, g.n}
+	status := op.Must(op.ColumnStatus{Borders: run}, x)
+	scale := op.RunScale{Borders: run, Unit: true}
+	x, y = op.Must(scale, x), op.Must(scale, y)
+	r = op.Must(op.MatMul{TransA: true, Alpha: 1 / float64(g.n)}, y, x)
+	f := g.fourier()
+	rhoX, rhoY := f.autocorrelation(x), f.autocorrelation(y)
+	excess = op.Must(op.MatMul{TransA: true}, op.Must(op.Zip{Kind: op.Mul}, rhoY, g.constant("weights", lagWeights(g.n, g.lags))), rhoX)
+	return op.Must(op.MaskColumns{}, r, status), op.Must(op.MaskColumns{}, excess, status)
+}
+
+// lagWeights are 2 (1 - k/N), k = 1 .. lags.
+func lagWeights(n, lags int) op.Tensor {
+	w := op.NewTensor(op.Dims{1, 1, lags, 1})
+	for i := range w.Data {
+		w.Data[i] = 2 * (1 - float64(i+1)/float64(n))
+	}
+	return w
+}
+
+// fourier holds the matrices of the transform and of its way back.
+type fourier struct{ forth, back node }
+
+// fourier makes the transform to n + lags points, so that no lag of the sum
+// wraps around. With frequencies f = 0 .. H-1 of period P = n + lags,
+//
+//	forth: cos(2 pi f t / P) in row f, sin(2 pi f t / P) in row H + f     (2H, n)
+//	back:  c_f cos(2 pi f k / P) / (n P) for both halves, k = 1 .. lags   (lags, 2H)
+//
+// where c_f counts f and P - f.
+func (g *graph) fourier() fourier {
+	P := g.n + g.lags
+	H := P/2 + 1
+	forth := op.NewTensor(op.Dims{1, 1, 2 * H, g.n})
+	back := op.NewTensor(op.Dims{1, 1, g.lags, 2 * H})
+	// the angle depends on the product modulo the period: exact for any size
+	turn := func(f, t int) float64 { return 2 * math.Pi * float64(f*t%P) / float64(P) }
+	for f := range H {
+		for t := range g.n {
+			s, c := math.Sincos(turn(f, t))
+			forth.Data[f*g.n+t], forth.Data[(H+f)*g.n+t] = c, s
+		}
+		count := 2.0
+		if f == 0 || 2*f == P {
+			count = 1
+		}
+		for i := range g.lags {
+			c := count * math.Cos(turn(f, i+1)) / (float64(g.n) * float64(P))
+			back.Data[i*2*H+f], back.Data[i*2*H+H+f] = c, c
+		}
+	}
+	return fourier{g.constant("forth", forth), g.constant("back", back)}
+}
+
+// autocorrelation gives rho(k) = 1/N sum_t z_t z_{t+k} of standardised courses,
+// (N, W) to (lags, W), by the power spectrum.
+func (f fourier) autocorrelation(z node) node {
+	s := op.Must(op.MatMul{}, f.forth, z)
+	return op.Must(op.MatMul{}, f.back, op.Must(op.Zip{Kind: op.Mul}, s, s))
+}
+
+// writeNEff turns what the lags add into effective numbers of samples.
+func writeNEff(ctx context.Context, sink tile.Sink, t engine.Tile, v engine.Host, n, width int) error {
+	size := v.Dims[2] * width
+	for p := range t.Panels {
+		lo := (t.Panel + p) * width
+		hi := min(lo+width, t.Hi)
+		var err error
+		if v.Dtype == op.Float32 {
+			panel := v.Float32()[p*size : (p+1)*size]
+			for i, e := range panel {
+				panel[i] = float32(NEff(n, float64(e)))
+			}
+			err = sink.WriteFloat32(ctx, lo, hi, panel, width)
+		} else {
+			panel := v.Float64()[p*size : (p+1)*size]
+			for i, e := range panel {
+				panel[i] = NEff(n, e)
+			}
+			err = sink.WriteFloat64(ctx, lo, hi, panel, width)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NEff is N / (1 + excess), at least 3. Autocorrelations of short recordings can
+// make the denominator 0 or negative, where the formula has no meaning: N then.
+func NEff(n int, excess float64) float64 {
+	d := 1 + excess
+	if d <= 0 {
+		return float64(n)
+	}
+	if math.IsNaN(d) {
+		return math.NaN()
+	}
+	return max(3, float64(n)/d)
+}
+
+// P is the two-sided p of a correlation under the hypothesis of none, by
+// Student's t with nEff - 2 degrees of freedom; NaN where r or nEff is.
+func P(r, nEff float64) float64 {
+	if math.IsNaN(r) || math.IsNaN(nEff) {
+		return math.NaN()
+	}
+	// P(|T| > t) = I_{df/(df+t^2)}(df/2, 1/2), and df/(df+t^2) = 1 - r^2
+	return mathext.RegIncBeta((nEff-2)/2, 0.5, min(1, max(0, 1-r*r)))
+}

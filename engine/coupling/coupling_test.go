@@ -1,0 +1,169 @@
+package coupling_test
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"gorgonia.org/tensor"
+
+	"voxen/cpu"
+	"voxen/engine/coupling"
+	"voxen/engine/op"
+	"voxen/engine/permute"
+	"voxen/engine/tile"
+)
+
+// golden is a case of testdata/golden/statistics.py.
+type golden struct {
+	Name                      string
+	N, Artificial, Biological int
+	X, Y, R, NEff, P, Q       []float64
+}
+
+func load(t *testing.T) []golden {
+	t.Helper()
+	data, err := os.ReadFile("../../testdata/golden/statistics/coupling.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Cases []golden }
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Cases) < 5 {
+		t.Fatalf("%d cases, want at least 5", len(file.Cases))
+	}
+	return file.Cases
+}
+
+// fit couples columns of x with those of y.
+func fit(t *testing.T, threads int, x, y op.Tensor, o coupling.Options) (r, nEff []float64) {
+	t.Helper()
+	src, err := tile.Of(x.Dims[2], x.Dims[3], x.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	R, n := tile.NewArray[float64](y.Dims[3], x.Dims[3]), tile.NewArray[float64](y.Dims[3], x.Dims[3])
+	if _, err := coupling.Fit(context.Background(), cpu.New(threads), src, y, coupling.Outputs{R: R, NEff: n}, o); err != nil {
+		t.Fatal(err)
+	}
+	return R.Data, n.Data
+}
+
+func matrix(rows, cols int, data []float64) op.Tensor {
+	return op.Tensor{Dims: op.Dims{1, 1, rows, cols}, Data: data}
+}
+
+func TestGolden(t *testing.T) {
+	for _, g := range load(t) {
+		for _, c := range []struct {
+			dtype tensor.Dtype
+			limit float64
+			// the data have means 100 times their SDs: float32 keeps 5 digits of what varies
+		}{{op.Float64, 1e-10}, {op.Float32, 3e-5}} {
+			r, nEff := fit(t, 2, matrix(g.N, g.Artificial, g.X), matrix(g.N, g.Biological, g.Y), coupling.Options{Precision: c.dtype})
+			p := make([]float64, len(r))
+			for i := range r {
+				p[i] = coupling.P(r[i], nEff[i])
+				near(t, g.Name, "r", i, r[i], g.R[i], c.limit)
+				// where the denominator is near 0 N_eff has none of its digits
+				near(t, g.Name, "n_eff", i, nEff[i]/float64(g.N), g.NEff[i]/float64(g.N), c.limit*max(1, g.NEff[i]/float64(g.N)))
+				near(t, g.Name, "p", i, p[i], g.P[i], 50*c.limit)
+			}
+			for i, q := range permute.FDR(p) {
+				near(t, g.Name, "q", i, q, g.Q[i], 50*c.limit)
+			}
+		}
+	}
+}
+
+func near(t *testing.T, name, what string, i int, got, want, limit float64) {
+	t.Helper()
+	if math.IsNaN(got) || math.Abs(got-want) > limit*(1+math.Abs(want)) {
+		t.Errorf("%s: %s[%d] = %.10g, want %.10g within %g", name, what, i, got, want, limit)
+	}
+}
+
+// ar1 gives n x cols values of AR(1) noise.
+func ar1(r *rand.Rand, n, cols int, phi float64) op.Tensor {
+	x := matrix(n, cols, make([]float64, n*cols))
+	for t := range n {
+		for c := range cols {
+			x.Data[t*cols+c] = r.NormFloat64()
+			if t > 0 {
+				x.Data[t*cols+c] = phi*x.Data[(t-1)*cols+c] + math.Sqrt(1-phi*phi)*x.Data[t*cols+c]
+			}
+		}
+	}
+	return x
+}
+
+// Unrelated slow courses correlate by accident. With N_eff the share of p below
+// 0.05 stays near 0.05; with the number of volumes it is several times that.
+func TestTypeIError(t *testing.T) {
+	const n, N, M = 372, 100, 30
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, phi := range []float64{0, 0.5, 0.9} {
+		x, y := ar1(rng, n, N, phi), ar1(rng, n, M, phi)
+		r, nEff := fit(t, 2, x, y, coupling.Options{Precision: op.Float64})
+		below, naive := 0, 0
+		for i := range r {
+			if coupling.P(r[i], nEff[i]) < 0.05 {
+				below++
+			}
+			if coupling.P(r[i], n) < 0.05 {
+				naive++
+			}
+		}
+		share := float64(below) / float64(len(r))
+		// 3,000 pairs of 130 courses depend on each other: the standard error is
+		// about that of 130 tests, and autocorrelations are estimated
+		if share > 0.09 || share < 0.02 {
+			t.Errorf("phi %g: share of p < 0.05 is %.3f, want 0.02 to 0.09", phi, share)
+		}
+		if phi == 0.9 && float64(naive)/float64(len(r)) < 0.3 {
+			t.Errorf("phi %g: without N_eff the share is %.3f, expected the error that N_eff mends", phi, float64(naive)/float64(len(r)))
+		}
+	}
+}
+
+// Panels and threads do not change a bit, and a course that is constant or not
+// finite is NaN without touching its neighbours.
+func TestPanelsAndLeftOut(t *testing.T) {
+	const n, N, M = 60, 4200, 3
+	rng := rand.New(rand.NewPCG(2, 2))
+	x, y := ar1(rng, n, N, 0.6), ar1(rng, n, M, 0.6)
+	for i := range n {
+		x.Data[i*N+5] = 41
+	}
+	x.Data[10*N+4000] = math.NaN()
+	r, nEff := fit(t, 1, x, y, coupling.Options{})
+	r2, nEff2 := fit(t, 2, x, y, coupling.Options{Budget: 24 << 20})
+	for i := range r {
+		left := i%N == 5 || i%N == 4000
+		switch {
+		case math.IsNaN(r[i]) != left || math.IsNaN(nEff[i]) != left:
+			t.Fatalf("pair %d: r = %g, n_eff = %g", i, r[i], nEff[i])
+		case !left && (r[i] != r2[i] || nEff[i] != nEff2[i]):
+			t.Fatalf("pair %d differs between bounds of memory", i)
+		}
+	}
+}
+
+func TestNEff(t *testing.T) {
+	for _, c := range []struct{ excess, want float64 }{{0, 100}, {1, 50}, {99, 3}, {-0.5, 200}, {-1, 100}, {-3, 100}} {
+		if got := coupling.NEff(100, c.excess); got != c.want {
+			t.Errorf("NEff(100, %g) = %g, want %g", c.excess, got, c.want)
+		}
+	}
+	if p := coupling.P(1, 3); p != 0 {
+		t.Errorf("p of a correlation of 1 is %g", p)
+	}
+	if p := coupling.P(0, 50); p != 1 {
+		t.Errorf("p of a correlation of 0 is %g", p)
+	}
+}
