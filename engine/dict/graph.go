@@ -9,9 +9,10 @@ import (
 
 type node = *gorgonia.Node
 
-// maxSweeps bounds the sweeps of coordinate descent per signal; on real signals
-// a handful is enough, and only degenerate Gram matrices come near the bound.
-const maxSweeps = 1000
+// maxSweeps bounds the sweeps of coordinate descent per signal. A handful is
+// enough for most; where there are more atoms than rows a few signals need
+// thousands.
+const maxSweeps = 100000
 
 // The tolerances of the codes, as a share of a signal's largest correlation with
 // an atom: while learning, and for the final codes.

@@ -116,7 +116,7 @@ func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Ti
 	r.progress.add(st.epoch * r.bank.n)
 	for st.epoch < r.o.Epochs {
 		b := &batches[F]{bank: r.bank, order: ord, columns: ord.epoch()}
-		before := len(st.trace)
+		before, last := len(st.trace), st.epoch == r.o.Epochs-1
 		feeds := engine.Feeds{
 			s.signals: engine.Each(op.TypeOf(s.signals), func(_ engine.Tile, dst engine.Host) error {
 				return b.next(ctx, elements[F](dst))
@@ -126,7 +126,7 @@ func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Ti
 				return nil
 			}),
 			s.beta: engine.Each(op.TypeOf(s.beta), func(tl engine.Tile, dst engine.Host) error {
-				dst.Float64()[0] = math.Pow(1-1/float64(before+tl.Index+1), r.o.Forgetting)
+				dst.Float64()[0] = r.o.beta(before+tl.Index+1, last)
 				return nil
 			}),
 			s.atoms: engine.Carry(s.nextAtoms, st.atoms),

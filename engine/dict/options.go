@@ -2,6 +2,7 @@ package dict
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/tensor"
 
@@ -27,8 +28,9 @@ type Options struct {
 	Seed        uint64  // of the order of signals and of the first atoms
 	NonNegative bool    // codes are at least 0
 	Standardize Standardize
-	// Forgetting is rho in beta_t = (1 - 1/t)^rho, the weight of the statistics
-	// of the steps before step t: 0 keeps all, larger values forget faster.
+	// Forgetting is rho in beta_t = (1 - 1/t)^rho, the weight of the statistics of
+	// the steps before step t: 0 keeps all, larger values forget faster. In the
+	// last pass it is at most 2.
 	Forgetting float64
 	Precision  tensor.Dtype // op.Float32 (also the zero value) or op.Float64
 
@@ -75,6 +77,20 @@ func (o *Options) checkCommon(s tile.Source) error {
 		return fmt.Errorf("memory %d bytes, want at least 0", o.Memory)
 	}
 	return nil
+}
+
+// lastForgetting bounds rho in the last pass. The codes of early steps are of
+// poor atoms and are best forgotten; in the last pass they are good, and atoms
+// of all signals are better than those of the last few batches.
+const lastForgetting = 2
+
+// beta is the weight at step t, from 1, of the statistics of the steps before.
+func (o *Options) beta(t int, lastPass bool) float64 {
+	rho := o.Forgetting
+	if lastPass {
+		rho = min(rho, lastForgetting)
+	}
+	return math.Pow(1-1/float64(t), rho)
 }
 
 // MaxLambda is the largest lambda: a finite float32.
