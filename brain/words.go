@@ -179,29 +179,32 @@ func PacedWords(text string, start, rate float64) (Words, error) {
 	return words, nil
 }
 
-// Write stores the table with the columns word, onset and offset; rows that
-// were not timed keep empty times. It reads back equal.
+// Write stores the table of WriteTable in a file, whole or not at all.
 func (w Words) Write(fsys store.FS, path string) error {
-	return store.WriteFile(fsys, path, func(out io.Writer) error {
-		if _, err := io.WriteString(out, "word\tonset\toffset\n"); err != nil {
+	return store.WriteFile(fsys, path, w.WriteTable)
+}
+
+// WriteTable writes the table with the columns word, onset and offset; rows that
+// were not timed keep empty times. It reads back equal.
+func (w Words) WriteTable(out io.Writer) error {
+	if _, err := io.WriteString(out, "word\tonset\toffset\n"); err != nil {
+		return err
+	}
+	for i, x := range w {
+		if strings.ContainsAny(x.Text, "\t\r\n") {
+			return fmt.Errorf("word %d is %q, expected no tabs or line ends", i, x.Text)
+		}
+		text := x.Text
+		if strings.HasPrefix(text, `"`) {
+			text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+		}
+		times := "\t\t"
+		if x.Timed {
+			times = "\t" + decimal(x.Onset) + "\t" + decimal(x.Offset)
+		}
+		if _, err := io.WriteString(out, text+times+"\n"); err != nil {
 			return err
 		}
-		for i, x := range w {
-			if strings.ContainsAny(x.Text, "\t\r\n") {
-				return fmt.Errorf("word %d is %q, expected no tabs or line ends", i, x.Text)
-			}
-			text := x.Text
-			if strings.HasPrefix(text, `"`) {
-				text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
-			}
-			times := "\t\t"
-			if x.Timed {
-				times = "\t" + decimal(x.Onset) + "\t" + decimal(x.Offset)
-			}
-			if _, err := io.WriteString(out, text+times+"\n"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }

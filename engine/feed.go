@@ -93,7 +93,7 @@ func (h Host) Float32() []float32 {
 	if h.Dtype != op.Float32 {
 		panic("engine: Float32 of " + h.Type.String())
 	}
-	return asFloat32(h.data)
+	return View[float32](h.data)
 }
 
 // Float64 gives the elements of a float64 array.
@@ -101,7 +101,7 @@ func (h Host) Float64() []float64 {
 	if h.Dtype != op.Float64 {
 		panic("engine: Float64 of " + h.Type.String())
 	}
-	return asFloat64(h.data)
+	return View[float64](h.data)
 }
 
 // Value copies the array to a gorgonia value.
@@ -113,16 +113,6 @@ func (h Host) Value() gorgonia.Value {
 		backing = append([]float64(nil), h.Float64()...)
 	}
 	return tensor.New(tensor.WithShape(h.Dims[:]...), tensor.WithBacking(backing))
-}
-
-// asFloat32 views bytes as float32.
-func asFloat32(b []byte) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
-}
-
-// asFloat64 views bytes as float64.
-func asFloat64(b []byte) []float64 {
-	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
 }
 
 // valueBytes views the elements of a float32 or float64 value as bytes.

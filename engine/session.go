@@ -194,7 +194,7 @@ func Fill[F float32 | float64](ctx context.Context, s *Session, r Resident, fill
 		return err
 	}
 	if mem := r.Buf.Host(); mem != nil {
-		return fill(0, n, view[F](mem[r.Offset:r.Offset+n*size]))
+		return fill(0, n, View[F](mem[r.Offset:r.Offset+n*size]))
 	}
 	if err := s.stage(); err != nil {
 		return err
@@ -205,7 +205,7 @@ func Fill[F float32 | float64](ctx context.Context, s *Session, r Resident, fill
 		}
 		hi := min(lo+stagingBytes/size, n)
 		mem := s.staging.Bytes()[:(hi-lo)*size]
-		if err := fill(lo, hi, view[F](mem)); err != nil {
+		if err := fill(lo, hi, View[F](mem)); err != nil {
 			return err
 		}
 		if err := s.m.be.Upload(s.stream, r.Buf, r.Offset+lo*size, mem); err != nil {
@@ -239,7 +239,7 @@ func Fetch[F float32 | float64](ctx context.Context, s *Session, r Resident, tak
 		if err := s.stream.Synchronize(); err != nil {
 			return err
 		}
-		return take(0, view[F](mem[r.Offset:r.Offset+n*size]))
+		return take(0, View[F](mem[r.Offset:r.Offset+n*size]))
 	}
 	if err := s.stage(); err != nil {
 		return err
@@ -256,7 +256,7 @@ func Fetch[F float32 | float64](ctx context.Context, s *Session, r Resident, tak
 		if err := s.stream.Synchronize(); err != nil {
 			return err
 		}
-		if err := take(lo, view[F](mem)); err != nil {
+		if err := take(lo, View[F](mem)); err != nil {
 			return err
 		}
 		lo = hi
@@ -264,7 +264,7 @@ func Fetch[F float32 | float64](ctx context.Context, s *Session, r Resident, tak
 	return nil
 }
 
-// view shows bytes as elements.
-func view[F float32 | float64](b []byte) []F {
+// View shows bytes as elements.
+func View[F float32 | float64](b []byte) []F {
 	return unsafe.Slice((*F)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(*new(F))))
 }

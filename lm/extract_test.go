@@ -34,8 +34,8 @@ func (s *memorySink) WriteRows(_ context.Context, lo, hi int, src []float32) err
 	return nil
 }
 
-// openModel opens a model for the length of a test.
-func openModel(t *testing.T, dir string) *Model {
+// openModel opens a model for the length of a test or benchmark.
+func openModel(t testing.TB, dir string) *Model {
 	t.Helper()
 	m, err := Open(store.OS{}, dir)
 	if err != nil {
@@ -138,11 +138,10 @@ func minilm(t testing.TB) *Model {
 	if dir == "" {
 		t.Skip("VOXEN_MINILM is not set: make minilm gets the folder")
 	}
-	m, err := Open(store.OS{}, dir)
-	if err != nil {
+	m := openModel(t, dir)
+	if err := m.ReadTokenizer(store.OS{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() })
 	return m
 }
 

@@ -13,16 +13,16 @@ import (
 type Model struct {
 	Name      string // of the folder
 	Config    *Config
-	Tokenizer *Tokenizer // nil where the folder has none
+	Tokenizer *Tokenizer // nil until ReadTokenizer
 
 	dir    string
 	files  *store.Safetensors
 	prefix string // of the names of tensors
 }
 
-// Open reads the configuration and the tokenizer of a model folder and checks
-// that every tensor is there in the right shape. A configuration that asks for
-// what is not built is refused by key and value. The caller closes the model.
+// Open reads the configuration of a model folder and checks that every tensor is
+// there in the right shape. A configuration that asks for what is not built is
+// refused by key and value. The caller closes the model.
 func Open(fsys store.FS, dir string) (*Model, error) {
 	c, err := readConfig(fsys, dir)
 	if err != nil {
@@ -33,9 +33,6 @@ func Open(fsys store.FS, dir string) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Name: filepath.Base(abs), Config: c, dir: dir}
-	if m.Tokenizer, err = openTokenizer(fsys, dir); err != nil {
-		return nil, err
-	}
 	if m.files, err = store.OpenSafetensors(fsys, dir); err != nil {
 		return nil, err
 	}
@@ -46,14 +43,10 @@ func Open(fsys store.FS, dir string) (*Model, error) {
 	return m, nil
 }
 
-// openTokenizer is LoadTokenizer for folders that may have none.
-func openTokenizer(fsys store.FS, dir string) (*Tokenizer, error) {
-	for _, name := range []string{"tokenizer.json", "tokenizer.model"} {
-		if _, err := fsys.Stat(filepath.Join(dir, name)); err == nil {
-			return LoadTokenizer(fsys, dir)
-		}
-	}
-	return nil, nil
+// ReadTokenizer reads the folder's tokenizer, which words need and token ids do not.
+func (m *Model) ReadTokenizer(fsys store.FS) (err error) {
+	m.Tokenizer, err = LoadTokenizer(fsys, m.dir)
+	return err
 }
 
 // Close closes the files of the weights.
@@ -204,8 +197,15 @@ func (m *Model) checkWeights() error {
 	}
 	ws := append([]weight{matrix("words", c.wordTable(), c.Vocab, c.Hidden)}, c.embedWeights()...)
 	for l := range c.Layers {
-		ws = append(ws, c.layerWeights(l)...)
+		if err := m.checkShapes(ws); err != nil {
+			return err
+		}
+		ws = c.layerWeights(l)
 	}
+	return m.checkShapes(ws)
+}
+
+func (m *Model) checkShapes(ws []weight) error {
 	for _, w := range ws {
 		for i, name := range w.parts {
 			a, err := m.tensor(name)

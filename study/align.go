@@ -43,6 +43,13 @@ type AlignSummary struct {
 	Seconds  float64 `json:"seconds"`
 }
 
+// Bounds of what is held in memory: samples of the haemodynamic response, and the
+// words of every volume.
+const (
+	minTR, maxTR = 1e-4, 1e4 // seconds
+	maxVolumes   = 10_000_000
+)
+
 func (o *AlignOptions) defaults() {
 	for _, s := range []*string{&o.HRF, &o.Detrend, &o.Standardize} {
 		if *s == "" {
@@ -63,10 +70,10 @@ func (o *AlignOptions) plan() (brain.AlignOptions, error) {
 		return p, input("", "--responses, --words and --out are needed")
 	case !strings.HasSuffix(o.Out, ".npy"):
 		return p, input(o.Out, "is of no kind that is written here: expected .npy")
-	case !(o.TR > 0):
-		return p, input("", "--tr %g, expected the seconds between volumes", o.TR)
-	case o.Volumes < 1:
-		return p, input("", "--volumes %d, expected at least 1", o.Volumes)
+	case !(o.TR >= minTR && o.TR <= maxTR):
+		return p, input("", "--tr %g, expected the seconds from one volume to the next, %g to %g", o.TR, minTR, maxTR)
+	case o.Volumes < 1 || o.Volumes > maxVolumes:
+		return p, input("", "--volumes %d, expected 1 to %d", o.Volumes, maxVolumes)
 	}
 	for _, err := range []error{
 		oneOf("hrf", o.HRF, "none", "glover", "spm"),

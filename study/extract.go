@@ -3,11 +3,11 @@ package study
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"voxen/brain"
@@ -17,8 +17,8 @@ import (
 	"voxen/store"
 )
 
-// ExtractOptions are the options of the extract step. Strings are as on the
-// command line; "" is the default. One of Words, Text and IDs is given.
+// ExtractOptions are the options of the extract step, as on the command line. One
+// of Words, Text and IDs is given.
 type ExtractOptions struct {
 	Model            string // a Hugging Face model folder
 	Words, Text, IDs string // files
@@ -27,8 +27,13 @@ type ExtractOptions struct {
 	Out              string  // .npy or .safetensors
 	Tap              string  // one or more, separated by commas
 	Layers           string  // all or a list
-	Window, Stride   int     // words; 0: 200 and 100
+	Window, Stride   int     // words
 	DType            string  // float32 or float16
+}
+
+// ExtractDefaults are the options of the extract step as the command line has them.
+func ExtractDefaults() ExtractOptions {
+	return ExtractOptions{Tap: string(lm.FFNOut), Layers: "all", Window: 200, Stride: 100, DType: "float32"}
 }
 
 // ExtractSummary is what the extract step did.
@@ -41,25 +46,9 @@ type ExtractSummary struct {
 	Tokens   int     `json:"tokens"` // read in this run
 	Empty    int     `json:"empty"`  // rows without a word piece
 	Streamed bool    `json:"streamed"`
+	Rate     float64 `json:"tokens_per_second"` // of the model, without the reading of its weights
 	Device   string  `json:"device"`
 	Seconds  float64 `json:"seconds"`
-}
-
-func (o *ExtractOptions) defaults() {
-	set := func(s *string, d string) {
-		if *s == "" {
-			*s = d
-		}
-	}
-	set(&o.Tap, string(lm.FFNOut))
-	set(&o.Layers, "all")
-	set(&o.DType, "float32")
-	if o.Window == 0 {
-		o.Window = 200
-	}
-	if o.Stride == 0 {
-		o.Stride = min(100, o.Window)
-	}
 }
 
 // check refuses options that need no file to be seen wrong.
@@ -102,7 +91,6 @@ func (o ExtractOptions) options(e *Env) []store.Option {
 // per word, with the table of columns beside them.
 func Extract(ctx context.Context, e *Env, o ExtractOptions) (ExtractSummary, error) {
 	e.begin()
-	o.defaults()
 	if err := o.check(); err != nil {
 		return ExtractSummary{}, err
 	}
@@ -121,6 +109,7 @@ type extraction struct {
 	words   brain.Words // of --words and --text
 	reading *lm.Reading
 	job     *store.Job
+	rate    float64 // tokens per second
 }
 
 func (x *extraction) close() {
@@ -174,7 +163,7 @@ func (x *extraction) extract(ctx context.Context) (ExtractSummary, error) {
 		return sum, err
 	}
 	return ExtractSummary{Out: x.o.Out, Rows: x.reading.Rows, Columns: len(columns), Layers: len(x.layers), Windows: len(x.reading.Windows),
-		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Device: be.Device().Name, Seconds: run.Seconds}, nil
+		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate, Device: be.Device().Name, Seconds: run.Seconds}, nil
 }
 
 // open reads the model's folder and the options that depend on it.
@@ -194,23 +183,25 @@ func (x *extraction) open() (err error) {
 // read reads the text and cuts it into windows.
 func (x *extraction) read(ctx context.Context) (err error) {
 	path := x.o.Words + x.o.Text + x.o.IDs // one of them
-	switch {
-	case x.o.IDs != "":
+	if x.o.IDs != "" {
 		var ids []int
 		if ids, err = loadIDs(ctx, x.e.FS, path); err != nil {
 			return err
 		}
 		x.reading, err = x.model.ReadIDs(ids)
-	case x.o.Text != "":
-		if x.words, err = x.split(path); err != nil {
+	} else {
+		if err = x.model.ReadTokenizer(x.e.FS); err != nil {
 			return err
 		}
-		x.reading, err = x.model.ReadRows(rowsOf(x.words), x.o.Window, x.o.Stride)
-	default:
-		if x.words, err = brain.ReadWords(path, x.o.Columns); err != nil {
+		if x.o.Text != "" {
+			x.words, err = x.split(path)
+		} else {
+			x.words, err = brain.ReadWords(path, x.o.Columns)
+		}
+		if err != nil {
 			return err
 		}
-		x.reading, err = x.model.ReadRows(rowsOf(x.words), x.o.Window, x.o.Stride)
+		x.reading, err = x.model.ReadRows(x.rows(), x.o.Window, x.o.Stride)
 	}
 	if err != nil && !store.IsInput(err) {
 		return &store.InputError{Path: path, Err: err}
@@ -234,11 +225,12 @@ func loadIDs(ctx context.Context, fsys store.FS, path string) ([]int, error) {
 	return ids, nil
 }
 
-// rowsOf gives the rows of a table as a model reads them.
-func rowsOf(words brain.Words) []lm.Row {
-	rows := make([]lm.Row, len(words))
-	for i, w := range words {
-		rows[i] = lm.Row{Text: w.Text, Timed: w.Timed}
+// rows gives the words as a model reads them. Those of a text count as timed: it
+// has a space before each, so none is a part of the word before it.
+func (x *extraction) rows() []lm.Row {
+	rows := make([]lm.Row, len(x.words))
+	for i, w := range x.words {
+		rows[i] = lm.Row{Text: w.Text, Timed: w.Timed || x.o.Text != ""}
 	}
 	return rows
 }
@@ -246,22 +238,23 @@ func rowsOf(words brain.Words) []lm.Row {
 // maxText bounds a text file, which is held in memory.
 const maxText = 1 << 30
 
-// split cuts a text at white space; with a rate word i begins at i/rate.
+// split cuts a text at white space; with a rate word i begins at i/rate, without
+// one the words have no times.
 func (x *extraction) split(path string) (brain.Words, error) {
 	text, err := readText(x.e.FS, path)
 	if err != nil {
 		return nil, err
 	}
-	var words brain.Words
-	for i, w := range strings.Fields(text) {
-		word := brain.Word{Text: w}
-		if x.o.Rate > 0 {
-			word.Onset, word.Offset, word.Timed = float64(i)/x.o.Rate, float64(i+1)/x.o.Rate, true
-		}
-		words = append(words, word)
+	rate := x.o.Rate
+	if rate == 0 {
+		rate = 1 // of no account: the times are taken away
 	}
-	if len(words) == 0 {
-		return nil, input(path, "holds no words, expected at least one")
+	words, err := brain.PacedWords(text, 0, rate)
+	if err != nil {
+		return nil, &store.InputError{Path: path, Err: err}
+	}
+	for i := range words {
+		words[i].Timed = x.o.Rate > 0
 	}
 	return words, nil
 }
@@ -340,13 +333,44 @@ func (x *extraction) run(ctx context.Context, be engine.Backend, sink *store.Arr
 	all := x.reading.Tokens()
 	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.e.Precision == op.Float64, Memory: budget, Checkpoint: x.job,
 		Progress: func(done, total int) { x.e.Report.Progress(all - total + done) }}
+	half := &halfSink{Sink: sink}
+	dst := lm.Sink(sink)
+	if x.o.DType == "float16" {
+		dst = half
+	}
 	var stats lm.Stats
+	start := time.Now()
 	err = x.e.stage("extracting (tokens)", all, func() error {
-		stats, err = x.model.Extract(ctx, engine.NewMachine(be), x.reading, opt, sink)
+		stats, err = x.model.Extract(ctx, engine.NewMachine(be), x.reading, opt, dst)
 		return x.e.refuse(err, budget)
 	})
+	if busy := time.Since(start) - stats.Loading; err == nil && busy > 0 {
+		x.rate = float64(stats.Tokens) / busy.Seconds()
+	}
+	if half.over > 0 {
+		x.e.warn("--dtype float16: %d responses are beyond 65504 and became infinite", half.over)
+	}
 	return stats, err
 }
+
+// halfSink counts the responses that float16 cannot hold.
+type halfSink struct {
+	lm.Sink
+	over int
+}
+
+// WriteRows counts and hands on.
+func (h *halfSink) WriteRows(ctx context.Context, lo, hi int, src []float32) error {
+	for _, v := range src {
+		if v >= halfLimit || v <= -halfLimit {
+			h.over++
+		}
+	}
+	return h.Sink.WriteRows(ctx, lo, hi, src)
+}
+
+// halfLimit is the smallest number that rounds to infinity in float16.
+const halfLimit = 65520
 
 // writeColumns writes which neuron of a model each column is.
 func writeColumns(w io.Writer, model string, columns []lm.Column) error {
@@ -363,15 +387,5 @@ func (x *extraction) tables(columns []lm.Column) error {
 	if err != nil || x.o.Text == "" {
 		return err
 	}
-	return x.job.WriteFile(".words.tsv", func(w io.Writer) error {
-		t := store.NewTableWriter(w, "word", "onset", "offset")
-		for _, word := range x.words {
-			onset, offset := "", ""
-			if word.Timed {
-				onset, offset = fmt.Sprintf("%.6f", word.Onset), fmt.Sprintf("%.6f", word.Offset)
-			}
-			t.Row(word.Text, onset, offset)
-		}
-		return t.Flush()
-	})
+	return x.job.WriteFile(".words.tsv", x.words.WriteTable)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -41,3 +42,24 @@ func TestMemoryBound(t *testing.T) {
 
 // maxResident is the largest resident set of an ended process in bytes.
 func maxResident(p *os.ProcessState) int64 { return p.SysUsage().(*syscall.Rusage).Maxrss << 10 }
+
+// A model several times larger than --memory streams through it layer by layer.
+func TestExtractMemoryBound(t *testing.T) {
+	const bound = 192 << 20
+	f := newFiles(t)
+	m := llamaModel(512, 2048, 40) // 600 MB in float32
+	m.sparse = true
+	cmd := process(t, extractArgs(f.model("llama", m), f.story("words.tsv", 60), f.path("r.npy"), "--memory", "192MiB", "--window", "30", "--stride", "15")...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !strings.Contains(string(out), "layer by layer") {
+		t.Errorf("not streamed: %s", out)
+	}
+	used := maxResident(cmd.ProcessState)
+	t.Logf("resident set at most %d MiB of %d", used>>20, bound>>20)
+	if used > bound {
+		t.Errorf("resident set reached %d bytes, --memory is %d", used, bound)
+	}
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"voxen/lm"
+	"voxen/store"
+)
+
+// extractArgs is a valid extract with more flags.
+func extractArgs(model, words, out string, more ...string) []string {
+	return append([]string{"extract", "--model", model, "--words", words, "--out", out}, more...)
+}
+
+// tableColumn reads one column of a .tsv.
+func tableColumn(t *testing.T, path, name string) []string {
+	t.Helper()
+	table, err := store.ReadTable(store.OS{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	column, err := table.Column(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return column
+}
+
+// A table of words gives a row each, columns are named layer by layer, and
+// run.json counts the row without a word piece.
+func TestExtractWords(t *testing.T) {
+	f := newFiles(t)
+	model, words := f.model("tiny-bert", bertModel()), f.story("words.tsv", 40)
+	out := mustRun(t, extractArgs(model, words, f.path("r.npy"), "--tap", "attn.out,ffn.out", "--layers", "0,2", "--window", "16", "--stride", "8")...)
+	if !strings.Contains(out, "40 rows of 128 units in 2 layers") || !strings.Contains(out, "rows without a word piece (zero): 1") {
+		t.Errorf("said %q", out)
+	}
+	rows, cols, data := array(t, f.path("r.npy"))
+	if rows != 40 || cols != 2*2*testHidden {
+		t.Fatalf("responses are %d x %d", rows, cols)
+	}
+	for r := range rows {
+		zero := !slices.ContainsFunc(data[r*cols:(r+1)*cols], func(v float32) bool { return v != 0 })
+		if zero != (r == 5) {
+			t.Errorf("row %d: all zero is %v", r, zero)
+		}
+	}
+	var want []string
+	for _, layer := range []string{"0", "2"} {
+		for _, tap := range []string{"attn.out", "ffn.out"} {
+			for u := range testHidden {
+				want = append(want, fmt.Sprintf("tiny-bert %s %d %s", layer, u, tap))
+			}
+		}
+	}
+	columns := f.path("r.npy.columns.tsv")
+	model_, layer, unit, tap := tableColumn(t, columns, "model"), tableColumn(t, columns, "layer"), tableColumn(t, columns, "unit"), tableColumn(t, columns, "tap")
+	for i, c := range tableColumn(t, columns, "column") {
+		if got := strings.Join([]string{model_[i], layer[i], unit[i], tap[i]}, " "); c != fmt.Sprint(i) || got != want[i] {
+			t.Fatalf("column %d is %s: %s, want %s", i, c, got, want[i])
+		}
+	}
+	run, err := store.ReadRun(store.OS{}, f.path("r.npy.run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.Command != "extract" || run.Device.Name != "cpu" || len(run.LeftOut) != 1 || run.LeftOut[0].N != 1 || len(run.Inputs) != 4 {
+		t.Errorf("run.json: %+v", run)
+	}
+	if left, _ := filepath.Glob(f.path("*.partial")); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+// The rows of a table in one window are the means over the word pieces of what
+// --ids gives for the tokens that the model reads, for both families.
+func TestExtractWordsAndIDs(t *testing.T) {
+	for name, m := range map[string]*testModel{"bert": bertModel(), "llama": llamaModel(32, 48, 2)} {
+		f := newFiles(t)
+		dir, words := f.model(name, m), f.story("words.tsv", 30)
+		mustRun(t, extractArgs(dir, words, f.path("w.npy"), "--tap", "hidden,ffn.act,attn.qk", "--window", "30")...)
+		model, err := lm.Open(store.OS{}, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer model.Close()
+		if err := model.ReadTokenizer(store.OS{}); err != nil {
+			t.Fatal(err)
+		}
+		var table []lm.Row
+		onset := tableColumn(t, words, "onset")
+		for i, w := range tableColumn(t, words, "word") {
+			table = append(table, lm.Row{Text: w, Timed: onset[i] != ""})
+		}
+		reading, err := model.ReadRows(table, 30, 30)
+		if err != nil || len(reading.Windows) != 1 {
+			t.Fatalf("%d windows, %v", len(reading.Windows), err)
+		}
+		w := reading.Windows[0]
+		ids := make([]int64, len(w.IDs))
+		for i, id := range w.IDs {
+			ids[i] = int64(id)
+		}
+		if err := store.SaveNpy(store.OS{}, f.path("ids.npy"), []int{len(ids)}, ids); err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(filepath.Join(dir, "tokenizer.json")) // ids need none
+		mustRun(t, "extract", "--model", dir, "--ids", f.path("ids.npy"), "--tap", "hidden,ffn.act,attn.qk", "--out", f.path("i.npy"))
+		_, cols, rows := array(t, f.path("w.npy"))
+		n, _, tokens := array(t, f.path("i.npy"))
+		if n != len(ids) {
+			t.Fatalf("%s: %d rows for %d ids", name, n, len(ids))
+		}
+		for r, s := range w.Spans {
+			for c := range cols {
+				mean := 0.0
+				for k := s.Lo; k < s.Hi; k++ {
+					mean += float64(tokens[k*cols+c]) / float64(s.Hi-s.Lo)
+				}
+				if got := float64(rows[r*cols+c]); math.Abs(got-mean) > 1e-5*(1+math.Abs(mean)) { // one rounding of a mean of float32
+					t.Fatalf("%s: row %d column %d is %g, the mean over its tokens %g", name, r, c, got, mean)
+				}
+			}
+		}
+	}
+}
+
+// Files of another kind or type hold the same numbers; a text is the table of
+// its words; precision and threads change no more than rounding, or nothing.
+func TestExtractForms(t *testing.T) {
+	f := newFiles(t)
+	model := f.model("llama", llamaModel(32, 48, 2))
+	text := f.bytes("story.txt", []byte("\ufeffAlice was\tbeginning to\n\nget very “tired” of 's it\n"))
+	extract := func(out string, more ...string) []float32 {
+		mustRun(t, append([]string{"extract", "--model", model, "--window", "6", "--stride", "3", "--out", f.path(out)}, more...)...)
+		_, _, data := array(t, f.path(out))
+		return data
+	}
+	want := extract("a.npy", "--text", text, "--rate", "2")
+	if got := tableColumn(t, f.path("a.npy.words.tsv"), "word"); strings.Join(got, " ") != "Alice was beginning to get very “tired” of 's it" {
+		t.Errorf("words %q", got)
+	}
+	if got := tableColumn(t, f.path("a.npy.words.tsv"), "onset"); strings.Join(got, " ") != "0 0.5 1 1.5 2 2.5 3 3.5 4 4.5" {
+		t.Errorf("onsets %q", got)
+	}
+	for name, got := range map[string][]float32{
+		"table":       extract("b.npy", "--words", f.path("a.npy.words.tsv")),
+		"no rate":     extract("c.npy", "--text", text),
+		"safetensors": extract("d.safetensors", "--text", text),
+		"one thread":  extract("e.npy", "--text", text, "--threads", "1"),
+	} {
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: other responses", name)
+		}
+	}
+	wide, half := extract("f.npy", "--text", text, "--precision", "float64"), extract("g.safetensors", "--text", text, "--dtype", "float16")
+	for i, v := range want {
+		if math.Abs(float64(wide[i]-v)) > 1e-4*(1+math.Abs(float64(v))) { // float32 through two layers
+			t.Errorf("element %d in float64 is %g, in float32 %g", i, wide[i], v)
+		}
+		if math.Abs(float64(half[i]-v)) > 0x1p-11*math.Abs(float64(v))+0x1p-24 { // half a unit of float16
+			t.Errorf("element %d in float16 is %g, in float32 %g", i, half[i], v)
+		}
+	}
+}
+
+// float16 holds no more than 65504: a warning says how much was lost.
+func TestExtractHalfOverflow(t *testing.T) {
+	f := newFiles(t)
+	m := bertModel()
+	m.order = slices.DeleteFunc(m.order, func(name string) bool { return strings.HasSuffix(name, "layer.0.output.dense.bias") })
+	dir := f.model("bert", m)
+	bias := make([]float32, testHidden)
+	bias[3] = 1e6
+	data := append(m.weights(), store.TensorData{Name: "encoder.layer.0.output.dense.bias", Shape: []int{testHidden}, Data: bias})
+	file, err := os.Create(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.WriteSafetensors(file, data, nil); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	out, line, status := voxen(extractArgs(dir, f.story("words.tsv", 12), f.path("r.npy"), "--layers", "0", "--dtype", "float16")...)
+	if status != 0 || !strings.Contains(line, "warning: --dtype float16: 11 responses are beyond 65504") {
+		t.Errorf("status %d, %q, %q", status, out, line)
+	}
+}
+
+// A story that a signal stops keeps the rows that are done, and the same command
+// ends with the bits of one that was never stopped.
+func TestExtractResumes(t *testing.T) {
+	f := newFiles(t)
+	model, words := f.model("llama", llamaModel(128, 512, 4)), f.story("words.tsv", 400)
+	args := func(out string, more ...string) []string {
+		return append(extractArgs(model, words, f.path(out), "--window", "60", "--stride", "2", "--threads", "1"), more...)
+	}
+	mustRun(t, args("whole.npy")...)
+	stopped := process(t, args("stopped.npy")...)
+	var errOut bytes.Buffer
+	stopped.Stderr = &errOut
+	if err := stopped.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 20000 {
+		if begun(f.path("stopped.npy.partial/stopped.npy")) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	stopped.Process.Signal(syscall.SIGINT)
+	if err := stopped.Wait(); stopped.ProcessState.ExitCode() != 130 {
+		t.Fatalf("ended with %v, want status 130: %s", err, errOut.String())
+	}
+	if _, err := os.Stat(f.path("stopped.npy")); err == nil {
+		t.Error("an unfinished output has its final name")
+	}
+	if _, line, status := voxen(args("stopped.npy", "--tap", "hidden")...); status != statusUsage || !strings.Contains(line, "--tap") {
+		t.Errorf("another tap: status %d, %q", status, line)
+	}
+	var sum struct {
+		Extract struct{ Windows, Tokens, Rows int }
+	}
+	lines := strings.Split(strings.TrimSpace(mustRun(t, args("stopped.npy", "--json", "--memory", "1GiB")...)), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+		t.Fatal(err)
+	}
+	run, err := store.ReadRun(store.OS{}, f.path("stopped.npy.run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := int(run.Results["tokens"]); sum.Extract.Tokens == 0 || sum.Extract.Tokens >= all {
+		t.Errorf("going on read %d of %d tokens: nothing was kept", sum.Extract.Tokens, all)
+	}
+	if !bytes.Equal(f.read("stopped.npy"), f.read("whole.npy")) {
+		t.Error("the responses differ after going on")
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"voxen/store"
+)
+
+func init() { refusals = append(refusals, lmRefusals...) }
+
+// extract refuses an extract with the small BERT for its flags.
+func extract(name, says string, more ...string) refusal {
+	return refusal{name, func(f *files) []string {
+		return extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy"), more...)
+	}, 2, says}
+}
+
+// source refuses an extract from another source than --words.
+func source(name, says, flag string, make func(f *files) string) refusal {
+	return refusal{name, func(f *files) []string {
+		return []string{"extract", "--model", f.model("model", llamaModel(32, 48, 2)), flag, make(f), "--out", f.path("out/r.npy")}
+	}, 2, says}
+}
+
+// broken refuses an extract with the small Llama after spoil has changed its folder.
+func broken(name, says string, spoil func(f *files, dir string)) refusal {
+	return refusal{name, func(f *files) []string {
+		dir := f.model("model", llamaModel(32, 48, 2))
+		spoil(f, dir)
+		return extractArgs(dir, f.story("w.tsv", 12), f.path("out/r.npy"))
+	}, 2, says}
+}
+
+// configured refuses an extract of a model whose configuration says key.
+func configured(says, key string, value any) refusal {
+	return refusal{fmt.Sprintf("config.json with %s %v", key, value), func(f *files) []string {
+		m := llamaModel(32, 48, 2)
+		m.config[key] = value
+		return extractArgs(f.model("model", m), f.story("w.tsv", 12), f.path("out/r.npy"))
+	}, 2, says}
+}
+
+// align refuses an align of a good array for its flags.
+func align(name, says string, more ...string) refusal {
+	return refusal{name, func(f *files) []string {
+		return append([]string{"align", "--responses", f.npy("r.npy", []int{12, 3}), "--words", f.story("w.tsv", 12),
+			"--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}, more...)
+	}, 2, says}
+}
+
+// table refuses an align to the word table that holds text.
+func table(name, says, text string) refusal {
+	return refusal{"word table: " + name, func(f *files) []string {
+		return []string{"align", "--responses", f.npy("r.npy", []int{2, 3}), "--words", f.bytes("w.tsv", []byte(text)),
+			"--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}
+	}, 2, says}
+}
+
+// spoilWeights edits the bytes of the weights.
+func spoilWeights(edit func(data []byte) []byte) func(f *files, dir string) {
+	return func(f *files, dir string) {
+		path := filepath.Join(dir, "model.safetensors")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, edit(data), 0o666); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// renamed gives a tensor of the header another name of as many bytes.
+func renamed(from, to string) func([]byte) []byte {
+	return func(data []byte) []byte { return []byte(strings.Replace(string(data), from, to, 1)) }
+}
+
+// spoilTokenizer writes another tokenizer.json.
+func spoilTokenizer(text string) func(f *files, dir string) {
+	return func(f *files, dir string) { f.bytes("model/tokenizer.json", []byte(text)) }
+}
+
+// sharded puts the weights into one shard of an index that also names others.
+func sharded(index string) func(f *files, dir string) {
+	return func(f *files, dir string) {
+		os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "model-00001-of-00001.safetensors"))
+		f.bytes("model/model.safetensors.index.json", []byte(index))
+	}
+}
+
+var lmRefusals = []refusal{
+	// extract: the command line
+	{"extract of nothing", func(*files) []string { return []string{"extract"} }, 2, `"model", "out"`},
+	{"no text", func(f *files) []string {
+		return []string{"extract", "--model", f.model("model", bertModel()), "--out", f.path("out/r.npy")}
+	}, 2, `0 of --words, --text and --ids are given, expected one`},
+	extract("words and text", `2 of --words, --text and --ids are given`, "--text", "story.txt"),
+	extract("responses of another kind", `r.csv: .*expected .npy or .safetensors`, "--out", "r.csv"),
+	extract("no such tap", `--tap: tap "mlp.out", want ffn.out, .*hidden`, "--tap", "mlp.out"),
+	extract("tap twice", `--tap: tap "hidden" is listed twice`, "--tap", "hidden,hidden"),
+	extract("empty tap", `--tap: tap ""`, "--tap", ""),
+	extract("layer past the last", `--layers: layers "0,3": "3" is not within 0-2`, "--layers", "0,3"),
+	extract("layers backwards", `"2-1" is not within 0-2`, "--layers", "2-1"),
+	extract("layer twice", `layer 1 is listed twice`, "--layers", "0-1,1"),
+	extract("no window", `--window 0`, "--window", "0"),
+	extract("stride past the window", `--window 10 and --stride 11, expected 1 <= stride <= window`, "--window", "10", "--stride", "11"),
+	extract("float8", `--dtype "float8", expected float32, float16`, "--dtype", "float8"),
+	extract("two columns", `--columns "word,onset", expected the names of three columns`, "--columns", "word,onset"),
+	extract("columns that are not there", `w.tsv: .*"begin"`, "--columns", "word,begin,end"),
+	extract("rate of a table", `--rate 2`, "--rate", "2"),
+	extract("too little memory for a layer", `--memory 97MiB is too small: this job needs at least`, "--memory", "97MiB"),
+
+	// extract: the text
+	source("text of no words", `t.txt: a text of no words`, "--text", func(f *files) string { return f.bytes("t.txt", []byte(" \n\t\n")) }),
+	source("text that is not there", `gone.txt`, "--text", func(f *files) string { return f.path("gone.txt") }),
+	source("text that is not UTF-8", `t.txt: is not UTF-8`, "--text", func(f *files) string { return f.bytes("t.txt", []byte("caf\xe9")) }),
+	source("word longer than the model's positions", `t.txt: row 1 alone is \d+ tokens .*the model has 256 positions`, "--text",
+		func(f *files) string { return f.bytes("t.txt", []byte("one "+strings.Repeat("ab1", 200))) }),
+	source("id outside the vocabulary", `i.npy: token id 2000 at place 1 .*0 to 1999`, "--ids", func(f *files) string { return f.ids("i.npy", 3, 2000) }),
+	source("negative id", `i.npy: token id -1`, "--ids", func(f *files) string { return f.ids("i.npy", -1) }),
+	source("no ids", `i.npy: no token ids`, "--ids", func(f *files) string { return f.header("i.npy", "<i8", "(0,)", 0) }),
+	source("more ids than positions", `i.npy: 257 token ids in one window, the model has 256 positions`, "--ids", func(f *files) string { return f.ids("i.npy", make([]int64, 257)...) }),
+	source("ids in two dimensions", `i.npy: has shape \[2 2\]`, "--ids", func(f *files) string { return f.header("i.npy", "<i8", "(2, 2)", 32) }),
+	source("ids that are no integers", `i.npy`, "--ids", func(f *files) string { return f.npy("i.npy", []int{2}, 1.5, 2) }),
+
+	// extract: the model's folder
+	{"no such model", func(f *files) []string { return extractArgs(f.path("gone"), f.story("w.tsv", 12), f.path("out/r.npy")) }, 2, `gone/config.json: no such file`},
+	broken("config.json that is no JSON", `config.json: not a model's configuration`, func(f *files, dir string) { f.bytes("model/config.json", []byte("{\"model_type\": ")) }),
+	configured(`config.json: model_type is "mamba", want bert, roberta, llama or gpt2`, "model_type", "mamba"),
+	configured(`config.json: hidden_act is "relu6", want`, "hidden_act", "relu6"),
+	configured(`config.json: num_hidden_layers is 2.5, want a whole number`, "num_hidden_layers", 2.5),
+	configured(`config.json: num_attention_heads is 0, want`, "num_attention_heads", 0),
+	configured(`config.json: num_attention_heads is 5, want a divisor of hidden_size, 32`, "num_attention_heads", 5),
+	configured(`config.json: num_key_value_heads is 3, want a divisor of the 4 attention heads`, "num_key_value_heads", 3),
+	configured(`config.json: head_dim is 7, want an even number`, "head_dim", 7),
+	configured(`config.json: rope_scaling.rope_type is "yarn", want default, linear, dynamic or llama3`, "rope_scaling", map[string]any{"rope_type": "yarn", "factor": 2}),
+	configured(`config.json: rope_parameters.factor is missing, want a number`, "rope_parameters", map[string]any{"rope_type": "linear"}),
+	configured(`config.json: quantization_config is .*quantised weights are not built`, "quantization_config", map[string]any{"bits": 4}),
+	configured(`config.json: attention_bias is "yes", want true or false`, "attention_bias", "yes"),
+	configured(`tensor model.layers.0.mlp.gate_proj.weight has shape \[48 32\], the configuration wants 64 x 32`, "intermediate_size", 64),
+	configured(`has no tensor "model.layers.2.input_layernorm.weight"`, "num_hidden_layers", 1<<30),
+	broken("missing tensor", `has no tensor "model.layers.1.mlp.up_proj.weight"`, spoilWeights(renamed("layers.1.mlp.up_proj", "layers.1.mlp.up_gone"))),
+	broken("weights of integers", `tensor model.layers.1.mlp.up_proj.weight is .*want F64, F32, F16 or BF16`, spoilWeights(func(data []byte) []byte {
+		at := strings.Index(string(data), `"model.layers.1.mlp.up_proj.weight":{"dtype":"F32"`)
+		return []byte(string(data[:at]) + strings.Replace(string(data[at:]), "F32", "I32", 1))
+	})),
+	broken("weights cut short", `model.safetensors.*bytes`, spoilWeights(func(data []byte) []byte { return data[:len(data)-7] })),
+	broken("weights with bytes behind", `model.safetensors.*bytes`, spoilWeights(func(data []byte) []byte { return append(data, 0) })),
+	broken("weights of no bytes", `model.safetensors: has 0 bytes`, spoilWeights(func([]byte) []byte { return nil })),
+	broken("header of 2^63 bytes", `model.safetensors: asks for a header of`, spoilWeights(func(data []byte) []byte {
+		return append(binary.LittleEndian.AppendUint64(nil, 1<<63), data[8:]...)
+	})),
+	broken("tensors that overlap", `model.safetensors: bad .safetensors header`, spoilWeights(func(data []byte) []byte {
+		return []byte(strings.Replace(string(data), `"data_offsets":[256000,256128]`, `"data_offsets":[255999,256127]`, 1))
+	})),
+	broken("name that comes twice", `model.safetensors: bad .safetensors header`, spoilWeights(renamed("layers.1.mlp.up_proj", "layers.0.mlp.up_proj"))),
+	broken("no weights", `has neither model.safetensors nor model.safetensors.index.json`, func(f *files, dir string) { os.Remove(filepath.Join(dir, "model.safetensors")) }),
+	broken("shard that is not there", `model-00002-of-00002.safetensors`, sharded(`{"weight_map":{"a":"model-00002-of-00002.safetensors"}}`)),
+	broken("shard outside the folder", `names shard "../x.safetensors", expected a file beside it`, sharded(`{"weight_map":{"a":"../x.safetensors"}}`)),
+	broken("shard without its tensor", `says tensor "a" is in model-00001-of-00001.safetensors, which does not have it`, sharded(`{"weight_map":{"a":"model-00001-of-00001.safetensors"}}`)),
+	broken("truncated shard", `model-00001-of-00001.safetensors.*bytes`, func(f *files, dir string) {
+		spoilWeights(func(data []byte) []byte { return data[:len(data)/2] })(f, dir)
+		sharded(`{"weight_map":{"a":"model-00001-of-00001.safetensors"}}`)(f, dir)
+	}),
+	broken("index of nothing", `model.safetensors.index.json: has no weight_map`, sharded(`{}`)),
+	broken("no tokenizer", `neither tokenizer.json nor tokenizer.model is there; token ids need none`, func(f *files, dir string) { os.Remove(filepath.Join(dir, "tokenizer.json")) }),
+	broken("tokenizer of another kind", `tokenizer.json: model.type "Unigram" is not built, want WordPiece or BPE`, spoilTokenizer(`{"model":{"type":"Unigram","vocab":[]}}`)),
+	broken("tokenizer that is no JSON", `tokenizer.json`, spoilTokenizer(`{"model":`)),
+	{"tokens that the model has no embedding for", func(f *files) []string {
+		m := llamaModel(32, 48, 2)
+		m.config["vocab_size"], m.tensors["model.embed_tokens.weight"] = 20, []int{20, 32}
+		return extractArgs(f.model("model", m), f.story("w.tsv", 12), f.path("out/r.npy"))
+	}, 2, `w.tsv: token id \d+ at place \d+ .*the vocabulary has 0 to 19`},
+
+	// align
+	{"align of nothing", func(*files) []string { return []string{"align"} }, 2, `"out", "responses", "tr", "volumes", "words"`},
+	align("no TR", `--tr 0, expected the seconds`, "--tr", "0"),
+	align("TR of a nanosecond", `--tr 1e-09, expected`, "--tr", "1e-9"),
+	align("TR that is no number", `--tr`, "--tr", "NaN"),
+	align("no volumes", `--volumes 0, expected 1 to`, "--volumes", "0"),
+	align("2^50 volumes", `--volumes 1125899906842624, expected 1 to`, "--volumes", "1125899906842624"),
+	align("start at infinity", `start`, "--start", "inf"),
+	align("response", `--hrf "canonical", expected none, glover, spm`, "--hrf", "canonical"),
+	align("words of a volume", `--within "median", expected mean, sum, last, lanczos`, "--within", "median"),
+	align("trend", `--detrend: .*"cubic"`, "--detrend", "cubic"),
+	align("scaling", `--standardize "unit", expected none, zscore`, "--standardize", "unit"),
+	align("aligned to another kind", `s.nii: .*expected .npy`, "--out", "s.nii"),
+	align("columns of a word table", `--columns "a,,c", expected`, "--columns", "a,,c"),
+	{"responses of other words", func(f *files) []string {
+		return []string{"align", "--responses", f.npy("r.npy", []int{11, 3}), "--words", f.story("w.tsv", 12), "--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}
+	}, 2, `r.npy: responses have 11 rows, expected one for each of the 12 rows of words`},
+	table("empty", `w.tsv: `, ""),
+	table("no onset column", `w.tsv: .*no column "onset"`, "word\toffset\na\t1\nb\t2\n"),
+	table("no word column", `w.tsv: .*no column "word"`, "onset\toffset\n1\t2\n1\t2\n"),
+	table("no onset in any row", `w.tsv: no row of 2 has an onset`, "word\tonset\toffset\na\t\t\nb\t\t\n"),
+	table("onset that is no number", `w.tsv: .*"soon"`, "word\tonset\toffset\na\tsoon\t2\nb\t1\t2\n"),
+	table("row cut short", `w.tsv: `, "word\tonset\toffset\na\t1\t2\nb\n"),
+}
+
+// ids writes token ids.
+func (f *files) ids(name string, ids ...int64) string {
+	f.t.Helper()
+	if err := store.SaveNpy(store.OS{}, f.path(name), []int{len(ids)}, ids); err != nil {
+		f.t.Fatal(err)
+	}
+	return f.path(name)
+}
