@@ -52,8 +52,8 @@ func align(name, says string, more ...string) refusal {
 	}, 2, says}
 }
 
-// table refuses an align to the word table that holds text.
-func table(name, says, text string) refusal {
+// wordTable refuses an align to the word table that holds text.
+func wordTable(name, says, text string) refusal {
 	return refusal{"word table: " + name, func(f *files) []string {
 		return []string{"align", "--responses", f.npy("r.npy", []int{2, 3}), "--words", f.bytes("w.tsv", []byte(text)),
 			"--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}
@@ -193,12 +193,12 @@ var lmRefusals = []refusal{
 	{"responses of other words", func(f *files) []string {
 		return []string{"align", "--responses", f.npy("r.npy", []int{11, 3}), "--words", f.story("w.tsv", 12), "--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}
 	}, 2, `r.npy: responses have 11 rows, expected one for each of the 12 rows of words`},
-	table("empty", `w.tsv: `, ""),
-	table("no onset column", `w.tsv: .*no column "onset"`, "word\toffset\na\t1\nb\t2\n"),
-	table("no word column", `w.tsv: .*no column "word"`, "onset\toffset\n1\t2\n1\t2\n"),
-	table("no onset in any row", `w.tsv: no row of 2 has an onset`, "word\tonset\toffset\na\t\t\nb\t\t\n"),
-	table("onset that is no number", `w.tsv: .*"soon"`, "word\tonset\toffset\na\tsoon\t2\nb\t1\t2\n"),
-	table("row cut short", `w.tsv: `, "word\tonset\toffset\na\t1\t2\nb\n"),
+	wordTable("empty", `w.tsv: `, ""),
+	wordTable("no onset column", `w.tsv: .*no column "onset"`, "word\toffset\na\t1\nb\t2\n"),
+	wordTable("no word column", `w.tsv: .*no column "word"`, "onset\toffset\n1\t2\n1\t2\n"),
+	wordTable("no onset in any row", `w.tsv: no row of 2 has an onset`, "word\tonset\toffset\na\t\t\nb\t\t\n"),
+	wordTable("onset that is no number", `w.tsv: .*"soon"`, "word\tonset\toffset\na\tsoon\t2\nb\t1\t2\n"),
+	wordTable("row cut short", `w.tsv: `, "word\tonset\toffset\na\t1\t2\nb\n"),
 }
 
 // ids writes token ids.
