@@ -214,9 +214,17 @@ func Error(got, want op.Tensor) float64 {
 	return diff / norm
 }
 
-// Test runs the whole list on a backend.
-func Test(t *testing.T, be engine.Backend) {
-	for i, c := range Cases() {
+// Test runs Cases on a backend.
+func Test(t *testing.T, be engine.Backend) { test(t, be, Cases()) }
+
+// TestLarge runs Large on a backend, at a size whose reference takes seconds.
+func TestLarge(t *testing.T, be engine.Backend) {
+	test(t, be, Large(Size{Rows: 130, Features: 64, Folds: 3, Alphas: 4, Panels: 2, Width: 2048, Kernel: 150,
+		Atoms: 64, Batch: 512, Tokens: 70, Units: 384, Heads: 12}))
+}
+
+func test(t *testing.T, be engine.Backend, cases []Case) {
+	for i, c := range cases {
 		for _, p := range c.Precisions() {
 			t.Run(c.Name()+"/"+p.String(), func(t *testing.T) {
 				pr, err := c.Build(p, uint64(i))

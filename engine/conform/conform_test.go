@@ -8,16 +8,18 @@ import (
 	"voxen/engine/op"
 )
 
-// Every operation that a backend must run is in the list.
+// Every operation that a backend must run is in both lists.
 func TestListIsComplete(t *testing.T) {
-	listed := map[string]bool{}
-	for _, c := range Cases() {
-		listed[op.Name(c.Spec)] = true
-	}
-	for _, set := range []reflect.Type{reflect.TypeFor[engine.Ops](), reflect.TypeFor[engine.TransformerOps]()} {
-		for i := range set.NumMethod() {
-			if name := set.Method(i).Name; !listed[name] {
-				t.Errorf("no case for %s", name)
+	for list, cases := range map[string][]Case{"Cases": Cases(), "Large": Large(Mission(1))} {
+		listed := map[string]bool{}
+		for _, c := range cases {
+			listed[op.Name(c.Spec)] = true
+		}
+		for _, set := range []reflect.Type{reflect.TypeFor[engine.Ops](), reflect.TypeFor[engine.TransformerOps]()} {
+			for i := range set.NumMethod() {
+				if name := set.Method(i).Name; !listed[name] {
+					t.Errorf("%s: no case for %s", list, name)
+				}
 			}
 		}
 	}
