@@ -1,12 +1,18 @@
 package bench
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
+	"gorgonia.org/tensor"
+
 	"voxen/cpu/blas"
+	"voxen/engine"
+	"voxen/engine/conform"
+	"voxen/engine/op"
 )
 
 // Peak is what a processor does at best with a number of threads, measured.
@@ -100,4 +106,37 @@ func bandwidth(threads int, d time.Duration) (read, copied float64) {
 		return piece * size
 	})
 	return read, copied
+}
+
+// BackendPeak is the peak of a backend: of the CPU that of MeasurePeak, of another
+// device what its own matrix product and copy reach, since nothing that runs on it
+// is known to go faster.
+func BackendPeak(ctx context.Context, be engine.Backend, d time.Duration) (Peak, error) {
+	device := be.Device()
+	if device.Name == "cpu" {
+		return MeasurePeak(device.Threads, d), nil
+	}
+	const n, size = 4096, 1 << 27
+	square := conform.Operand{Dims: op.Dims{1, 1, n, n}}
+	product := conform.Case{Spec: op.MatMul{}, In: []conform.Operand{square, square}}
+	move := conform.Case{Spec: op.Copy{}, In: []conform.Operand{{Dims: op.Dims{1, 1, 1, size}}}}
+	var p Peak
+	for _, m := range []struct {
+		c    conform.Case
+		t    tensor.Dtype
+		work func(OpResult) float64
+		dst  *float64
+	}{
+		{product, op.Float32, func(r OpResult) float64 { return r.Flops }, &p.Float32},
+		{product, op.Float64, func(r OpResult) float64 { return r.Flops }, &p.Float64},
+		{move, op.Float32, func(r OpResult) float64 { return r.Bytes }, &p.Copy},
+	} {
+		r, err := timeCase(ctx, be, m.c, m.t, d)
+		if err != nil {
+			return p, err
+		}
+		*m.dst = m.work(r) / r.Seconds
+	}
+	p.Bandwidth = p.Copy
+	return p, nil
 }

@@ -71,7 +71,17 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.check() }
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
-	root.AddCommand(a.devicesCommand(), a.encodeCommand(), a.learnCommand(), a.extractCommand(), a.alignCommand(), a.demoCommand())
+	for _, command := range []func() *cobra.Command{
+		a.devicesCommand,
+		a.encodeCommand,
+		a.learnCommand,
+		a.extractCommand,
+		a.alignCommand,
+		a.demoCommand,
+		a.benchCommand,
+	} {
+		root.AddCommand(command())
+	}
 	return root
 }
 
