@@ -248,9 +248,5 @@ func (e *Env) saveWordRate(path string, rate []float64) error {
 	if e.Precision == op.Float64 {
 		return store.SaveNpy(e.FS, path, []int{len(rate)}, rate)
 	}
-	narrow := make([]float32, len(rate))
-	for i, r := range rate {
-		narrow[i] = float32(r)
-	}
-	return store.SaveNpy(e.FS, path, []int{len(rate)}, narrow)
+	return store.SaveNpy(e.FS, path, []int{len(rate)}, narrowed(rate))
 }

@@ -195,11 +195,7 @@ func writeMatrix(ctx context.Context, sink *store.ArraySink, data []float64, col
 	if wide {
 		return sink.WriteFloat64(ctx, 0, cols, data, cols)
 	}
-	narrow := make([]float32, len(data))
-	for i, x := range data {
-		narrow[i] = float32(x)
-	}
-	return sink.WriteFloat32(ctx, 0, cols, narrow, cols)
+	return sink.WriteFloat32(ctx, 0, cols, narrowed(data), cols)
 }
 
 // commit writes run.json and gives everything its name.

@@ -77,6 +77,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.learnCommand,
 		a.extractCommand,
 		a.alignCommand,
+		a.coupleCommand,
 		a.demoCommand,
 		a.benchCommand,
 	} {

@@ -1,0 +1,215 @@
+package study_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"voxen/brain"
+	_ "voxen/cpu"
+	"voxen/store"
+	"voxen/study"
+)
+
+// aliceAligned writes n of the shipped MiniLM responses to the Alice words,
+// convolved, with their table of columns.
+func aliceAligned(t *testing.T, dir string, n int) (path string, data []float64, T int) {
+	t.Helper()
+	all, shape, err := store.LoadFloat64(context.Background(), store.OS{}, "../testdata/alice/minilm_neurons_tr.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	T = shape[0]
+	h := brain.Glover.Weights(2)
+	data = make([]float64, T*n)
+	var table strings.Builder
+	table.WriteString("column\tmodel\tlayer\tunit\ttap\n")
+	for c := range n {
+		from := c * (shape[1] / n)
+		fmt.Fprintf(&table, "%d\tminilm\t%d\t%d\tffn.out\n", c, from/384, from%384)
+		for v := range T {
+			for d := 0; d < len(h) && d <= v; d++ {
+				data[v*n+c] += h[d] * all[(v-d)*shape[1]+from]
+			}
+		}
+	}
+	path = filepath.Join(dir, "S.npy")
+	if err := store.SaveNpy(store.OS{}, path, []int{T, n}, data); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".columns.tsv", []byte(table.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path, data, T
+}
+
+// scaled gives column c of data (T x n) as z-scores.
+func scaled(data []float64, T, n, c int) []float64 {
+	x := make([]float64, T)
+	mean, sq := 0.0, 0.0
+	for t := range x {
+		x[t] = data[t*n+c]
+		mean += x[t] / float64(T)
+	}
+	for t := range x {
+		x[t] -= mean
+		sq += x[t] * x[t] / float64(T)
+	}
+	for t := range x {
+		x[t] /= math.Sqrt(sq)
+	}
+	return x
+}
+
+// noise is AR(1) with coefficient 0.4.
+func noise(r *rand.Rand, T int) []float64 {
+	x := make([]float64, T)
+	for t := range x {
+		x[t] = r.NormFloat64()
+		if t > 0 {
+			x[t] = 0.4*x[t-1] + math.Sqrt(1-0.16)*x[t]
+		}
+	}
+	return x
+}
+
+func readTable(t *testing.T, path string) *store.Table {
+	t.Helper()
+	table, err := store.ReadTable(store.OS{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func column(t *testing.T, table *store.Table, name string) []string {
+	t.Helper()
+	c, err := table.Column(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Biological neurons that follow one artificial neuron each are anchored to it,
+// with its sign; one of noise is not. The words are those of the recording.
+func TestCoupleGiven(t *testing.T) {
+	dir := t.TempDir()
+	const n = 96
+	responses, data, T := aliceAligned(t, dir, n)
+	rng := rand.New(rand.NewPCG(1, 1))
+	follows := []int{3, 40, 77}
+	M := len(follows) + 1
+	y := make([]float64, T*M)
+	for m := range M {
+		e := noise(rng, T)
+		for v := range T {
+			y[v*M+m] = e[v]
+			if m < len(follows) {
+				x := scaled(data, T, n, follows[m])
+				y[v*M+m] = 5 + 1.5*x[v]*float64(1-2*(m%2)) + 0.6*e[v]
+			}
+		}
+	}
+	biological := filepath.Join(dir, "B.npy")
+	if err := store.SaveNpy(store.OS{}, biological, []int{T, M}, y); err != nil {
+		t.Fatal(err)
+	}
+	o := study.CoupleDefaults()
+	o.Responses, o.Biological, o.Out = responses, biological, filepath.Join(dir, "out")
+	o.Words, o.TR = "../testdata/alice/words.tsv", 2
+	sum, err := study.Couple(context.Background(), &study.Env{Device: "cpu", Threads: 2}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Artificial != n || sum.Biological != M || sum.Pairs != n*M || sum.Rows != T {
+		t.Errorf("summary %+v", sum)
+	}
+	table := readTable(t, filepath.Join(o.Out, "biological.tsv"))
+	found, r, anchored, words := column(t, table, "column"), column(t, table, "r"), column(t, table, "anchored"), column(t, table, "words")
+	for m, c := range follows {
+		value, _ := strconv.ParseFloat(r[m], 64)
+		if found[m] != strconv.Itoa(c) || anchored[m] != "1" || (value > 0) != (m%2 == 0) || math.Abs(value) < 0.8 {
+			t.Errorf("biological neuron %d: column %s, r %s, anchored %s; want %d", m, found[m], r[m], anchored[m], c)
+		}
+		if len(strings.Fields(words[m])) != 10 {
+			t.Errorf("words of neuron %d: %q", m, words[m])
+		}
+	}
+	if anchored[M-1] != "0" || words[M-1] != "" {
+		t.Errorf("the noise is anchored: %v", table.Rows[M-1])
+	}
+	if sum.Anchored != len(follows) {
+		t.Errorf("%d anchored, want %d", sum.Anchored, len(follows))
+	}
+	rows := readTable(t, filepath.Join(o.Out, "coupling.tsv"))
+	if len(rows.Rows) != n || column(t, rows, "layer")[77] != "4" || column(t, rows, "biological")[77] != "2" {
+		t.Errorf("coupling.tsv row 77: %v", rows.Rows[77])
+	}
+	for _, name := range []string{"synchronisation.npy", "n_eff.npy", "q.npy"} {
+		_, shape, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, name))
+		if err != nil || !slices.Equal(shape, []int{M, n}) {
+			t.Errorf("%s: shape %v, %v", name, shape, err)
+		}
+	}
+}
+
+// From the BOLD of two subjects, whose voxels follow three courses, the same
+// dictionary engine learns courses that anchor to the neurons behind them.
+func TestCoupleLearned(t *testing.T) {
+	dir := t.TempDir()
+	const n, V = 60, 120
+	responses, data, T := aliceAligned(t, dir, n)
+	rng := rand.New(rand.NewPCG(2, 2))
+	planted := []int{5, 23, 50}
+	var bold []string
+	for s := range 2 {
+		y := make([]float64, T*V)
+		for v := range V {
+			x, e := scaled(data, T, n, planted[v*len(planted)/V]), noise(rng, T)
+			for i := range T {
+				y[i*V+v] = 1000 + 10*(x[i]+0.7*e[i]) + 0.05*float64(i)
+			}
+		}
+		for i := range T {
+			y[i*V+7] = 500 // a constant voxel
+		}
+		y[3*V+8] = math.NaN()
+		bold = append(bold, filepath.Join(dir, fmt.Sprintf("sub-%d.npy", s)))
+		if err := store.SaveNpy(store.OS{}, bold[s], []int{T, V}, y); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := study.CoupleDefaults()
+	o.Responses, o.Bold, o.Out, o.Atoms, o.Batch, o.Detrend = responses, bold, filepath.Join(dir, "out"), 8, 32, "linear" // more atoms than courses, as always
+	if _, err := study.Couple(context.Background(), &study.Env{Device: "cpu", Threads: 1}, o); err != nil {
+		t.Fatal(err)
+	}
+	table := readTable(t, filepath.Join(o.Out, "biological.tsv"))
+	found := map[string]bool{}
+	for m, c := range column(t, table, "column") {
+		if column(t, table, "anchored")[m] == "1" {
+			found[c] = true
+		}
+	}
+	for _, c := range planted {
+		if !found[strconv.Itoa(c)] {
+			t.Errorf("neuron %d anchors no learned course; anchored are %v", c, found)
+		}
+	}
+	run, err := store.ReadRun(store.OS{}, filepath.Join(o.Out, "run.json"))
+	if err != nil || len(run.LeftOut) != 1 || run.LeftOut[0].N != 4 {
+		t.Errorf("left out %+v, %v; want 4 voxels", run.LeftOut, err)
+	}
+	_, shape, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, "biological_maps.npy"))
+	if err != nil || !slices.Equal(shape, []int{8, V}) {
+		t.Errorf("maps: %v, %v", shape, err)
+	}
+}
