@@ -12,6 +12,7 @@ import (
 // coupleCommand is voxen couple.
 func (a *app) coupleCommand() *cobra.Command {
 	o := study.CoupleDefaults()
+	columns := ""
 	cmd := &cobra.Command{
 		Use:   "couple --responses S.npy (--bold Y.nii.gz | --biological B.npy) --out DIR",
 		Short: "Couple single neurons of a model with the brain's functional networks",
@@ -37,6 +38,10 @@ biological.npy and biological_maps when they were learned, and run.json to DIR.`
   voxen couple --responses S.npy --biological B.npy --out coupling-2`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.WordColumns, err = wordColumns(columns); err != nil {
+				return err
+			}
 			sum, err := study.Couple(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
@@ -61,6 +66,7 @@ biological.npy and biological_maps when they were learned, and run.json to DIR.`
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "of the first atoms and the order of voxels")
 	f.Float64Var(&o.Q, "fdr", o.Q, "false discovery rate below which a pair is coupled")
 	f.StringVar(&o.Words, "words", "", "word table: lists the words that drive anchored pairs")
+	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns")
 	f.StringVar(&o.HRF, "hrf", o.HRF, "response that the neurons were convolved with: none, glover or spm")
 	f.IntVar(&o.TopWords, "top-words", o.TopWords, "words per pair")
 	choices(cmd, map[string][]string{"hrf": {"none", "glover", "spm"}, "detrend": {"none", "linear", "cosine:"}})
