@@ -53,3 +53,52 @@ __device__ __forceinline__ T warp_max(T v) {
     }
     return v;
 }
+
+// The sum over a block of whole warps, at most 32, the same in every thread.
+__device__ inline double block_sum(double v) {
+    __shared__ double part[WARP];
+    int lane = threadIdx.x % WARP, warps = blockDim.x / WARP;
+    v = warp_sum(v);
+    __syncthreads(); // part may still be read from the call before
+    if (lane == 0) part[threadIdx.x / WARP] = v;
+    __syncthreads();
+    return warp_sum(lane < warps ? part[lane] : 0.0);
+}
+
+// block_sum for the largest of values of at least 0.
+__device__ inline double block_max(double v) {
+    __shared__ double part[WARP];
+    int lane = threadIdx.x % WARP, warps = blockDim.x / WARP;
+    v = warp_max(v);
+    __syncthreads();
+    if (lane == 0) part[threadIdx.x / WARP] = v;
+    __syncthreads();
+    return warp_max(lane < warps ? part[lane] : 0.0);
+}
+
+__device__ __forceinline__ double not_a_number() { return __longlong_as_double(0x7ff8000000000000LL); }
+
+// 1/sqrt(variance), or 1 where the variance is nothing but the rounding of a
+// constant whose mean square is given (op.InverseSD).
+#define CONSTANT_RATIO 1e-13
+__device__ __forceinline__ double inverse_sd(double variance, double mean_square) {
+    return variance > CONSTANT_RATIO * mean_square ? 1 / sqrt(variance) : 1.0;
+}
+
+// 16 bytes of aligned elements: one load or store.
+template <class T>
+struct __align__(16) Pack {
+    T v[16 / sizeof(T)];
+};
+
+// Copies n elements from memory aligned to 16 bytes to registers.
+template <int n, class T>
+__device__ __forceinline__ void load(T *to, const T *from) {
+    constexpr int w = 16 / sizeof(T);
+#pragma unroll
+    for (int i = 0; i < n; i += w) {
+        Pack<T> p = *reinterpret_cast<const Pack<T> *>(from + i);
+#pragma unroll
+        for (int j = 0; j < w; j++) to[i + j] = p.v[j];
+    }
+}

@@ -112,9 +112,12 @@ func (o DropNull) Infer(in ...Type) (Type, error) {
 	return in[0], want(o, in, 0, in[0].Dims[3]+1, -1)
 }
 
+// Limit is the ratio to the largest of n eigenvalues up to which one is dropped.
+func (o DropNull) Limit(n int) float64 { return float64(n) * nullRatio }
+
 // Kept reports which eigenvalues of s, ascending, DropNull keeps.
 func (o DropNull) Kept(s []float64) func(i int) bool {
-	limit := float64(len(s)) * nullRatio * s[len(s)-1]
+	limit := o.Limit(len(s)) * s[len(s)-1]
 	return func(i int) bool { return s[i] > limit }
 }
 

@@ -1,0 +1,79 @@
+// Preprocessing of responses run by run, and delayed features.
+
+#define REGRESSORS 8 // dot products that a thread keeps at once
+
+// Removes the span of an orthonormal basis c from each column within each run.
+//
+//   z = y - c (c' y)
+//
+// Launch: x covers columns, y runs, z batches.
+// Reads y once for every 8 of the q regressors and once more to subtract; 4 q
+// operations an element, the sums down the rows in float64.
+KERNEL(residualize)(OUT(F, z), IN(F, y), IN(F, c), const int *borders, int q, int cols) {
+    int v = THREAD_X, b = blockIdx.z, lo = borders[blockIdx.y], hi = borders[blockIdx.y + 1];
+    if (v >= cols) return;
+    auto in = MAT(y, b, 0);
+    auto basis = MAT(c, b, 0);
+    auto out = MAT(z, b, 0);
+    for (int j0 = 0; j0 < q; j0 += REGRESSORS) {
+        double dot[REGRESSORS];
+#pragma unroll
+        for (int j = 0; j < REGRESSORS; j++) dot[j] = 0;
+        for (int t = lo; t < hi; t++) {
+            double x = in(t, v);
+#pragma unroll
+            for (int j = 0; j < REGRESSORS; j++)
+                if (j0 + j < q) dot[j] = fma((double)basis(t, j0 + j), x, dot[j]);
+        }
+        for (int t = lo; t < hi; t++) {
+            double rest = j0 == 0 ? in(t, v) : out(t, v);
+#pragma unroll
+            for (int j = 0; j < REGRESSORS; j++)
+                if (j0 + j < q) rest = fma(-(double)basis(t, j0 + j), dot[j], rest);
+            out(t, v) = (F)rest;
+        }
+    }
+}
+
+// Centres each column within each run and, with unit, divides it by its SD there.
+//
+// Launch: x covers columns, y runs, z batches.
+// Reads y two times, three with unit, the later ones from a cache where a run
+// fits; the sums run down the rows in float64.
+KERNEL(run_scale)(OUT(F, z), IN(F, y), const int *borders, int cols, int unit) {
+    int v = THREAD_X, b = blockIdx.z, lo = borders[blockIdx.y], hi = borders[blockIdx.y + 1];
+    if (v >= cols) return;
+    auto in = MAT(y, b, 0);
+    auto out = MAT(z, b, 0);
+    double mean = 0, scale = 1;
+    for (int t = lo; t < hi; t++) mean += in(t, v);
+    mean /= hi - lo;
+    if (unit) {
+        double square = 0;
+        for (int t = lo; t < hi; t++) {
+            double d = in(t, v) - mean;
+            square = fma(d, d, square);
+        }
+        square /= hi - lo;
+        scale = inverse_sd(square, fma(mean, mean, square));
+    }
+    for (int t = lo; t < hi; t++) out(t, v) = (F)((in(t, v) - mean) * scale);
+}
+
+// Shifted copies of features side by side.
+//
+//   out[t, j cols + k] = x[t - delays[j], k] if that row is in t's run, else 0
+//
+// Launch: x covers the columns of the result, y rows in strides of the grid, z batches.
+// run[t] is the run of row t. Moves 2 values per element.
+KERNEL(delay)(OUT(F, out), IN(F, x), const int *borders, const int *run, const int *delays, int count, int rows, int cols) {
+    int c = THREAD_X, b = blockIdx.z;
+    if (c >= count * cols) return;
+    int d = delays[c / cols], k = c % cols;
+    auto in = MAT(x, b, 0);
+    auto to = MAT(out, b, 0);
+    for (int t = blockIdx.y; t < rows; t += gridDim.y) {
+        int from = t - d, lo = borders[run[t]], hi = borders[run[t] + 1];
+        to(t, c) = from >= lo && from < hi ? in(from, k) : (F)0;
+    }
+}
