@@ -31,7 +31,7 @@ type AliceSummary struct {
 	LearnSummary
 	Words  int         `json:"words"`
 	Layers []LayerMass `json:"layers"`
-	Top    []AliceAtom `json:"top"` // the atoms that most codes lie on
+	Top    []AliceAtom `json:"top"` // the atoms whose codes lie most on one layer
 }
 
 // LayerMass is how the codes of a layer's neurons spread over atoms.
@@ -198,18 +198,15 @@ func (a *aliceFit) wordsBefore(t int) string {
 	return strings.Join(strings.Fields(strings.Join(a.words[max(0, t-4):max(0, t-1)], " ")), " ")
 }
 
-// layer is the layer that most of an atom's codes are of, centre the mean of its
-// layers; -1 without codes.
-func (x *AliceAtom) layer() int {
-	best := -1
-	for l, share := range x.Layers {
-		if best < 0 || share > x.Layers[best] {
-			best = l
-		}
+// Layer is the layer that most of an atom's codes are of; -1 without codes.
+func (x *AliceAtom) Layer() int {
+	if x.Layers == nil {
+		return -1
 	}
-	return best
+	return slices.Index(x.Layers, slices.Max(x.Layers))
 }
 
+// centre is the mean of an atom's layers; -1 without codes.
 func (x *AliceAtom) centre() float64 {
 	if x.Layers == nil {
 		return -1
@@ -221,20 +218,28 @@ func (x *AliceAtom) centre() float64 {
 	return sum
 }
 
-// summarize counts the atoms of each layer and names the most used ones.
+// summarize counts the atoms of each layer and names those that lie most on one.
 func (a *aliceFit) summarize(sum *AliceSummary) {
 	sum.Words = a.nWords
 	for l := range aliceLayers {
 		sum.Layers = append(sum.Layers, LayerMass{Layer: l})
 	}
 	for k := range a.atomList {
-		if l := a.atomList[k].layer(); l >= 0 {
+		if l := a.atomList[k].Layer(); l >= 0 {
 			sum.Layers[l].Atoms++
 		}
 	}
-	byMass := slices.Clone(a.atomList)
-	slices.SortStableFunc(byMass, func(x, y AliceAtom) int { return cmp.Compare(y.Mass, x.Mass) })
-	sum.Top = byMass[:min(5, len(byMass))]
+	top := slices.Clone(a.atomList)
+	slices.SortStableFunc(top, func(x, y AliceAtom) int { return cmp.Compare(y.layerShare(), x.layerShare()) })
+	sum.Top = top[:min(5, len(top))]
+}
+
+// layerShare is the largest share of a layer.
+func (x *AliceAtom) layerShare() float64 {
+	if x.Layers == nil {
+		return 0
+	}
+	return slices.Max(x.Layers)
 }
 
 // table writes the atoms.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -36,20 +38,30 @@ var (
 	wholeBrain = haxbyImages{"haxby-25mm", "25mm", "whole brain at 25 mm", "haxby2001/sub-1_desc-25mm_mask.nii.gz"}
 )
 
-// HaxbySummary is what the demo found in one set of images.
+// HaxbySummary is what the demo found in one set of images: in the fit of the
+// responses, and in that of the differences between categories, for which the
+// response to being shown anything was removed.
 type HaxbySummary struct {
-	Name        string       `json:"name"`
-	Title       string       `json:"title"`
-	Voxels      int          `json:"voxels"` // those that vary
-	Constant    int          `json:"constant"`
-	Draws       int          `json:"draws"`
-	Threshold   float64      `json:"threshold"` // r that 5% of the draws reach in any voxel
-	Significant int          `json:"significant"`
-	Best        []HaxbyVoxel `json:"best"`
+	Title       string   `json:"title"`
+	Voxels      int      `json:"voxels"` // those that vary
+	Constant    int      `json:"constant"`
+	Draws       int      `json:"draws"`
+	Responses   HaxbyFit `json:"responses"`
+	Differences HaxbyFit `json:"differences"`
+}
+
+// HaxbyFit is one of the two fits.
+type HaxbyFit struct {
+	Name        string         `json:"name"`
+	Threshold   float64        `json:"threshold"` // r above which p < 0.05
+	Significant int            `json:"significant"`
+	Prefer      map[string]int `json:"prefer"` // of those, how many respond most to each category
+	Best        []HaxbyVoxel   `json:"best"`
 }
 
 // HaxbyVoxel is a voxel with its model: the weights are of the categories, in
-// SDs of the voxel within a run per SD of the category's regressor.
+// SDs of the voxel within a run per SD of the category's regressor; of
+// differences less their mean.
 type HaxbyVoxel struct {
 	Index   int                `json:"index"`
 	IJK     [3]int             `json:"ijk"`
@@ -61,51 +73,77 @@ type HaxbyVoxel struct {
 	Weights map[string]float64 `json:"weights"`
 }
 
-// haxby fits the voxels of one set of images with the eight categories.
+// haxby fits the voxels of one set of images with the eight categories, once as
+// they are and once for their differences.
 func (d *demo) haxby(ctx context.Context, im haxbyImages) error {
-	h := &haxbyFit{d: d, im: im}
-	part := "Haxby, " + im.title
-	if err := h.designs(); err != nil {
-		return err
-	}
-	err := d.step(part, func(e *Env) error {
-		if _, err := Encode(ctx, e, h.options()); err != nil {
+	sum := HaxbySummary{Title: im.title, Draws: d.o.Draws}
+	for _, h := range []*haxbyFit{{d: d, im: im, name: im.name}, {d: d, im: im, name: im.name + "-differences", differences: true}} {
+		found, err := h.fit(ctx)
+		if err != nil {
 			return err
 		}
-		o := h.options()
-		var err error
-		h.null, err = scoreNull(ctx, e, d.job, o, d.o.Draws, h.shuffled)
-		return err
-	})
-	if err != nil {
-		return err
+		sum.Voxels, sum.Constant = len(h.order), len(h.score)-len(h.order)
+		if h.differences {
+			sum.Differences = found
+		} else {
+			sum.Responses = found
+		}
 	}
-	if err := h.load(ctx); err != nil {
-		return err
-	}
-	sum := h.summary()
 	d.sum.Haxby = append(d.sum.Haxby, sum)
-	if err := h.tables(); err != nil {
-		return err
-	}
-	return h.figures(sum)
+	return nil
 }
 
-// haxbyFit is the fit of one set of images.
+// haxbyFit is a fit of one set of images.
 type haxbyFit struct {
-	d          *demo
-	im         haxbyImages
+	d    *demo
+	im   haxbyImages
+	name string // of the folder of results
+	// differences fits what sets the categories apart: the sum of their regressors
+	// is a confound of every run. Shuffled labels leave that sum as it is, so a
+	// voxel that responds to everything alike raises the null of the other fit.
+	differences bool
+
 	categories []string
 	blocks     [haxbyRuns][]haxbyBlock
 	null       []float64
 
-	mask                *brain.Mask
-	mean                *brain.Volume // of the BOLD over all volumes
-	score, alpha, p     []float64
-	weights             []float64 // categories x voxels
-	constant, different int       // voxels
-	order               []int     // voxels that vary, the best first
-	threshold           float64
+	mask            *brain.Mask
+	mean            *brain.Volume // of the BOLD over all volumes
+	score, alpha, p []float64
+	weights         []float64 // categories x voxels
+	order           []int     // voxels that vary, the best first
+	threshold       float64
+}
+
+// fit runs the steps and writes the tables and figures.
+func (h *haxbyFit) fit(ctx context.Context) (HaxbyFit, error) {
+	var found HaxbyFit
+	if err := h.designs(); err != nil {
+		return found, err
+	}
+	what := "responses"
+	if h.differences {
+		what = "differences"
+	}
+	err := h.d.step("Haxby, "+h.im.title+", "+what, func(e *Env) error {
+		if _, err := Encode(ctx, e, h.options()); err != nil {
+			return err
+		}
+		var err error
+		h.null, err = scoreNull(ctx, e, h.d.job, h.options(), h.d.o.Draws, h.shuffled)
+		return err
+	})
+	if err != nil {
+		return found, err
+	}
+	if err := h.load(ctx); err != nil {
+		return found, err
+	}
+	found = h.summary()
+	if err := h.tables(); err != nil {
+		return found, err
+	}
+	return found, h.figures()
 }
 
 // haxbyBlock is one block of stimulation: what was seen, and the response that
@@ -115,24 +153,31 @@ type haxbyBlock struct {
 	response []float64
 }
 
-// responses are the images of a run, design its regressors.
+// responses are the images of a run, design its regressors, shown the table of
+// their sum.
 func (h *haxbyFit) responses(run int) string {
 	return h.d.data(fmt.Sprintf("haxby2001/sub-1_task-objectviewing_run-%02d_desc-%s_bold.nii.gz", run+1, h.im.desc))
 }
 func (h *haxbyFit) design(run int) string {
 	return h.d.data(fmt.Sprintf("haxby2001/design_run-%02d.npy", run+1))
 }
+func (h *haxbyFit) shown(run int) string {
+	return h.d.data(fmt.Sprintf("haxby2001/shown_run-%02d.tsv", run+1))
+}
 
 // options are those of the encode step: voxen encode with the same flags gives
 // the same results.
 func (h *haxbyFit) options() EncodeOptions {
-	o := EncodeOptions{Out: filepath.Join(h.d.o.Out, h.im.name), Detrend: "linear", PerRun: "zscore", Score: "r", CV: "runs"}
+	o := EncodeOptions{Out: filepath.Join(h.d.o.Out, h.name), Detrend: "linear", PerRun: "zscore", Score: "r", CV: "runs"}
 	if h.im.mask != "" {
 		o.Mask = h.d.data(h.im.mask)
 	}
 	for run := range haxbyRuns {
 		o.Features = append(o.Features, h.design(run))
 		o.Responses = append(o.Responses, h.responses(run))
+		if h.differences {
+			o.Confounds = append(o.Confounds, h.shown(run))
+		}
 	}
 	return o
 }
@@ -161,8 +206,26 @@ func (h *haxbyFit) designs() error {
 		if err := store.SaveNpy(h.d.e.FS, h.design(run), []int{haxbyVolumes, len(h.categories)}, x); err != nil {
 			return err
 		}
+		if err := h.writeShown(run); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// writeShown writes the response that is expected whatever was seen.
+func (h *haxbyFit) writeShown(run int) error {
+	return store.WriteFile(h.d.e.FS, h.shown(run), func(w io.Writer) error {
+		t := store.NewTableWriter(w, "shown")
+		for v := range haxbyVolumes {
+			sum := 0.0
+			for _, b := range h.blocks[run] {
+				sum += b.response[v]
+			}
+			t.Row(strconv.FormatFloat(sum, 'g', -1, 64))
+		}
+		return t.Flush()
+	})
 }
 
 // shuffled fills dst with the regressors of all runs after the labels of the
@@ -217,27 +280,26 @@ func (h *haxbyFit) load(ctx context.Context) error {
 }
 
 // summary ranks the voxels and finds their p.
-func (h *haxbyFit) summary() HaxbySummary {
+func (h *haxbyFit) summary() HaxbyFit {
 	h.p = make([]float64, len(h.score))
+	h.threshold = criticalValue(h.null, 0.05)
+	found := HaxbyFit{Name: h.name, Threshold: h.threshold, Prefer: map[string]int{}}
 	for v, r := range h.score {
-		if r != r {
-			h.constant++
+		if math.IsNaN(r) { // a constant voxel
 			h.p[v] = r
 			continue
 		}
 		h.order = append(h.order, v)
 		if h.p[v] = pValue(r, h.null); h.p[v] < 0.05 {
-			h.different++
+			found.Significant++
+			found.Prefer[h.categories[h.preferred(v)]]++
 		}
 	}
 	slices.SortStableFunc(h.order, func(a, b int) int { return cmp.Compare(h.score[b], h.score[a]) })
-	h.threshold = criticalValue(h.null, 0.05)
-	sum := HaxbySummary{Name: h.im.name, Title: h.im.title, Voxels: len(h.order), Constant: h.constant, Draws: h.d.o.Draws,
-		Threshold: h.threshold, Significant: h.different}
 	for _, v := range h.order[:min(5, len(h.order))] {
-		sum.Best = append(sum.Best, h.voxel(v))
+		found.Best = append(found.Best, h.voxel(v))
 	}
-	return sum
+	return found
 }
 
 // voxel describes one voxel.
@@ -251,7 +313,17 @@ func (h *haxbyFit) voxel(v int) HaxbyVoxel {
 	return x
 }
 
-func (h *haxbyFit) weight(category, v int) float64 { return h.weights[category*len(h.score)+v] }
+// weight is that of a category; of differences, how far it lies above the mean
+// of all categories, which the fit does not determine: their sum was removed.
+func (h *haxbyFit) weight(category, v int) float64 {
+	w := h.weights[category*len(h.score)+v]
+	if h.differences {
+		for c := range h.categories {
+			w -= h.weights[c*len(h.score)+v] / float64(len(h.categories))
+		}
+	}
+	return w
+}
 
 // preferred is the category with the largest weight.
 func (h *haxbyFit) preferred(v int) int {
@@ -267,7 +339,7 @@ func (h *haxbyFit) preferred(v int) int {
 // tables writes the voxels, the best first, and the null distribution.
 func (h *haxbyFit) tables() error {
 	columns := append([]string{"voxel", "i", "j", "k", "x", "y", "z", "r", "p", "alpha", "prefers"}, h.categories...)
-	err := h.d.table(h.im.name+"_voxels.tsv", columns, func(t *store.TableWriter) {
+	err := h.d.table(h.name+"_voxels.tsv", columns, func(t *store.TableWriter) {
 		for _, v := range h.order {
 			x := h.voxel(v)
 			cells := []string{strconv.Itoa(v)}
@@ -284,23 +356,68 @@ func (h *haxbyFit) tables() error {
 			t.Row(cells...)
 		}
 	})
-	return errors.Join(err, h.d.table(h.im.name+"_null.tsv", []string{"draw", "highest_r"}, func(t *store.TableWriter) {
+	return errors.Join(err, h.d.table(h.name+"_null.tsv", []string{"draw", "highest_r"}, func(t *store.TableWriter) {
 		for draw, r := range h.null {
 			t.Row(strconv.Itoa(draw), significant(r))
 		}
 	}))
 }
 
-// figures draws the map of r, what the voxels above the threshold prefer, and
-// the weights of the best voxels.
-func (h *haxbyFit) figures(sum HaxbySummary) error {
+// figures draws the map of r; of differences also what the voxels prefer, and
+// the weights of the best ones.
+func (h *haxbyFit) figures() error {
 	r, err := h.mask.Spread(h.score, 0)
 	if err != nil {
 		return err
 	}
-	note := fmt.Sprintf("%s cross-validated over %d runs; in colour: p < 0.05, by the maximum over voxels of %d draws with shuffled labels", h.im.title, haxbyRuns, sum.Draws)
-	return h.d.draw(h.im.name+"_r.png", func() (*image.RGBA, error) {
-		return plotting.Slices(plotting.SliceFigure{Title: "Object categories predict BOLD: correlation with held-out runs",
-			Label: "r", Background: h.mean, Map: r, Threshold: h.threshold, Note: note})
-	})
+	fig := plotting.SliceFigure{Title: "Seen categories predict BOLD in held-out runs", Label: "r", Background: h.mean, Map: r, Threshold: h.threshold,
+		Note: fmt.Sprintf("Haxby et al. 2001, subject 1, %s, %d runs; in colour: p < 0.05 by the highest r of %d draws with shuffled labels",
+			h.im.title, haxbyRuns, h.d.o.Draws)}
+	if h.differences {
+		fig.Title = "Differences between seen categories predict BOLD in held-out runs"
+	}
+	err = h.d.draw(h.name+"_r.png", func() (*image.RGBA, error) { return plotting.Slices(fig) })
+	if err != nil || !h.differences {
+		return err
+	}
+	return errors.Join(h.drawPreferred(fig), h.drawWeights())
+}
+
+// categoryColors are told apart by readers with the common colour deficiencies
+// (Okabe and Ito 2008, with white for their black).
+var categoryColors = [...][4]uint8{{240, 228, 66, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {213, 94, 0, 255},
+	{0, 114, 178, 255}, {0, 158, 115, 255}, {245, 245, 245, 255}, {204, 121, 167, 255}}
+
+// drawPreferred draws the category with the largest weight, where p < 0.05.
+func (h *haxbyFit) drawPreferred(fig plotting.SliceFigure) error {
+	keys := make([]float64, len(h.score))
+	for _, v := range h.order {
+		if h.p[v] < 0.05 {
+			keys[v] = float64(1 + h.preferred(v))
+		}
+	}
+	var err error
+	if fig.Map, err = h.mask.Spread(keys, 0); err != nil {
+		return err
+	}
+	for c, name := range h.categories {
+		fig.Labels = append(fig.Labels, brain.Label{Key: c + 1, Name: name, Color: categoryColors[c]})
+	}
+	fig.Title, fig.Label = "What each voxel responds to most", "category"
+	return h.d.draw(h.name+"_prefers.png", func() (*image.RGBA, error) { return plotting.Slices(fig) })
+}
+
+// drawWeights draws the weights of the best voxels.
+func (h *haxbyFit) drawWeights() error {
+	const most = 20
+	best := h.order[:min(most, len(h.order))]
+	m := plotting.HeatMap{Title: "What the best voxels respond to, beside their common response", Label: "weight", Rows: len(best), Cols: len(h.categories), ColNames: h.categories}
+	for _, v := range best {
+		x := h.voxel(v)
+		m.RowNames = append(m.RowNames, fmt.Sprintf("%v r = %.2f", x.IJK, x.R))
+		for c := range h.categories {
+			m.Values = append(m.Values, h.weight(c, v))
+		}
+	}
+	return h.d.draw(h.name+"_weights.png", m.Draw)
 }

@@ -14,6 +14,9 @@ import (
 // The demo's fits of the real BOLD agree with nilearn, numpy and himalaya
 // (testdata/golden/haxby.py), and every result that its help names is there.
 func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and a minute under the race detector")
+	}
 	ctx := context.Background()
 	out := filepath.Join(t.TempDir(), "demo")
 	sum, err := Demo(ctx, &Env{}, DemoOptions{Out: out, Draws: 39})
@@ -64,10 +67,15 @@ func TestDemo(t *testing.T) {
 	if len(sum.Haxby) != 2 || sum.Haxby[0].Voxels != 530 || sum.Haxby[0].Constant != 270 || sum.Haxby[1].Voxels != 129 {
 		t.Errorf("summary of Haxby: %+v", sum.Haxby)
 	}
+	// the parahippocampal place area (Epstein and Kanwisher 1998) lies in the slice
+	if f := sum.Haxby[0].Differences; f.Best[0].Prefers != "house" || f.Prefer["house"] < 15 || f.Significant < 30 {
+		t.Errorf("differences in the slice: %+v", f)
+	}
 	if a := sum.Alice; a.Signals != 2304 || a.Rows != 372 || a.Atoms != 64 || !(a.Objective > 0.3 && a.Objective < 0.5) {
 		t.Errorf("summary of Alice: %+v", a)
 	}
 	for _, name := range []string{"run.json", "haxby-slice_r.png", "haxby-slice_voxels.tsv", "haxby-slice_null.tsv", "haxby-25mm_r.png",
+		"haxby-slice-differences_prefers.png", "haxby-slice-differences_weights.png", "haxby-25mm-differences_r.png",
 		"haxby-slice/cv_score.nii.gz", "alice/codes.npz", "alice/columns.tsv", "alice_atoms.png", "alice_layers.png", "alice_objective.png", "alice_atoms.tsv"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)

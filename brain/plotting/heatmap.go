@@ -41,7 +41,7 @@ func (h HeatMap) Draw() (*image.RGBA, error) {
 	limit, negative := h.limit()
 	left := margin + 30 + h.nameWidth()
 	// Cells are whole pixels where they can be, so that all look alike.
-	w, ht := fit(h.Cols, heatWidth), fit(h.Rows, heatHeight)
+	w, ht := max(fit(h.Cols, heatWidth), min(h.Cols*h.columnWidth(), heatWidth)), fit(h.Rows, heatHeight)
 	r := image.Rect(left, margin+titleSpace, left+w, margin+titleSpace+ht)
 	pageW := max(r.Max.X+barSpace+margin, 2*margin+width(h.Title, titleSize))
 	page := newCanvas(pageW, r.Max.Y+tickSpace+margin)
@@ -74,6 +74,14 @@ func (h *HeatMap) limit() (limit float64, negative bool) {
 		limit = 1
 	}
 	return limit, negative
+}
+
+// columnWidth is what the name of a column needs, 0 without names.
+func (h *HeatMap) columnWidth() (widest int) {
+	for _, name := range h.ColNames {
+		widest = max(widest, width(name, smallSize)+8)
+	}
+	return widest
 }
 
 func (h *HeatMap) nameWidth() int {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,17 +47,40 @@ own; figures and tables lie in DIR.` + "\n" + exitHelp,
 func demoText(s study.DemoSummary) string {
 	var b strings.Builder
 	for _, h := range s.Haxby {
-		fmt.Fprintf(&b, "Haxby, %s: of %d voxels %d tell the categories apart (p < 0.05: r above %.3f, by %d draws)\n",
-			h.Title, h.Voxels, h.Significant, h.Threshold, h.Draws)
-		for _, v := range h.Best {
-			fmt.Fprintf(&b, "  voxel %v  r %.3f  p %.4f  responds most to %s\n", v.IJK, v.R, v.P, v.Prefers)
-		}
+		fmt.Fprintf(&b, "Haxby, %s: %d voxels that vary, %d constant\n", h.Title, h.Voxels, h.Constant)
+		fmt.Fprintf(&b, "  responses: r up to %.3f in held-out runs; %d voxels above %.3f (p < 0.05: the highest r of shuffled labels, %d draws)\n",
+			h.Responses.Best[0].R, h.Responses.Significant, h.Responses.Threshold, h.Draws)
+		haxbyVoxels(&b, h.Responses)
+		fmt.Fprintf(&b, "  differences, the common response removed: r up to %.3f; %d voxels above %.3f: %s\n",
+			h.Differences.Best[0].R, h.Differences.Significant, h.Differences.Threshold, preferences(h.Differences.Prefer))
+		haxbyVoxels(&b, h.Differences)
 	}
 	l := s.Alice
-	fmt.Fprintf(&b, "Alice: %d atoms from %d neurons of 6 layers, objective %.4f\n", l.Atoms, l.Signals, l.Objective)
+	fmt.Fprintf(&b, "Alice: %d atoms from %d neurons of 6 layers, objective %.4f\n  atoms that lie most on each layer:", l.Atoms, l.Signals, l.Objective)
 	for _, x := range l.Layers {
-		fmt.Fprintf(&b, "  layer %d leads %d atoms\n", x.Layer, x.Atoms)
+		fmt.Fprintf(&b, " layer %d: %d ", x.Layer, x.Atoms)
 	}
-	fmt.Fprintf(&b, "on %s in %s\nresults in %s", s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond), s.Out)
+	b.WriteByte('\n')
+	for _, x := range l.Top[:min(3, len(l.Top))] {
+		fmt.Fprintf(&b, "    atom %d: %.0f%% of its codes in layer %d, %d neurons, high after %q\n", x.Atom, 100*x.Layers[x.Layer()], x.Layer(), x.Neurons, x.Words)
+	}
+	fmt.Fprintf(&b, "on %s in %s\nresults in %s; look first at haxby-slice-differences_prefers.png and alice_atoms.png", s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond), s.Out)
 	return b.String()
+}
+
+// haxbyVoxels lists the best voxels of a fit.
+func haxbyVoxels(b *strings.Builder, f study.HaxbyFit) {
+	for _, v := range f.Best[:min(3, len(f.Best))] {
+		fmt.Fprintf(b, "    voxel %v  r %.3f  p %.4f  responds most to %s\n", v.IJK, v.R, v.P, v.Prefers)
+	}
+}
+
+// preferences lists how many voxels prefer each category, the most first.
+func preferences(n map[string]int) string {
+	names := sortedKeys(n)
+	slices.SortStableFunc(names, func(a, b string) int { return n[b] - n[a] })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, n[name])
+	}
+	return strings.Join(names, ", ")
 }
