@@ -2,13 +2,17 @@ package cpu
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
+	"sync"
 
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 
 	"voxen/cpu/blas"
+	"voxen/cpu/sysblas"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -20,9 +24,17 @@ func init() {
 		Kind: "cpu",
 		Rank: 0,
 		Devices: func() ([]engine.Device, error) {
+			if err := outsideBLAS(); err != nil {
+				return nil, err
+			}
 			return []engine.Device{device(runtime.GOMAXPROCS(0))}, nil
 		},
-		Open: func(_ int, cfg engine.Config) (engine.Backend, error) { return New(cfg.Threads), nil },
+		Open: func(_ int, cfg engine.Config) (engine.Backend, error) {
+			if err := outsideBLAS(); err != nil {
+				return nil, err
+			}
+			return New(cfg.Threads), nil
+		},
 	})
 }
 
@@ -48,7 +60,12 @@ func (b *Backend) Device() engine.Device { return device(b.threads) }
 
 func device(threads int) engine.Device {
 	_, total, _ := memory()
+	var marks []string
+	if name := BLAS(); !strings.HasPrefix(name, ownBLAS) {
+		marks = []string{"products by an outside BLAS: " + name}
+	}
 	return engine.Device{
+		Marks:   marks,
 		Name:    "cpu",
 		Model:   model(),
 		Memory:  total,
@@ -61,11 +78,33 @@ func device(threads int) engine.Device {
 	}
 }
 
+// outsideBLAS makes the library that VOXEN_BLAS names (openblas, mkl, blis,
+// accelerate or a path) the BLAS of gonum, the first time it is called.
+var outsideBLAS = sync.OnceValue(func() error {
+	name := os.Getenv("VOXEN_BLAS")
+	if name == "" || name == ownBLAS {
+		return nil
+	}
+	im, err := sysblas.Open(name)
+	if err != nil {
+		return fmt.Errorf("VOXEN_BLAS: %w", err)
+	}
+	blas32.Use(im)
+	blas64.Use(im)
+	return nil
+})
+
+// ownBLAS begins the name of voxen/cpu/blas.
+const ownBLAS = "voxen"
+
 // BLAS names the implementations registered with gonum.
 func BLAS() string {
 	name := func(im any) string {
-		if im, ok := im.(blas.Implementation); ok {
-			return "voxen (" + im.Level.Resolve().String() + ")"
+		switch im := im.(type) {
+		case blas.Implementation:
+			return ownBLAS + " (" + im.Level.Resolve().String() + ")"
+		case sysblas.Implementation:
+			return im.Name()
 		}
 		return fmt.Sprintf("%T", im)
 	}

@@ -233,11 +233,14 @@ func dispatchTransformer(b Backend, c *Call, s op.Spec) error {
 
 // Device describes what a Backend runs on.
 type Device struct {
-	Name     string            // "cpu", "cuda:0"
-	Model    string            // "NVIDIA H200", or the processor's name
-	Memory   int64             // bytes in all
-	Threads  int               // of a CPU
-	Versions map[string]string // driver and libraries that results depend on
+	Name     string            `json:"name"`              // "cpu", "cuda:0"
+	Model    string            `json:"model"`             // "NVIDIA H200", or the processor's name
+	Memory   int64             `json:"memory"`            // bytes in all
+	Threads  int               `json:"threads,omitempty"` // of a CPU
+	Versions map[string]string `json:"versions"`          // driver and libraries that results depend on
+	// Marks say why results may have other bits than those of the same device
+	// elsewhere.
+	Marks []string `json:"marks,omitempty"`
 }
 
 // Buffer is device memory.

@@ -115,6 +115,7 @@ func (e *Env) run(be engine.Backend, c engine.Choice) *store.Run {
 		Seconds:  time.Since(e.started).Seconds(),
 		Device:   store.Device{Name: d.Name, Model: d.Model, Driver: driver, Reason: c.Reason, Libraries: libraries},
 		Stages:   e.stages,
+		Marks:    d.Marks,
 		Warnings: e.warnings,
 	}
 }
