@@ -46,6 +46,7 @@ type responses struct {
 	places  places       // of images; nil for arrays
 	regions *regionMeans // of an atlas; nil without one
 	close   []func() error
+	series  brain.CiftiKind // of CIFTI files; dtseries if empty
 }
 
 // imageKind is the sort of file that a name says: of images, or "" for arrays.
@@ -151,8 +152,11 @@ func (r *responses) openCifti(path string) error {
 		return err
 	}
 	r.close = append(r.close, c.Close)
-	if c.Kind != brain.DenseSeries {
+	switch {
+	case r.series == "" && c.Kind != brain.DenseSeries:
 		return input(path, "is a %s file, expected a dtseries: volumes in time", c.Kind)
+	case r.series != "" && c.Kind != r.series:
+		return input(path, "is a %s file, expected a %s", c.Kind, r.series)
 	}
 	if r.places == nil {
 		r.places = &ciftiPlaces{path, c.CiftiHeader}

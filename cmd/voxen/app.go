@@ -78,6 +78,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.extractCommand,
 		a.alignCommand,
 		a.coupleCommand,
+		a.groupCommand,
 		a.demoCommand,
 		a.benchCommand,
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"strings"
 )
@@ -18,8 +19,80 @@ func coupled(name, says string, make func(f *files) []string) refusal {
 	return refusal{name, func(f *files) []string { return append([]string{"couple", "--out", f.path("out")}, make(f)...) }, 2, says}
 }
 
+// group refuses a group of the files that make gives flags for.
+func group(name, says string, make func(f *files) []string) refusal {
+	return refusal{name, func(f *files) []string { return append([]string{"group", "--out", f.path("out")}, make(f)...) }, 2, says}
+}
+
+// subjects writes n vectors of 5 voxels and gives the flags that name them.
+func (f *files) subjects(n int) []string {
+	var args []string
+	for s := range n {
+		args = append(args, "--maps", f.npy(fmt.Sprintf("sub-%d.npy", s), []int{5}, normal(uint64(s+1), 5)...))
+	}
+	return args
+}
+
+// cohort is a group of n maps with a table of participants.
+func cohort(name, says string, n int, table string, more ...string) refusal {
+	return group(name, says, func(f *files) []string {
+		return append(append(f.subjects(n), "--participants", f.bytes("participants.tsv", []byte(table))), more...)
+	})
+}
+
+// indices is a group of a table of indices.
+func indices(name, says, table string, more ...string) refusal {
+	return group(name, says, func(f *files) []string {
+		return append([]string{"--indices", f.bytes("i.tsv", []byte(table))}, more...)
+	})
+}
+
+const four = "participant_id\tMoCA\tage\nsub-0\t20\t70\nsub-1\t22\t71\nsub-2\t27\t75\nsub-3\t24\t69\n"
+
 func init() {
 	refusals = append(refusals,
+		group("nothing to compare", `--maps or --indices are needed`, func(f *files) []string { return nil }),
+		group("one subject", `sub-0.npy: is the map of one subject`, func(f *files) []string { return f.subjects(1) }),
+		group("subjects named short", `--subjects names 1, expected one for each of 3 maps`, func(f *files) []string { return append(f.subjects(3), "--subjects", "a") }),
+		group("a subject twice", `sub-0.npy: is of subject x`, func(f *files) []string {
+			return append(f.subjects(1), "--maps", f.npy("sub-0.npy", []int{5}), "--subjects", "x,x")
+		}),
+		group("maps without a subject in the name", `b.npy: has no sub-NAME in its path`, func(f *files) []string {
+			return []string{"--maps", f.npy("sub-1.npy", []int{5}), "--maps", f.npy("b.npy", []int{5})}
+		}),
+		group("maps of other voxels", `sub-b.npy: has 4 voxels, .*sub-a.npy has 5`, func(f *files) []string {
+			return []string{"--maps", f.npy("sub-a.npy", []int{5}), "--maps", f.npy("sub-b.npy", []int{4})}
+		}),
+		group("several maps of a subject", `sub-b.npy: has 2 maps, expected one`, func(f *files) []string {
+			return []string{"--maps", f.npy("sub-a.npy", []int{5}), "--maps", f.npy("sub-b.npy", []int{2, 5})}
+		}),
+		group("maps that are the same everywhere", `sub-a.npy: has no voxel to test: all 2`, func(f *files) []string {
+			return []string{"--maps", f.npy("sub-a.npy", []int{2}, 1, 2), "--maps", f.npy("sub-b.npy", []int{2}, 1, 2)}
+		}),
+		group("an atlas of vectors", `l.nii: is an atlas, but .* an array`, func(f *files) []string {
+			return append(f.subjects(3), "--atlas", f.bytes("l.nii", labels(func(v int) float32 { return 1 })))
+		}),
+		group("a mask of vectors", `m.nii: is a mask, but maps`, func(f *files) []string {
+			return append(f.subjects(2), "--mask", f.bytes("m.nii", labels(func(v int) float32 { return 1 })))
+		}),
+		group("vectors and images", `sub-9.nii: is not of the kind of`, func(f *files) []string {
+			return append(f.subjects(2), "--maps", f.bytes("sub-9.nii", nifti(grid, nil)))
+		}),
+		group("negative permutations", `--permutations -5, expected 1 to 1000000`, func(f *files) []string { return append(f.subjects(2), "--permutations", "-5") }),
+		cohort("participants without scores", `--participants and --scores go together`, 3, four),
+		group("covariates without scores", `--covariates are of --scores`, func(f *files) []string { return append(f.subjects(2), "--covariates", "age") }),
+		cohort("a score that is no column", `participants.tsv: has no column "MMSE", only participant_id, MoCA, age`, 4, four, "--scores", "MMSE"),
+		cohort("a score in words", `participants.tsv: line 3 has "high" in column MoCA`, 2, "participant_id\tMoCA\nsub-0\t20\nsub-1\thigh\n", "--scores", "MoCA"),
+		cohort("a participant twice", `participants.tsv: line 3 has participant sub-0 again`, 2, "participant_id\tMoCA\nsub-0\t20\nsub-0\t21\n", "--scores", "MoCA"),
+		cohort("a subject who is no participant", `participants.tsv: has no participant sub-4`, 5, four, "--scores", "MoCA"),
+		cohort("too few subjects for the covariates", `participants.tsv: has MoCA and all covariates for 3 subjects, expected at least 4`, 3, four, "--scores", "MoCA", "--covariates", "age"),
+		cohort("a score that is a covariate", `column age is a score and a covariate`, 4, four, "--scores", "age", "--covariates", "age"),
+		cohort("a score that is constant", `column MoCA is constant or a combination`, 3, "participant_id\tMoCA\nsub-0\t20\nsub-1\t20\nsub-2\t20\n", "--scores", "MoCA"),
+		indices("indices in words", `i.tsv: has no column of numbers`, "participant_id\tkind\na\tx\nb\ty\n"),
+		indices("indices of one participant", `i.tsv: has 1 participants, expected at least two`, "participant_id\tx\na\t1\n"),
+		indices("an index that is missing", `i.tsv: line 3 has no value in column x`, "participant_id\tx\na\t1\nb\tn/a\n"),
+		indices("a contrast of nothing", `--contrast "x-z", expected a-b`, "participant_id\tx\ty\na\t1\t2\nb\t2\t5\n", "--contrast", "x-z"),
+		indices("indices without participants", `i.tsv: has no column "participant_id"`, "subject\tx\na\t1\nb\t2\n"),
 		couple("coupling at a rate of 1", `--fdr 1, expected a rate between 0 and 1`, "--fdr", "1"),
 		couple("coupling without words to list", `--top-words 0, expected at least 1`, "--top-words", "0"),
 		couple("words without tr", `--words needs --tr`, "--words", "words.tsv"),
