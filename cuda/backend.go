@@ -24,6 +24,7 @@ type Backend struct {
 	modules modules
 	tables  tables
 	pinned  pinned
+	arena   arena
 }
 
 var _ engine.Backend = (*Backend)(nil)
@@ -39,6 +40,7 @@ func New(index int, cfg engine.Config) (*Backend, error) {
 		return nil, err
 	}
 	b := &Backend{dev: dev, cfg: cfg}
+	b.arena.b = b
 	if b.device, err = cu.GetDevice(index); err != nil {
 		return nil, b.check("cuDeviceGet", err)
 	}
@@ -74,10 +76,9 @@ func (b *Backend) do(f func() error) error {
 
 // Close frees tables and modules and gives the context back.
 func (b *Backend) Close() error {
-	err := b.do(func() error {
-		b.tables.free()
-		return b.modules.unload(b)
-	})
+	b.tables.free()
+	b.arena.close()
+	err := b.do(func() error { return b.modules.unload(b) })
 	if rel := b.device.ReleasePrimaryCtx(); err == nil {
 		err = b.check("cuDevicePrimaryCtxRelease", rel)
 	}

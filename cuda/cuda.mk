@@ -45,5 +45,5 @@ cuda-lint: build/cuda/include/cuda.h
 	$(CUDA_ENV) $(GO) vet -tags voxencuda ./cuda/... ./cmd/...
 
 cuda-test: build/cuda/include/cuda.h ## test the CUDA backend on the simulated driver; needs g++
-	$(CUDA_ENV) $(GO) test -tags voxencuda $(CUDA_TESTED)
+	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m $(CUDA_TESTED)
 CUDA_TESTED = ./cuda/...

@@ -52,6 +52,9 @@ func (b *Backend) check(call string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if lost, ok := err.(*engine.Lost); ok {
+		return lost // from do
+	}
 	if fatal[code(err)] {
 		lost := &engine.Lost{Device: b.dev.Name, Err: fmt.Errorf("%s: %w", call, words(err))}
 		b.lost.CompareAndSwap(nil, lost)

@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"errors"
 	"sync"
 	"unsafe"
 
@@ -13,56 +12,29 @@ import (
 	"voxen/engine"
 )
 
-// Memory reports free and total bytes of the device.
+// Memory reports free and total bytes of the device; what the arena holds without
+// use is free.
 func (b *Backend) Memory() (free, total int64, err error) {
 	err = b.do(func() (err error) {
 		free, total, err = cu.MemInfo()
 		return b.check("cuMemGetInfo", err)
 	})
-	return free, total, err
-}
-
-// Alloc takes device memory.
-func (b *Backend) Alloc(n int) (engine.Buffer, error) {
-	buf := &buffer{b: b, n: n}
-	err := b.do(func() (err error) {
-		buf.p, err = cu.MemAlloc(int64(max(n, 1)))
-		return err
-	})
-	if err != nil {
-		return nil, b.noMemory("cuMemAlloc", n, err)
-	}
-	return buf, nil
+	return free + b.arena.unused(), total, err
 }
 
 // noMemory makes *engine.OutOfMemory of the driver's answer.
 func (b *Backend) noMemory(call string, n int, err error) error {
-	if !errors.Is(err, cu.OutOfMemory) && code(err) != code(cu.OutOfMemory) {
+	if code(err) != code(cu.OutOfMemory) {
 		return b.check(call, err)
 	}
-	free, _, ferr := b.Memory()
-	if ferr != nil {
-		free = -1
-	}
+	free := int64(-1)
+	b.do(func() error {
+		if f, _, err := cu.MemInfo(); err == nil {
+			free = f
+		}
+		return nil
+	})
 	return &engine.OutOfMemory{Device: b.dev.Name, Want: int64(n), Free: free}
-}
-
-type buffer struct {
-	b *Backend
-	p cu.DevicePtr
-	n int
-}
-
-func (m *buffer) Bytes() int       { return m.n }
-func (m *buffer) Pointer() uintptr { return uintptr(m.p) }
-func (m *buffer) Host() []byte     { return nil }
-func (m *buffer) Free() {
-	if m.p == 0 {
-		return
-	}
-	p := m.p
-	m.p = 0
-	m.b.do(func() error { return m.b.check("cuMemFree", cu.MemFree(p)) }) // a lost device's memory is gone
 }
 
 // Host gives page-locked memory.

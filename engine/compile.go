@@ -2,17 +2,17 @@ package engine
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 
 	"gorgonia.org/gorgonia"
 
+	"voxen/engine/heap"
 	"voxen/engine/op"
 )
 
-// align is the alignment of arrays in a block of device memory, in bytes: a
-// CUDA allocation's, and four cache lines.
-const align = 256
+const align = heap.Align
+
+func roundUp(n int) int { return heap.RoundUp(n) }
 
 // space says in which memory an array of a plan lies.
 type space int
@@ -58,7 +58,7 @@ type compiler struct {
 	lastUse map[*gorgonia.Node]int            // step after which a root is dead
 	place   map[*gorgonia.Node]place
 	wanted  map[*gorgonia.Node]int // result slot
-	heap    tempHeap
+	heap    heap.Heap
 	plan    plan
 }
 
@@ -102,7 +102,7 @@ func compile(be Backend, inputs []*gorgonia.Node, types []op.Type, results []*go
 		out := place{Type: t, space: inResult, slot: c.wanted[n], strides: op.DenseStrides(t.Dims)}
 		c.plan.steps = append(c.plan.steps, step{op.Copy{}, out, []place{c.place[n]}})
 	}
-	c.plan.temp = c.heap.top
+	c.plan.temp = c.heap.Top()
 	return &c.plan, nil
 }
 
@@ -172,7 +172,7 @@ func (c *compiler) emit(i int, n *gorgonia.Node) {
 	if slot, ok := c.wanted[n]; ok {
 		out.space, out.slot = inResult, slot
 	} else {
-		out.offset = c.heap.alloc(t.Bytes())
+		out.offset, _ = c.heap.Alloc(t.Bytes()) // without a limit
 	}
 	c.place[n] = out
 	s := step{spec: o.Spec, out: out}
@@ -188,55 +188,9 @@ func (c *compiler) emit(i int, n *gorgonia.Node) {
 		r := c.root[p]
 		if c.lastUse[r] <= i && c.place[r].space == inTemp && !freed[r] {
 			freed[r] = true
-			c.heap.free(c.place[r].offset, c.place[r].Bytes())
+			c.heap.Free(c.place[r].offset, c.place[r].Bytes())
 		}
 	}
-}
-
-// tempHeap hands out offsets in a block that grows as needed, first fit.
-type tempHeap struct {
-	top  int
-	gaps []gap // free places below top, by offset, never adjacent
-}
-
-type gap struct{ at, n int }
-
-func roundUp(n int) int { return (n + align - 1) / align * align }
-
-// alloc takes the first gap that fits, else grows the block.
-func (h *tempHeap) alloc(n int) int {
-	n = roundUp(n)
-	for i, g := range h.gaps {
-		if g.n >= n {
-			h.gaps[i] = gap{g.at + n, g.n - n}
-			if g.n == n {
-				h.gaps = append(h.gaps[:i], h.gaps[i+1:]...)
-			}
-			return g.at
-		}
-	}
-	at := h.top
-	if k := len(h.gaps); k > 0 && h.gaps[k-1].at+h.gaps[k-1].n == h.top {
-		at = h.gaps[k-1].at // grow the last gap
-		h.gaps = h.gaps[:k-1]
-	}
-	h.top = at + n
-	return at
-}
-
-// free gives a place back and joins it with its neighbours.
-func (h *tempHeap) free(at, n int) {
-	i := sort.Search(len(h.gaps), func(i int) bool { return h.gaps[i].at > at })
-	h.gaps = append(h.gaps[:i], append([]gap{{at, roundUp(n)}}, h.gaps[i:]...)...)
-	joined := h.gaps[:0]
-	for _, g := range h.gaps {
-		if k := len(joined); k > 0 && joined[k-1].at+joined[k-1].n == g.at {
-			joined[k-1].n += g.n
-			continue
-		}
-		joined = append(joined, g)
-	}
-	h.gaps = joined
 }
 
 // planKey tells apart plans of one graph.

@@ -117,7 +117,7 @@ func compile(root, dir string, o Options) error {
 		units = append(units, object(family))
 		jobs = append(jobs, slices.Concat(flags, []string{fmt.Sprintf("-DFAMILY=%q", family+".cu"), "-c", unit, "-o", object(family)}))
 	}
-	for _, f := range []string{"fiber", "driver", "cublas", "cusolver"} {
+	for _, f := range []string{"fiber", "driver", "cublas", "cusolver", "misuse", "tls"} {
 		jobs = append(jobs, slices.Concat(flags, headers, []string{"-c", filepath.Join(src, f+".cpp"), "-o", object(f)}))
 	}
 	if err := gxx(jobs...); err != nil {
@@ -130,7 +130,7 @@ func compile(root, dir string, o Options) error {
 	if err := link("libfiber.so", object("fiber"), "-lpthread"); err != nil {
 		return err
 	}
-	if err := link("libkernels.so", append(units, "-L"+dir, "-lfiber")...); err != nil {
+	if err := link("libkernels.so", append(units, object("misuse"), object("tls"), "-L"+dir, "-lfiber")...); err != nil {
 		return err
 	}
 	if err := link("libcuda.so.1", object("driver"), "-L"+dir, "-lfiber", "-lkernels", "-lpthread"); err != nil {

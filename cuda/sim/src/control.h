@@ -7,7 +7,7 @@
 //   poison 0|1      static shared memory is NaN before every block
 //   fail NAME:N:CODE[:DEVICE]   the N-th call of NAME from now on answers CODE;
 //                   "any" is every call, "run" the execution of a launch
-//   revive DEVICE   a lost device works again
+//   revive DEVICE   a lost device works again, with empty memory
 #pragma once
 
 extern "C" {

@@ -287,9 +287,10 @@ bool guardHolds(const Allocation &a) {
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) void cusim_set(const char *name, const char *value) {
-    LOCK;
     std::string n = name, v = value;
     long x = atol(value);
+    if (n == "revive") drainAll((int)x); // without the lock, which work may need
+    LOCK;
     if (n == "devices") set.devices = (int)x;
     else if (n == "memory") set.memory = strtoull(value, nullptr, 10);
     else if (n == "capability") set.capability = (int)x;
@@ -305,8 +306,8 @@ extern "C" __attribute__((visibility("default"))) void cusim_set(const char *nam
         set.failCall = v.substr(0, c);
         sscanf(v.c_str() + c, ":%ld:%d:%d", &set.failAt, &set.failCode, &set.failDevice);
     } else if (n == "revive") {
-        drainAll((int)x);
-        device[x].lost = CUDA_SUCCESS;
+        for (auto &[p, a] : device[x].memory) munmap(a.map, a.mapBytes); // gone with the context
+        device[x] = {};
     } else {
         fprintf(stderr, "cusim: no setting %s\n", name);
         abort();
@@ -358,7 +359,7 @@ API cuGetErrorString(CUresult r, const char **s) {
 
 // ---- devices and contexts ----
 
-API cuDeviceGetCount(int *n) { LOCK; *n = set.devices; return CUDA_SUCCESS; }
+API cuDeviceGetCount(int *n) { LOCK; *n = set.devices; return count(__func__, -1); }
 API cuDeviceGet(CUdevice *d, int i) { LOCK; if (i < 0 || i >= set.devices) return CUDA_ERROR_INVALID_DEVICE; *d = i; return CUDA_SUCCESS; }
 API cuDeviceGetName(char *s, int n, CUdevice) { snprintf(s, n, "simulated device"); return CUDA_SUCCESS; }
 API cuDeviceGetUuid(CUuuid *u, CUdevice d) { memset(u, d, sizeof *u); return CUDA_SUCCESS; }

@@ -78,7 +78,8 @@ constexpr int kFrame = 0;
 #error "no fibers for this processor"
 #endif
 
-constexpr size_t kStack = 128 << 10, kPage = 4096;
+constexpr size_t kStack = 128 << 10, kPage = 4096, kGuard = 64; // bytes
+constexpr char kGuardByte = (char)0xa5;
 
 struct Fiber {
     void *sp = nullptr;
@@ -284,8 +285,11 @@ static std::string hang(Runner *r) {
     return s;
 }
 
+void (*touch)();
+
 // Thread-local memory of the library of kernels: their static shared arrays.
 static void poisonShared() {
+    touch();
     dl_iterate_phdr(
         [](dl_phdr_info *info, size_t, void *) {
             if (info->dlpi_tls_data && strstr(info->dlpi_name, "libkernels.so"))
@@ -316,7 +320,8 @@ static void begin(Runner *r, uint64_t b, Order o) {
     r->backwards = o.backwards;
     r->warp = o.backwards ? r->warps.size() - 1 : 0;
     r->fault.clear();
-    r->shared.assign(l.shared + 64, (char)0xff); // NaN: what is read unset shows
+    r->shared.assign(l.shared, (char)0xff); // NaN: what is read unset shows
+    r->shared.resize(l.shared + kGuard, kGuardByte);
     if (o.poisonShared) poisonShared();
 }
 
@@ -333,8 +338,8 @@ std::string run(const Launch &l, Order o) {
         enter(r, &r->home, fiberOf(r, r->current), false);
         if (r->fault.empty() && r->live) r->fault = hang(r);
         if (r->fault.empty())
-            for (size_t k = l.shared; k < l.shared + 64 && r->fault.empty(); k++)
-                if (r->shared[k] != (char)0xff) r->fault = std::string(l.kernel->name) + ": writes past its dynamic shared memory";
+            for (size_t k = l.shared; k < r->shared.size() && r->fault.empty(); k++)
+                if (r->shared[k] != kGuardByte) r->fault = std::string(l.kernel->name) + ": writes past its dynamic shared memory";
         if (!r->fault.empty()) { // threads lie about on their stacks
             r->idle.clear();
             for (auto &f : r->all) reset(f.get()), r->idle.push_back(f.get());

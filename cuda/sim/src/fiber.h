@@ -91,6 +91,9 @@ struct Registration {
     }
 };
 
+// Uses the thread-local memory of the library of kernels; see tls.cpp.
+extern void (*touch)();
+
 // A launch with its arguments copied.
 struct Launch {
     const Kernel *kernel;
