@@ -1,0 +1,80 @@
+"""Makes the inputs of the comparisons: random numbers of numpy's default_rng, so that everyone makes the same.
+
+usage: synthetic.py ridge T K V SEED DIR          X.npy (T, K) and Y.npy (T, V), float32
+       synthetic.py dictionary T N SEED DIR       S.npy (T, N) float32 and atoms.npy (T, 64) float64
+       synthetic.py product T K V SEED TYPE DIR   A.npy (T, K) and B.npy (T, V) of TYPE, standard normal
+       synthetic.py symmetric N SEED DIR          A.npy (N, N) float64: the Gram matrix of 2N normal rows
+Needs numpy.
+"""
+import os
+import sys
+
+import numpy as np
+
+NOISE = 9.0       # SD of the noise in responses: the alpha that cross-validation chooses then varies over voxels
+ATOMS = 64
+DENSITY = 0.08    # share of the codes that are not 0
+WHITE = 0.15      # norm of the noise in a signal of codes of unit variance
+ROWS = 50         # rows of responses made at once: a million voxels need no second copy
+
+
+def ridge(T, K, V, seed):
+    """Features and weights standard normal, Y = X W + NOISE * normal."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((T, K)).astype(np.float32)
+    Y = X @ rng.standard_normal((K, V)).astype(np.float32)
+    for lo in range(0, T, ROWS):
+        rows = Y[lo:lo + ROWS]
+        rows += np.float32(NOISE) * rng.standard_normal(rows.shape, dtype=np.float32)
+    return X, Y
+
+
+def dictionary(T, N, seed):
+    """Signals of unit norm: sparse normal codes over ATOMS normal atoms of unit norm, and white noise."""
+    rng = np.random.default_rng(seed)
+    D = rng.standard_normal((T, ATOMS))
+    D /= np.linalg.norm(D, axis=0)
+    codes = rng.standard_normal((ATOMS, N)) * (rng.random((ATOMS, N)) < DENSITY)
+    S = D @ codes + WHITE / np.sqrt(T) * rng.standard_normal((T, N))
+    return (S / np.linalg.norm(S, axis=0)).astype(np.float32), D
+
+
+def product(T, K, V, seed, dtype):
+    """Two factors that share their rows."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((T, K)).astype(dtype), rng.standard_normal((T, V)).astype(dtype)
+
+
+def symmetric(N, seed):
+    """A Gram matrix: positive definite, eigenvalues spread as those of features."""
+    F = np.random.default_rng(seed).standard_normal((2 * N, N))
+    return F.T @ F
+
+
+def save(folder, **arrays):
+    os.makedirs(folder, exist_ok=True)
+    for name, a in arrays.items():
+        np.save(os.path.join(folder, name + ".npy"), a)
+
+
+def main(args):
+    kind, folder = args[0], args[-1]
+    if kind == "ridge":
+        X, Y = ridge(*map(int, args[1:5]))
+        save(folder, X=X, Y=Y)
+    elif kind == "dictionary":
+        S, D = dictionary(*map(int, args[1:4]))
+        save(folder, S=S, atoms=D)
+    elif kind == "product":
+        A, B = product(*map(int, args[1:5]), args[5])
+        save(folder, A=A, B=B)
+    elif kind == "symmetric":
+        save(folder, A=symmetric(*map(int, args[1:3])))
+    else:
+        raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        raise SystemExit(__doc__)
+    main(sys.argv[1:])

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	gonum "gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
+
+	"voxen/cpu"
+	"voxen/cpu/blas"
+	"voxen/cpu/eig"
+	"voxen/engine/dict"
+	"voxen/engine/ridge"
+	"voxen/engine/tile"
+	"voxen/study"
+)
+
+// load reads the arrays of a job.
+func load(ctx context.Context, kind, folder string, transpose bool) (job, error) {
+	names, known := map[string][]string{"gemm": {"A", "B"}, "eig": {"A"}, "ridge": {"X", "Y"}, "dict": {"S"}}[kind]
+	if !known {
+		return nil, fmt.Errorf("job %q, want gemm, eig, ridge or dict", kind)
+	}
+	in := make([]array, len(names))
+	for i, name := range names {
+		var err error
+		if in[i], err = read(ctx, filepath.Join(folder, name+".npy")); err != nil {
+			return nil, err
+		}
+	}
+	switch kind {
+	case "gemm":
+		return newGemm(in[0], in[1], transpose), nil
+	case "eig":
+		n := in[0].rows
+		return &eigJob{a: in[0], values: make([]float64, n), vectors: make([]float64, n*n), work: eig.NewWorkspace(n, 0)}, nil
+	case "ridge":
+		return newRidge(in[0], in[1])
+	}
+	return newDict(in[0])
+}
+
+// gemmJob is one product on the BLAS that voxen registers with gonum.
+type gemmJob struct {
+	a, b, c array
+	trans   gonum.Transpose
+}
+
+func newGemm(a, b array, transpose bool) *gemmJob {
+	j := &gemmJob{a: a, b: b, trans: gonum.NoTrans}
+	j.c.rows, j.c.cols = a.rows, b.cols
+	if transpose {
+		j.trans, j.c.rows = gonum.Trans, a.cols
+	}
+	if a.f32 != nil {
+		j.c.f32 = make([]float32, j.c.rows*j.c.cols)
+	} else {
+		j.c.f64 = make([]float64, j.c.rows*j.c.cols)
+	}
+	blas.UseThreads(runtime.GOMAXPROCS(0))
+	return j
+}
+
+func (j *gemmJob) run(context.Context) error {
+	m, n, k := j.c.rows, j.c.cols, j.b.rows
+	if j.a.f32 != nil {
+		blas32.Implementation().Sgemm(j.trans, gonum.NoTrans, m, n, k, 1, j.a.f32, j.a.cols, j.b.f32, j.b.cols, 0, j.c.f32, j.c.cols)
+	} else {
+		blas64.Implementation().Dgemm(j.trans, gonum.NoTrans, m, n, k, 1, j.a.f64, j.a.cols, j.b.f64, j.b.cols, 0, j.c.f64, j.c.cols)
+	}
+	return nil
+}
+
+func (j *gemmJob) results() map[string]array { return map[string]array{"C": j.c} }
+
+// eigJob is one symmetric eigenproblem.
+type eigJob struct {
+	a               array
+	values, vectors []float64
+	work            *eig.Workspace
+}
+
+func (j *eigJob) run(ctx context.Context) error {
+	return eig.Sym(ctx, j.values, j.vectors, j.a.f64, j.a.rows, j.work)
+}
+
+func (j *eigJob) results() map[string]array {
+	n := j.a.rows
+	return map[string]array{"values": {rows: 1, cols: n, f64: j.values}, "vectors": {rows: n, cols: n, f64: j.vectors}}
+}
+
+// ridgeJob is a cross-validated ridge fit with the defaults of voxen encode: 20 alphas from 0.1 to 1e5, 5 folds, r2.
+type ridgeJob struct {
+	data    ridge.Data
+	options ridge.Options
+	weights *tile.Array[float32]
+	alpha   *tile.Array[float32]
+	score   *tile.Array[float32]
+}
+
+func newRidge(x, y array) (*ridgeJob, error) {
+	if x.f32 == nil || y.f32 == nil {
+		return nil, fmt.Errorf("features and responses must be float32")
+	}
+	j := &ridgeJob{weights: tile.NewArray[float32](x.cols, y.cols), alpha: tile.NewArray[float32](1, y.cols), score: tile.NewArray[float32](1, y.cols)}
+	wide := make([]float64, len(x.f32))
+	for i, v := range x.f32 {
+		wide[i] = float64(v)
+	}
+	alphas, err := study.ParseAlphas("0.1:1e5:20")
+	if err != nil {
+		return nil, err
+	}
+	responses, err := tile.Of(y.rows, y.cols, y.f32)
+	j.data = ridge.Data{X: ridge.Matrix{Rows: x.rows, Cols: x.cols, Data: wide}, Y: responses}
+	j.options = ridge.Options{Alphas: alphas, Folds: ridge.KFold(x.rows, 5)}
+	return j, err
+}
+
+func (j *ridgeJob) run(ctx context.Context) error {
+	be := cpu.New(0)
+	defer be.Close()
+	_, err := ridge.Fit(ctx, be, j.data, ridge.Outputs{Weights: j.weights, Alpha: j.alpha, CVScore: j.score}, j.options)
+	return err
+}
+
+func (j *ridgeJob) results() map[string]array {
+	as := func(a *tile.Array[float32]) array { return array{rows: a.Rows(), cols: a.Cols(), f32: a.Data} }
+	return map[string]array{"weights": as(j.weights), "alpha": as(j.alpha), "cv_score": as(j.score)}
+}
+
+// dictJob learns a dictionary and codes with the defaults of voxen learn, but for the standardisation: signals are
+// taken as they are, as the peer takes them.
+type dictJob struct {
+	signals *dict.Signals[float32]
+	fit     *dict.Result
+}
+
+// newDict turns columns into contiguous signals, as the peer's Fortran order has them.
+func newDict(s array) (*dictJob, error) {
+	if s.f32 == nil {
+		return nil, fmt.Errorf("signals must be float32")
+	}
+	data := make([]float32, len(s.f32))
+	for t := range s.rows {
+		for n := range s.cols {
+			data[n*s.rows+t] = s.f32[t*s.cols+n]
+		}
+	}
+	signals, err := dict.NewSignals(s.rows, s.cols, data)
+	return &dictJob{signals: signals}, err
+}
+
+func (j *dictJob) run(ctx context.Context) error {
+	be := cpu.New(0)
+	defer be.Close()
+	o := dict.Defaults()
+	o.Standardize = dict.None
+	var err error
+	j.fit, err = dict.Learn(ctx, be, j.signals, o)
+	return err
+}
+
+func (j *dictJob) results() map[string]array {
+	codes := tile.NewArray[float32](j.fit.Codes.Rows, j.fit.Codes.Cols)
+	if err := j.fit.Codes.WriteTo(context.Background(), codes, false); err != nil {
+		panic(err) // the sink is made for the codes and takes anything
+	}
+	return map[string]array{"atoms": {rows: j.fit.Atoms.Rows, cols: j.fit.Atoms.Cols, f64: j.fit.Atoms.Data},
+		"codes": {rows: codes.Rows(), cols: codes.Cols(), f32: codes.Data}}
+}
