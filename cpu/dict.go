@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"voxen/cpu/sparse"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -10,8 +11,7 @@ import (
 // signals is the number of signals that are one piece of work.
 const signals = 32
 
-// SparseCode descends signal by signal: the correlations with the residual are
-// kept up to date, so that a coordinate that stays costs one comparison.
+// SparseCode descends signal by signal on package sparse.
 func (b *Backend) SparseCode(c *engine.Call, o op.SparseCode) error {
 	return in(c.Out.Dtype, func() { sparseCode[float32](b, c, o) }, func() { sparseCode[float64](b, c, o) })
 }
@@ -22,53 +22,27 @@ func (b *Backend) eachRows(d op.Dims, f func(w *worker, batch, group, lo, hi int
 }
 
 func sparseCode[F float](b *Backend, c *engine.Call, o op.SparseCode) {
-	K := c.Out.Dims[3]
+	K, g := c.Out.Dims[3], c.In[0].Dims
+	lassos := make([]*sparse.Lasso[F], g[0]*g[1])
+	for i := range lassos {
+		G := mat[F](c.In[0], i/g[1], i%g[1])
+		lassos[i] = sparse.NewLasso(K, G.data, G.ld, o.Lambda, o.Tol, o.MaxSweeps, o.NonNegative)
+	}
 	b.eachRows(c.Out.Dims, func(w *worker, p, m, lo, hi int) {
-		G, C, out := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.Out, p, m)
-		res := scratch[F](w, K)
+		lasso, C, out := lassos[min(p, g[0]-1)*g[1]+min(m, g[1]-1)], mat[F](c.In[1], p, m), mat[F](c.Out, p, m)
 		for v := lo; v < hi; v++ {
-			lasso(out.row(v), res, C.row(v), G, o)
+			lasso.Solve(out.row(v), C.row(v), descent[F](w))
 		}
 	})
 }
 
-// lasso solves one signal; res holds c - G a throughout.
-func lasso[F float](a, res, c []F, G matrix[F], o op.SparseCode) {
-	clear(a)
-	copy(res, c)
-	top := F(0)
-	for _, x := range c {
-		top = max(top, abs(x))
+// descent is the memory of a worker for package sparse.
+func descent[F float](w *worker) *sparse.Work[F] {
+	if work, ok := any(&w.descent32).(*sparse.Work[F]); ok {
+		return work
 	}
-	lambda, limit := F(o.Lambda), F(o.Tol)*top
-	for range o.MaxSweeps {
-		moved := F(0)
-		for k := range a {
-			g := G.data[k*G.ld+k]
-			if !(g > 0) {
-				continue
-			}
-			x := res[k] + g*a[k]
-			next := F(0)
-			switch {
-			case x > lambda:
-				next = (x - lambda) / g
-			case x < -lambda && !o.NonNegative:
-				next = (x + lambda) / g
-			}
-			if d := next - a[k]; d != 0 {
-				axpy(res, -d, G.row(k))
-				a[k] = next
-				moved = max(moved, abs(d))
-			}
-		}
-		if !(moved > limit) {
-			return
-		}
-	}
+	return any(&w.descent64).(*sparse.Work[F])
 }
-
-func abs[F float](x F) F { return max(x, -x) }
 
 // CodeLoss evaluates in float64 over the codes that are not 0.
 func (b *Backend) CodeLoss(c *engine.Call, o op.CodeLoss) error {
@@ -76,76 +50,126 @@ func (b *Backend) CodeLoss(c *engine.Call, o op.CodeLoss) error {
 }
 
 func codeLoss[F float](b *Backend, c *engine.Call, o op.CodeLoss) {
-	b.eachRows(c.In[0].Dims, func(_ *worker, p, m, lo, hi int) {
+	b.eachRows(c.In[0].Dims, func(w *worker, p, m, lo, hi int) {
 		A, C, G := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.In[2], p, m)
 		sq, loss := mat[float64](c.In[3], p, m).row(0), mat[float64](c.Out, p, m).row(0)
 		for v := lo; v < hi; v++ {
 			a, x := A.row(v), sq[v]/2
-			for k, ak := range a {
-				if ak == 0 {
-					continue
+			w.places = sparse.Support(w.places[:0], a)
+			for _, k := range w.places {
+				ak, Ga := float64(a[k]), 0.0
+				g := G.row(int(k))
+				for _, j := range w.places {
+					Ga += float64(g[j]) * float64(a[j])
 				}
-				Ga := 0.0
-				for j, g := range G.row(k) {
-					Ga += float64(g) * float64(a[j])
-				}
-				x += float64(ak)*(Ga/2-float64(C.row(v)[k])) + o.Lambda*math.Abs(float64(ak))
+				x += ak*(Ga/2-float64(C.row(v)[k])) + o.Lambda*math.Abs(ak)
 			}
 			loss[v] = x
 		}
 	})
 }
 
-// AccumGram adds row by row of the result, over the signals that use it.
+// atomRows is the number of rows of the statistics that are one piece of work: each piece goes through all codes.
+const atomRows = 16
+
+// eachAtoms calls f for blocks of rows of every matrix of dims.
+func (b *Backend) eachAtoms(d op.Dims, f func(w *worker, batch, group, lo, hi int)) {
+	b.eachBlock(op.Dims{d[0], d[1], 1, d[2]}, atomRows, f)
+}
+
+// AccumGram adds signal by signal, over the atoms that it uses.
 func (b *Backend) AccumGram(c *engine.Call, o op.AccumGram) error {
 	return in(c.In[1].Dtype, func() { accumGram[float32](b, c) }, func() { accumGram[float64](b, c) })
 }
 
 func accumGram[F float](b *Backend, c *engine.Call) {
-	d := c.Out.Dims
-	b.each(d[0]*d[1]*d[2], func(_ *worker, i int) {
-		p, m, k := i/(d[1]*d[2]), i/d[2]%d[1], i%d[2]
-		A, codes, out := mat[float64](c.In[0], p, m).row(k), mat[F](c.In[1], p, m), mat[float64](c.Out, p, m).row(k)
+	b.eachAtoms(c.Out.Dims, func(w *worker, p, m, lo, hi int) {
+		A, codes, out := mat[float64](c.In[0], p, m), mat[F](c.In[1], p, m), mat[float64](c.Out, p, m)
 		beta, dead := mat[float64](c.In[2], p, m).row(0)[0], mat[float64](c.In[3], p, m).row(0)
-		for j := range out {
-			out[j] = 0
-			if dead[k] == 0 && dead[j] == 0 {
-				out[j] = beta * A[j]
+		for k := lo; k < hi; k++ {
+			row := out.row(k)
+			for j, x := range A.row(k) {
+				row[j] = 0
+				if dead[k] == 0 && dead[j] == 0 {
+					row[j] = beta * x
+				}
 			}
 		}
 		for v := range codes.rows {
 			a := codes.row(v)
-			if a[k] == 0 {
-				continue
-			}
-			for j, x := range a {
-				out[j] += float64(a[k]) * float64(x)
+			w.places = sparse.Support(w.places[:0], a)
+			for _, k := range w.places {
+				if int(k) < lo || int(k) >= hi {
+					continue
+				}
+				x, row := float64(a[k]), out.row(int(k))
+				for _, j := range w.places {
+					row[j] += x * float64(a[j])
+				}
 			}
 		}
 	})
 }
 
-// AccumCross adds row by row of the result, over the signals that use it.
+// AccumCross adds atom by atom, over the signals that use it.
 func (b *Backend) AccumCross(c *engine.Call, o op.AccumCross) error {
 	return in(c.Out.Dtype, func() { accumCross[float32](b, c) }, func() { accumCross[float64](b, c) })
 }
 
 func accumCross[F float](b *Backend, c *engine.Call) {
-	d := c.Out.Dims
-	b.each(d[0]*d[1]*d[2], func(_ *worker, i int) {
-		p, m, k := i/(d[1]*d[2]), i/d[2]%d[1], i%d[2]
-		codes, S, out := mat[F](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m).row(k)
+	b.eachAtoms(c.Out.Dims, func(w *worker, p, m, lo, hi int) {
+		B, codes, S, out := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
 		beta, dead := F(mat[float64](c.In[3], p, m).row(0)[0]), mat[float64](c.In[4], p, m).row(0)
-		clear(out)
-		if dead[k] == 0 {
-			axpy(out, beta, mat[F](c.In[0], p, m).row(k))
-		}
+		u := users[F](w, hi-lo)
 		for v := range codes.rows {
-			if a := codes.row(v)[k]; a != 0 {
-				axpy(out, a, S.row(v))
+			a := codes.row(v)
+			w.places = sparse.Support(w.places[:0], a)
+			for _, k := range w.places {
+				if int(k) >= lo && int(k) < hi {
+					u[int(k)-lo].add(a[k], &S.row(v)[0])
+				}
 			}
 		}
+		for k := lo; k < hi; k++ {
+			row := out.row(k)
+			clear(row)
+			if dead[k] == 0 {
+				for t, x := range B.row(k) {
+					row[t] = beta * x
+				}
+			}
+			sparse.AddRows(row, u[k-lo].factors, u[k-lo].rows)
+			u[k-lo].reset()
+		}
 	})
+}
+
+// weighted is a sum of rows that lie apart.
+type weighted[F float] struct {
+	factors []F
+	rows    []*F
+}
+
+func (s *weighted[F]) add(factor F, row *F) {
+	s.factors, s.rows = append(s.factors, factor), append(s.rows, row)
+}
+
+// reset forgets the rows, pointers included.
+func (s *weighted[F]) reset() {
+	clear(s.rows)
+	s.factors, s.rows = s.factors[:0], s.rows[:0]
+}
+
+// users gives n empty sums of a worker.
+func users[F float](w *worker, n int) []weighted[F] {
+	s, ok := any(&w.users32).(*[]weighted[F])
+	if !ok {
+		s = any(&w.users64).(*[]weighted[F])
+	}
+	for len(*s) < n {
+		*s = append(*s, weighted[F]{})
+	}
+	return (*s)[:n]
 }
 
 // AtomUpdate goes through the atoms in order; the sums over atoms are the work.
@@ -156,31 +180,46 @@ func (b *Backend) AtomUpdate(c *engine.Call, o op.AtomUpdate) error {
 func atomUpdate[F float](b *Backend, c *engine.Call) {
 	b.eachMat(c.Out.Dims, func(w *worker, p, m int) {
 		A, B, d := mat[float64](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
+		atoms := &users[F](w, 1)[0]
 		for k := range d.rows {
 			copy(d.row(k), mat[F](c.In[0], p, m).row(k))
+			atoms.add(0, &d.row(k)[0])
 		}
 		u := scratch[F](w, d.cols)
 		for k := range d.rows {
-			if !(A.row(k)[k] > 0) {
+			a := A.row(k)
+			if !(a[k] > 0) {
 				continue
 			}
+			for j, x := range a {
+				atoms.factors[j] = F(-x)
+			}
 			copy(u, B.row(k))
-			for j, x := range A.row(k) {
-				if x != 0 {
-					axpy(u, F(-x), d.row(j))
-				}
+			sparse.AddRows(u, atoms.factors, atoms.rows)
+			dk, inverse := d.row(k), F(1/a[k])
+			for t, x := range u {
+				u[t] = dk[t] + inverse*x
 			}
-			dk, norm := d.row(k), 0.0
-			for t := range u {
-				u[t] = dk[t] + F(float64(u[t])/A.row(k)[k])
-				norm += float64(u[t]) * float64(u[t])
-			}
-			scale := F(1 / max(math.Sqrt(norm), 1))
-			for t := range u {
-				dk[t] = scale * u[t]
+			scale := F(1 / max(math.Sqrt(squares(u)), 1))
+			for t, x := range u {
+				dk[t] = scale * x
 			}
 		}
+		atoms.reset()
 	})
+}
+
+// squares is the sum of squares in float64, in four parts so that additions do not wait for each other.
+func squares[F float](x []F) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		p, q, r, s := float64(x[0]), float64(x[1]), float64(x[2]), float64(x[3])
+		a, b, c, d = a+p*p, b+q*q, c+r*r, d+s*s
+	}
+	for _, v := range x {
+		a += float64(v) * float64(v)
+	}
+	return (a + b) + (c + d)
 }
 
 // DeadAtoms compares the diagonal.

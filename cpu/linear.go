@@ -95,24 +95,44 @@ func transpose[F float](b *Backend, c *engine.Call) {
 	})
 }
 
-// MatMul multiplies by blocks of columns.
+// MatMul multiplies by blocks of columns, and of rows where there are many for few columns.
 func (b *Backend) MatMul(c *engine.Call, o op.MatMul) error {
 	return in(c.Out.Dtype, func() { matMul[float32](b, c, o) }, func() { matMul[float64](b, c, o) })
 }
 
+// tallRows is the number of rows of a piece of a tall product: the other factor is packed for each.
+const tallRows = 128
+
+// cuts gives the rows and columns of a piece of a product of the given dims.
+func cuts(d op.Dims) (rows, cols int) {
+	if d[2] >= 2*tallRows && d[3] <= tallRows {
+		return tallRows, d[3]
+	}
+	return d[2], evenBlock(d[3])
+}
+
 func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
-	b.eachBlock(c.Out.Dims, evenBlock(c.Out.Dims[3]), func(_ *worker, p, m, lo, hi int) {
+	d := c.Out.Dims
+	rows, cols := cuts(d)
+	down := (d[2] + rows - 1) / rows
+	b.eachBlock(op.Dims{d[0], d[1] * down, 1, d[3]}, cols, func(_ *worker, p, i, lo, hi int) {
+		m, r0, r1 := i/down, i%down*rows, min((i%down+1)*rows, d[2])
 		x, y := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m)
+		if o.TransA {
+			x = x.part(r0, r1)
+		} else {
+			x = x.band(r0, r1)
+		}
 		if o.TransB {
 			y = y.band(lo, hi)
 		} else {
 			y = y.part(lo, hi)
 		}
-		out, beta := mat[F](c.Out, p, m).part(lo, hi), F(0)
+		out, beta := mat[F](c.Out, p, m).band(r0, r1).part(lo, hi), F(0)
 		if len(c.In) == 3 {
 			d := mat[F](c.In[2], p, m).part(lo, hi)
 			for r := range out.rows {
-				copy(out.row(r), d.row(min(r, d.rows-1)))
+				copy(out.row(r), d.row(min(r0+r, d.rows-1)))
 			}
 			beta = 1
 		}

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gorgonia.org/tensor"
 
+	"voxen/cpu/sparse"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -22,7 +23,14 @@ const block = 256
 type worker struct {
 	f32 []float32
 	f64 []float64
-	_   [64]byte // a cache line of its own
+
+	descent32 sparse.Work[float32]
+	descent64 sparse.Work[float64]
+	places    []int32 // of a code
+	users32   []weighted[float32]
+	users64   []weighted[float64]
+
+	_ [64]byte // a cache line of its own
 }
 
 // scratch gives n elements of a worker's scratch memory; the contents are undefined.
