@@ -41,7 +41,7 @@ func init() {
 // Backend runs operations on the processor.
 type Backend struct {
 	threads int
-	workers []worker
+	team    *team
 }
 
 var _ engine.Backend = (*Backend)(nil)
@@ -52,7 +52,7 @@ func New(threads int) *Backend {
 	if threads < 1 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return &Backend{threads: threads, workers: make([]worker, threads)}
+	return &Backend{threads: threads, team: newTeam(threads)}
 }
 
 // Device describes the processor.

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"math/bits"
 
 	"voxen/cpu/sparse"
 	"voxen/engine"
@@ -102,7 +103,7 @@ func accumGram[F float](b *Backend, c *engine.Call) {
 				if int(k) < lo || int(k) >= hi {
 					continue
 				}
-				x, row := float64(a[k]), out.row(int(k))
+				x, row := float64(a[k]), out.data[int(k)*out.ld:]
 				for _, j := range w.places {
 					row[j] += x * float64(a[j])
 				}
@@ -123,11 +124,11 @@ func accumCross[F float](b *Backend, c *engine.Call) {
 		u := users[F](w, hi-lo)
 		for v := range codes.rows {
 			a := codes.row(v)
-			w.places = sparse.Support(w.places[:0], a)
-			for _, k := range w.places {
-				if int(k) >= lo && int(k) < hi {
-					u[int(k)-lo].add(a[k], &S.row(v)[0])
-				}
+			base := lo / 64 * 64 // a block of rows lies in one word of bits
+			set := sparse.Bits(a[base:min(base+64, len(a))]) >> (lo - base) & (1<<(hi-lo) - 1)
+			for ; set != 0; set &= set - 1 {
+				k := bits.TrailingZeros64(set)
+				u[k].add(a[lo+k], &S.data[v*S.ld])
 			}
 		}
 		for k := lo; k < hi; k++ {

@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"gonum.org/v1/gonum/blas"
@@ -51,30 +49,7 @@ func scratch[F float](w *worker, n int) []F {
 
 // each calls f for the pieces 0..n-1 on the backend's threads. Pieces must write
 // to places of their own; which thread takes which piece is not fixed.
-func (b *Backend) each(n int, f func(w *worker, i int)) {
-	if n == 1 || b.threads == 1 {
-		for i := range n {
-			f(&b.workers[0], i)
-		}
-		return
-	}
-	var next atomic.Int64
-	run := func(w *worker) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(w, i)
-		}
-	}
-	var wg sync.WaitGroup
-	for t := 1; t < min(b.threads, n); t++ {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			run(&b.workers[t])
-		}()
-	}
-	run(&b.workers[0])
-	wg.Wait()
-}
+func (b *Backend) each(n int, f func(w *worker, i int)) { b.team.each(n, f) }
 
 // eachMat calls f for every matrix of dims.
 func (b *Backend) eachMat(d op.Dims, f func(w *worker, batch, group int)) {

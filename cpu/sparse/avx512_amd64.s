@@ -15,113 +15,136 @@ TEXT ·descendAVX512(SB), NOSPLIT, $0-72
 	MOVQ         sweeps+56(FP), DI
 	VBROADCASTSS least+40(FP), Z4
 	VBROADCASTSS most+44(FP), Z5
-	MOVL         $0x7fffffff, R8
-	VMOVD        R8, X7
-	VBROADCASTSS X7, Z7
 	VMOVUPS      (AX), Z0
-	VANDPS       Z7, Z0, Z6
+	VANDPS       all7fffffffAVX512<>+0(SB), Z0, Z6
 	VMOVUPS      64(AX), Z1
-	VANDPS       Z7, Z1, Z8
-	VMAXPS       Z8, Z6, Z6
+	VANDPS       all7fffffffAVX512<>+0(SB), Z1, Z7
+	VMAXPS       Z7, Z6, Z6
 	VMOVUPS      128(AX), Z2
-	VANDPS       Z7, Z2, Z8
-	VMAXPS       Z8, Z6, Z6
+	VANDPS       all7fffffffAVX512<>+0(SB), Z2, Z7
+	VMAXPS       Z7, Z6, Z6
 	VMOVUPS      192(AX), Z3
-	VANDPS       Z7, Z3, Z8
-	VMAXPS       Z8, Z6, Z6
-	VSHUFF64X2   $0x4e, Z6, Z6, Z8
-	VMAXPS       Z8, Z6, Z6
-	VSHUFF64X2   $0xb1, Z6, Z6, Z8
-	VMAXPS       Z8, Z6, Z6
-	VPERMILPS    $0x4e, Z6, Z8
-	VMAXPS       Z8, Z6, Z6
-	VPERMILPS    $0xb1, Z6, Z8
-	VMAXPS       Z8, Z6, Z6
-	VBROADCASTSS tol+48(FP), Z8
-	VMULPS       Z8, Z6, Z6
-	VPXORD       Z9, Z9, Z9
-	VMOVUPS      Z9, (CX)
-	VMOVUPS      Z9, 64(CX)
-	VMOVUPS      Z9, 128(CX)
-	VMOVUPS      Z9, 192(CX)
+	VANDPS       all7fffffffAVX512<>+0(SB), Z3, Z7
+	VMAXPS       Z7, Z6, Z6
+	VSHUFF64X2   $0x4e, Z6, Z6, Z7
+	VMAXPS       Z7, Z6, Z6
+	VSHUFF64X2   $0xb1, Z6, Z6, Z7
+	VMAXPS       Z7, Z6, Z6
+	VPERMILPS    $0x4e, Z6, Z7
+	VMAXPS       Z7, Z6, Z6
+	VPERMILPS    $0xb1, Z6, Z7
+	VMAXPS       Z7, Z6, Z6
+	VBROADCASTSS tol+48(FP), Z7
+	VMULPS       Z7, Z6, Z6
+	VPXORD       Z10, Z10, Z10
+	VMOVUPS      Z10, (CX)
+	VMOVUPS      Z10, 64(CX)
+	VMOVUPS      Z10, 128(CX)
+	VMOVUPS      Z10, 192(CX)
 
 sweep:
-	VMOVUPS     (CX), Z8
-	VMOVAPS     Z0, Z9
-	VFMADD231PS (BX), Z8, Z9
-	VMINPS      Z5, Z9, Z10
-	VMAXPS      Z4, Z10, Z10
-	VSUBPS      Z10, Z9, Z9
-	VFMSUB132PS (SI), Z8, Z9
-	VANDPS      Z7, Z9, Z9
-	VCMPPS      $0x1e, Z6, Z9, K1
-	VMOVUPS     64(CX), Z8
-	VMOVAPS     Z1, Z9
-	VFMADD231PS 64(BX), Z8, Z9
-	VMINPS      Z5, Z9, Z10
-	VMAXPS      Z4, Z10, Z10
-	VSUBPS      Z10, Z9, Z9
-	VFMSUB132PS 64(SI), Z8, Z9
-	VANDPS      Z7, Z9, Z9
-	VCMPPS      $0x1e, Z6, Z9, K2
-	VMOVUPS     128(CX), Z8
-	VMOVAPS     Z2, Z9
-	VFMADD231PS 128(BX), Z8, Z9
-	VMINPS      Z5, Z9, Z10
-	VMAXPS      Z4, Z10, Z10
-	VSUBPS      Z10, Z9, Z9
-	VFMSUB132PS 128(SI), Z8, Z9
-	VANDPS      Z7, Z9, Z9
-	VCMPPS      $0x1e, Z6, Z9, K3
-	VMOVUPS     192(CX), Z8
-	VMOVAPS     Z3, Z9
-	VFMADD231PS 192(BX), Z8, Z9
-	VMINPS      Z5, Z9, Z10
-	VMAXPS      Z4, Z10, Z10
-	VSUBPS      Z10, Z9, Z9
-	VFMSUB132PS 192(SI), Z8, Z9
-	VANDPS      Z7, Z9, Z9
-	VCMPPS      $0x1e, Z6, Z9, K4
+	VMOVAPS     Z10, Z11
+	VMOVUPS     (CX), Z7
+	VMOVAPS     Z0, Z8
+	VFMADD231PS (BX), Z7, Z8
+	VMINPS      Z5, Z8, Z9
+	VMAXPS      Z4, Z9, Z9
+	VSUBPS      Z9, Z8, Z8
+	VFMSUB132PS (SI), Z7, Z8
+	VANDPS      all7fffffffAVX512<>+0(SB), Z8, Z8
+	VMAXPS      Z8, Z11, Z11
+	VCMPPS      $0x1e, Z10, Z8, K1
+	VMOVUPS     64(CX), Z7
+	VMOVAPS     Z1, Z8
+	VFMADD231PS 64(BX), Z7, Z8
+	VMINPS      Z5, Z8, Z9
+	VMAXPS      Z4, Z9, Z9
+	VSUBPS      Z9, Z8, Z8
+	VFMSUB132PS 64(SI), Z7, Z8
+	VANDPS      all7fffffffAVX512<>+0(SB), Z8, Z8
+	VMAXPS      Z8, Z11, Z11
+	VCMPPS      $0x1e, Z10, Z8, K2
+	VMOVUPS     128(CX), Z7
+	VMOVAPS     Z2, Z8
+	VFMADD231PS 128(BX), Z7, Z8
+	VMINPS      Z5, Z8, Z9
+	VMAXPS      Z4, Z9, Z9
+	VSUBPS      Z9, Z8, Z8
+	VFMSUB132PS 128(SI), Z7, Z8
+	VANDPS      all7fffffffAVX512<>+0(SB), Z8, Z8
+	VMAXPS      Z8, Z11, Z11
+	VCMPPS      $0x1e, Z10, Z8, K3
+	VMOVUPS     192(CX), Z7
+	VMOVAPS     Z3, Z8
+	VFMADD231PS 192(BX), Z7, Z8
+	VMINPS      Z5, Z8, Z9
+	VMAXPS      Z4, Z9, Z9
+	VSUBPS      Z9, Z8, Z8
+	VFMSUB132PS 192(SI), Z7, Z8
+	VANDPS      all7fffffffAVX512<>+0(SB), Z8, Z8
+	VMAXPS      Z8, Z11, Z11
+	VCMPPS      $0x1e, Z10, Z8, K4
 	KUNPCKWD    K1, K2, K5
 	KUNPCKWD    K3, K4, K6
 	KUNPCKDQ    K5, K6, K7
 	KMOVQ       K7, R8
+	VCMPPS      $0x1e, Z6, Z11, K1
+	KMOVW       K1, R9
 	TESTQ       R8, R8
 	JE          done
 	DECQ        DI
 	JLT         done
 
 coordinate:
-	TZCNTQ       R8, R9
-	VBROADCASTSS (CX)(R9*4), Z8
-	VBROADCASTSS (AX)(R9*4), Z9
-	VBROADCASTSS (BX)(R9*4), Z10
-	VFMADD231PS  Z10, Z8, Z9
-	VMINPS       Z5, Z9, Z10
-	VMAXPS       Z4, Z10, Z10
-	VSUBPS       Z10, Z9, Z9
-	VBROADCASTSS (SI)(R9*4), Z10
-	VMULPS       Z10, Z9, Z9
-	VMOVSS       X9, (CX)(R9*4)
-	VSUBPS       Z8, Z9, Z9
-	SHLQ         $0x08, R9
-	ADDQ         DX, R9
-	VFNMADD231PS (R9), Z9, Z0
-	VFNMADD231PS 64(R9), Z9, Z1
-	VFNMADD231PS 128(R9), Z9, Z2
-	VFNMADD231PS 192(R9), Z9, Z3
+	TZCNTQ       R8, R10
+	VBROADCASTSS (CX)(R10*4), Z7
+	VBROADCASTSS (AX)(R10*4), Z8
+	VBROADCASTSS (BX)(R10*4), Z9
+	VFMADD231PS  Z9, Z7, Z8
+	VMINPS       Z5, Z8, Z9
+	VMAXPS       Z4, Z9, Z9
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS (SI)(R10*4), Z9
+	VMULPS       Z9, Z8, Z8
+	VMOVSS       X8, (CX)(R10*4)
+	VSUBPS       Z7, Z8, Z8
+	SHLQ         $0x08, R10
+	ADDQ         DX, R10
+	VFNMADD231PS (R10), Z8, Z0
+	VFNMADD231PS 64(R10), Z8, Z1
+	VFNMADD231PS 128(R10), Z8, Z2
+	VFNMADD231PS 192(R10), Z8, Z3
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	VMOVUPS      Z2, 128(AX)
 	VMOVUPS      Z3, 192(AX)
 	BLSRQ        R8, R8
 	JNE          coordinate
-	JMP          sweep
+	TESTQ        R9, R9
+	JNE          sweep
 
 done:
 	MOVQ DI, left+64(FP)
 	VZEROUPPER
 	RET
+
+DATA all7fffffffAVX512<>+0(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+4(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+8(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+12(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+16(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+20(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+24(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+28(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+32(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+36(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+40(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+44(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+48(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+52(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+56(SB)/4, $0x7fffffff
+DATA all7fffffffAVX512<>+60(SB)/4, $0x7fffffff
+GLOBL all7fffffffAVX512<>(SB), RODATA|NOPTR, $64
 
 // func supportAVX512(x *float32) (bits uint64)
 // Requires: AVX, AVX512BW, AVX512F

@@ -13,9 +13,9 @@ type Float interface{ float32 | float64 }
 //
 //	a = argmin 1/2 a'G a - c'a + lambda |a|_1,   c the correlations of signal and atoms
 //
-// by cyclic coordinate descent (Friedman et al. 2007) from zero. A sweep first finds the coordinates that would move by
-// more than tol * max|c| and then updates those, in order; it ends when there are none, or after a number of sweeps. A
-// coordinate whose G[k,k] is 0 stays 0. A Lasso may be used by several goroutines at once, each with its own Work.
+// by cyclic coordinate descent (Friedman et al. 2007) from zero. A sweep first finds the coordinates that would move and
+// then updates those, in order; the last one is that in which none would move by more than tol * max|c|, or the last of
+// a number of them. A coordinate whose G[k,k] is 0 stays 0. A Lasso may be used by several goroutines at once, each with its own Work.
 type Lasso[F Float] struct {
 	k, ld             int
 	gram              []F // rows of ld elements
@@ -93,19 +93,21 @@ func (l *Lasso[F]) solve(a, c []F, w *Work[F]) {
 	limit *= l.tol
 	for range l.sweeps {
 		w.moving = w.moving[:0]
+		far := false
 		for k, r := range w.wide {
-			if d := l.coordinate(k, r, a[k]) - a[k]; d > limit || d < -limit {
+			if d := l.coordinate(k, r, a[k]) - a[k]; d != 0 {
 				w.moving = append(w.moving, k)
+				far = far || d > limit || d < -limit
 			}
-		}
-		if len(w.moving) == 0 {
-			return
 		}
 		for _, k := range w.moving {
 			next := l.coordinate(k, w.wide[k], a[k])
 			w.one[0], w.row[0] = a[k]-next, &l.gram[k*l.ld]
 			AddRows(w.wide, w.one[:], w.row[:])
 			a[k] = next
+		}
+		if !far {
+			return
 		}
 	}
 }
@@ -118,20 +120,25 @@ func (l *Lasso[F]) coordinate(k int, r, a F) F {
 
 // Support appends the places of the elements of x that are not 0, ascending, to dst.
 func Support[F Float](dst []int32, x []F) []int32 {
-	at := 0
-	if _, single32 := any(x).([]float32); single32 && use != nil {
-		for ; at+registerAtoms <= len(x); at += registerAtoms {
-			for set := use.support(single(&x[at])); set != 0; set &= set - 1 {
-				dst = append(dst, int32(at+bits.TrailingZeros64(set)))
-			}
-		}
-	}
-	for k, v := range x[at:] {
-		if v != 0 {
-			dst = append(dst, int32(at+k))
+	for at := 0; at < len(x); at += registerAtoms {
+		for set := Bits(x[at:min(at+registerAtoms, len(x))]); set != 0; set &= set - 1 {
+			dst = append(dst, int32(at+bits.TrailingZeros64(set)))
 		}
 	}
 	return dst
+}
+
+// Bits has bit k set where x[k] is not 0; x has at most 64 elements.
+func Bits[F Float](x []F) (set uint64) {
+	if _, single32 := any(x).([]float32); single32 && use != nil && len(x) == registerAtoms {
+		return use.support(single(&x[0]))
+	}
+	for k, v := range x {
+		if v != 0 {
+			set |= 1 << k
+		}
+	}
+	return set
 }
 
 // AddRows sets y += sum_i factor[i] * rows[i], in the order of i; rows point to the first of len(y) elements.

@@ -55,7 +55,7 @@ func excess[F Float](gram, c, a []F, ld int, lambda float64, nonNegative bool) f
 		switch x := float64(a[i]); {
 		case nonNegative && x < 0:
 			return math.Inf(1)
-		case x != 0:
+		case x != 0: // however small
 			worst = max(worst, math.Abs(r-math.Copysign(lambda, x)))
 		case nonNegative:
 			worst = max(worst, r-lambda)

@@ -96,7 +96,7 @@ func (p *progress) add(n int) {
 // encode codes all signals over atoms, a (1, 1, K, T) value.
 func (r *run[F]) encode(ctx context.Context, atoms gorgonia.Value) (*Encoding, error) {
 	n, K := r.bank.n, r.o.Atoms
-	c := code(gorgonia.NewGraph(), r.o, panelSignals, r.bank.t, K, finalTol)
+	c := code(gorgonia.NewGraph(), r.o, panelSignals, r.bank.t, K, r.o.final())
 	out := &Encoding{Codes: Codes{Rows: K, Cols: n, Indptr: make([]int64, 1, n+1)}}
 	feeds := engine.Feeds{
 		c.signals: engine.Each(op.TypeOf(c.signals), func(t engine.Tile, dst engine.Host) error {

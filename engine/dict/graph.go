@@ -15,11 +15,21 @@ type node = *gorgonia.Node
 const maxSweeps = 100000
 
 // The tolerances of the codes, as a share of a signal's largest correlation with
-// an atom: while learning, and for the final codes.
+// an atom: while learning, and for the final codes. Less than finalTol is the
+// rounding of float32 where atoms are alike: codes would drift, not converge.
 const (
-	learnTol = 1e-3
-	finalTol = 1e-6
+	learnTol     = 1e-3
+	finalTol     = 1e-6
+	finalTolWide = 1e-7 // in float64
 )
+
+// final is the tolerance of the final codes.
+func (o Options) final() float64 {
+	if o.Precision == op.Float64 {
+		return finalTolWide
+	}
+	return finalTol
+}
 
 // deadRatio is the share of the most used atom's second moment under which an
 // atom is replaced.

@@ -229,10 +229,8 @@ func unit[F float32 | float64](s []F) {
 	}
 	factor := 1.0
 	if top := max(math.Abs(float64(lo)), math.Abs(float64(hi))); top > 1e100 || top < 1e-100 {
-		factor = 1 / top
-		if math.IsInf(factor, 0) { // a subnormal top
-			factor = math.MaxFloat64
-		}
+		_, exp := math.Frexp(top)
+		factor = math.Ldexp(1, min(-exp, 1023)) // a power of two rounds nothing; a larger one overflows
 	}
 	mean := 0.0
 	for _, x := range s {

@@ -15,9 +15,9 @@ import (
 //
 // G (1, 1, K, K) = D'D and c = D's in the rows of C (B, 1, W, K), to (B, 1, W, K).
 // Cyclic coordinate descent (Friedman et al. 2007) from zero. A sweep first finds
-// the coordinates that would move by more than Tol * max|c| and then updates
-// those, in order; it ends when there are none, or after MaxSweeps sweeps. A
-// coordinate whose G[k,k] is 0 stays 0.
+// the coordinates that would move and then updates those, in order; the last one
+// is that in which none would move by more than Tol * max|c|, or number
+// MaxSweeps. A coordinate whose G[k,k] is 0 stays 0.
 type SparseCode struct {
 	Lambda      float64
 	NonNegative bool

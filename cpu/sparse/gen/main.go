@@ -96,15 +96,25 @@ func (s *set) spread(name string, r reg.VecPhysical) {
 	VBROADCASTSS(p.Addr, r)
 }
 
-// constant puts a float32 into every lane.
-func (s *set) constant(bits uint32, r reg.VecPhysical) {
-	g := GP32()
-	MOVL(operand.U32(bits), g)
-	VMOVD(g, r.AsX())
-	VBROADCASTSS(r.AsX(), r)
+// constant is read-only memory with the bits in every lane.
+func (s *set) constant(bits uint32) operand.Mem {
+	m := GLOBL(fmt.Sprintf("all%08x%s", bits, s.name), RODATA|NOPTR)
+	for i := range s.lanes {
+		DATA(4*i, operand.U32(bits))
+	}
+	return m
 }
 
-func (s *set) and(a, b, dst reg.VecPhysical) { VANDPS(a, b, dst) }
+func (s *set) and(a operand.Op, b, dst reg.VecPhysical) { VANDPS(a, b, dst) }
+
+// anyGreater sets m to something else than 0 where a lane of a is greater than that of b; a is changed.
+func (s *set) anyGreater(a, b reg.VecPhysical, m reg.GPVirtual) {
+	if s.wide() {
+		KMOVW(s.greater(0, b, a, a), m.As32())
+		return
+	}
+	VMOVMSKPS(s.greater(0, b, a, a), m.As32())
+}
 
 // signs gathers a bit per lane of vectors 0 to 63/lanes, the lowest of vector 0 first, into m: compare(v, mask)
 // compares vector v and leaves the result in a mask register, or in a vector register whose sign bits are it.
@@ -150,20 +160,22 @@ func (s *set) descend() {
 	sweeps := arg("sweeps")
 	nv := atoms / s.lanes
 	res, free := s.vec[:nv], s.vec[nv:]
-	least, most, limit, abs := free[0], free[1], free[2], free[3]
-	x, y, z := free[4], free[5], free[6]
+	least, most, limit := free[0], free[1], free[2]
+	x, y, z, zero := free[3], free[4], free[5], free[6]
+	largest := free[7]
 	s.spread("least", least)
 	s.spread("most", most)
-	s.constant(math.MaxUint32>>1, abs)
+	abs := s.constant(math.MaxUint32 >> 1)
 	s.largest(c, res, abs, limit, x)
 	s.spread("tol", x)
 	VMULPS(x, limit, limit)
-	s.zero(y)
+	s.zero(zero)
 	for v := range nv {
-		VMOVUPS(y, mem(a, v*s.bytes))
+		VMOVUPS(zero, mem(a, v*s.bytes))
 	}
-	moving, k, row := GP64(), GP64(), GP64()
+	moving, far, k, row := GP64(), GP64(), GP64(), GP64()
 	Label("sweep")
+	VMOVAPS(zero, largest)
 	s.signs(moving, func(v int) reg.Register {
 		d := v * s.bytes
 		VMOVUPS(mem(a, d), x)
@@ -174,8 +186,10 @@ func (s *set) descend() {
 		VSUBPS(z, y, y)
 		VFMSUB132PS(mem(inverse, d), x, y)
 		s.and(abs, y, y)
-		return s.greater(v, limit, y, z)
+		VMAXPS(y, largest, largest)
+		return s.greater(v, zero, y, z)
 	})
+	s.anyGreater(largest, limit, far)
 	TESTQ(moving, moving)
 	JE(to("done"))
 	DECQ(sweeps)
@@ -204,14 +218,15 @@ func (s *set) descend() {
 	}
 	BLSRQ(moving, moving)
 	JNE(to("coordinate"))
-	JMP(to("sweep"))
+	TESTQ(far, far)
+	JNE(to("sweep"))
 	Label("done")
 	Store(sweeps, ReturnIndex(0))
 	end()
 }
 
 // largest loads c into res and sets every lane of top to the largest magnitude in it.
-func (s *set) largest(c reg.Register, res []reg.VecPhysical, abs, top, x reg.VecPhysical) {
+func (s *set) largest(c reg.Register, res []reg.VecPhysical, abs operand.Op, top, x reg.VecPhysical) {
 	for v, r := range res {
 		VMOVUPS(mem(c, v*s.bytes), r)
 		if v == 0 {
