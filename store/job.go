@@ -563,8 +563,8 @@ func (j *Job) syncNames() error {
 }
 
 // Close ends the job without a result. What is finished is kept for the next
-// process; if nothing is, the partial folder is removed. After Commit it does
-// nothing.
+// process; if nothing is, the partial folder is removed. After Commit and Discard
+// it does nothing.
 func (j *Job) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -572,7 +572,23 @@ func (j *Job) Close() error {
 		return nil
 	}
 	err := j.flush()
-	keep := len(j.found)+len(j.finished)+len(j.notes) > 0
+	return j.end(len(j.found)+len(j.finished)+len(j.notes) > 0, err)
+}
+
+// Discard ends the job without a result and keeps nothing: for inputs that turn
+// out to have none, however often one goes on. After Commit and Close it does
+// nothing.
+func (j *Job) Discard() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil
+	}
+	return j.end(false, nil)
+}
+
+// end closes the job's files and, unless what is finished is kept, removes them.
+func (j *Job) end(keep bool, err error) error {
 	j.closeFiles()
 	if !keep {
 		j.removePartial()

@@ -134,7 +134,11 @@ func Couple(ctx context.Context, e *Env, o CoupleOptions) (CoupleSummary, error)
 	if err := c.open(ctx); err != nil {
 		return CoupleSummary{}, err
 	}
-	return c.couple(ctx)
+	sum, err := c.couple(ctx)
+	if store.IsInput(err) { // found only after pairs were tested: nothing to go on with
+		c.job.Discard()
+	}
+	return sum, err
 }
 
 // coupler is one call of Couple.

@@ -65,11 +65,15 @@ func Demo(ctx context.Context, e *Env, o DemoOptions) (DemoSummary, error) {
 	case o.Draws < 1 || o.Draws > maxDraws:
 		return DemoSummary{}, input("", "--draws %d, expected 1 to %d", o.Draws, maxDraws)
 	}
-	be, choice, err := e.open() // to refuse a device before anything is written, and for run.json
+	// here to refuse a device or a bound of memory before anything is written
+	be, choice, err := e.open()
 	if err != nil {
 		return DemoSummary{}, err
 	}
 	defer be.Close()
+	if _, err := e.budget(be, 0); err != nil {
+		return DemoSummary{}, err
+	}
 	d := &demo{e: e, o: o, sum: DemoSummary{Out: o.Out, Device: be.Device().Name}}
 	options := []store.Option{{Name: "--draws", Value: strconv.Itoa(o.Draws)}, {Name: "--seed", Value: strconv.FormatUint(o.Seed, 10)},
 		{Name: "--precision", Value: e.Precision.String()}, {Name: "--device", Value: e.Device}}

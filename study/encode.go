@@ -228,6 +228,7 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 		return sum, err
 	}
 	if V := x.y.Cols(); res.Constant+res.NotFinite == V {
+		x.job.Discard()
 		return sum, input(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant and %d not finite", V, res.Constant, res.NotFinite)
 	}
 	return x.finish(ctx, sinks, res)

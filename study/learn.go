@@ -140,6 +140,7 @@ func (l *learner) learn(ctx context.Context) (LearnSummary, error) {
 		return LearnSummary{}, err
 	}
 	if res.Zero == l.src.Cols() {
+		l.job.Discard()
 		return LearnSummary{}, input(l.o.Responses, "has no signal to learn from: all %d columns are constant", res.Zero)
 	}
 	if err := l.e.stage("writing", 0, func() error { return l.write(ctx, res) }); err != nil {

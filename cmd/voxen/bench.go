@@ -29,7 +29,7 @@ learning. What is reached stands beside what the peak allows.
 
 With --out the report is written to DIR too: bench.json, bench.txt and a roofline
 plot per backend.` + "\n" + exitHelp,
-		Example: "  voxen bench --only peak\n  voxen bench --only ridge,learn --out bench",
+		Example: "  voxen bench --only peak\n  voxen bench --only learn --out bench",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, part := range only {

@@ -24,7 +24,7 @@ language model's 2,304 neurons to Alice in Wonderland.
 
 The data are unpacked to DIR/data. Each step leaves its results in a folder of its
 own; figures and tables lie in DIR.` + "\n" + exitHelp,
-		Example: "  voxen demo --out demo\n  voxen demo --out quick --draws 100",
+		Example: "  # a null distribution of 100 draws instead of 1,000\n  voxen demo --out demo --draws 100",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sum, err := study.Demo(cmd.Context(), a.env(), o)

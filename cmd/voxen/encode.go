@@ -26,7 +26,7 @@ images too when the responses are images, and run.json.` + "\n" + exitHelp,
   voxen encode --features X.npy --responses Y.npy --out fit
 
   # two of the shipped Haxby runs, each detrended and z-scored, leave one run out
-  voxen demo --out demo
+  voxen demo --out demo --draws 100
   d=demo/data/haxby2001
   voxen encode --features $d/design_run-01.npy --features $d/design_run-02.npy \
     --responses $d/sub-1_task-objectviewing_run-01_desc-slice_bold.nii.gz \

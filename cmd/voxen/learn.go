@@ -24,7 +24,7 @@ by online dictionary learning (Mairal et al. 2009). Writes atoms.npy, codes.npz
 (scipy.sparse.load_npz reads it), columns.tsv where the responses have one,
 objective.tsv and run.json to DIR.` + "\n" + exitHelp,
 		Example: `  # 64 atoms of the responses of a language model's neurons to a story
-  voxen demo --out demo
+  voxen demo --out demo --draws 100
   voxen learn --responses demo/data/alice/responses.npy --out dictionary
 
   # non-negative codes, another seed, eight passes

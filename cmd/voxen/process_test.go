@@ -154,7 +154,7 @@ func TestJSON(t *testing.T) {
 // Every command has help with an example, and the shells have completions.
 func TestHelp(t *testing.T) {
 	for _, c := range (&app{}).root().Commands() {
-		if c.Name() == "completion" || c.Name() == "help" {
+		if c.Name() == "help" {
 			continue
 		}
 		out := mustRun(t, c.Name(), "--help")
