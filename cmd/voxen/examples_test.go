@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -90,6 +91,28 @@ func exampleInputs(t *testing.T, dir string) {
 		binary.LittleEndian.PutUint32(bold[352+4*i:], math.Float32bits(1000+10*x))
 	}
 	f.bytes("sub-01_bold.nii.gz", zipped(bold))
+	f.participants(8)
 	f.model("build/minilm", bertModel())
 	f.model("Llama-3.2-1B", llamaModel(32, 48, 16))
+}
+
+// participants makes a map of scores for each of n subjects, an atlas of two regions
+// and a table of participants.
+func (f *files) participants(n int) {
+	scores := func(seed uint64, at func(i int, x float32) float32) []byte {
+		image := nifti([8]int16{3, 2, 2, 2, 1, 1, 1, 1}, nil)
+		for i, x := range normal(seed, 8) {
+			binary.LittleEndian.PutUint32(image[352+4*i:], math.Float32bits(at(i, x)))
+		}
+		return zipped(image)
+	}
+	f.bytes("yeo7.nii.gz", scores(0, func(i int, _ float32) float32 { return float32(1 + i/4) }))
+	table := "participant_id\tage\tsex\teducation\tMoCA\n"
+	for s := 1; s <= n; s++ {
+		id := fmt.Sprintf("sub-%02d", s)
+		os.MkdirAll(f.path(id), 0o777)
+		f.bytes(id+"/cv_score.nii.gz", scores(uint64(s), func(_ int, x float32) float32 { return 0.3 + 0.1*x }))
+		table += fmt.Sprintf("%s\t%d\t%s\t%d\t%d\n", id, 60+7*s%11, []string{"F", "M"}[s%2], 8+5*s%7, 20+3*s%10)
+	}
+	f.bytes("participants.tsv", []byte(table))
 }

@@ -34,7 +34,7 @@ images where the maps are), and run.json to DIR.` + "\n" + exitHelp,
     --mask mask.nii.gz --atlas yeo7.nii.gz --out group
 
   # and their correlation with a cognitive score
-  voxen group --maps sub-01/cv_score.nii.gz --maps sub-02/cv_score.nii.gz ... --atlas yeo7.nii.gz \
+  voxen group $(printf -- '--maps %s ' sub-*/cv_score.nii.gz) --mask mask.nii.gz --atlas yeo7.nii.gz \
     --participants participants.tsv --scores MoCA --covariates age,sex,education --out cognition`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
