@@ -237,6 +237,7 @@ type Device struct {
 	Model    string            `json:"model"`             // "NVIDIA H200", or the processor's name
 	Memory   int64             `json:"memory"`            // bytes in all
 	Threads  int               `json:"threads,omitempty"` // of a CPU
+	Count    int               `json:"count,omitempty"`   // devices that share the work, where there are several
 	Versions map[string]string `json:"versions"`          // driver and libraries that results depend on
 	// Marks say why results may have other bits than those of the same device
 	// elsewhere.

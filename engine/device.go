@@ -163,7 +163,11 @@ func Open(name string, cfg Config) (Backend, Choice, error) {
 
 func open(c Choice, cfg Config) (Backend, error) {
 	for _, d := range Drivers() {
-		if d.Kind == c.Kind {
+		switch {
+		case d.Kind != c.Kind:
+		case c.All && c.Kind != "cpu":
+			return openAll(d, cfg)
+		default:
 			return d.Open(c.Index, cfg)
 		}
 	}

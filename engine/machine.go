@@ -20,12 +20,23 @@ import (
 //
 // A Machine may be used by one goroutine at a time.
 type Machine struct {
-	be    Backend
-	plans map[string]*plan
+	be      Backend
+	plans   map[string]*plan
+	members []*Machine // one per device of a Group, this one first
 }
 
 // NewMachine makes a Machine for a backend, which stays the caller's.
-func NewMachine(be Backend) *Machine { return &Machine{be: be, plans: map[string]*plan{}} }
+func NewMachine(be Backend) *Machine {
+	m := &Machine{be: be, plans: map[string]*plan{}}
+	if g, ok := be.(*Group); ok {
+		m.be = g.Backend
+		m.members = append(m.members, m)
+		for _, other := range g.members[1:] {
+			m.members = append(m.members, NewMachine(other))
+		}
+	}
+	return m
+}
 
 // Backend gives the machine's backend.
 func (m *Machine) Backend() Backend { return m.be }
@@ -69,10 +80,19 @@ func (e *OverBudget) Error() string {
 // are finished and written, and ctx's error is returned. When the device has no
 // room, the tile is halved, down to one panel.
 func (m *Machine) Run(ctx context.Context, feeds Feeds, results Results, t Tiling) (Stats, error) {
+	if len(m.members) > 1 && t.Cols > 0 && !carries(feeds) {
+		return m.share(ctx, feeds, results, t)
+	}
+	return m.runOne(ctx, feeds, results, t, newDealer(t, eachFeeds(feeds)))
+}
+
+// runOne is Run on this machine's device, for the tiles that the dealer gives it.
+func (m *Machine) runOne(ctx context.Context, feeds Feeds, results Results, t Tiling, deal *dealer) (Stats, error) {
 	j, err := m.newJob(feeds, results, t)
 	if err != nil {
 		return Stats{}, err
 	}
+	j.deal = deal
 	defer j.release()
 	panels := j.maxPanels()
 	for halvings := 0; ; halvings++ {
@@ -93,9 +113,10 @@ func (m *Machine) Run(ctx context.Context, feeds Feeds, results Results, t Tilin
 	return j.stats, err
 }
 
-// job is one call of Run.
+// job is one call of Run on one device.
 type job struct {
 	m       *Machine
+	deal    *dealer
 	tiling  Tiling
 	inputs  []*gorgonia.Node
 	feeds   []Feed
@@ -104,8 +125,6 @@ type job struct {
 	carry   []int            // input slot -> output slot, -1 where not carried
 	carried []bool           // by output slot
 	panels  int
-	budget  int64
-
 	fixed   []Buffer // by input slot: constants
 	temp    Buffer
 	scratch Buffer

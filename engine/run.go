@@ -27,6 +27,7 @@ func (j *job) run(parent context.Context) error {
 			defer wg.Done()
 			if err := f(); err != nil {
 				cancel(err)
+				j.deal.fail()
 			}
 		}()
 	}
@@ -40,32 +41,10 @@ func (j *job) run(parent context.Context) error {
 	return context.Cause(parent)
 }
 
-// tiles lists the tiles of the job: runs of consecutive panels that are not done.
-func (j *job) tiles() []Tile {
-	if j.tiling.Cols == 0 {
-		return []Tile{{Panels: 1}}
-	}
-	var ts []Tile
-	W, V := j.tiling.Width, j.tiling.Cols
-	for p := 0; p*W < V; p++ {
-		lo, hi := p*W, min((p+1)*W, V)
-		if c := j.tiling.Checkpoint; c != nil && c.Done(lo, hi) {
-			continue
-		}
-		if k := len(ts) - 1; k >= 0 && ts[k].Hi == lo && ts[k].Panels < j.panels {
-			ts[k].Panels++
-			ts[k].Hi = hi
-			continue
-		}
-		ts = append(ts, Tile{Index: len(ts), Panel: p, Panels: 1, Lo: lo, Hi: hi})
-	}
-	return ts
-}
-
-// loadAll reads every tile into a free set. Only here the caller's context ends
-// the run: what is loaded is computed and stored.
+// loadAll reads tiles into free sets, as long as there are any. Only here the
+// caller's context ends the run: what is loaded is computed and stored.
 func (j *job) loadAll(ctx, parent context.Context, free <-chan *bufferSet, loaded chan<- *bufferSet) error {
-	for _, t := range j.tiles() {
+	for {
 		var s *bufferSet
 		select {
 		case <-ctx.Done():
@@ -78,13 +57,13 @@ func (j *job) loadAll(ctx, parent context.Context, free <-chan *bufferSet, loade
 			return nil
 		}
 		start := time.Now()
-		if err := j.load(parent, s, t); err != nil {
+		more, err := j.deal.next(j.panels, func(t Tile) error { return j.load(parent, s, t) })
+		if err != nil || !more {
 			return err
 		}
 		j.stats.Read += time.Since(start)
 		loaded <- s
 	}
-	return nil
 }
 
 // load fills the inputs of a set and queues their upload.
@@ -215,10 +194,14 @@ func (j *job) storeAll(ctx context.Context, free chan<- *bufferSet, computed <-c
 		if ctx.Err() != nil {
 			continue
 		}
+		if !j.deal.await(s.tile) {
+			continue // the run has failed on another device
+		}
 		start := time.Now()
 		if err := j.store(ctx, s); err != nil {
 			return err
 		}
+		j.deal.stored(s.tile)
 		j.stats.Write += time.Since(start)
 		free <- s
 	}

@@ -45,7 +45,8 @@ type Output struct {
 
 // Device is where the arithmetic was done.
 type Device struct {
-	Name      string            `json:"name"` // cpu, cuda:0
+	Name      string            `json:"name"`            // cpu, cuda:0; cuda where several shared the work
+	Count     int               `json:"count,omitempty"` // how many did
 	Model     string            `json:"model,omitempty"`
 	Driver    string            `json:"driver,omitempty"`
 	Reason    string            `json:"reason,omitempty"` // why this one was taken

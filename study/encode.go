@@ -158,8 +158,8 @@ func Encode(ctx context.Context, e *Env, o EncodeOptions) (EncodeSummary, error)
 	if err != nil {
 		return EncodeSummary{}, err
 	}
-	defer be.Close()
 	x := &encoder{e: e, o: o, be: be, choice: choice, plan: plan, trend: trend}
+	defer func() { x.be.Close() }()
 	defer x.close()
 	return x.encode(ctx)
 }
@@ -209,11 +209,7 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 	if err != nil {
 		return sum, err
 	}
-	budget, err := x.e.budget(x.be, designBytes(x.data, x.plan))
-	if err != nil {
-		return sum, err
-	}
-	x.plan.Precision, x.plan.Budget, x.plan.Checkpoint = x.e.Precision, budget, x.job
+	x.plan.Precision, x.plan.Checkpoint = x.e.Precision, x.job
 	x.plan.Progress = func(done, total int) { x.e.Report.Progress(done) }
 	passes := 1
 	if x.plan.OneAlpha {
@@ -221,8 +217,10 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 	}
 	var res ridge.Result
 	err = x.e.stage("fitting", passes*x.y.Cols(), func() error {
-		res, err = ridge.Fit(ctx, x.be, x.data, sinks.Outputs, x.plan)
-		return x.e.refuse(err, budget)
+		return x.e.compute(&x.be, &x.choice, func() error {
+			res, err = x.fit(ctx, sinks)
+			return err
+		})
 	})
 	if err != nil {
 		return sum, err
@@ -232,6 +230,44 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 		return sum, input(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant and %d not finite", V, res.Constant, res.NotFinite)
 	}
 	return x.finish(ctx, sinks, res)
+}
+
+// fit runs the engine for what is not finished.
+func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
+	rest, begun := unfinished(x.job, x.y.Cols(), ridge.Width(x.y.Cols()))
+	if err := markDevice(x.job, x.be, begun, rest); err != nil {
+		return ridge.Result{}, err
+	}
+	budget, err := x.e.budget(x.be, designBytes(x.data, x.plan))
+	if err != nil {
+		return ridge.Result{}, err
+	}
+	x.plan.Budget = budget
+	res, err := ridge.Fit(ctx, x.be, x.data, sinks.Outputs, x.plan)
+	return res, x.e.refuse(err, budget)
+}
+
+// unfinished names the ranges of columns whose panels are not finished, "columns
+// 2048-4095, 6144-8191", and reports whether any are.
+func unfinished(c tile.Checkpoint, cols, width int) (rest string, begun bool) {
+	var ranges []string
+	from := -1
+	for lo := 0; lo < cols; lo += width {
+		done := c.Done(lo, min(lo+width, cols))
+		begun = begun || done
+		if !done && from < 0 {
+			from = lo
+		}
+		if last := lo+width >= cols; from >= 0 && (done || last) {
+			hi := lo
+			if !done {
+				hi = cols
+			}
+			ranges = append(ranges, fmt.Sprintf("%d-%d", from, hi-1))
+			from = -1
+		}
+	}
+	return "columns " + strings.Join(ranges, ", "), begun
 }
 
 // digests names every input with what it holds.
@@ -479,6 +515,7 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Encod
 		return EncodeSummary{}, err
 	}
 	run := x.e.run(x.be, x.choice)
+	run.Marks = marks(x.be, x.job)
 	what := "voxels"
 	if r := x.y.regions; r != nil {
 		what = "regions"

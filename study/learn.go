@@ -87,7 +87,8 @@ func Learn(ctx context.Context, e *Env, o LearnOptions) (LearnSummary, error) {
 	if err != nil {
 		return LearnSummary{}, err
 	}
-	defer be.Close()
+	l := &learner{e: e, o: o, be: be, choice: choice, plan: plan}
+	defer func() { l.be.Close() }()
 	src, err := openMatrix(e.FS, o.Responses)
 	if err != nil {
 		return LearnSummary{}, err
@@ -105,7 +106,7 @@ func Learn(ctx context.Context, e *Env, o LearnOptions) (LearnSummary, error) {
 		return LearnSummary{}, err
 	}
 	defer job.Close()
-	l := &learner{e: e, o: o, be: be, choice: choice, plan: plan, src: src, job: job}
+	l.src, l.job = src, job
 	return l.learn(ctx)
 }
 
@@ -133,8 +134,14 @@ func (l *learner) learn(ctx context.Context) (LearnSummary, error) {
 	l.plan.Progress = func(done, _ int) { l.e.Report.Progress(done) }
 	var res *dict.Result
 	err = l.e.stage("learning (signals)", l.src.Cols()*(l.plan.Epochs+1), func() error {
-		res, err = dict.Learn(ctx, l.be, l.src, l.plan)
-		return l.refuse(err, budget)
+		return l.e.compute(&l.be, &l.choice, func() error {
+			_, begun := l.job.Noted(stateNote)
+			if err := markDevice(l.job, l.be, begun, "passes after the last that was saved"); err != nil {
+				return err
+			}
+			res, err = dict.Learn(ctx, l.be, l.src, l.plan)
+			return l.refuse(err, budget)
+		})
 	})
 	if err != nil {
 		return LearnSummary{}, err
@@ -202,6 +209,7 @@ func writeMatrix(ctx context.Context, sink *store.ArraySink, data []float64, col
 // commit writes run.json and gives everything its name.
 func (l *learner) commit(ctx context.Context, res *dict.Result) (LearnSummary, error) {
 	run := l.e.run(l.be, l.choice)
+	run.Marks = marks(l.be, l.job)
 	if res.Zero > 0 {
 		run.LeftOut = []store.Count{{What: "signals", Why: "constant", N: res.Zero}}
 	}
