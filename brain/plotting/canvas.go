@@ -126,8 +126,8 @@ func (c canvas) polyline(xs, ys []float64, pen float64, col color.Color) {
 // number writes x in at most four significant digits.
 func number(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
 
-// niceTicks returns round numbers between lo and hi, about n of them.
-func niceTicks(lo, hi float64, n int) []float64 {
+// Ticks returns round numbers between lo and hi, about n of them.
+func Ticks(lo, hi float64, n int) []float64 {
 	if !(hi > lo) || math.IsInf(hi-lo, 0) {
 		return []float64{lo}
 	}

@@ -135,7 +135,7 @@ func (h *HeatMap) drawAxes(page canvas, r image.Rectangle) {
 	if unit == 0 {
 		unit = 1
 	}
-	for _, t := range niceTicks(h.X0, h.X0+unit*float64(h.Cols), 8) {
+	for _, t := range Ticks(h.X0, h.X0+unit*float64(h.Cols), 8) {
 		x := r.Min.X + int(math.Round((t-h.X0)/(unit*float64(h.Cols))*float64(r.Dx())))
 		page.fill(image.Rect(x, r.Max.Y+1, x+1, r.Max.Y+5), black)
 		page.text(number(t), x, r.Max.Y+17, 0.5, smallSize, black)

@@ -266,7 +266,7 @@ func (f *SliceFigure) drawLegend(page canvas, l layout) {
 // drawScale writes numbers beside a colour bar; the threshold is always one,
 // and those that would touch it are left out.
 func drawScale(page canvas, r image.Rectangle, bottom, top, threshold float64) {
-	ticks := niceTicks(bottom, top, 5)
+	ticks := Ticks(bottom, top, 5)
 	at := func(x float64) int { return r.Max.Y - int(math.Round((x-bottom)/(top-bottom)*float64(r.Dy()))) }
 	var marks []float64
 	add := func(x float64) {

@@ -92,7 +92,7 @@ func (f *Traces) drawTime(page canvas, r image.Rectangle) {
 	}
 	page.fill(image.Rect(r.Min.X, r.Max.Y, r.Max.X, r.Max.Y+1), rule)
 	length := unit * float64(len(f.Courses[0])-1)
-	for _, t := range niceTicks(f.X0, f.X0+length, 8) {
+	for _, t := range Ticks(f.X0, f.X0+length, 8) {
 		x := r.Min.X + int(math.Round((t-f.X0)/length*float64(r.Dx())))
 		page.fill(image.Rect(x, r.Max.Y, x+1, r.Max.Y+5), black)
 		page.text(number(t), x, r.Max.Y+18, 0.5, smallSize, black)

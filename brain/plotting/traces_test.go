@@ -61,7 +61,7 @@ func TestNiceTicks(t *testing.T) {
 		{0, 0.3, 5, []float64{0, 0.1, 0.2, 0.3}},
 		{2, 2, 5, []float64{2}},
 	} {
-		got := niceTicks(c.lo, c.hi, c.n)
+		got := Ticks(c.lo, c.hi, c.n)
 		equal := slices.EqualFunc(got, c.want, func(a, b float64) bool { return math.Abs(a-b) < 1e-12 })
 		if !equal || slices.ContainsFunc(got, func(x float64) bool { return number(x) == "-0" }) {
 			t.Errorf("%g to %g: %v, want %v", c.lo, c.hi, got, c.want)

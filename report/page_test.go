@@ -1,0 +1,172 @@
+package report_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"image"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"voxen/brain"
+	"voxen/report"
+)
+
+// blob is a volume of 5 mm voxels with a ball of value 1 about (20, -30, 10) mm.
+func blob() *brain.Volume {
+	g := &brain.Grid{Dims: [3]int{36, 43, 34}, Affine: brain.Affine{{-5, 0, 0, 90}, {0, 5, 0, -126}, {0, 0, 5, -72}, {0, 0, 0, 1}}}
+	v := &brain.Volume{Grid: g, Values: make([]float64, g.Voxels())}
+	n := 0
+	for i := range g.Dims[0] {
+		for j := range g.Dims[1] {
+			for k := range g.Dims[2] {
+				p := g.Affine.Apply(float64(i), float64(j), float64(k))
+				d := math.Hypot(math.Hypot(p[0]-20, p[1]+30), p[2]-10)
+				v.Values[n] = math.Exp(-d * d / 400)
+				n++
+			}
+		}
+	}
+	v.Values[0] = math.NaN()
+	return v
+}
+
+// everything is a page with a block of each kind.
+func everything(t *testing.T) *report.Page {
+	t.Helper()
+	p := &report.Page{Title: "A <b>title</b> & more", Subtitle: "of nothing", Simulated: "All of it.", Facts: []report.Fact{{"12", "subjects"}}, Footer: "made by a test"}
+	s := p.Section("one", "One", "What is here.")
+	picture, err := report.Picture(image.NewRGBA(image.Rect(0, 0, 8, 8)), "A square.", "an empty square")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Add(report.Text("A paragraph with </script><script>alert(1)</script>."), report.Heading("Smaller"), report.Missing("There is no sleep data."),
+		report.Code("voxen encode"), picture,
+		report.Table{Caption: "Numbers", Columns: []report.Column{{Name: "name"}, {Name: "value", Number: true}}, Rows: []report.Row{{Cells: []string{"a", "1.5"}, Strong: true}, {Cells: []string{"b", "n/a"}}}},
+		report.Details{Summary: "More", Blocks: []report.Block{report.Text("within")}},
+		report.Chart{XLabel: "layer", YLabel: "diversity", Caption: "Two courses.", Alt: "two courses that rise", Series: []report.Series{
+			{Name: "a < b", X: []float64{0, 1, 2, 3}, Y: []float64{1, math.NaN(), 3, 4}}, {Name: "c", X: []float64{0, 3}, Y: []float64{2, 2}, Labels: []string{"", "end"}}}}.Figure())
+	v, err := report.MapVolume("ball", []string{"first", "second"}, []*brain.Volume{blob(), blob()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := blob()
+	for i, x := range labels.Values {
+		labels.Values[i] = math.Round(2 * x)
+	}
+	l, err := report.LabelVolume("labels", labels, brain.LabelTable{{Key: 1, Name: "rim", Color: [4]uint8{0, 114, 178, 255}}, {Key: 2, Name: "core", Color: [4]uint8{230, 159, 0, 255}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mask := blob()
+	for i, x := range mask.Values {
+		mask.Values[i] = 0
+		if x > 0.02 {
+			mask.Values[i] = 1
+		}
+	}
+	grey, err := report.MapVolume("mask", nil, []*brain.Volume{mask})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Add(report.Viewer{ID: "viewer", Caption: "A ball.", Background: &grey, Volumes: []report.Volume{v, l}})
+	return p
+}
+
+func write(t *testing.T, p *report.Page) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := p.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A page is whole by itself: nothing in it points elsewhere, and text stays text.
+func TestPage(t *testing.T) {
+	p := everything(t)
+	page := write(t, p)
+	for _, want := range []string{"A &lt;b&gt;title&lt;/b&gt; &amp; more", "Simulated data.", "There is no sleep data.", "data:image/png;base64,",
+		`<td class="number">1.5</td>`, "a &lt; b", `alt="an empty square"`, "NiiVue " + report.NiivueVersion(), "Redistributions in binary form"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	if strings.Contains(page, "<script>alert(1)") {
+		t.Error("text became a script")
+	}
+	if found := regexp.MustCompile(`(?i)\b(src|href)="?(https?:|//)[^"> ]*`).FindString(page[:strings.Index(page, "NiiVue")]); found != "" {
+		t.Errorf("the page points to %s", found)
+	}
+	if p.Figures() != 2 || p.Viewers() != 1 {
+		t.Errorf("%d figures and %d viewers, want 2 and 1", p.Figures(), p.Viewers())
+	}
+	p.Sections[0].Blocks = p.Sections[0].Blocks[:4]
+	if small := write(t, p); strings.Contains(small, "NiiVue") || len(small) > 20_000 {
+		t.Errorf("a page without a viewer has %d bytes", len(small))
+	}
+}
+
+// The embedded volume is a NIfTI that reads back with its geometry and values.
+func TestVolumeReadsBack(t *testing.T) {
+	ball := blob()
+	v, err := report.MapVolume("ball", nil, []*brain.Volume{ball})
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := base64.StdEncoding.DecodeString(v.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "v.nii")
+	if err := os.WriteFile(path, plain, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	im, err := brain.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := im.Grid.Same(ball.Grid); err != nil {
+		t.Error(err)
+	}
+	back, err := im.Volume(context.Background(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range ball.Values {
+		if math.IsNaN(x) {
+			x = 0
+		}
+		if math.Abs(back.Values[i]-x) > v.Limit/32000 { // half a step, and the step is in float32
+			t.Fatalf("voxel %d is %g, want %g", i, back.Values[i], x)
+		}
+	}
+}
+
+func TestChartOfNothing(t *testing.T) {
+	for _, c := range []report.Chart{
+		{},
+		{Series: []report.Series{{Name: "nan", X: []float64{1}, Y: []float64{math.NaN()}}}},
+		{Series: []report.Series{{Name: "one", X: []float64{5}, Y: []float64{5}}}, YFromZero: true, XNames: []string{"a"}},
+	} {
+		p := report.Page{}
+		p.Section("s", "S", "").Add(c.Figure())
+		if page := write(t, &p); strings.Contains(page, "NaN") || strings.Contains(page, "Inf") {
+			t.Errorf("%+v draws NaN or Inf", c)
+		}
+	}
+}
