@@ -6,7 +6,7 @@ TESTED  = ./...
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint demo bench bench-peers minilm check-long generate generate-check clean
+.PHONY: help build test race lint demo bench bench-peers minilm check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ generate: ## write the assembly again
 
 generate-check: generate ## fail if the committed assembly is not what the generators write
 	git diff --exit-code -- cpu
+
+niivue: ## fetch the viewer of the report again, NIIVUE=version for another one; needs npm
+	report/niivue/refresh.sh $(NIIVUE)
 
 clean: ## remove what was built
 	rm -rf bin build results
