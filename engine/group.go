@@ -107,6 +107,7 @@ func sum(stats []Stats) Stats {
 		all.Tiles += s.Tiles
 		all.Panels = max(all.Panels, s.Panels)
 		all.Halvings += s.Halvings
+		all.Recorded += s.Recorded
 		all.Bytes += s.Bytes
 		all.Read += s.Read
 		all.Compute += s.Compute

@@ -61,6 +61,7 @@ type Stats struct {
 	Tiles     int
 	Panels    int // per tile, after halving
 	Halvings  int // times that a tile was halved for lack of device memory
+	Recorded  int // tiles whose operations were queued as one recording
 	Bytes     int64
 	Read      time.Duration // reading sources and submitting uploads
 	Compute   time.Duration
@@ -132,6 +133,9 @@ type job struct {
 	sets    []*bufferSet
 	streams [3]Stream
 	stats   Stats
+
+	takes        map[takeKey]*take
+	unrecordable bool
 }
 
 // The streams of a job.
@@ -417,6 +421,7 @@ func (j *job) release() {
 			s.Synchronize() // the error was reported by the run, or is of no account now
 		}
 	}
+	j.forget()
 	free := func(bs ...Buffer) {
 		for _, b := range bs {
 			if b != nil {

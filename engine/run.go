@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -126,18 +125,8 @@ func (j *job) compute(st Stream, s *bufferSet) error {
 	if err := j.growTemp(st, s.plan); err != nil {
 		return err
 	}
-	for i := range s.plan.steps {
-		p := &s.plan.steps[i]
-		c := Call{Stream: st, Out: j.array(s, p.out), In: make([]Array, len(p.in)),
-			Scratch: Array{Type: op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, 1, s.plan.scratch / 8}}, Buf: j.scratch}}
-		for k, in := range p.in {
-			c.In[k] = j.array(s, in)
-		}
-		start := time.Now()
-		if err := dispatch(j.m.be, &c, p.spec); err != nil {
-			return fmt.Errorf("%s: %w", op.Name(p.spec), err)
-		}
-		j.stats.Operation[op.Name(p.spec)] += time.Since(start)
+	if err := j.queue(st, s); err != nil {
+		return err
 	}
 	for k := range j.state {
 		j.state[k][0], j.state[k][1] = j.state[k][1], j.state[k][0]
@@ -154,6 +143,7 @@ func (j *job) growTemp(st Stream, p *plan) error {
 	if err := st.Synchronize(); err != nil {
 		return err
 	}
+	j.forget()
 	j.temp.Free()
 	j.scratch.Free()
 	var err error
