@@ -201,7 +201,7 @@ func (m xmlMeta) values() map[string]string {
 // array is held at a time.
 func (g *Gifti) read(r io.Reader, memory int64) error {
 	d := xml.NewDecoder(r)
-	if err := findRoot(d); err != nil {
+	if _, err := findRoot(d); err != nil {
 		return err
 	}
 	for {
@@ -220,19 +220,39 @@ func (g *Gifti) read(r io.Reader, memory int64) error {
 	}
 }
 
-func findRoot(d *xml.Decoder) error {
+func findRoot(d *xml.Decoder) (xml.StartElement, error) {
 	for {
 		token, err := d.Token()
 		if err != nil {
-			return fmt.Errorf("not a GIFTI file: %w", err)
+			return xml.StartElement{}, fmt.Errorf("not a GIFTI file: %w", err)
 		}
 		if e, ok := token.(xml.StartElement); ok {
 			if e.Name.Local != "GIFTI" {
-				return fmt.Errorf("the first element is %q, expected GIFTI", e.Name.Local)
+				return e, fmt.Errorf("the first element is %q, expected GIFTI", e.Name.Local)
 			}
-			return nil
+			return e, nil
 		}
 	}
+}
+
+// GiftiArrays returns how many arrays a GIFTI file says it has, by its first
+// element alone.
+func GiftiArrays(path string) (int, error) {
+	r, err := openReader(path)
+	if err != nil {
+		return 0, fileError(path, err)
+	}
+	defer r.Close()
+	root, err := findRoot(xml.NewDecoder(bufio.NewReader(r)))
+	if err != nil {
+		return 0, fileError(path, err)
+	}
+	text := (&xmlArray{Attributes: root.Attr}).attribute("NumberOfDataArrays")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, inputErrorf(path, "NumberOfDataArrays is %q, expected a number", text)
+	}
+	return n, nil
 }
 
 func (g *Gifti) readElement(d *xml.Decoder, e xml.StartElement, memory *int64) error {

@@ -29,6 +29,9 @@ type JobOptions struct {
 	Inputs  []Input  // what it reads
 	File    bool     // out is a file (--out FILE) and not a folder
 	Axis    Axis     // of Done and Finish
+	// Replace discards unfinished output that was begun with another command,
+	// options or inputs, where it is refused otherwise.
+	Replace bool
 	// FlushEvery is how much finished work may be lost by a crash, since to sync
 	// files after every panel would take longer than the panels: 0 stands for
 	// two seconds, a negative number for every Finish.
@@ -198,7 +201,9 @@ func (j *Job) openJournal() error {
 	if len(entries) == 0 {
 		return j.begin(name)
 	}
-	if d := entries[0].Key.difference(&j.key); d != "" {
+	if d := entries[0].Key.difference(&j.key); d != "" && j.opts.Replace {
+		return j.begin(name)
+	} else if d != "" {
 		return inputErrorf(j.partial, "holds unfinished output of other options: %s; finish it with those or remove it", d)
 	}
 	for _, e := range entries[1:] {

@@ -135,7 +135,7 @@ func Align(ctx context.Context, e *Env, o AlignOptions) (AlignSummary, error) {
 	if err != nil {
 		return sum, err
 	}
-	job, err := store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "align", Options: o.options(e), Inputs: inputs, File: true})
+	job, err := e.openJob(o.Out, store.JobOptions{Command: "align", Options: o.options(e), Inputs: inputs, File: true})
 	if err != nil {
 		return sum, err
 	}
@@ -173,7 +173,7 @@ func (e *Env) localRun() *store.Run {
 type aligner struct {
 	e     *Env
 	job   *store.Job
-	src   *brain.Aligned
+	src   brain.Columns
 	words int
 }
 

@@ -199,7 +199,7 @@ func (c *coupler) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.job, err = store.OpenJob(c.e.FS, c.o.Out, store.JobOptions{Command: "couple", Options: c.o.options(c.e), Inputs: inputs})
+	c.job, err = c.e.openJob(c.o.Out, store.JobOptions{Command: "couple", Options: c.o.options(c.e), Inputs: inputs})
 	return err
 }
 

@@ -199,7 +199,7 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 	if err != nil {
 		return sum, err
 	}
-	if x.job, err = store.OpenJob(x.e.FS, x.o.Out, store.JobOptions{Command: "encode", Options: x.o.options(x.e), Inputs: inputs}); err != nil {
+	if x.job, err = x.e.openJob(x.o.Out, store.JobOptions{Command: "encode", Options: x.o.options(x.e), Inputs: inputs}); err != nil {
 		return sum, err
 	}
 	if err := x.e.stage("reading", 0, func() error { return x.read(ctx) }); err != nil {

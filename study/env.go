@@ -28,6 +28,7 @@ type Env struct {
 	Report    Reporter
 	Version   string
 
+	keep     *keeper // of a study; nil for a step by itself
 	started  time.Time
 	stages   []store.Stage
 	warnings []string

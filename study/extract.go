@@ -24,6 +24,7 @@ type ExtractOptions struct {
 	Words, Text, IDs string // files
 	Columns          brain.WordColumns
 	Rate             float64 // words per second of Text; 0: its table has no times
+	Name             string  // of the model in the table of columns; "": its folder's
 	Out              string  // .npy or .safetensors
 	Tap              string  // one or more, separated by commas
 	Layers           string  // all or a list
@@ -80,7 +81,7 @@ func (o *ExtractOptions) check() error {
 func (o ExtractOptions) options(e *Env) []store.Option {
 	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
 	return []store.Option{
-		s("tap", o.Tap), s("layers", o.Layers), s("window", strconv.Itoa(o.Window)), s("stride", strconv.Itoa(o.Stride)),
+		s("name", o.Name), s("tap", o.Tap), s("layers", o.Layers), s("window", strconv.Itoa(o.Window)), s("stride", strconv.Itoa(o.Stride)),
 		s("dtype", o.DType), s("rate", strconv.FormatFloat(o.Rate, 'g', -1, 64)),
 		s("columns", strings.Join([]string{o.Columns.Word, o.Columns.Onset, o.Columns.Offset}, ",")),
 		s("precision", e.Precision.String()), s("device", e.Device),
@@ -138,7 +139,7 @@ func (x *extraction) extract(ctx context.Context) (ExtractSummary, error) {
 	if err != nil {
 		return sum, err
 	}
-	x.job, err = store.OpenJob(x.e.FS, x.o.Out, store.JobOptions{Command: "extract", Options: x.o.options(x.e), Inputs: inputs, File: true, Axis: store.Rows})
+	x.job, err = x.e.openJob(x.o.Out, store.JobOptions{Command: "extract", Options: x.o.options(x.e), Inputs: inputs, File: true, Axis: store.Rows})
 	if err != nil {
 		return sum, err
 	}
@@ -170,6 +171,9 @@ func (x *extraction) extract(ctx context.Context) (ExtractSummary, error) {
 func (x *extraction) open() (err error) {
 	if x.model, err = lm.Open(x.e.FS, x.o.Model); err != nil {
 		return err
+	}
+	if x.o.Name != "" {
+		x.model.Name = x.o.Name
 	}
 	if x.taps, err = lm.ParseTaps(x.o.Tap); err != nil {
 		return input("", "--tap: %v", err)

@@ -29,7 +29,7 @@ func digests(ctx context.Context, fsys store.FS, files []file) ([]store.Input, e
 		if f.path == "" {
 			continue
 		}
-		in, err := store.DigestFile(ctx, fsys, f.path)
+		in, err := digestFile(ctx, fsys, f.path)
 		if err != nil {
 			return nil, err
 		}
@@ -37,6 +37,14 @@ func digests(ctx context.Context, fsys store.FS, files []file) ([]store.Input, e
 		inputs = append(inputs, in)
 	}
 	return inputs, nil
+}
+
+// digestFile is store.DigestFile, or what a study remembers.
+func digestFile(ctx context.Context, fsys store.FS, path string) (store.Input, error) {
+	if d, ok := fsys.(digestingFS); ok {
+		return d.digest(ctx, path)
+	}
+	return store.DigestFile(ctx, fsys, path)
 }
 
 // responses are the voxels of one or more files, rows one after the other.

@@ -101,7 +101,7 @@ func Learn(ctx context.Context, e *Env, o LearnOptions) (LearnSummary, error) {
 	if err != nil {
 		return LearnSummary{}, err
 	}
-	job, err := store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "learn", Options: o.options(e), Inputs: inputs})
+	job, err := e.openJob(o.Out, store.JobOptions{Command: "learn", Options: o.options(e), Inputs: inputs})
 	if err != nil {
 		return LearnSummary{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ type printer struct {
 	quiet, json bool
 	terminal    bool
 
+	step  string // of a study: "[3/12] encode bert sub-01"
+	left  func() time.Duration
 	stage string
 	total int
 	start time.Time
@@ -66,18 +69,25 @@ func (p *printer) Progress(done int) {
 	case p.json:
 		if time.Since(p.last) >= quietFor || done == p.total {
 			p.last = time.Now()
-			p.object(map[string]any{"type": "progress", "stage": p.stage, "done": done, "total": p.total, "seconds_left": left.Seconds()})
+			o := map[string]any{"type": "progress", "stage": p.stage, "done": done, "total": p.total, "seconds_left": left.Seconds()}
+			if p.left != nil {
+				o["step"], o["study_seconds_left"] = p.step, math.Round(p.left().Seconds())
+			}
+			p.object(o)
 		}
 	case p.terminal:
 		if p.bar == nil {
-			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.errOut), progressbar.OptionSetDescription(p.stage),
+			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.errOut), progressbar.OptionSetDescription(p.label()),
 				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
 				progressbar.OptionThrottle(100*time.Millisecond))
+		}
+		if p.left != nil {
+			p.bar.Describe(p.label() + p.studyLeft())
 		}
 		p.bar.Set(done)
 	case time.Since(p.last) >= plainEvery:
 		p.last = time.Now()
-		fmt.Fprintf(p.errOut, "%s: %d of %d, %s left\n", p.stage, done, p.total, left)
+		fmt.Fprintf(p.errOut, "%s: %d of %d, %s left%s\n", p.label(), done, p.total, left, p.studyLeft())
 	}
 }
 
@@ -91,6 +101,50 @@ func (p *printer) Warn(message string) {
 		return
 	}
 	fmt.Fprintln(p.errOut, "warning:", message)
+}
+
+// Step begins a step of a study.
+func (p *printer) Step(name string, i, n int, left func() time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+	p.step, p.left = fmt.Sprintf("[%d/%d] %s", i, n, name), left
+	if p.json && !p.quiet {
+		p.object(map[string]any{"type": "step", "step": name, "index": i, "steps": n, "study_seconds_left": math.Round(left().Seconds())})
+	}
+}
+
+// StepDone ends it with a line.
+func (p *printer) StepDone(name string, took float64, kept bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endBar()
+	switch {
+	case p.quiet:
+	case p.json:
+		p.object(map[string]any{"type": "step_done", "step": name, "seconds": took, "kept": kept})
+	case kept:
+		fmt.Fprintf(p.errOut, "%s: kept from before\n", p.step)
+	default:
+		fmt.Fprintf(p.errOut, "%s: %s\n", p.step, seconds(took))
+	}
+	p.step, p.left = "", nil
+}
+
+// studyLeft is the time left of a study, for the end of a line.
+func (p *printer) studyLeft() string {
+	if p.left == nil {
+		return ""
+	}
+	return fmt.Sprintf("; %s left of the study", p.left().Round(time.Second))
+}
+
+// label is the part of the work that is shown.
+func (p *printer) label() string {
+	if p.step == "" {
+		return p.stage
+	}
+	return p.step + ": " + p.stage
 }
 
 // result prints what a command found: text for people, or v as JSON.

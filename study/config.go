@@ -1,0 +1,366 @@
+package study
+
+import (
+	"path/filepath"
+	"strings"
+
+	"voxen/brain"
+	"voxen/lm"
+	"voxen/store"
+)
+
+// Config is the configuration of a study, one YAML file. The tags of a field are
+// its key, what docs/study.md says of it, and the values that it may have; paths
+// are relative to the file's folder.
+type Config struct {
+	Title      string            `key:"title" doc:"heading of the report"`
+	Out        string            `key:"out" doc:"folder of all results"`
+	Simulated  string            `key:"simulated" doc:"a sentence saying what is simulated, shown in the report; empty for real data"`
+	Data       DataConfig        `key:"data" doc:"the BOLD responses"`
+	Stimulus   []StimulusConfig  `key:"stimulus" doc:"the runs: what was heard or read in each; may be left out for the Alice layout"`
+	Models     []ModelConfig     `key:"models" doc:"the language models"`
+	Align      AlignConfig       `key:"align" doc:"from words to volumes"`
+	Dictionary DictionaryConfig  `key:"dictionary" doc:"the atoms of each model"`
+	Encode     EncodeConfig      `key:"encode" doc:"the encoding models of each subject"`
+	Match      MatchConfig       `key:"match" doc:"atoms against functional networks; left out without templates"`
+	Organize   OrganizeConfig    `key:"organize" doc:"sub-groups of neurons; left out without templates"`
+	Couple     CoupleConfig      `key:"couple" doc:"single neurons with biological neurons"`
+	Group      GroupConfig       `key:"group" doc:"statistics over subjects; left out with fewer than three"`
+	Report     ReportPartsConfig `key:"report" doc:"the HTML report"`
+
+	path  string         // of the file
+	lines map[string]int // of each key that is given, by its full name
+}
+
+// DataConfig says where the responses are: a BIDS dataset, or files by subject.
+type DataConfig struct {
+	Dataset    string          `key:"dataset" doc:"folder of a BIDS dataset (or of its fMRIPrep derivatives)"`
+	Layout     string          `key:"layout" oneof:"auto,alice,fmriprep" doc:"how its derivatives are named"`
+	Space      string          `key:"space" doc:"of fMRIPrep outputs: MNI152NLin2009cAsym, fsaverage6, fsLR; may be left out if there is one"`
+	Resolution string          `key:"resolution" doc:"the res entity, where there are several"`
+	Session    string          `key:"session" doc:"the ses entity, where there are several"`
+	Include    []string        `key:"include" doc:"subjects to take; all if empty"`
+	Exclude    []string        `key:"exclude" doc:"subjects to leave out"`
+	Subjects   []SubjectConfig `key:"subjects" doc:"files by subject, instead of a dataset"`
+	Mask       string          `key:"mask" doc:"auto: where all brain masks agree (fMRIPrep); none: every voxel; or a file"`
+	Confounds  []string        `key:"confounds" doc:"columns of the confounds tables to regress out, with * and ? for any letters; none if empty"`
+}
+
+// SubjectConfig names the files of one subject.
+type SubjectConfig struct {
+	Name      string   `key:"name" doc:"without sub-"`
+	Bold      []string `key:"bold" doc:"a file for each run of the stimulus, in its order: .nii.gz, .npy, .dtseries.nii, or both hemispheres as L.func.gii,R.func.gii"`
+	Confounds []string `key:"confounds" doc:"a confounds table for each"`
+}
+
+// StimulusConfig is one run: a text and the volumes that were taken with it.
+type StimulusConfig struct {
+	Name    string   `key:"name" doc:"names the run's files"`
+	Words   string   `key:"words" doc:"word table with onsets; found by itself in the Alice and Narratives datasets"`
+	Columns []string `key:"columns" doc:"names of its word, onset and offset columns; the usual ones if empty"`
+	TR      float64  `key:"tr" min:"0" doc:"seconds between volumes; 0: from the images or their sidecars"`
+	Volumes int      `key:"volumes" min:"0" doc:"number of volumes; 0: from the images"`
+	Start   float64  `key:"start" doc:"when the first volume starts, in seconds of the word table"`
+	Task    string   `key:"task" doc:"BIDS task; the name if empty"`
+	Run     string   `key:"run" doc:"BIDS run, where there are several"`
+	Test    bool     `key:"test" doc:"held out: encoding models are tested on it and not fitted to it"`
+}
+
+// ModelConfig is one language model.
+type ModelConfig struct {
+	Name   string `key:"name" doc:"names the model in files, tables and figures; the folder's name if empty"`
+	Path   string `key:"path" doc:"folder of a Hugging Face model"`
+	Tap    string `key:"tap" doc:"which units are neurons, as extract --tap"`
+	Layers string `key:"layers" doc:"all, or a list such as 0,3,5-7"`
+	Window int    `key:"window" min:"1" doc:"words that are read together"`
+	Stride int    `key:"stride" min:"1" doc:"words between windows"`
+	DType  string `key:"dtype" oneof:"float32,float16" doc:"of the responses per word on disk"`
+}
+
+// AlignConfig says how responses per word become responses per volume.
+type AlignConfig struct {
+	HRF         string `key:"hrf" oneof:"none,glover,spm" doc:"haemodynamic response"`
+	Within      string `key:"within" oneof:"mean,sum,last,lanczos" doc:"how the words of a volume become one row"`
+	Detrend     string `key:"detrend" doc:"none, linear or cosine:SECONDS, of each run"`
+	Standardize string `key:"standardize" oneof:"none,zscore" doc:"of each run's columns"`
+}
+
+// DictionaryConfig are the options of learn.
+type DictionaryConfig struct {
+	Atoms       int     `key:"atoms" min:"1" doc:"number of atoms"`
+	Lambda      float64 `key:"lambda" min:"0" doc:"weight of the L1 norm of the codes"`
+	Epochs      int     `key:"epochs" min:"1" doc:"passes over the neurons"`
+	Batch       int     `key:"batch" min:"1" doc:"neurons per step"`
+	Seed        uint64  `key:"seed" doc:"of the order of neurons and the first atoms"`
+	NonNegative bool    `key:"nonnegative" doc:"codes are not negative"`
+	Standardize string  `key:"standardize" oneof:"none,columns" doc:"columns: zero mean and unit norm of each neuron"`
+}
+
+// EncodeConfig are the options of encode.
+type EncodeConfig struct {
+	Alphas      string `key:"alphas" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
+	AlphaPer    string `key:"alpha_per" oneof:"voxel,all" doc:"an alpha for each voxel or one for all"`
+	Score       string `key:"score" oneof:"r2,r,mse" doc:"by which alphas are chosen"`
+	CV          string `key:"cv" doc:"kfold:N or runs; by default runs if there are several, else kfold:5"`
+	PerRun      string `key:"per_run" oneof:"none,center,zscore" doc:"within each run, atoms and responses alike"`
+	Detrend     string `key:"detrend" doc:"none, linear or cosine:SECONDS, within each run"`
+	Standardize string `key:"standardize" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
+	Intercept   bool   `key:"intercept" doc:"fit an intercept"`
+	KeepScores  bool   `key:"keep_scores" doc:"write the scores of all alphas"`
+	Atlas       string `key:"atlas" doc:"label image: fit the mean of each region instead of each voxel"`
+}
+
+// MatchConfig are the options of match.
+type MatchConfig struct {
+	Templates string   `key:"templates" doc:"label image or 4-D image of the networks (NIfTI or CIFTI)"`
+	Table     string   `key:"table" doc:"index, name and color of the labels; the .tsv beside the image if empty"`
+	Spheres   []string `key:"spheres" doc:"GIFTI spheres, left then right, for maps on a surface"`
+	Draws     int      `key:"draws" min:"1" doc:"surrogates of the null"`
+	Seed      uint64   `key:"seed" doc:"of the surrogates"`
+	FDR       float64  `key:"fdr" min:"0" doc:"an atom belongs to its best match below this q"`
+}
+
+// OrganizeConfig are the options of organize.
+type OrganizeConfig struct {
+	Threshold  float64 `key:"threshold" min:"0" doc:"least summed share of a sub-group's neuron"`
+	Bootstraps int     `key:"bootstraps" min:"1" doc:"resamplings of subjects for intervals"`
+	Seed       uint64  `key:"seed" doc:"of the resamplings"`
+}
+
+// CoupleConfig are the options of couple.
+type CoupleConfig struct {
+	Skip     bool    `key:"skip" doc:"leave the step out"`
+	Run      string  `key:"run" doc:"run of the stimulus that is analysed; the first that is not held out if empty"`
+	Detrend  string  `key:"detrend" doc:"of the BOLD: none, linear or cosine:SECONDS"`
+	Atoms    int     `key:"atoms" min:"1" doc:"biological neurons: atoms learned from the BOLD"`
+	Lambda   float64 `key:"lambda" min:"0" doc:"weight of the L1 norm of their codes"`
+	Epochs   int     `key:"epochs" min:"1" doc:"passes over the voxels"`
+	Batch    int     `key:"batch" min:"1" doc:"voxels per step"`
+	Seed     uint64  `key:"seed" doc:"of the order of voxels"`
+	Q        float64 `key:"q" min:"0" doc:"false discovery rate of the coupled pairs"`
+	TopWords int     `key:"top_words" min:"1" doc:"words that drive each anchored pair"`
+}
+
+// GroupConfig are the options of group.
+type GroupConfig struct {
+	Skip         bool     `key:"skip" doc:"leave the step out"`
+	Atlas        string   `key:"atlas" doc:"label image whose regions are tested"`
+	Labels       string   `key:"labels" doc:"its table; the .tsv beside the image if empty"`
+	Participants string   `key:"participants" doc:"table of the subjects; the dataset's participants.tsv if empty"`
+	Scores       []string `key:"scores" doc:"its columns of cognitive scores"`
+	Covariates   []string `key:"covariates" doc:"its columns that are held constant"`
+	Permutations int      `key:"permutations" min:"1" doc:"of the tests"`
+	Seed         uint64   `key:"seed" doc:"of the permutations"`
+}
+
+// ReportPartsConfig are the options of report.
+type ReportPartsConfig struct {
+	Skip       bool   `key:"skip" doc:"leave the step out"`
+	Background string `key:"background" doc:"image behind the maps"`
+}
+
+// DefaultConfig is the configuration of which a file changes what it names.
+func DefaultConfig() Config {
+	d := LearnDefaults()
+	return Config{
+		Out:        "results",
+		Data:       DataConfig{Layout: "auto", Mask: "auto"},
+		Align:      AlignConfig{HRF: "glover", Within: "mean", Detrend: "none", Standardize: "none"},
+		Dictionary: DictionaryConfig{Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Seed: d.Seed, Standardize: d.Standardize},
+		Encode:     EncodeConfig{Alphas: "0.1:1e5:20", AlphaPer: "voxel", Score: "r", PerRun: "zscore", Detrend: "cosine:128", Standardize: "none"},
+		Match:      MatchConfig{Draws: 5000, FDR: 0.05},
+		Organize:   OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
+		Couple:     CoupleConfig{Detrend: "cosine:128", Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Q: 0.05, TopWords: 10},
+		Group:      GroupConfig{Permutations: 10000},
+	}
+}
+
+// defaults are those of an element of the list.
+func (m *ModelConfig) defaults() {
+	*m = ModelConfig{Tap: string(lm.FFNOut), Layers: "all", Window: 200, Stride: 100, DType: "float32"}
+}
+
+// ReadConfig reads a study's configuration. Unknown keys, values of the wrong
+// type and values that are not among those allowed are refused with their line;
+// files are not looked for yet.
+func ReadConfig(fsys store.FS, path string) (*Config, error) {
+	text, err := readText(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	c := DefaultConfig()
+	c.path, c.lines = path, map[string]int{}
+	if err := decodeYAML(text, &c, c.refuse, c.lines); err != nil {
+		return nil, err
+	}
+	return &c, c.check()
+}
+
+// refuse is a refusal that names the file and the line of a key.
+func (c *Config) refuse(line int, format string, args ...any) error {
+	err := input(c.path, format, args...).(*store.InputError)
+	if line > 0 {
+		err.Msg = "line " + itoa(line) + ": " + err.Msg
+	}
+	return err
+}
+
+// bad refuses the value of a key by its full name.
+func (c *Config) bad(key, format string, args ...any) error {
+	return c.refuse(c.line(key), key+" "+format, args...)
+}
+
+// line is that of a key, or of the section that it would be in.
+func (c *Config) line(key string) int {
+	for key != "" {
+		if n := c.lines[key]; n > 0 {
+			return n
+		}
+		key = key[:max(0, strings.LastIndexAny(key, ".["))]
+	}
+	return 0
+}
+
+// check refuses what types alone do not.
+func (c *Config) check() error {
+	switch {
+	case c.Data.Dataset == "" && len(c.Data.Subjects) == 0:
+		return c.bad("data", "has neither dataset nor subjects, expected one of them")
+	case c.Data.Dataset != "" && len(c.Data.Subjects) > 0:
+		return c.bad("data.subjects", "are given beside dataset, expected one of them")
+	case len(c.Models) == 0:
+		return c.bad("models", "are not given, expected at least one")
+	case len(c.Data.Subjects) > 0 && len(c.Stimulus) == 0:
+		return c.bad("stimulus", "is not given, expected a run for each file of a subject")
+	case c.Out == "":
+		return c.bad("out", "is empty, expected a folder")
+	}
+	for _, f := range []func() error{c.checkModels, c.checkStimulus, c.checkSubjects, c.checkOptions} {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkModels() error {
+	names := map[string]bool{}
+	for i := range c.Models {
+		m, key := &c.Models[i], element("models", i)
+		if m.Path == "" {
+			return c.bad(key+".path", "is not given, expected the folder of a model")
+		}
+		if m.Name == "" {
+			m.Name = filepath.Base(m.Path)
+		}
+		if err := c.checkName(key+".name", m.Name, names); err != nil {
+			return err
+		}
+		if _, err := lm.ParseTaps(m.Tap); err != nil {
+			return c.bad(key+".tap", "is %q: %v", m.Tap, err)
+		}
+		if m.Stride > m.Window {
+			return c.bad(key+".stride", "is %d, expected at most the window of %d words", m.Stride, m.Window)
+		}
+	}
+	return nil
+}
+
+// reserved are names of folders and files in the study's own folder.
+var reserved = map[string]bool{"organize": true, "report.html": true, "mask.nii.gz": true, "group": true}
+
+// checkName refuses what cannot name a folder, or does so twice.
+func (c *Config) checkName(key, name string, seen map[string]bool) error {
+	ok := name != "" && name[0] != '.' && !reserved[name]
+	for _, r := range name {
+		ok = ok && (r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z')
+	}
+	switch {
+	case !ok:
+		return c.bad(key, "is %q, expected letters, digits, - and _, and not a name that results have", name)
+	case seen[name]:
+		return c.bad(key, "is %q, which is there twice", name)
+	}
+	seen[name] = true
+	return nil
+}
+
+func (c *Config) checkStimulus() error {
+	names, train := map[string]bool{}, 0
+	for i := range c.Stimulus {
+		s, key := &c.Stimulus[i], element("stimulus", i)
+		if err := c.checkName(key+".name", s.Name, names); err != nil {
+			return err
+		}
+		if n := len(s.Columns); n != 0 && n != 3 {
+			return c.bad(key+".columns", "has %d names, expected those of the word, onset and offset columns", n)
+		}
+		if s.Task == "" {
+			s.Task = s.Name
+		}
+		if !s.Test {
+			train++
+		}
+	}
+	if len(c.Stimulus) > 0 && train == 0 {
+		return c.bad("stimulus", "has held-out runs alone, expected at least one to fit")
+	}
+	return nil
+}
+
+func (c *Config) checkSubjects() error {
+	names := map[string]bool{}
+	for i := range c.Data.Subjects {
+		s, key := &c.Data.Subjects[i], element("data.subjects", i)
+		s.Name = strings.TrimPrefix(s.Name, "sub-")
+		if err := c.checkName(key+".name", s.Name, names); err != nil {
+			return err
+		}
+		if len(s.Bold) != len(c.Stimulus) {
+			return c.bad(key+".bold", "has %d files, expected one for each of %d runs of the stimulus", len(s.Bold), len(c.Stimulus))
+		}
+		if n := len(s.Confounds); n != len(s.Bold) && (n != 0 || len(c.Data.Confounds) > 0) {
+			return c.bad(key+".confounds", "has %d tables, expected one for each of %d files", n, len(s.Bold))
+		}
+	}
+	return nil
+}
+
+// checkOptions refuses options of steps that have a syntax of their own.
+func (c *Config) checkOptions() error {
+	if _, err := ParseAlphas(c.Encode.Alphas); err != nil {
+		return c.bad("encode.alphas", "is refused: %v", err)
+	}
+	for key, value := range map[string]string{"align.detrend": c.Align.Detrend, "encode.detrend": c.Encode.Detrend, "couple.detrend": c.Couple.Detrend} {
+		if _, err := brain.ParseTrend(value); err != nil {
+			return c.bad(key, "is refused: %v", err)
+		}
+	}
+	run := c.Couple.Run
+	for _, s := range c.Stimulus {
+		if s.Name == run {
+			run = ""
+		}
+	}
+	if run != "" {
+		return c.bad("couple.run", "is %q, which is no run of the stimulus", run)
+	}
+	for key, q := range map[string]float64{"match.fdr": c.Match.FDR, "couple.q": c.Couple.Q, "organize.threshold": c.Organize.Threshold} {
+		if q > 1 {
+			return c.bad(key, "is %g, expected at most 1", q)
+		}
+	}
+	return nil
+}
+
+// resolve makes a path of the file absolute or relative to the working folder.
+func (c *Config) resolve(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	var parts []string
+	for _, p := range hemispheresOf(path) {
+		parts = append(parts, filepath.Join(filepath.Dir(c.path), p))
+	}
+	return strings.Join(parts, ",")
+}

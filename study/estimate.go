@@ -1,0 +1,73 @@
+package study
+
+import (
+	"fmt"
+	"time"
+
+	"voxen/engine/ridge"
+)
+
+// encodeWork counts the operations of the cheapest form of a ridge path.
+func (s *Study) encodeWork(T, runs int) work {
+	K, V := s.Dictionary.Atoms, float64(s.columns)
+	folds := 5
+	if runs > 1 {
+		folds = runs
+	}
+	alphas, _ := ParseAlphas(s.Encode.Alphas) // checked with the configuration
+	cost := ridge.Choose(T, K, folds, len(alphas)).Cost(T, K, folds, len(alphas))
+	t, k := float64(T), float64(K)
+	size := fmt.Sprintf("%d volumes x %d voxels, %d atoms", T, s.columns, K)
+	if s.columns == 0 {
+		size = fmt.Sprintf("%d volumes, %d atoms", T, K)
+	}
+	return work{size: size, flops: V * cost, bytes: V * (4*t + 8*k), output: 8 * V * (k + 2), memory: V*4*t + 8*4*t*k}
+}
+
+// rate is what a machine does in a second.
+type rate struct{ flops, bytes float64 }
+
+// Estimates before anything has run: a core sustains 12 GFLOP/s through whole
+// steps (two cores of an Intel Xeon at 2.6 GHz, 2026-11), an accelerator a
+// hundred times that; images are unpacked and written at 60 MB/s.
+func rateOf(device string, threads int) rate {
+	if device == "cpu" {
+		return rate{12e9 * float64(threads), 60e6}
+	}
+	return rate{1200e9, 60e6}
+}
+
+// overhead is what any step takes to open and commit its files.
+const overhead = 50 * time.Millisecond
+
+// seconds is how long a step takes by its size alone.
+func (w work) seconds(r rate) float64 {
+	return overhead.Seconds() + w.flops/r.flops + w.bytes/r.bytes
+}
+
+// estimator learns from finished steps how long those of their kind take.
+type estimator struct {
+	rate rate
+	took map[string]float64 // seconds of finished steps, by kind
+	said map[string]float64 // what their sizes said
+}
+
+func newEstimator(r rate) *estimator {
+	return &estimator{r, map[string]float64{}, map[string]float64{}}
+}
+
+// learn takes note of a finished step.
+func (e *estimator) learn(s *Step, seconds float64) {
+	e.took[s.Kind] += seconds
+	e.said[s.Kind] += s.work.seconds(e.rate)
+}
+
+// seconds estimates a step: by its size, corrected by the finished steps of its
+// kind, or of all kinds while there is none.
+func (e *estimator) seconds(s *Step) float64 {
+	own := s.work.seconds(e.rate)
+	if e.said[s.Kind] > 0 {
+		return own * e.took[s.Kind] / e.said[s.Kind]
+	}
+	return own
+}

@@ -1,0 +1,394 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"voxen/brain"
+	"voxen/lm"
+	"voxen/store"
+)
+
+// Step is one part of a study: what it is called, where its output goes, what it
+// reads of earlier steps, and how it is run. Its options are within run.
+type Step struct {
+	Name string // "encode bert sub-01"
+	Kind string // "encode"
+	Out  string
+	File bool // Out is a file, not a folder
+
+	from []*Step // whose outputs it reads
+	work work
+	run  func(ctx context.Context, e *Env) (any, error)
+}
+
+// work is how large a step is, for estimates of its time and memory.
+type work struct {
+	size   string // in the terms of the step
+	flops  float64
+	bytes  float64 // read and written
+	output float64 // bytes of the results
+	memory float64 // bytes that are held at a time; the budget bounds them
+}
+
+// Study is a configuration and the steps that it asks for, in an order in which
+// each comes after those whose outputs it reads.
+type Study struct {
+	Config
+	Steps []*Step
+
+	fsys       store.FS
+	dir        string // of all results
+	recordings []recording
+	shapes     []shape // of the runs of the stimulus
+	words      []brain.Words
+	columns    int // voxels of a recording, as far as headers say
+	maskStep   *Step
+	notes      []string // why steps are left out
+}
+
+// OpenStudy reads a configuration, looks for the files it names, and lists the
+// steps. warn hears of subjects that are left out.
+func OpenStudy(fsys store.FS, path string, warn func(format string, args ...any)) (*Study, error) {
+	c, err := ReadConfig(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Study{Config: *c, fsys: fsys}
+	s.dir = s.resolve(s.Out)
+	if s.recordings, err = s.Config.recordings(fsys, warn); err != nil {
+		return nil, err
+	}
+	if len(s.recordings) == 0 {
+		return nil, s.bad("data.subjects", "have no files of BOLD")
+	}
+	if err := s.runs(); err != nil {
+		return nil, err
+	}
+	return s, s.build()
+}
+
+// runs finds the volumes, the TR and the words of every run.
+func (s *Study) runs() error {
+	s.shapes, s.words = make([]shape, len(s.Stimulus)), make([]brain.Words, len(s.Stimulus))
+	for i := range s.Stimulus {
+		if err := s.time(i); err != nil {
+			return err
+		}
+		run, key := &s.Stimulus[i], element("stimulus", i)
+		if run.TR != s.Stimulus[0].TR {
+			return s.bad(key+".tr", "is %g s, expected the %g s of the first run: trends are removed from all alike", run.TR, s.Stimulus[0].TR)
+		}
+		if run.Words == "" {
+			return s.bad(key+".words", "is not given, and the dataset has no table of words where it is looked for")
+		}
+		run.Words = s.resolve(run.Words)
+		words, err := brain.ReadWords(run.Words, run.columns())
+		if err != nil {
+			return err
+		}
+		s.words[i] = words
+	}
+	return nil
+}
+
+// columns gives the names of the columns of the word table.
+func (s *StimulusConfig) columns() brain.WordColumns {
+	if len(s.Columns) != 3 {
+		return brain.WordColumns{}
+	}
+	return brain.WordColumns{Word: s.Columns[0], Onset: s.Columns[1], Offset: s.Columns[2]}
+}
+
+// time finds the volumes and the TR of a run, which are those of all subjects.
+func (s *Study) time(i int) error {
+	run, key := &s.Stimulus[i], element("stimulus", i)
+	first := ""
+	for _, r := range s.recordings {
+		if r.run != i {
+			continue
+		}
+		sh, err := s.shapeOf(s.fsys, r)
+		if err != nil {
+			return err
+		}
+		s.columns = max(s.columns, sh.columns)
+		if first == "" {
+			first = r.bold
+			if run.Volumes == 0 {
+				run.Volumes = sh.volumes
+			}
+			if run.TR == 0 {
+				run.TR = sh.tr
+			}
+		}
+		if sh.volumes != run.Volumes {
+			return s.bad(key+".volumes", "is %d, but %s has %d volumes: leave sub-%s out (data.exclude) or give files of one length", run.Volumes, r.bold, sh.volumes, r.subject)
+		}
+	}
+	switch {
+	case first == "":
+		return s.bad(key, "is a run that no subject has")
+	case !(run.TR > 0):
+		return s.bad(key+".tr", "is not given, and neither %s nor a sidecar says it", first)
+	}
+	s.shapes[i] = shape{run.Volumes, run.TR, s.columns}
+	return nil
+}
+
+// add appends a step.
+func (s *Study) add(kind, name, out string, isFile bool, from []*Step, w work, run func(ctx context.Context, e *Env) (any, error)) *Step {
+	step := &Step{Name: strings.TrimSpace(kind + " " + name), Kind: kind, Out: out, File: isFile, from: from, work: w, run: run}
+	s.Steps = append(s.Steps, step)
+	return step
+}
+
+func (s *Study) path(parts ...string) string {
+	return filepath.Join(append([]string{s.dir}, parts...)...)
+}
+
+// build lists the steps.
+func (s *Study) build() error {
+	s.mask()
+	var built []*modelSteps
+	for i := range s.Models {
+		m, err := s.model(i)
+		if err != nil {
+			return err
+		}
+		built = append(built, m)
+	}
+	return s.across(built)
+}
+
+// modelSteps are the steps of one model that later ones read.
+type modelSteps struct {
+	config    *ModelConfig
+	responses string // aligned, all runs
+	aligned   []string
+	learn     *Step
+	neurons   int
+	features  []string // of each run
+	parts     []*Step  // the steps that make features and responses
+	subjects  []string
+	encode    []*Step // of each subject
+	couple    *Step
+}
+
+// mask adds the step that makes the subjects' common mask, where there is one.
+func (s *Study) mask() {
+	if s.Data.Mask != "auto" {
+		return
+	}
+	var masks []string
+	for _, r := range s.recordings {
+		if r.mask == "" || imageKind(r.bold) != "volume" {
+			return
+		}
+		masks = append(masks, r.mask)
+	}
+	size := float64(len(masks) * s.columns)
+	out := s.path("mask.nii.gz")
+	s.maskStep = s.add("mask", "", out, true, nil, work{size: fmt.Sprintf("%d masks", len(masks)), bytes: size, output: float64(s.columns), memory: 3 * 8 * float64(s.columns)},
+		func(ctx context.Context, e *Env) (any, error) {
+			return commonMask(ctx, e, maskOptions{Masks: masks, Out: out})
+		})
+}
+
+// maskFile is the mask of the encoding models, "" for none.
+func (s *Study) maskFile() string {
+	switch {
+	case s.maskStep != nil:
+		return s.maskStep.Out
+	case s.Data.Mask == "auto" || s.Data.Mask == "none":
+		return ""
+	}
+	return s.resolve(s.Data.Mask)
+}
+
+// model adds the steps of one model up to the encoding models.
+func (s *Study) model(i int) (*modelSteps, error) {
+	m := &modelSteps{config: &s.Models[i]}
+	net, err := lm.Open(s.fsys, s.resolve(m.config.Path))
+	if err != nil {
+		return nil, fmt.Errorf("%s: line %d: %w", s.Config.path, s.line(element("models", i)+".path"), err)
+	}
+	defer net.Close()
+	taps, _ := lm.ParseTaps(m.config.Tap) // checked with the configuration
+	layers, err := lm.ParseLayers(m.config.Layers, net.Config.Layers)
+	if err != nil {
+		return nil, s.bad(element("models", i)+".layers", "is refused: %v", err)
+	}
+	m.neurons = len(net.Config.Columns(taps, layers))
+	s.extract(m, net.Config, 1+slices.Max(layers))
+	s.learn(m)
+	s.encode(m)
+	return m, nil
+}
+
+// rows is the number of volumes of all runs.
+func (s *Study) rows() int {
+	n := 0
+	for _, sh := range s.shapes {
+		n += sh.volumes
+	}
+	return n
+}
+
+// extract adds extract and align of every run, and the runs' stack.
+func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
+	c := m.config
+	n := float64(m.neurons)
+	var aligned []*Step
+	for i := range s.Stimulus {
+		run := &s.Stimulus[i]
+		words := float64(len(s.words[i]))
+		o := ExtractOptions{Model: s.resolve(c.Path), Name: c.Name, Words: run.Words, Columns: run.columns(), Out: s.path(c.Name, "words", run.Name+".npy"),
+			Tap: c.Tap, Layers: c.Layers, Window: c.Window, Stride: c.Stride, DType: c.DType}
+		from := s.add("extract", c.Name+" "+run.Name, o.Out, true, nil, extractWork(net, depth, words, n, c), func(ctx context.Context, e *Env) (any, error) { return Extract(ctx, e, o) })
+		a := AlignOptions{Responses: o.Out, Words: run.Words, Columns: run.columns(), TR: run.TR, Start: run.Start, Volumes: run.Volumes,
+			Out: s.path(c.Name, "volumes", run.Name+".npy"), HRF: s.Align.HRF, Within: s.Align.Within, Detrend: s.Align.Detrend, Standardize: s.Align.Standardize}
+		T := float64(run.Volumes)
+		w := work{size: fmt.Sprintf("%d words to %d volumes x %d neurons", len(s.words[i]), run.Volumes, m.neurons), flops: 2 * (words + 32/run.TR*T) * n,
+			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(alignBytes, 8*(words+T)*n)}
+		aligned = append(aligned, s.add("align", c.Name+" "+run.Name, a.Out, true, []*Step{from}, w, func(ctx context.Context, e *Env) (any, error) { return Align(ctx, e, a) }))
+		m.aligned = append(m.aligned, a.Out)
+	}
+	m.parts, m.responses = aligned, m.aligned[0]
+	if len(aligned) == 1 {
+		return
+	}
+	o := stackOptions{Inputs: m.aligned, Out: s.path(c.Name, "responses.npy")}
+	T := float64(s.rows())
+	w := work{size: fmt.Sprintf("%d volumes x %d neurons", s.rows(), m.neurons), bytes: 8 * T * n, output: 4 * T * n, memory: min(alignBytes, 8*T*n)}
+	m.parts = []*Step{s.add("stack", c.Name, o.Out, true, aligned, w, func(ctx context.Context, e *Env) (any, error) { return stack(ctx, e, o) })}
+	m.responses = o.Out
+}
+
+// extractWork counts the products of a transformer: about 12 hidden^2 weights
+// per block (4 FFN-wide), twice per token, every word read in as many windows as
+// cover it, and attention besides.
+func extractWork(net *lm.Config, depth int, words, neurons float64, c *ModelConfig) work {
+	h, f := float64(net.Hidden), float64(net.FFN)
+	weights := float64(depth) * (4*h*h + 3*h*f)
+	tokens := 1.4 * words * math.Ceil(float64(c.Window)/float64(c.Stride)) // word pieces per word of English text
+	size := 4.0
+	if c.DType == "float16" {
+		size = 2
+	}
+	return work{size: fmt.Sprintf("%.0f words x %.0f neurons", words, neurons), flops: tokens * (2*weights + 4*float64(depth)*h*1.4*float64(c.Window)),
+		bytes: size*words*neurons + 4*weights, output: size * words * neurons, memory: 4*weights + 4*neurons*1.4*float64(c.Window)}
+}
+
+// learn adds the dictionary, and the atoms cut into runs.
+func (s *Study) learn(m *modelSteps) {
+	c, d := m.config, s.Dictionary
+	o := LearnOptions{Responses: m.responses, Out: s.path(c.Name, "learn"), Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Seed: d.Seed,
+		NonNegative: d.NonNegative, Standardize: d.Standardize}
+	T, K, N := float64(s.rows()), float64(d.Atoms), float64(m.neurons)
+	passes := float64(d.Epochs + 1)
+	w := work{size: fmt.Sprintf("%d volumes x %d neurons, %d atoms", s.rows(), m.neurons, d.Atoms),
+		// D's of every signal, 60 sweeps over K atoms, the statistics; an update of D per batch
+		flops: passes * (N*(4*T*K+60*2*K*K) + math.Ceil(N/float64(d.Batch))*(2*T*K*K)), bytes: passes * 4 * T * N,
+		output: 4*T*K + 8*0.2*K*N, memory: 4*T*(K+float64(d.Batch)) + 4*K*N}
+	m.learn = s.add("learn", c.Name, o.Out, false, m.parts, w, func(ctx context.Context, e *Env) (any, error) { return Learn(ctx, e, o) })
+	atoms := filepath.Join(o.Out, "atoms.npy")
+	if len(s.Stimulus) == 1 {
+		m.features, m.parts = []string{atoms}, []*Step{m.learn}
+		return
+	}
+	co := cutOptions{Atoms: atoms, Out: s.path(c.Name, "features")}
+	for i, run := range s.Stimulus {
+		co.Names, co.Rows = append(co.Names, run.Name), append(co.Rows, s.shapes[i].volumes)
+		m.features = append(m.features, filepath.Join(co.Out, run.Name+".npy"))
+	}
+	w = work{size: fmt.Sprintf("%d runs", len(s.Stimulus)), bytes: 8 * T * K, output: 4 * T * K, memory: 8 * T * K}
+	m.parts = []*Step{s.add("cut", c.Name, co.Out, false, []*Step{m.learn}, w, func(ctx context.Context, e *Env) (any, error) { return cut(ctx, e, co) })}
+}
+
+// bySubject groups the recordings.
+func (s *Study) bySubject() (names []string, of map[string][]recording) {
+	of = map[string][]recording{}
+	for _, r := range s.recordings {
+		if of[r.subject] == nil {
+			names = append(names, r.subject)
+		}
+		of[r.subject] = append(of[r.subject], r)
+	}
+	return names, of
+}
+
+// encode adds the encoding models of every subject.
+func (s *Study) encode(m *modelSteps) {
+	c := s.Encode
+	names, of := s.bySubject()
+	for _, name := range names {
+		o := EncodeOptions{Mask: s.maskFile(), Atlas: s.resolve(c.Atlas), ConfoundColumns: strings.Join(s.Data.Confounds, ","), Out: s.path(m.config.Name, "sub-"+name),
+			CV: c.CV, Alphas: c.Alphas, AlphaPer: c.AlphaPer, Score: c.Score, PerRun: c.PerRun, Detrend: c.Detrend, TR: s.shapes[0].tr, Standardize: c.Standardize,
+			Intercept: c.Intercept, KeepScores: c.KeepScores}
+		T := 0
+		for _, r := range of[name] {
+			T += s.shapes[r.run].volumes
+			if s.Stimulus[r.run].Test {
+				o.TestFeatures, o.TestResponses = append(o.TestFeatures, m.features[r.run]), append(o.TestResponses, r.bold)
+			} else {
+				o.Features, o.Responses = append(o.Features, m.features[r.run]), append(o.Responses, r.bold)
+			}
+			if r.confounds != "" && s.Stimulus[r.run].Test {
+				o.TestConfounds = append(o.TestConfounds, r.confounds)
+			} else if r.confounds != "" {
+				o.Confounds = append(o.Confounds, r.confounds)
+			}
+		}
+		from := m.parts
+		if s.maskStep != nil {
+			from = append(slices.Clone(from), s.maskStep)
+		}
+		m.subjects = append(m.subjects, name)
+		m.encode = append(m.encode, s.add("encode", m.config.Name+" sub-"+name, o.Out, false, from, s.encodeWork(T, len(o.Features)),
+			func(ctx context.Context, e *Env) (any, error) { return Encode(ctx, e, o) }))
+	}
+}
+
+// across adds the steps that read several subjects or models.
+func (s *Study) across(models []*modelSteps) error {
+	for _, m := range models {
+		s.couple(m)
+	}
+	return nil
+}
+
+// couple adds the synchronisation of single neurons with biological ones, of one
+// run.
+func (s *Study) couple(m *modelSteps) {
+	c := s.Couple
+	run := slices.IndexFunc(s.Stimulus, func(r StimulusConfig) bool { return c.Run == r.Name || c.Run == "" && !r.Test })
+	var bold []string
+	for _, r := range s.recordings {
+		if r.run == run {
+			bold = append(bold, r.bold)
+		}
+	}
+	if c.Skip || len(bold) == 0 {
+		return
+	}
+	st, T, N, K := s.Stimulus[run], float64(s.shapes[run].volumes), float64(m.neurons), float64(c.Atoms)
+	o := CoupleDefaults()
+	o.Responses, o.Bold, o.Mask, o.Detrend, o.TR, o.Start, o.Out = m.aligned[run], bold, s.maskFile(), c.Detrend, st.TR, st.Start, s.path(m.config.Name, "couple")
+	o.Atoms, o.Epochs, o.Batch, o.Lambda, o.Seed, o.Q, o.TopWords = c.Atoms, c.Epochs, c.Batch, c.Lambda, c.Seed, c.Q, c.TopWords
+	o.Words, o.WordColumns, o.HRF = st.Words, st.columns(), s.Align.HRF
+	from := []*Step{}
+	for _, step := range s.Steps {
+		if step.Out == o.Responses || step == s.maskStep {
+			from = append(from, step)
+		}
+	}
+	V := float64(s.columns * len(bold))
+	w := work{size: fmt.Sprintf("%d neurons with %d atoms of %d subjects", m.neurons, c.Atoms, len(bold)),
+		flops: float64(c.Epochs+1)*(V*(4*T*K+60*2*K*K)+math.Ceil(V/float64(c.Batch))*2*T*K*K) + 2*T*N*K + N*K*T*T/5, bytes: 4 * T * (V + N), output: 30 * N * K, memory: 4 * T * (N + V)}
+	m.couple = s.add("couple", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *Env) (any, error) { return Couple(ctx, e, o) })
+}

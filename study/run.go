@@ -1,0 +1,281 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"voxen/engine"
+	"voxen/store"
+)
+
+// States of a step.
+const (
+	StateDone       = "done"       // its output is what it would make
+	StateToDo       = "to do"      // its inputs are there
+	StateWaiting    = "waiting"    // for earlier steps
+	StateUnfinished = "unfinished" // begun, to go on
+)
+
+// StepState says how far a step is, and what it will take.
+type StepState struct {
+	Step   string `json:"step"`
+	Kind   string `json:"kind"`
+	Out    string `json:"out"`
+	State  string `json:"state"`
+	Why    string `json:"why,omitempty"` // it is to be done
+	Size   string `json:"size"`
+	Output int64  `json:"output_bytes"` // estimated
+	Memory int64  `json:"memory_bytes"` // estimated
+	// Seconds that the finished step took, or an estimate of those to come.
+	Seconds float64 `json:"seconds"`
+}
+
+// StudyReporter is a Reporter that hears of a study's steps.
+type StudyReporter interface {
+	Reporter
+	// Step begins step i of n; left estimates the time for all that is to come.
+	Step(name string, i, n int, left func() time.Duration)
+	// StepDone ends it; kept says that its output was there already.
+	StepDone(name string, seconds float64, kept bool)
+}
+
+// RunSummary is what the run command did.
+type RunSummary struct {
+	Title   string  `json:"title"`
+	Out     string  `json:"out"`
+	Steps   int     `json:"steps"`
+	Done    int     `json:"done"` // in this process
+	Kept    int     `json:"kept"` // found as they would be made
+	Report  string  `json:"report,omitempty"`
+	Seconds float64 `json:"seconds"`
+}
+
+// digestsName is the file of remembered digests in a study's folder.
+const digestsName = ".digests.json"
+
+// runner is one call of Study.Run or Study.States.
+type runner struct {
+	s     *Study
+	e     *Env
+	cache *digestCache
+	est   *estimator
+	done  map[*Step]bool
+}
+
+func (s *Study) newRunner(e *Env) *runner {
+	e.begin()
+	threads := e.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	device := "cpu"
+	if c, err := engine.Resolve(e.Device); err == nil {
+		device = c.Kind
+	}
+	return &runner{s: s, e: e, cache: loadDigests(e.FS, filepath.Join(s.dir, digestsName)), est: newEstimator(rateOf(device, threads)), done: map[*Step]bool{}}
+}
+
+// env is the environment of one step.
+func (r *runner) env(probe bool, report Reporter) *Env {
+	e := *r.e
+	e.FS, e.Report = digestingFS{r.e.FS, r.cache}, report
+	e.keep = &keeper{probe: probe, cache: r.cache}
+	return &e
+}
+
+// Notes says which parts of the study are left out, and why.
+func (s *Study) Notes() []string { return s.notes }
+
+// States says how far each step is, and runs none. What a step needs of its
+// inputs is checked as far as they are there.
+func (s *Study) States(ctx context.Context, e *Env) ([]StepState, error) {
+	r := s.newRunner(e)
+	var states []StepState
+	for _, step := range s.Steps {
+		st, err := r.state(ctx, step)
+		if err != nil {
+			return nil, fmt.Errorf("step %q: %w", step.Name, err)
+		}
+		states = append(states, st)
+	}
+	for i, step := range s.Steps { // with what the finished steps took
+		if states[i].State != StateDone {
+			states[i].Seconds = r.est.seconds(step)
+		}
+	}
+	return states, r.cacheIn()
+}
+
+// cacheIn keeps the digests if there is a folder of results to keep them in.
+func (r *runner) cacheIn() error {
+	if !isThere(r.e.FS, r.s.dir) {
+		return nil
+	}
+	return r.cache.save(r.e.FS)
+}
+
+// state probes one step.
+func (r *runner) state(ctx context.Context, step *Step) (StepState, error) {
+	st := StepState{Step: step.Name, Kind: step.Kind, Out: step.Out, State: StateWaiting, Size: step.work.size, Output: int64(step.work.output), Memory: r.memory(step)}
+	for _, f := range step.from {
+		if !r.done[f] {
+			st.Why = fmt.Sprintf("for %s", f.Name)
+			if hasPartial(r.e.FS, step.Out, step.File) {
+				st.State = StateUnfinished
+			}
+			return st, nil
+		}
+	}
+	_, err := step.run(ctx, r.env(true, Quiet{}))
+	var there unchanged
+	var todo stale
+	switch {
+	case errors.As(err, &there):
+		st.State, st.Seconds = StateDone, there.run.Seconds
+		r.done[step] = true
+		r.est.learn(step, there.run.Seconds)
+	case errors.As(err, &todo):
+		st.State, st.Why = StateToDo, todo.why
+		if todo.unfinished {
+			st.State = StateUnfinished
+		}
+	case err == nil:
+		return st, fmt.Errorf("ran when it was asked how far it is")
+	default:
+		return st, err
+	}
+	return st, nil
+}
+
+// memory is what a step holds, as far as the bound on the process lets it.
+func (r *runner) memory(step *Step) int64 {
+	need := int64(step.work.memory) + reserve
+	if r.e.Memory > 0 {
+		need = min(need, r.e.Memory)
+	}
+	return need
+}
+
+// Run makes every output that is not there yet or no longer what its step would
+// make. Interrupted anywhere, the next Run goes on: finished steps are kept, and
+// a step that was begun goes on from what it finished.
+func (s *Study) Run(ctx context.Context, e *Env) (RunSummary, error) {
+	r := s.newRunner(e)
+	began := time.Now()
+	sum := RunSummary{Title: s.Title, Out: s.dir, Steps: len(s.Steps)}
+	for i, step := range s.Steps {
+		kept, err := r.step(ctx, i, step)
+		if err != nil {
+			return sum, err
+		}
+		if kept {
+			sum.Kept++
+		} else {
+			sum.Done++
+		}
+		if step.Kind == "report" {
+			sum.Report = step.Out
+		}
+	}
+	sum.Seconds = time.Since(began).Seconds()
+	return sum, nil
+}
+
+// step runs one step, or finds that its output is there.
+func (r *runner) step(ctx context.Context, i int, step *Step) (kept bool, err error) {
+	if err := context.Cause(ctx); err != nil {
+		return false, err
+	}
+	start := time.Now()
+	report := &stepReporter{Reporter: r.e.Report}
+	reporter, tells := r.e.Report.(StudyReporter)
+	if tells {
+		reporter.Step(step.Name, i+1, len(r.s.Steps), func() time.Duration { return r.left(i, time.Since(start), report) })
+	}
+	// what an earlier step left to the collector counts in the resident set, by
+	// which the next one plans
+	debug.SetMemoryLimit(math.MaxInt64)
+	debug.FreeOSMemory()
+	_, err = step.run(ctx, r.env(false, report))
+	took := time.Since(start).Seconds()
+	var there unchanged
+	if errors.As(err, &there) {
+		kept, err = true, nil
+		took = there.run.Seconds
+	}
+	if err != nil {
+		return false, stepError(ctx, step, err)
+	}
+	r.done[step] = true
+	r.est.learn(step, took)
+	if tells {
+		reporter.StepDone(step.Name, took, kept)
+	}
+	return kept, r.cacheIn()
+}
+
+// stepError says which step failed; an interruption says that by itself.
+func stepError(ctx context.Context, step *Step, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	var in *store.InputError
+	if errors.As(err, &in) {
+		return fmt.Errorf("step %q: %w", step.Name, err)
+	}
+	return fmt.Errorf("step %q failed, the same command goes on: %w", step.Name, err)
+}
+
+// left estimates the time for this step and all later ones.
+func (r *runner) left(i int, elapsed time.Duration, report *stepReporter) time.Duration {
+	seconds := max(0, r.est.seconds(r.s.Steps[i])-elapsed.Seconds())
+	if share := report.share(); share > 0.05 {
+		seconds = elapsed.Seconds() / share * (1 - share)
+	}
+	for _, step := range r.s.Steps[i+1:] {
+		if !r.done[step] {
+			seconds += r.est.seconds(step)
+		}
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// stepReporter listens to how far the longest part of a step is.
+type stepReporter struct {
+	Reporter
+	mu          sync.Mutex
+	done, total int
+}
+
+// Stage passes it on.
+func (s *stepReporter) Stage(name string, total int) {
+	s.mu.Lock()
+	s.done, s.total = 0, total
+	s.mu.Unlock()
+	s.Reporter.Stage(name, total)
+}
+
+// Progress passes it on.
+func (s *stepReporter) Progress(done int) {
+	s.mu.Lock()
+	s.done = done
+	s.mu.Unlock()
+	s.Reporter.Progress(done)
+}
+
+// share is the part of the stage that is done, 0 if unknown.
+func (s *stepReporter) share() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.total == 0 {
+		return 0
+	}
+	return float64(s.done) / float64(s.total)
+}
