@@ -25,7 +25,7 @@ type Config struct {
 	Match      MatchConfig       `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   OrganizeConfig    `key:"organize" doc:"sub-groups of neurons; left out without templates"`
 	Couple     CoupleConfig      `key:"couple" doc:"single neurons with biological neurons"`
-	Group      GroupConfig       `key:"group" doc:"statistics over subjects; left out with fewer than three"`
+	Group      GroupConfig       `key:"group" doc:"statistics over subjects; left out with a single subject"`
 	Report     ReportPartsConfig `key:"report" doc:"the HTML report"`
 
 	path  string         // of the file
@@ -144,8 +144,7 @@ type CoupleConfig struct {
 // GroupConfig are the options of group.
 type GroupConfig struct {
 	Skip         bool     `key:"skip" doc:"leave the step out"`
-	Atlas        string   `key:"atlas" doc:"label image whose regions are tested"`
-	Labels       string   `key:"labels" doc:"its table; the .tsv beside the image if empty"`
+	Atlas        string   `key:"atlas" doc:"label image of volumes whose regions are tested"`
 	Participants string   `key:"participants" doc:"table of the subjects; the dataset's participants.tsv if empty"`
 	Scores       []string `key:"scores" doc:"its columns of cognitive scores"`
 	Covariates   []string `key:"covariates" doc:"its columns that are held constant"`
@@ -171,7 +170,7 @@ func DefaultConfig() Config {
 		Match:      MatchConfig{Draws: 5000, FDR: 0.05},
 		Organize:   OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
 		Couple:     CoupleConfig{Detrend: "cosine:128", Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Q: 0.05, TopWords: 10},
-		Group:      GroupConfig{Permutations: 10000},
+		Group:      GroupConfig{Permutations: defaultDraws},
 	}
 }
 

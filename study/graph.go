@@ -177,6 +177,7 @@ type modelSteps struct {
 	subjects  []string
 	encode    []*Step // of each subject
 	couple    *Step
+	group     *Step
 }
 
 // mask adds the step that makes the subjects' common mask, where there is one.
@@ -359,7 +360,90 @@ func (s *Study) across(models []*modelSteps) error {
 	for _, m := range models {
 		s.couple(m)
 	}
+	for _, m := range models {
+		if err := s.group(m); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// note says once that a part is left out, and why.
+func (s *Study) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(s.notes, text) {
+		s.notes = append(s.notes, text)
+	}
+}
+
+// kind is the sort of images of the recordings: volume, cifti, surface, or "" for
+// arrays.
+func (s *Study) kind() string { return imageKind(hemispheresOf(s.recordings[0].bold)[0]) }
+
+// group adds the statistics over subjects of one model's scores: of held-out runs
+// if every subject has one, else of the cross-validation.
+func (s *Study) group(m *modelSteps) error {
+	c := s.Group
+	switch {
+	case c.Skip:
+		return nil
+	case len(m.subjects) < 2:
+		s.note("group is left out: it needs at least two subjects")
+		return nil
+	case c.Atlas != "" && s.kind() != "volume":
+		return s.bad("group.atlas", "is a label image of volumes, but the BOLD is not: leave it out")
+	}
+	name := "test_score"
+	_, of := s.bySubject()
+	for _, subject := range m.subjects {
+		if !slices.ContainsFunc(of[subject], func(r recording) bool { return s.Stimulus[r.run].Test }) {
+			name = "cv_score"
+		}
+	}
+	if s.kind() == "volume" {
+		name += ".nii.gz"
+	} else {
+		name += ".npy"
+	}
+	o := GroupOptions{Atlas: s.resolve(c.Atlas), FisherZ: s.Encode.Score == "r", Scores: c.Scores, Covariates: c.Covariates,
+		Permutations: c.Permutations, Seed: c.Seed, Out: s.path(m.config.Name, "group")}
+	if s.kind() == "volume" {
+		o.Mask = s.maskFile()
+	}
+	if len(c.Scores) > 0 {
+		if o.Participants = s.participants(); o.Participants == "" {
+			return s.bad("group.scores", "are given, but no participants, and the dataset has no participants.tsv")
+		}
+	}
+	for i, e := range m.encode {
+		o.Maps, o.Subjects = append(o.Maps, filepath.Join(e.Out, name)), append(o.Subjects, "sub-"+m.subjects[i])
+	}
+	n, V := float64(len(o.Maps)), float64(s.columns)
+	w := work{size: fmt.Sprintf("%d subjects, %d permutations", len(o.Maps), o.Permutations), flops: 2 * n * V * float64(o.Permutations), bytes: 4 * n * V,
+		output: 12 * V, memory: 8 * (n + 64) * V}
+	from := slices.Clone(m.encode)
+	if s.maskStep != nil {
+		from = append(from, s.maskStep)
+	}
+	m.group = s.add("group", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *Env) (any, error) { return Group(ctx, e, o) })
+	return nil
+}
+
+// participants is the table of subjects, "" for none.
+func (s *Study) participants() string {
+	if s.Group.Participants != "" {
+		return s.resolve(s.Group.Participants)
+	}
+	if s.Data.Dataset == "" {
+		return ""
+	}
+	root := filepath.Clean(s.resolve(s.Data.Dataset))
+	for range 3 { // the derivatives' own table, or that of the dataset above
+		if path := filepath.Join(root, "participants.tsv"); isThere(s.fsys, path) {
+			return path
+		}
+		root = filepath.Dir(root)
+	}
+	return ""
 }
 
 // couple adds the synchronisation of single neurons with biological ones, of one

@@ -209,7 +209,7 @@ func (g *grouper) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if g.job, err = store.OpenJob(g.e.FS, g.o.Out, store.JobOptions{Command: "group", Options: g.o.options(g.e), Inputs: inputs}); err != nil {
+	if g.job, err = g.e.openJob(g.o.Out, store.JobOptions{Command: "group", Options: g.o.options(g.e), Inputs: inputs}); err != nil {
 		return err
 	}
 	if g.budget, err = g.e.budget(g.be, 0); err != nil {
