@@ -51,31 +51,21 @@ func (j job) run(be engine.Backend, panels int) ([]float32, engine.Stats, error)
 	return append(z.Data, shift.Data...), stats, err
 }
 
-// restore puts the stand-in back to what it is without settings.
-func restore(t *testing.T) {
-	t.Cleanup(func() {
-		for name, value := range map[string]any{"jitter": 0, "backwards": 0, "poison": 0, "fail": "", "memory": 4 << 30, "devices": 1, "version": 12090, "capability": 90} {
-			control.Set(name, value)
-		}
-		for d := range 4 {
-			control.Set("revive", d)
-		}
-	})
-}
-
 // The bits are the same for every tile, with streams that come late and threads
 // in the other order.
 func TestTilesOverlap(t *testing.T) {
-	restore(t)
 	b := open(t)
 	j := newJob(33, 1000)
 	want, _, err := j.run(b, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, panels := range []int{2, 5, 0} {
+	if device == "" {
+		restore(t)
 		control.Set("jitter", 3000)
 		control.Set("backwards", 1)
+	}
+	for _, panels := range []int{2, 5, 0} {
 		got, stats, err := j.run(b, panels)
 		if err != nil {
 			t.Fatal(err)
@@ -212,5 +202,38 @@ func TestDevices(t *testing.T) {
 	all, err := devices()
 	if err != nil || len(all) != 2 || all[1].Name != "cuda:1" || all[1].Versions["capability"] != "8.0" {
 		t.Errorf("two devices: %v, %v", all, err)
+	}
+}
+
+// Devices that share the tiles give the bits of one; each has work.
+func TestDevicesShareTiles(t *testing.T) {
+	restore(t)
+	control.Set("devices", 3)
+	control.Set("jitter", 2000)
+	j := newJob(33, 4000)
+	one := open(t)
+	want, _, err := j.run(one, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, choice, err := engine.Open("cuda", engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	if d := all.Device(); d.Name != "cuda" || d.Count != 3 || !choice.All {
+		t.Fatalf("cuda is %+v, %+v", d, choice)
+	}
+	got, stats, err := j.run(all, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) || stats.Tiles < 12 {
+		t.Errorf("same bits: %v, %d tiles", slices.Equal(got, want), stats.Tiles)
+	}
+	control.Set("fail", "cuLaunchKernel:4:719:1")
+	var lost *engine.Lost
+	if _, _, err := j.run(all, 0); !errors.As(err, &lost) || lost.Device != "cuda:1" {
+		t.Errorf("the second device is lost: %v", err)
 	}
 }

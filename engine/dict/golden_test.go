@@ -12,6 +12,8 @@ import (
 	"gorgonia.org/tensor"
 
 	"voxen/cpu"
+	"voxen/cuda/cudatest"
+	"voxen/engine"
 	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/engine/tile"
@@ -156,6 +158,10 @@ func TestObjectiveAgainstPeers(t *testing.T) {
 // more than 1e-6 of the largest correlation, and what is left of the way is
 // longer than the last move where atoms are alike (the "wide" cases).
 func TestCodesAgainstSklearn(t *testing.T) {
+	cudatest.Each(t, cpu.New(2), testCodes)
+}
+
+func testCodes(t *testing.T, be engine.Backend) {
 	g := loadGolden(t)
 	z, err := store.OpenNpz(store.OS{}, filepath.Join(goldens, "codes.npz"))
 	if err != nil {
@@ -182,7 +188,7 @@ func TestCodesAgainstSklearn(t *testing.T) {
 		o := dict.Options{Lambda: c.Lambda, NonNegative: c.NonNegative}
 		for _, precision := range []tensor.Dtype{op.Float32, op.Float64} {
 			o.Precision = precision
-			e, err := dict.Encode(context.Background(), cpu.New(2), D, src, o)
+			e, err := dict.Encode(context.Background(), be, D, src, o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,6 +10,8 @@ import (
 
 	"voxen/brain"
 	"voxen/cpu"
+	"voxen/cuda/cudatest"
+	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
@@ -33,6 +35,7 @@ type golden struct {
 	Delays      []int
 
 	t      *testing.T
+	be     engine.Backend
 	arrays *store.Npz
 }
 
@@ -158,9 +161,13 @@ func (l limits) weightLimit(spectrum []float64, alpha float64) float64 {
 }
 
 func TestGoldens(t *testing.T) {
+	cudatest.Each(t, cpu.New(2), testGoldens)
+}
+
+func testGoldens(t *testing.T, be engine.Backend) {
 	for _, g := range loadGoldens(t) {
 		t.Run(g.Name, func(t *testing.T) {
-			g.t = t
+			g.t, g.be = t, be
 			var err error
 			if g.arrays, err = store.OpenNpz(store.OS{}, filepath.Join(goldens, g.Name+".npz")); err != nil {
 				t.Fatal(err)
@@ -192,7 +199,7 @@ func (g golden) check(name string, d ridge.Data, o ridge.Options, l limits) {
 	t := g.t
 	K, V := o.Features(d.X.Cols), d.Y.Cols()
 	got, sinks := newOutputs(K, V, len(o.Alphas))
-	if _, err := ridge.Fit(context.Background(), cpu.New(2), d, sinks, o); err != nil {
+	if _, err := ridge.Fit(context.Background(), g.be, d, sinks, o); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	scores, alpha := g.must("cv_scores"), g.must("alpha")
