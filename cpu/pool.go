@@ -3,11 +3,12 @@ package cpu
 import (
 	"unsafe"
 
-	"gonum.org/v1/gonum/blas"
+	gonum "gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gorgonia.org/tensor"
 
+	"voxen/cpu/blas"
 	"voxen/cpu/sparse"
 	"voxen/engine"
 	"voxen/engine/op"
@@ -22,6 +23,8 @@ type worker struct {
 	f32 []float32
 	f64 []float64
 
+	strips32  blas.PathWork[float32]
+	strips64  blas.PathWork[float64]
 	descent32 sparse.Work[float32]
 	descent64 sparse.Work[float64]
 	places    []int32 // of a code
@@ -122,13 +125,13 @@ func address(mem []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceDat
 
 // gemm is c = alpha op(a) op(b) + beta c on the BLAS registered with gonum.
 func gemm[F float](transA, transB bool, alpha F, a, b matrix[F], beta F, c matrix[F]) {
-	tA, k := blas.NoTrans, a.cols
+	tA, k := gonum.NoTrans, a.cols
 	if transA {
-		tA, k = blas.Trans, a.rows
+		tA, k = gonum.Trans, a.rows
 	}
-	tB := blas.NoTrans
+	tB := gonum.NoTrans
 	if transB {
-		tB = blas.Trans
+		tB = gonum.Trans
 	}
 	switch a := any(a).(type) {
 	case matrix[float32]:

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"voxen/cpu/blas"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -208,93 +209,67 @@ func (b *Backend) MomentsAbout(c *engine.Call, o op.MomentsAbout) error {
 	return nil
 }
 
-// pathBlock is the number of voxels whose path is evaluated at once: two arrays
-// of K rows of them stay in the second-level cache up to K = 1000 or so.
+// pathBlock is the number of voxels whose path is one piece of work.
 const pathBlock = 128
 
-// PathGram multiplies M by the path of a block of voxels, alpha by alpha.
+// PathGram evaluates all alphas on a strip of voxels that stays in the cache.
 func (b *Backend) PathGram(c *engine.Call, o op.PathGram) error {
 	return in(c.Out.Dtype, func() { pathGram[float32](b, c, o) }, func() { pathGram[float64](b, c, o) })
 }
 
 func pathGram[F float](b *Backend, c *engine.Call, o op.PathGram) {
-	K, A := c.In[0].Dims[2], len(o.Alphas)
-	b.eachBlock(c.Out.Dims, pathBlock, func(wk *worker, p, f, lo, hi int) {
-		n := hi - lo
-		buf := scratch[F](wk, 2*K*n)
-		w, Mw := matrix[F]{buf, K, n, n}, matrix[F]{buf[K*n:], K, n, n}
-		P, C := mat[F](c.In[0], p, f).part(lo, hi), mat[F](c.In[1], p, f).part(lo, hi)
-		M, S, z := mat[F](c.In[2], p, f), mat[F](c.In[3], p, f).row(0), mat[F](c.In[4], p, f).row(0)
-		out := mat[F](c.Out, p, f).part(lo, hi)
-		for a, alpha := range o.Alphas {
-			wC, wMw, zw := out.row(a), out.row(A+a), out.row(2*A+a)
-			pathWeights(w, P, S, F(alpha))
-			dotColumns(wC, w, C)
-			gemm(false, false, 1, M, w, 0, Mw)
-			dotColumns(wMw, w, Mw)
-			clear(zw)
-			for k, s := range z {
-				axpy(zw, s, w.row(k))
-			}
-		}
+	M := c.In[2]
+	path(b, c, o.Alphas, M.Dims[0], func(p, f int) *blas.Path[F] {
+		m := mat[F](M, p, f)
+		return blas.NewPathGram(blas.Auto, m.rows, m.data, m.ld)
 	})
 }
 
-// pathWeights is w = P / (S + alpha).
-func pathWeights[F float](w, P matrix[F], S []F, alpha F) {
-	for k, s := range S {
-		g := 1 / (s + alpha)
-		dst := w.row(k)
-		for v, x := range P.row(k) {
-			dst[v] = g * x
-		}
-	}
-}
-
-// dotColumns gives the dot products of the columns of x and y.
-func dotColumns[F float](dst []F, x, y matrix[F]) {
-	clear(dst)
-	for r := range x.rows {
-		xr, yr := x.row(r), y.row(r)
-		for v := range dst {
-			dst[v] += xr[v] * yr[v]
-		}
-	}
-}
-
-// axpy is y += a x.
-func axpy[F float](y []F, a F, x []F) {
-	for i, v := range x {
-		y[i] += a * v
-	}
-}
-
-// PathRows predicts the fold's rows in the eigenbasis, alpha by alpha.
+// PathRows predicts the fold's rows in the eigenbasis, and keeps only sums of them.
 func (b *Backend) PathRows(c *engine.Call, o op.PathRows) error {
 	return in(c.Out.Dtype, func() { pathRows[float32](b, c, o) }, func() { pathRows[float64](b, c, o) })
 }
 
 func pathRows[F float](b *Backend, c *engine.Call, o op.PathRows) {
-	K, A := c.In[0].Dims[2], len(o.Alphas)
-	b.eachBlock(c.Out.Dims, pathBlock, func(wk *worker, p, f, lo, hi int) {
-		n, rows := hi-lo, o.Borders.Rows(f)
-		buf := scratch[F](wk, (K+rows)*n)
-		w, pred := matrix[F]{buf, K, n, n}, matrix[F]{buf[K*n:], rows, n, n}
-		P, C := mat[F](c.In[0], p, f).part(lo, hi), mat[F](c.In[1], p, f).part(lo, hi)
-		N, S := mat[F](c.In[2], p, 0).band(o.Borders[f], o.Borders[f+1]), mat[F](c.In[3], p, f).row(0)
-		out := mat[F](c.Out, p, f).part(lo, hi)
-		for a, alpha := range o.Alphas {
-			wC, pp, sum := out.row(a), out.row(A+a), out.row(2*A+a)
-			pathWeights(w, P, S, F(alpha))
-			dotColumns(wC, w, C)
-			gemm(false, false, 1, N, w, 0, pred)
-			dotColumns(pp, pred, pred)
-			clear(sum)
-			for t := range rows {
-				addTo(sum, pred.row(t))
+	N := c.In[2]
+	path(b, c, o.Alphas, N.Dims[0], func(p, f int) *blas.Path[F] {
+		n := mat[F](N, p, 0).band(o.Borders[f], o.Borders[f+1])
+		return blas.NewPathRows(blas.Auto, n.rows, n.cols, n.data, n.ld)
+	})
+}
+
+// path evaluates the terms of P, C, a matrix, S and perhaps z; prepare packs the matrix of one of so many batches and a fold.
+func path[F float](b *Backend, c *engine.Call, alphas []float64, batches int, prepare func(p, f int) *blas.Path[F]) {
+	d, K, A := c.Out.Dims, c.In[0].Dims[2], len(alphas)
+	packed := make([]*blas.Path[F], batches*d[1])
+	b.each(len(packed), func(_ *worker, i int) { packed[i] = prepare(i/d[1], i%d[1]) })
+	S := c.In[3]
+	factors := make([]F, S.Dims[0]*d[1]*A*K)
+	for i := range S.Dims[0] * d[1] {
+		s := mat[F](S, i/d[1], i%d[1]).row(0)
+		for a, alpha := range alphas {
+			for k := range s {
+				factors[(i*A+a)*K+k] = 1 / (s[k] + F(alpha))
 			}
 		}
+	}
+	b.eachBlock(d, pathBlock, func(w *worker, p, f, lo, hi int) {
+		P, C, out := mat[F](c.In[0], p, f).part(lo, hi), mat[F](c.In[1], p, f).part(lo, hi), mat[F](c.Out, p, f).part(lo, hi)
+		var z []F
+		if len(c.In) > 4 {
+			z = mat[F](c.In[4], p, f).row(0)
+		}
+		g := factors[(min(p, S.Dims[0]-1)*d[1]+f)*A*K:]
+		packed[min(p, batches-1)*d[1]+f].Terms(strips[F](w), A, g, z, P.data, P.ld, C.data, C.ld, hi-lo, out.data, out.ld)
 	})
+}
+
+// strips is the memory of a worker for paths.
+func strips[F float](w *worker) *blas.PathWork[F] {
+	if work, ok := any(&w.strips32).(*blas.PathWork[F]); ok {
+		return work
+	}
+	return any(&w.strips64).(*blas.PathWork[F])
 }
 
 // CVScore scores in float64.

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"voxen/cpu/sparse"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -165,25 +166,58 @@ func (b *Backend) ColumnStatus(c *engine.Call, o op.ColumnStatus) error {
 }
 
 func columnStatus[F float](b *Backend, c *engine.Call, o op.ColumnStatus) {
-	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, _, lo, hi int) {
+	b.eachBlock(c.Out.Dims, block, func(w *worker, p, _, lo, hi int) {
 		y, status := mat[F](c.In[0], p, 0).part(lo, hi), mat[float64](c.Out, p, 0).part(lo, hi).row(0)
 		for v := range status {
-			status[v] = op.Constant
+			status[v] = op.Varies
 		}
-		for f := range o.Borders.Folds() {
-			first := y.row(o.Borders[f])
-			for t := o.Borders[f]; t < o.Borders[f+1]; t++ {
-				for v, x := range y.row(t) {
-					switch {
-					case x-x != 0: // not finite
-						status[v] = op.NotFinite
-					case x != first[v] && status[v] == op.Constant:
-						status[v] = op.Varies
-					}
-				}
+		for v, x := range finite(w, y) {
+			if x != 0 { // NaN
+				status[v] = op.NotFinite
+			}
+		}
+		w.places = constants(y, o.Borders, w.places[:0])
+		for _, v := range w.places {
+			if status[v] == op.Varies {
+				status[v] = op.Constant
 			}
 		}
 	})
+}
+
+// finite gives a 0 for every column of y whose values are all finite, and NaN
+// for the others: the sum of 0 times each value.
+func finite[F float](w *worker, y matrix[F]) []F {
+	sum := scratch[F](w, y.cols)
+	clear(sum)
+	u := &users[F](w, 1)[0]
+	for t := range y.rows {
+		u.add(0, &y.data[t*y.ld])
+	}
+	sparse.AddRows(sum, u.factors, u.rows)
+	u.reset()
+	return sum
+}
+
+// constants appends the columns of y that are constant within every run. Almost
+// all leave the list at the second row, and nothing more is read then.
+func constants[F float](y matrix[F], runs op.Borders, list []int32) []int32 {
+	for v := range y.cols {
+		list = append(list, int32(v))
+	}
+	for f := range runs.Folds() {
+		first := y.row(runs[f])
+		for t := runs[f] + 1; t < runs[f+1] && len(list) > 0; t++ {
+			row, left := y.row(t), list[:0]
+			for _, v := range list {
+				if row[v] == first[v] {
+					left = append(left, v)
+				}
+			}
+			list = left
+		}
+	}
+	return list
 }
 
 // MaskColumns copies or puts NaN.

@@ -19,6 +19,13 @@ type kernels[T Float] struct {
 
 	tile []tileFunc[T] // tile[h] has h rows, 1 <= h <= mr
 
+	// Tiles of a product A B, packed as a tile's, that are summed over their h rows: quad[h] adds sum_i p_i * (A B)_i to
+	// the nr elements at q, p h rows of nr; power[h] adds sum_i (A B)_i^2 to those at q and sum_i (A B)_i to those at s.
+	quad  []func(k int, a, b, p, q *T)
+	power []func(k int, a, b, q, s *T)
+	// scalePath sets rows w_i = g[i] * p_i, i < k, of nr elements, wc = sum_i w_i * c_i and zw = sum_i z[i] * w_i; k > 0.
+	scalePath func(k int, g, z, p, c, w, wc, zw *T)
+
 	// packRows sets dst[q*ps + p*nr + j] = src[p*lds + q*nr + j] for q < np, j < nr; lds and ps in bytes.
 	packRows func(dst, src *T, lds, rows, np, ps int)
 	// packShift is packRows less shift[q*nr + j].

@@ -13,10 +13,22 @@ func genericKernels[T Float]() kernels[T] {
 		packRows: genericPackRows[T], packShift: genericPackShift[T], transpose: genericTranspose[T],
 		widenShift: genericWidenShift[T], peak: genericPeak[T], peakFlops: 16,
 		dot: genericDot[T], dots: genericDots[T], axpy: genericAxpy[T], axpys: genericAxpys[T], dotAxpy: genericDotAxpy[T],
-		tile: make([]tileFunc[T], 5)}
+		tile: make([]tileFunc[T], 5), scalePath: genericScalePath[T],
+		quad: make([]func(k int, a, b, p, q *T), 5), power: make([]func(k int, a, b, q, s *T), 5)}
 	for h := 1; h <= 4; h++ {
 		ks.tile[h] = func(k int, a, b, c *T, ldc int, alpha T, acc int, _ *T, _ int, _ uint32) {
 			genericTile(h, k, a, b, c, ldc, alpha, acc)
+		}
+		ks.quad[h] = func(k int, a, b, p, q *T) {
+			genericForm(h, k, a, b, func(i, j int, x T) {
+				unsafe.Slice(q, 4)[j] += T(unsafe.Slice(p, h*4)[i*4+j] * x)
+			})
+		}
+		ks.power[h] = func(k int, a, b, q, s *T) {
+			genericForm(h, k, a, b, func(_, j int, x T) {
+				unsafe.Slice(q, 4)[j] += T(x * x)
+				unsafe.Slice(s, 4)[j] += x
+			})
 		}
 	}
 	return ks
@@ -42,6 +54,29 @@ func genericTile[T Float](h, k int, a, b, c *T, ldc int, alpha T, acc int) {
 		row[1] += T(alpha * s1)
 		row[2] += T(alpha * s2)
 		row[3] += T(alpha * s3)
+	}
+}
+
+// genericForm computes a tile and gives its elements (i, j) to f.
+func genericForm[T Float](h, k int, a, b *T, f func(i, j int, x T)) {
+	var tile [16]T
+	genericTile(h, k, a, b, &tile[0], 4*sizeOf[T](), 1, 0)
+	for e, x := range tile[:4*h] {
+		f(e/4, e%4, x)
+	}
+}
+
+func genericScalePath[T Float](k int, g, z, p, c, w, wc, zw *T) {
+	gs, zs, ps, cs, ws := unsafe.Slice(g, k), unsafe.Slice(z, k), unsafe.Slice(p, 4*k), unsafe.Slice(c, 4*k), unsafe.Slice(w, 4*k)
+	for j := range 4 {
+		var sumC, sumZ T
+		for i, f := range gs {
+			x := T(f * ps[4*i+j])
+			ws[4*i+j] = x
+			sumC += T(x * cs[4*i+j])
+			sumZ += T(x * zs[i])
+		}
+		unsafe.Slice(wc, 4)[j], unsafe.Slice(zw, 4)[j] = sumC, sumZ
 	}
 }
 

@@ -12,3 +12,5 @@
 //		return err
 //	}
 package eig
+
+//go:generate sh ../generate.sh eig

@@ -6,5 +6,5 @@
 // (exp 2, GELU 2e-7 of its argument). Not for float64 data: package cpu uses
 // math there.
 //
-//go:generate sh gen/generate.sh
+//go:generate sh ../generate.sh vec
 package vec

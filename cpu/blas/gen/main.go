@@ -3,7 +3,7 @@
 //	go run . -set avx512 -out ../avx512_amd64.s -stubs ../avx512_amd64.go -pkg blas
 //
 // The sets are avx512 and avx2. Both hold the same family of routines, one per element type: tile kernels for every
-// number of rows, packing, the
+// number of rows, tiles that end in sums, packing, the
 // loops of levels 1 and 2, and a register-only loop that measures the peak rate of fused multiply-adds.
 package main
 
@@ -40,6 +40,7 @@ func writeSet(s *set) {
 	for rows := 1; rows <= s.mr; rows++ {
 		s.tile(rows)
 	}
+	s.forms()
 	s.packRows()
 	s.packShift()
 	s.transpose()

@@ -34,30 +34,12 @@ func (s *set) tile(rows int) {
 		s.zero(r)
 	}
 	t.touchC()
-	SUBQ(imm(unroll), k)
-	JLT(operand.LabelRef("tail"))
-	Label("loop")
-	for u := range unroll {
-		t.step(u)
-	}
-	for v := range s.nv {
-		PREFETCHT1(mem(t.pf, v*64))
-	}
-	ADDQ(t.pfs, t.pf)
-	ADDQ(imm(unroll*rows*s.size), t.a)
-	ADDQ(imm(unroll*s.nv*s.bytes), t.b)
-	SUBQ(imm(unroll), k)
-	JGE(operand.LabelRef("loop"))
-	Label("tail")
-	ADDQ(imm(unroll), k)
-	JE(operand.LabelRef("done"))
-	Label("single")
-	t.step(0)
-	ADDQ(imm(rows*s.size), t.a)
-	ADDQ(imm(s.nv*s.bytes), t.b)
-	DECQ(k)
-	JNE(operand.LabelRef("single"))
-	Label("done")
+	t.loop(k, func() {
+		for v := range s.nv {
+			PREFETCHT1(mem(t.pf, v*64))
+		}
+		ADDQ(t.pfs, t.pf)
+	})
 	t.finish()
 	VZEROUPPER()
 	RET()
@@ -85,6 +67,33 @@ func (t *tileRegs) touchC() {
 		}
 		ADDQ(t.ldc, p)
 	}
+}
+
+// loop goes through k, unroll steps per turn and the rest singly; each turn also does what every says, if anything.
+func (t *tileRegs) loop(k reg.Register, every func()) {
+	SUBQ(imm(unroll), k)
+	JLT(operand.LabelRef("tail"))
+	Label("loop")
+	for u := range unroll {
+		t.step(u)
+	}
+	if every != nil {
+		every()
+	}
+	ADDQ(imm(unroll*t.rows*t.size), t.a)
+	ADDQ(imm(unroll*t.nv*t.bytes), t.b)
+	SUBQ(imm(unroll), k)
+	JGE(operand.LabelRef("loop"))
+	Label("tail")
+	ADDQ(imm(unroll), k)
+	JE(operand.LabelRef("done"))
+	Label("single")
+	t.step(0)
+	ADDQ(imm(t.rows*t.size), t.a)
+	ADDQ(imm(t.nv*t.bytes), t.b)
+	DECQ(k)
+	JNE(operand.LabelRef("single"))
+	Label("done")
 }
 
 // step is one rank-1 update of the tile.
