@@ -20,7 +20,7 @@ BUILD_TAGS = -tags voxencuda
 BUILD_SAYS = with CUDA, from the headers in $(CUDA_INCLUDE)
 endif
 
-.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-lint
+.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-sanitize cuda-lint
 
 cuda-headers: build/cuda/include/cuda.h ## get cuda.h into build/, for make build to include CUDA
 build/cuda/include/cuda.h:
@@ -47,3 +47,10 @@ cuda-lint: build/cuda/include/cuda.h
 cuda-test: build/cuda/include/cuda.h ## test the CUDA backend on the simulated driver; needs g++
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m $(CUDA_TESTED)
 CUDA_TESTED = ./cuda/...
+
+# The sanitizers' runtime has to be in the process before anything else.
+SANITIZERS = $(shell g++ -print-file-name=libasan.so):$(shell g++ -print-file-name=libubsan.so)
+SANITIZE   = env LD_PRELOAD=$(SANITIZERS) VOXEN_SIM_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0:handle_segv=0:allow_user_segv_handler=1 UBSAN_OPTIONS=print_stacktrace=1
+
+cuda-sanitize: build/cuda/include/cuda.h
+	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 60m -exec "$(SANITIZE)" $(CUDA_TESTED)

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func loadStandIn() error {
-	path, err := sim.Build(sim.Options{})
+	path, err := sim.Build()
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func Simulated() bool { return os.Getenv(DeviceVariable) == "" }
 
 // load builds and loads the stand-in, once.
 var load = sync.OnceValue(func() error {
-	path, err := sim.Build(sim.Options{})
+	path, err := sim.Build()
 	if err != nil {
 		return err
 	}

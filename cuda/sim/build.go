@@ -19,21 +19,22 @@ import (
 //go:embed src
 var sources embed.FS
 
-// Options says how the stand-in is compiled.
-type Options struct {
-	// Sanitize adds AddressSanitizer and UndefinedBehaviorSanitizer, whose
-	// runtime must then be preloaded.
-	Sanitize bool
-}
+// SanitizeVariable names the environment variable that, when set, has the stand-in
+// compiled with AddressSanitizer and UndefinedBehaviorSanitizer, whose runtime must
+// be preloaded: make cuda-sanitize.
+const SanitizeVariable = "VOXEN_SIM_SANITIZE"
+
+// options says how the stand-in is compiled.
+type options struct{ sanitize bool }
 
 // flags are those of every file. Nothing is contracted: a kernel writes fma
 // where it means one rounding, as for PTX.
-func (o Options) flags() []string {
+func (o options) flags() []string {
 	f := []string{"-std=c++20", "-g", "-fPIC", "-ffp-contract=off", "-Wall", "-Wno-unknown-pragmas"}
 	if runtime.GOARCH == "amd64" {
 		f = append(f, "-march=x86-64-v3") // for fma in one instruction
 	}
-	if o.Sanitize {
+	if o.sanitize {
 		return append(f, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 	}
 	return append(f, "-O2")
@@ -43,7 +44,8 @@ func (o Options) flags() []string {
 // kernels, and returns the path of its libcuda.so.1, beside which lie stand-ins for
 // cuBLAS and cuSOLVER (see lazy.SearchVariable). It finds cuda.h by the flags
 // in the variable CGO_CFLAGS.
-func Build(o Options) (string, error) {
+func Build() (string, error) {
+	o := options{sanitize: os.Getenv(SanitizeVariable) != ""}
 	hash := sha256.New()
 	fmt.Fprintln(hash, o.flags(), os.Getenv("CGO_CFLAGS"))
 	root := repository()
@@ -102,7 +104,7 @@ func repository() string {
 
 // compile makes the libraries: blocks of fibers, the kernels, the driver, and those
 // of CUDA that the backend looks for.
-func compile(root, dir string, o Options) error {
+func compile(root, dir string, o options) error {
 	src := filepath.Join(root, "cuda", "sim", "src")
 	flags := append(o.flags(), "-I"+src, "-I"+filepath.Join(root, "kernels"))
 	headers := strings.Fields(os.Getenv("CGO_CFLAGS"))
@@ -171,7 +173,9 @@ func gxx(jobs ...[]string) error {
 		go func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			out, err := exec.Command("g++", args...).CombinedOutput()
+			cmd := exec.Command("g++", args...)
+			cmd.Env = append(os.Environ(), "LD_PRELOAD=") // a sanitizer's runtime is for us alone
+			out, err := cmd.CombinedOutput()
 			if err != nil {
 				err = fmt.Errorf("g++ %s: %w\n%s", strings.Join(args, " "), err, out)
 			}

@@ -9,7 +9,7 @@
 // shared memory that neither order of threads shows, device pointers used by
 // the host, and how fast anything is.
 //
-//	path, err := sim.Build(sim.Options{})
+//	path, err := sim.Build()
 //	err = lazy.Load(path)
 //	control, err := sim.Controls(path)
 //	control.Set("fail", "cuMemAlloc_v2:3:2") // the third allocation finds no memory

@@ -22,6 +22,13 @@
 #include <sys/mman.h>
 #include <thread>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)0)
+#endif
+
 #define API extern "C" __attribute__((visibility("default"))) CUresult
 
 namespace {
@@ -276,8 +283,13 @@ template <class T> CUresult fill(CUstream s, int dev, CUdeviceptr p, T v, size_t
 
 size_t roundUp(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
+void unmap(const Allocation &a) {
+    ASAN_UNPOISON_MEMORY_REGION(a.map, a.mapBytes);
+    munmap(a.map, a.mapBytes);
+}
+
 // Whether nothing was written into the gap between an allocation and its guard page.
-bool guardHolds(const Allocation &a) {
+__attribute__((no_sanitize_address)) bool guardHolds(const Allocation &a) {
     char *end = a.map + a.mapBytes - kPage;
     for (char *p = end - (roundUp(a.bytes, kAlign) - a.bytes); p < end; p++)
         if (*p != (char)kGuard) return false;
@@ -306,7 +318,7 @@ extern "C" __attribute__((visibility("default"))) void cusim_set(const char *nam
         set.failCall = v.substr(0, c);
         sscanf(v.c_str() + c, ":%ld:%d:%d", &set.failAt, &set.failCode, &set.failDevice);
     } else if (n == "revive") {
-        for (auto &[p, a] : device[x].memory) munmap(a.map, a.mapBytes); // gone with the context
+        for (auto &[p, a] : device[x].memory) unmap(a); // gone with the context
         device[x] = {};
     } else {
         fprintf(stderr, "cusim: no setting %s\n", name);
@@ -412,6 +424,7 @@ API cuMemAlloc_v2(CUdeviceptr *p, size_t n) {
     char *begin = m + mapped - kPage - body; // the end lies at a page that faults
     memset(begin, kPoison, n);
     memset(begin + n, kGuard, body - n);
+    ASAN_POISON_MEMORY_REGION(begin + n, body - n); // kernels that reach it are stopped there
     mprotect(m, kPage, PROT_NONE);
     mprotect(m + mapped - kPage, kPage, PROT_NONE);
     *p = (CUdeviceptr)begin;
@@ -436,7 +449,7 @@ API cuMemFree_v2(CUdeviceptr p) {
     }
     d.used -= a.bytes;
     d.memory.erase(it);
-    munmap(a.map, a.mapBytes);
+    unmap(a);
     return d.lost;
 }
 API cuMemGetInfo_v2(size_t *f, size_t *t) { ENTER; *t = set.memory; *f = set.memory - device[dev].used; return CUDA_SUCCESS; }
