@@ -48,16 +48,11 @@ func MissionRidge() RidgeSize { return RidgeSize{1000, 64, 20000, 5, 20} }
 // Ridge times the cross-validated ridge of random voxels that the features
 // predict in part, r2, weights taken.
 func Ridge(ctx context.Context, be engine.Backend, peak Peak, s RidgeSize) (JobResult, error) {
-	x, y := ridgeData(s)
+	data, o, out := RidgeProblem(s)
 	r := JobResult{Job: "ridge", Precision: op.Float32.String(), What: fmt.Sprintf("T=%d K=%d V=%d, %d alphas, %d folds", s.Rows, s.Features, s.Voxels, s.Alphas, s.Folds)}
-	o := ridge.Options{Folds: ridge.KFold(s.Rows, s.Folds), Score: op.R2, Precision: op.Float32}
-	for a := range s.Alphas { // 0.1 to 1e5, as voxen encode has them
-		o.Alphas = append(o.Alphas, math.Pow(10, -1+6*float64(a)/float64(max(1, s.Alphas-1))))
-	}
-	out := ridge.Outputs{Weights: tile.NewArray[float32](s.Features, s.Voxels), Alpha: tile.NewArray[float32](1, s.Voxels), CVScore: tile.NewArray[float32](1, s.Voxels)}
 	for range jobRounds {
 		start := time.Now()
-		res, err := ridge.Fit(ctx, be, ridge.Data{X: x, Y: y}, out, o)
+		res, err := ridge.Fit(ctx, be, data, out, o)
 		if err != nil {
 			return r, err
 		}
@@ -70,6 +65,17 @@ func Ridge(ctx context.Context, be engine.Backend, peak Peak, s RidgeSize) (JobR
 	r.Rate = float64(s.Voxels) / r.Seconds
 	r.Share = peak.Share(Work{Flops: r.Flops}, false, r.Seconds)
 	return r, nil
+}
+
+// RidgeProblem is the ridge job with its data and outputs in memory.
+func RidgeProblem(s RidgeSize) (ridge.Data, ridge.Options, ridge.Outputs) {
+	x, y := ridgeData(s)
+	o := ridge.Options{Folds: ridge.KFold(s.Rows, s.Folds), Score: op.R2, Precision: op.Float32}
+	for a := range s.Alphas { // 0.1 to 1e5, as voxen encode has them
+		o.Alphas = append(o.Alphas, math.Pow(10, -1+6*float64(a)/float64(max(1, s.Alphas-1))))
+	}
+	return ridge.Data{X: x, Y: y}, o, ridge.Outputs{Weights: tile.NewArray[float32](s.Features, s.Voxels),
+		Alpha: tile.NewArray[float32](1, s.Voxels), CVScore: tile.NewArray[float32](1, s.Voxels)}
 }
 
 // ridgeData makes features and responses from a fixed seed.
@@ -99,7 +105,7 @@ func MissionDict() DictSize { return DictSize{300, 9216, 64, 4} }
 // Learn times dictionary learning of signals that are sums of a few planted atoms
 // and noise.
 func Learn(ctx context.Context, be engine.Backend, s DictSize) (JobResult, error) {
-	signals := dictData(s)
+	signals := DictSignals(s)
 	r := JobResult{Job: "learn", Precision: op.Float32.String(), What: fmt.Sprintf("T=%d N=%d, %d atoms, %d passes", s.Rows, s.Signals, s.Atoms, s.Epochs)}
 	o := dict.Defaults()
 	o.Atoms, o.Epochs = s.Atoms, s.Epochs
@@ -117,8 +123,8 @@ func Learn(ctx context.Context, be engine.Backend, s DictSize) (JobResult, error
 	return r, nil
 }
 
-// dictData makes signals from a fixed seed.
-func dictData(s DictSize) *tile.Array[float32] {
+// DictSignals makes the signals of the dictionary job from a fixed seed.
+func DictSignals(s DictSize) *tile.Array[float32] {
 	rng := rand.New(rand.NewPCG(3, 4))
 	atoms := make([]float64, s.Atoms*s.Rows)
 	for i := range atoms {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -235,5 +236,38 @@ func TestDevicesShareTiles(t *testing.T) {
 	var lost *engine.Lost
 	if _, _, err := j.run(all, 0); !errors.As(err, &lost) || lost.Device != "cuda:1" {
 		t.Errorf("the second device is lost: %v", err)
+	}
+}
+
+// Panels of page-locked memory go to the device as they lie; the last, which is
+// padded, through staging. The bits are the same.
+func TestPageLockedSource(t *testing.T) {
+	b := open(t)
+	if device == "" {
+		restore(t)
+		control.Set("jitter", 1000)
+	}
+	j := newJob(33, 1000)
+	want, _, err := j.run(b, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := engine.Lock(b, j.source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if device == "" {
+		control.Set("fail", "cuMemcpy2DAsync_v2:3:1")
+		if _, _, err := j.run(b, 4); err == nil || !strings.Contains(err.Error(), "cuMemcpy2DAsync") {
+			t.Fatalf("no third copy of rows: %v", err)
+		}
+	}
+	got, _, err := j.run(b, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Error("other bits")
 	}
 }

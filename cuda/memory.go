@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -112,4 +113,43 @@ func (h *hostBuffer) Free() {
 		cu.MemFreeHost(p)
 		return nil
 	})
+}
+
+var _ engine.Locker = (*Backend)(nil)
+
+// Lock page-locks memory of Go or C where it lies.
+func (b *Backend) Lock(mem []byte) (unlock func(), err error) {
+	if len(mem) == 0 {
+		return func() {}, nil
+	}
+	p := unsafe.Pointer(unsafe.SliceData(mem))
+	pin := new(runtime.Pinner)
+	pin.Pin(unsafe.SliceData(mem))
+	err = b.do(func() error { return b.check("cuMemHostRegister", lazy.HostRegister(p, len(mem))) })
+	if err != nil {
+		pin.Unpin()
+		return nil, err
+	}
+	b.pinned.add(mem)
+	return func() {
+		b.pinned.remove(mem)
+		b.do(func() error { return b.check("cuMemHostUnregister", lazy.HostUnregister(p)) })
+		pin.Unpin()
+	}, nil
+}
+
+// UploadRows copies rows straight from page-locked memory.
+func (b *Backend) UploadRows(s engine.Stream, dst engine.Buffer, offset int, src []byte, rows, n, stride int) (bool, error) {
+	if rows == 0 || n == 0 {
+		return true, nil
+	}
+	mem := src[:(rows-1)*stride+n]
+	if !b.pinned.holds(mem) {
+		return false, nil
+	}
+	err := b.do(func() error {
+		to := dst.(*buffer).p + cu.DevicePtr(offset)
+		return b.check("cuMemcpy2DAsync", lazy.CopyRows(to, unsafe.Pointer(unsafe.SliceData(mem)), stride, n, rows, s.(*stream).s))
+	})
+	return true, err
 }

@@ -134,27 +134,22 @@ func valueBytes(v gorgonia.Value) ([]byte, op.Type, error) {
 	return nil, t, fmt.Errorf("engine: value of dtype %v, want float32 or float64", v.Dtype())
 }
 
-// readPanels fills dst, an array (panels, 1, T, width), with the tile's columns.
-func readPanels(ctx context.Context, src tile.Source, t Tile, width int, dst Host) error {
-	for p := range t.Panels {
-		lo := (t.Panel + p) * width
-		hi := min(lo+width, t.Hi)
-		n := dst.Dims[2] * width
-		var err error
-		if dst.Dtype == op.Float32 {
-			panel := dst.Float32()[p*n : (p+1)*n]
-			err = src.ReadFloat32(ctx, lo, hi, panel, width)
-			padRows(panel, hi-lo, width)
-		} else {
-			panel := dst.Float64()[p*n : (p+1)*n]
-			err = src.ReadFloat64(ctx, lo, hi, panel, width)
-			padRows(panel, hi-lo, width)
-		}
-		if err != nil {
-			return err
-		}
+// readPanel fills panel p of dst, an array (panels, 1, T, width), with its columns.
+func readPanel(ctx context.Context, src tile.Source, t Tile, p, width int, dst Host) error {
+	lo := (t.Panel + p) * width
+	hi := min(lo+width, t.Hi)
+	n := dst.Dims[2] * width
+	var err error
+	if dst.Dtype == op.Float32 {
+		panel := dst.Float32()[p*n : (p+1)*n]
+		err = src.ReadFloat32(ctx, lo, hi, panel, width)
+		padRows(panel, hi-lo, width)
+	} else {
+		panel := dst.Float64()[p*n : (p+1)*n]
+		err = src.ReadFloat64(ctx, lo, hi, panel, width)
+		padRows(panel, hi-lo, width)
 	}
-	return nil
+	return err
 }
 
 // padRows clears the columns from n on.

@@ -75,9 +75,10 @@ func (j *job) load(ctx context.Context, s *bufferSet, t Tile) (err error) {
 		typ := s.plan.inputs[i]
 		switch f := f.(type) {
 		case columnsFeed:
-			if err := readPanels(ctx, f.src, t, j.tiling.Width, s.host(s.in[i], i, typ)); err != nil {
+			if err := j.loadColumns(ctx, s, i, f.src); err != nil {
 				return err
 			}
+			continue
 		case eachFeed:
 			if err := f.f(t, s.host(s.in[i], i, typ)); err != nil {
 				return err

@@ -27,6 +27,14 @@ CUresult voxen_host_register(void *p, size_t n) {
 
 CUresult voxen_host_unregister(void *p) { CALL("cuMemHostUnregister", (void *), p); }
 
+CUresult voxen_copy_rows(CUdeviceptr dst, const void *src, size_t stride, size_t n, size_t rows, CUstream s) {
+	CUDA_MEMCPY2D copy = {
+		.srcMemoryType = CU_MEMORYTYPE_HOST, .srcHost = src, .srcPitch = stride,
+		.dstMemoryType = CU_MEMORYTYPE_DEVICE, .dstDevice = dst, .dstPitch = n,
+		.WidthInBytes = n, .Height = rows};
+	CALL("cuMemcpy2DAsync_v2", (const CUDA_MEMCPY2D *, CUstream), &copy, s);
+}
+
 // Of this thread only: others may allocate while a stream is captured.
 CUresult voxen_begin_capture(CUstream s) {
 	CALL("cuStreamBeginCapture_v2", (CUstream, CUstreamCaptureMode), s, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);

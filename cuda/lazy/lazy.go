@@ -83,9 +83,15 @@ func HostAlloc(n int) (unsafe.Pointer, error) {
 	return p, err
 }
 
-// HostRegister locks the pages of host memory that C or the system allocated.
+// HostRegister locks the pages of host memory; Go's own must be pinned meanwhile.
 func HostRegister(p unsafe.Pointer, n int) error {
 	return result(C.voxen_host_register(p, C.size_t(n)))
+}
+
+// CopyRows queues a copy of rows of n bytes, stride bytes apart in page-locked host
+// memory, to the device without gaps.
+func CopyRows(dst cu.DevicePtr, src unsafe.Pointer, stride, n, rows int, s cu.Stream) error {
+	return result(C.voxen_copy_rows(C.CUdeviceptr(dst), src, C.size_t(stride), C.size_t(n), C.size_t(rows), stream(s)))
 }
 
 // HostUnregister undoes HostRegister.

@@ -25,6 +25,9 @@ func Of[F float32 | float64](rows, cols int, data []F) (*Array[F], error) {
 	return &Array[F]{rows, cols, data}, nil
 }
 
+// Elements is all of it, a []float32 or a []float64.
+func (a *Array[F]) Elements() any { return a.Data }
+
 // Rows is the number of rows.
 func (a *Array[F]) Rows() int { return a.rows }
 

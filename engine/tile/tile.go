@@ -17,6 +17,13 @@ type Source interface {
 	ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error
 }
 
+// Dense is a Source that lies in memory, row-major.
+type Dense interface {
+	Source
+	// Elements is all of it, a []float32 or a []float64.
+	Elements() any
+}
+
 // Sink takes a (Rows x Cols) array by blocks of columns: every column once, in
 // any order. src is laid out as dst in Source. What a Sink has taken is durable
 // only once the Checkpoint that owns it says so.

@@ -471,6 +471,15 @@ API cuMemHostUnregister(void *) { ENTER; return CUDA_SUCCESS; }
 API cuMemcpyHtoDAsync_v2(CUdeviceptr d, const void *s, size_t n, CUstream st) { ENTER; return copy(st, dev, (void *)d, s, n, true, false, false); }
 API cuMemcpyDtoHAsync_v2(void *d, CUdeviceptr s, size_t n, CUstream st) { ENTER; return copy(st, dev, d, (void *)s, n, false, true, false); }
 API cuMemcpyDtoDAsync_v2(CUdeviceptr d, CUdeviceptr s, size_t n, CUstream st) { ENTER; return copy(st, dev, (void *)d, (void *)s, n, true, true, false); }
+API cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *c, CUstream st) {
+    ENTER;
+    if (c->srcMemoryType != CU_MEMORYTYPE_HOST || c->dstMemoryType != CU_MEMORYTYPE_DEVICE || c->srcXInBytes || c->srcY || c->dstXInBytes || c->dstY) return CUDA_ERROR_NOT_SUPPORTED;
+    if (c->WidthInBytes > c->srcPitch || c->WidthInBytes > c->dstPitch) return CUDA_ERROR_INVALID_VALUE;
+    if (!inside(dev, c->dstDevice, c->dstPitch * (c->Height - 1) + c->WidthInBytes)) return outside("a copy of rows", c->dstPitch * c->Height);
+    return submit(st, dev, [c = *c] {
+        for (size_t r = 0; r < c.Height; r++) memcpy((char *)c.dstDevice + r * c.dstPitch, (const char *)c.srcHost + r * c.srcPitch, c.WidthInBytes);
+    });
+}
 API cuMemsetD8Async(CUdeviceptr p, unsigned char v, size_t n, CUstream s) { ENTER; return fill(s, dev, p, v, n); }
 API cuMemsetD32Async(CUdeviceptr p, unsigned v, size_t n, CUstream s) { ENTER; return fill(s, dev, p, v, n); }
 

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""himalaya with its torch_cuda backend on the ridge rows of docs/gpu.md, host to host: a JSON object per line.
+
+Needs himalaya, torch with CUDA and scikit-learn. float32, TF32 off; warm; synchronised by the copy of the weights to the
+host; the best of several target batches; medians of at least five rounds, as for voxen (bench/gpu).
+"""
+import argparse
+import json
+import time
+
+import numpy as np
+import torch
+from himalaya.backend import set_backend
+from himalaya.kernel_ridge import KernelRidgeCV
+from himalaya.ridge import RidgeCV
+from himalaya.scoring import r2_score
+from sklearn.model_selection import KFold
+
+ROWS = {"ridge": (1000, 64, 228000), "ridge-wide": (600, 3072, 228000)}
+BATCHES = (2000, 10000, 50000, None)
+
+
+def problem(T, K, V):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((T, K), dtype=np.float32)
+    Y = rng.standard_normal((T, V), dtype=np.float32)
+    Y += np.float32(0.3) * X[:, np.arange(V) % K]
+    return X, Y
+
+
+def models(T, K, batch, backend):
+    alphas = np.logspace(-1, 5, 20)
+    common = dict(alphas=alphas, cv=KFold(5))
+    params = dict(score_func=r2_score, n_targets_batch=batch, n_targets_batch_refit=batch)
+    yield "RidgeCV", RidgeCV(fit_intercept=False, solver_params=params, **common), lambda m: m.coef_
+    if K > T:
+        yield "KernelRidgeCV", KernelRidgeCV(kernel="linear", solver_params=params, **common), lambda m: m.get_primal_coef()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("rows", nargs="*", default=list(ROWS))
+    args = parser.parse_args()
+    backend = set_backend("torch_cuda")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    for row in args.rows:
+        T, K, V = ROWS[row]
+        X, Y = problem(T, K, V)
+        best = None
+        for batch in BATCHES:
+            for name, model, weights in models(T, K, batch, backend):
+                try:
+                    rounds = []
+                    for _ in range(args.rounds + 1):
+                        start = time.perf_counter()
+                        model.fit(X, Y)
+                        backend.to_numpy(weights(model))
+                        rounds.append(time.perf_counter() - start)
+                except torch.cuda.OutOfMemoryError:
+                    torch.cuda.empty_cache()
+                    continue
+                rounds = sorted(rounds[1:])
+                found = dict(row=row, model=name, batch=batch, rounds=rounds, seconds=rounds[len(rounds) // 2])
+                if best is None or found["seconds"] < best["seconds"]:
+                    best = found
+        print(json.dumps(dict(best or dict(row=row, seconds=None), device=torch.cuda.get_device_name(0))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+// Command gpu times the jobs of docs/gpu.md on one device, as medians of warm
+// rounds, and prints a JSON object per line:
+//
+//	gpu --device cuda:0 [--rounds 5] [ROW...]
+//
+// A job's rounds follow each other in one process; the first, which loads modules
+// and grows the arena, is not counted. Data are random and stand in memory.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"voxen/bench"
+	_ "voxen/cpu"
+	_ "voxen/cuda"
+	"voxen/engine"
+	"voxen/engine/dict"
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+)
+
+// row is a line of the table.
+type row struct {
+	name, what string
+	run        func(*bencher) (result, error)
+}
+
+// result is what is printed of a row.
+type result struct {
+	Row     string             `json:"row"`
+	What    string             `json:"what"`
+	Device  string             `json:"device"`
+	Model   string             `json:"model"`
+	Rounds  []float64          `json:"rounds"` // seconds
+	Seconds float64            `json:"seconds"`
+	More    map[string]float64 `json:"more,omitempty"`
+}
+
+// The shapes of docs/gpu.md: a whole cortex of voxels, and the neurons of
+// Llama-7B's 32 blocks.
+var (
+	cortex   = bench.RidgeSize{Rows: 1000, Features: 64, Voxels: 228000, Folds: 5, Alphas: 20}
+	wide     = bench.RidgeSize{Rows: 600, Features: 3072, Voxels: 228000, Folds: 5, Alphas: 20}
+	llama    = bench.DictSize{Rows: 600, Signals: 131072, Atoms: 64, Epochs: 4}
+	allBytes = 4 * cortex.Rows * cortex.Voxels
+)
+
+var rows = []row{
+	{"copy", "bare copy of Y (1000 x 228,000 float32) from page-locked memory", (*bencher).copy},
+	{"ridge", "cross-validated ridge, T=1000 K=64 V=228,000, 20 alphas, 5 folds, Y in pageable memory", func(b *bencher) (result, error) { return b.ridge(cortex, false) }},
+	{"ridge-locked", "the same, Y page-locked", func(b *bencher) (result, error) { return b.ridge(cortex, true) }},
+	{"ridge-wide", "T=600 K=3072 V=228,000", func(b *bencher) (result, error) { return b.ridge(wide, false) }},
+	{"codes", "codes of 131,072 signals for fixed atoms, T=600, 64 atoms", (*bencher).codes},
+	{"learn", "the whole dictionary job on them, 4 passes", (*bencher).learn},
+}
+
+type bencher struct {
+	be     engine.Backend
+	rounds int
+}
+
+func main() {
+	device := flag.String("device", "cuda:0", "cpu, cuda:N or cuda")
+	rounds := flag.Int("rounds", 5, "timed rounds")
+	threads := flag.Int("threads", 0, "of the CPU; 0: all")
+	flag.Parse()
+	if err := run(*device, *rounds, *threads, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "gpu:", err)
+		os.Exit(1)
+	}
+}
+
+func run(device string, rounds, threads int, names []string) error {
+	be, _, err := engine.Open(device, engine.Config{Threads: threads})
+	if err != nil {
+		return err
+	}
+	defer be.Close()
+	b := &bencher{be, rounds}
+	for _, r := range rows {
+		if len(names) > 0 && !slices.Contains(names, r.name) {
+			continue
+		}
+		res, err := r.run(b)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		d := be.Device()
+		res.Row, res.What, res.Device, res.Model = r.name, r.what, d.Name, d.Model
+		slices.Sort(res.Rounds)
+		res.Seconds = res.Rounds[len(res.Rounds)/2]
+		if err := json.NewEncoder(os.Stdout).Encode(res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// time runs f once to warm up, then for every round.
+func (b *bencher) time(f func() error) (result, error) {
+	var r result
+	for i := range b.rounds + 1 {
+		start := time.Now()
+		if err := f(); err != nil {
+			return r, err
+		}
+		if i > 0 {
+			r.Rounds = append(r.Rounds, time.Since(start).Seconds())
+		}
+	}
+	return r, nil
+}
+
+// copy uploads as many bytes as the responses have, in one piece.
+func (b *bencher) copy() (result, error) {
+	mem, err := b.be.Host(allBytes)
+	if err != nil {
+		return result{}, err
+	}
+	defer mem.Free()
+	buf, err := b.be.Alloc(allBytes)
+	if err != nil {
+		return result{}, err
+	}
+	defer buf.Free()
+	s, err := b.be.NewStream()
+	if err != nil {
+		return result{}, err
+	}
+	defer s.Close()
+	r, err := b.time(func() error {
+		if err := b.be.Upload(s, buf, 0, mem.Bytes()); err != nil {
+			return err
+		}
+		return s.Synchronize()
+	})
+	if err == nil {
+		slices.Sort(r.Rounds)
+		r.More = map[string]float64{"bytes_per_second": float64(allBytes) / r.Rounds[len(r.Rounds)/2]}
+	}
+	return r, err
+}
+
+func (b *bencher) ridge(s bench.RidgeSize, locked bool) (result, error) {
+	data, o, out := bench.RidgeProblem(s)
+	if locked {
+		unlock, err := engine.Lock(b.be, data.Y)
+		if err != nil {
+			return result{}, err
+		}
+		defer unlock()
+	}
+	var last ridge.Result
+	r, err := b.time(func() (err error) {
+		last, err = ridge.Fit(context.Background(), b.be, data, out, o)
+		return err
+	})
+	r.More = map[string]float64{"panels_per_tile": float64(last.Voxels.Panels), "halvings": float64(last.Voxels.Halvings),
+		"read_seconds": last.Voxels.Read.Seconds(), "submit_seconds": last.Voxels.Compute.Seconds(), "write_seconds": last.Voxels.Write.Seconds()}
+	return r, err
+}
+
+// dictOptions are the defaults for the precision of the table.
+func dictOptions(precision tensor.Dtype) dict.Options {
+	o := dict.Defaults()
+	o.Atoms, o.Epochs, o.Precision = llama.Atoms, llama.Epochs, precision
+	return o
+}
+
+func (b *bencher) codes() (result, error) {
+	signals := bench.DictSignals(llama)
+	o := dictOptions(op.Float32)
+	o.Epochs = 1
+	learned, err := dict.Learn(context.Background(), b.be, bench.DictSignals(bench.DictSize{Rows: llama.Rows, Signals: 8192, Atoms: llama.Atoms}), o)
+	if err != nil {
+		return result{}, err
+	}
+	return b.time(func() error {
+		_, err := dict.Encode(context.Background(), b.be, learned.Atoms, signals, o)
+		return err
+	})
+}
+
+func (b *bencher) learn() (result, error) {
+	signals := bench.DictSignals(llama)
+	var last *dict.Result
+	r, err := b.time(func() (err error) {
+		last, err = dict.Learn(context.Background(), b.be, signals, dictOptions(op.Float32))
+		return err
+	})
+	if err == nil {
+		steps := last.Trace
+		r.More = map[string]float64{"objective": last.Objective, "steps": float64(len(steps)),
+			"microseconds_per_step": 1e6 * steps[len(steps)-1].Seconds / float64(len(steps))}
+	}
+	return r, err
+}
