@@ -135,6 +135,9 @@ func (c *compiler) sort(results []*gorgonia.Node) ([]*gorgonia.Node, error) {
 		if _, view := o.Spec.(op.View); view {
 			c.root[n] = c.root[operands[0]]
 		}
+		if _, reshape := o.Spec.(op.Reshape); reshape && slice(operands[0]) {
+			return fmt.Errorf("engine: Reshape of a slice, %v: Copy it first", operands[0])
+		}
 		order = append(order, n)
 		return nil
 	}
@@ -144,6 +147,19 @@ func (c *compiler) sort(results []*gorgonia.Node) ([]*gorgonia.Node, error) {
 		}
 	}
 	return order, nil
+}
+
+// slice reports whether a node shows part of another's memory.
+func slice(n *gorgonia.Node) bool {
+	o, ok := n.Op().(*op.Op)
+	if !ok {
+		return false
+	}
+	if _, reshape := o.Spec.(op.Reshape); reshape {
+		return false // of a dense array, as sort saw to
+	}
+	_, view := o.Spec.(op.View)
+	return view
 }
 
 // liveness finds the last step that reads each array, through its views.

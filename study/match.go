@@ -1,12 +1,29 @@
 package study
 
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"voxen/brain"
+	"voxen/brain/plotting"
+	"voxen/engine"
+	"voxen/engine/permute"
+	"voxen/engine/spatial"
+	"voxen/store"
+)
+
 // MatchOptions are the options of the match step (docs/study.md, "match").
 // Strings are as on the command line; "" is the default.
 type MatchOptions struct {
-	Maps      []string // a file per subject: (atoms, voxels) .npy, 4-D NIfTI, dscalar or dtseries
+	Maps      []string // a file per subject: (atoms, voxels) .npy, 4-D NIfTI, dscalar, dtseries or GIFTI
 	Mask      string   // voxels of the maps; default: mask.nii.gz beside the first map if there is one
-	Templates string   // labels or one volume per network: NIfTI or CIFTI
-	Table     string   // index, name and color of label templates; default: the .tsv beside them
+	Templates string   // labels or one map per network, of the maps' sort: NIfTI, CIFTI or GIFTI
+	Table     string   // index, name and color of templates in a volume; default: the .tsv beside them
 	Spheres   []string // GIFTI spheres, left then right, for maps on a surface
 	Draws     int      // surrogates; 0: 5,000
 	Seed      uint64
@@ -27,4 +44,414 @@ type MatchSummary struct {
 	Matched  int     `json:"matched"`
 	Device   string  `json:"device"`
 	Seconds  float64 `json:"seconds"`
+}
+
+// What nulls are called.
+const (
+	variogramNull = "variogram"
+	spinNull      = "spin"
+)
+
+// plan checks the options that need no file.
+func (o *MatchOptions) plan() error {
+	if o.Draws == 0 {
+		o.Draws = 5000
+	}
+	if o.FDR == 0 {
+		o.FDR = 0.05
+	}
+	switch {
+	case len(o.Maps) == 0 || o.Templates == "" || o.Out == "":
+		return input("", "--maps, --templates and --out are needed")
+	case o.Draws < 1 || o.Draws > 1e6:
+		return input("", "--draws %d, expected 1 to 1000000", o.Draws)
+	case !(o.FDR > 0 && o.FDR < 1):
+		return input("", "--fdr %g, expected a rate between 0 and 1", o.FDR)
+	}
+	kind := imageKind(o.Maps[0])
+	for _, path := range o.Maps {
+		if imageKind(path) != kind {
+			return input(path, "is not of the kind of %s: give files of one kind", o.Maps[0])
+		}
+	}
+	switch surface := kind == "cifti" || kind == "surface"; {
+	case surface && len(o.Spheres) == 0:
+		return input(o.Maps[0], "is on surfaces, whose null needs --sphere: the GIFTI sphere of each hemisphere, left then right")
+	case !surface && len(o.Spheres) > 0:
+		return input(o.Spheres[0], "is a sphere, but maps %s are in a volume", o.Maps[0])
+	case surface && o.Mask != "":
+		return input(o.Mask, "is a mask of volumes, but maps %s are on surfaces", o.Maps[0])
+	case kind == "" && o.Mask == "":
+		if beside := maskBeside(o.Maps[0]); beside == "" {
+			return input(o.Maps[0], "is an array without a grid, expected --mask or mask.nii.gz beside it")
+		}
+	}
+	if o.Mask == "" && !strings.HasSuffix(o.Maps[0], ".gii") && kind != "cifti" {
+		o.Mask = maskBeside(o.Maps[0])
+	}
+	return nil
+}
+
+// maskBeside is the mask that encode wrote with its maps, if there is one.
+func maskBeside(path string) string {
+	mask := filepath.Join(filepath.Dir(path), "mask.nii.gz")
+	if _, err := (store.OS{}).Stat(mask); err != nil {
+		return ""
+	}
+	return mask
+}
+
+// options lists the options for run.json and for resuming.
+func (o MatchOptions) options(e *Env) []store.Option {
+	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
+	return []store.Option{
+		s("draws", strconv.Itoa(o.Draws)), s("seed", strconv.FormatUint(o.Seed, 10)), s("fdr", strconv.FormatFloat(o.FDR, 'g', -1, 64)),
+		s("precision", e.Precision.String()), s("device", e.Device),
+	}
+}
+
+// Match compares the group-mean map of every atom with every network.
+func Match(ctx context.Context, e *Env, o MatchOptions) (MatchSummary, error) {
+	e.begin()
+	var sum MatchSummary
+	if err := o.plan(); err != nil {
+		return sum, err
+	}
+	files := []file{{"--mask", o.Mask}, {"--templates", o.Templates}, {"--template-table", o.Table}}
+	for _, list := range []struct {
+		role  string
+		paths []string
+	}{{"--maps", o.Maps}, {"--sphere", o.Spheres}} {
+		for _, path := range list.paths {
+			for _, p := range hemispheresOf(path) {
+				files = append(files, file{list.role, p})
+			}
+		}
+	}
+	if kind := imageKind(o.Templates); kind == "surface" {
+		files[1] = file{}
+		for _, p := range hemispheresOf(o.Templates) {
+			files = append(files, file{"--templates", p})
+		}
+	}
+	inputs, err := digests(ctx, e.FS, files)
+	if err != nil {
+		return sum, err
+	}
+	be, choice, err := e.open()
+	if err != nil {
+		return sum, err
+	}
+	defer be.Close()
+	job, err := store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "match", Options: o.options(e), Inputs: inputs})
+	if err != nil {
+		return sum, err
+	}
+	defer job.Close()
+	x := &matcher{e: e, o: o, be: be, job: job}
+	if err := x.match(ctx); err != nil {
+		return sum, err
+	}
+	run := e.run(be, choice)
+	if n := x.maps.cols - len(x.keep); n > 0 {
+		run.LeftOut = []store.Count{{What: "voxels", Why: "outside the templates or not finite in every map", N: n}}
+	}
+	run.Results = map[string]float64{"matched": float64(x.matched())}
+	if err := job.Commit(ctx, run); err != nil {
+		return sum, err
+	}
+	return MatchSummary{Out: o.Out, Subjects: len(o.Maps), Atoms: x.maps.rows, Networks: len(x.networks), Voxels: len(x.keep),
+		LeftOut: x.maps.cols - len(x.keep), Draws: o.Draws, Null: x.null(), Matched: x.matched(), Device: be.Device().Name, Seconds: run.Seconds}, nil
+}
+
+// matcher is one call of Match.
+type matcher struct {
+	e   *Env
+	o   MatchOptions
+	be  engine.Backend
+	job *store.Job
+
+	places    places
+	maps      subjectMaps
+	networks  brain.LabelTable
+	labels    bool           // templates are labels
+	keep      []int          // voxels of the maps that are compared
+	templates spatial.Matrix // (networks, kept voxels)
+	group     spatial.Matrix // (atoms, kept voxels), mean over subjects
+
+	matches []match
+}
+
+// match is an atom's correlations and what follows from them.
+type match struct {
+	r      []float64 // per network
+	sets   []overlap // per network
+	best   int
+	margin float64 // NaN with one network
+	p, q   float64
+}
+
+// null is what the surrogates are made by.
+func (x *matcher) null() string {
+	if len(x.o.Spheres) > 0 {
+		return spinNull
+	}
+	return variogramNull
+}
+
+// matched counts the atoms that belong to their best match.
+func (x *matcher) matched() int {
+	n := 0
+	for _, m := range x.matches {
+		if m.belongs(x.o.FDR) {
+			n++
+		}
+	}
+	return n
+}
+
+// belongs reports whether an atom belongs to its best match.
+func (m match) belongs(fdr float64) bool { return m.q < fdr && m.r[m.best] > 0 }
+
+func (x *matcher) match(ctx context.Context) error {
+	if err := x.e.stage("reading maps", len(x.o.Maps), func() error { return x.read(ctx) }); err != nil {
+		return err
+	}
+	var gram spatial.Matrix
+	err := x.e.stage("comparing (voxels)", len(x.keep), func() (err error) {
+		gram, err = x.products(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	x.correlate(gram)
+	var high spatial.Matrix
+	if err := x.e.stage("surrogates", x.o.Draws, func() (err error) { high, err = x.surrogates(ctx); return err }); err != nil {
+		return err
+	}
+	ps := make([]float64, len(x.matches))
+	for k := range x.matches {
+		m := &x.matches[k]
+		m.p = spatial.PValue(m.r[m.best], high.Row(k))
+		ps[k] = m.p
+	}
+	for k, q := range permute.FDR(ps) {
+		x.matches[k].q = q
+	}
+	return x.e.stage("writing", 0, func() error { return x.write(ctx, gram, high) })
+}
+
+// correlate fills in the matches from the sums of products of the maps of all
+// subjects, one subject's after the other's, and of the templates.
+func (x *matcher) correlate(gram spatial.Matrix) {
+	S, K, L := len(x.o.Maps), x.maps.rows, len(x.networks)
+	all := make([]int, S)
+	for s := range all {
+		all[s] = s
+	}
+	g := groupProducts{gram, S, K, L}
+	sets := make([][]bool, L)
+	for b := range L {
+		sets[b] = x.networkSet(b)
+	}
+	for k := range K {
+		m := match{r: g.correlations(k, all)}
+		m.best, m.margin = bestOf(m.r)
+		top := topSet(x.group.Row(k))
+		for b := range L {
+			m.sets = append(m.sets, overlapOf(top, sets[b]))
+		}
+		x.matches = append(x.matches, m)
+	}
+}
+
+// bestOf finds the highest correlation, the first of equals, and by how much it
+// exceeds the second highest (NaN if there is none).
+func bestOf(r []float64) (best int, margin float64) {
+	second := math.NaN()
+	for b := 1; b < len(r); b++ {
+		switch {
+		case r[b] > r[best]:
+			second, best = r[best], b
+		case !(r[b] <= second): // or the first of them
+			second = r[b]
+		}
+	}
+	return best, r[best] - second
+}
+
+// surrogates gives the highest correlations of surrogates, (atoms x draws).
+func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
+	budget, err := x.e.budget(x.be, 0)
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	o := spatial.Options{Draws: x.o.Draws, Seed: x.o.Seed, Precision: x.e.Precision, Budget: budget, Checkpoint: x.job,
+		Progress: func(done, _ int) { x.e.Report.Progress(done) }}
+	if x.null() == spinNull {
+		return x.spins(ctx, o)
+	}
+	v := x.places.(*volumePlaces)
+	lat, err := latticeOf(v.mask, x.keep)
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	L := len(x.networks)
+	sink, err := x.job.CreateNpy(ctx, "surrogates.npy", dtypeOf(x.e.Precision), lat.FieldRows(L), x.o.Draws, store.AsMatrix)
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	if err := x.e.refuse(spatial.Fields(ctx, x.be, lat, x.templates, sink, o), budget); err != nil {
+		return spatial.Matrix{}, err
+	}
+	fields, err := x.reopen(sink, "surrogates.npy")
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	defer fields.Close()
+	weights, err := spatial.Fit(ctx, x.be, lat, x.group)
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	return spatial.Highest(ctx, x.be, weights, fields, L)
+}
+
+// reopen reads an output of the job that is not finished yet.
+func (x *matcher) reopen(sink *store.ArraySink, name string) (*store.Array, error) {
+	if err := sink.Sync(); err != nil {
+		return nil, err
+	}
+	path, err := x.job.Path(name)
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenNpy(x.e.FS, path)
+}
+
+// latticeOf gives the lattice of some voxels of a mask.
+func latticeOf(m *brain.Mask, keep []int) (*spatial.Lattice, error) {
+	voxels := make([][3]int, len(keep))
+	for i, v := range keep {
+		voxels[i][0], voxels[i][1], voxels[i][2] = m.Voxel(v)
+	}
+	return spatial.NewLattice(voxels, voxelSize(m.Grid))
+}
+
+// voxelSize gives the millimetres between neighbours along each axis of a grid.
+func voxelSize(g *brain.Grid) (size [3]float64) {
+	for axis := range size {
+		a := g.Affine
+		size[axis] = math.Sqrt(a[0][axis]*a[0][axis] + a[1][axis]*a[1][axis] + a[2][axis]*a[2][axis])
+	}
+	return size
+}
+
+// write stores tables, numbers and images.
+func (x *matcher) write(ctx context.Context, gram, high spatial.Matrix) error {
+	if err := x.job.WriteFile("matches.tsv", x.matchTable); err != nil {
+		return err
+	}
+	err := x.job.WriteFile("networks.tsv", func(w io.Writer) error {
+		t := store.NewTableWriter(w, "index", "name", "color")
+		for _, n := range x.networks {
+			t.Row(strconv.Itoa(n.Key), n.Name, fmt.Sprintf("#%02x%02x%02x", n.Color[0], n.Color[1], n.Color[2]))
+		}
+		return t.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	arrays := []struct {
+		name string
+		m    spatial.Matrix
+	}{{"subjects.npy", gram}, {"null.npy", high}}
+	if x.null() == spinNull {
+		arrays = arrays[:1] // the null was written draw by draw
+	}
+	for _, a := range arrays {
+		err := x.job.WriteFile(a.name, func(w io.Writer) error { return store.WriteNpy(w, []int{a.m.Rows, a.m.Cols}, a.m.Data) })
+		if err != nil {
+			return err
+		}
+	}
+	if err := x.figure(); err != nil {
+		return err
+	}
+	return x.groupImages(ctx)
+}
+
+// matchTable writes matches.tsv.
+func (x *matcher) matchTable(w io.Writer) error {
+	t := store.NewTableWriter(w, "atom", "network", "r", "dice", "jaccard", "overlap", "p", "q", "margin")
+	for k, m := range x.matches {
+		for b, n := range x.networks {
+			p, q, margin := "n/a", "n/a", "n/a"
+			if b == m.best {
+				p, q, margin = number(m.p), number(m.q), number(m.margin)
+			}
+			s := m.sets[b]
+			t.Row(strconv.Itoa(k), n.Name, number(m.r[b]), number(s.dice), number(s.jaccard), number(s.overlap), p, q, margin)
+		}
+	}
+	return t.Flush()
+}
+
+// figure draws the correlations of atoms with networks.
+func (x *matcher) figure() error {
+	h := plotting.HeatMap{Title: "Spatial correlation of atoms with networks", YLabel: "Network", XLabel: "Atom", Label: "r",
+		Rows: len(x.networks), Cols: len(x.matches), XStep: 1, Limit: 1}
+	for _, n := range x.networks {
+		h.RowNames = append(h.RowNames, n.Name)
+	}
+	for b := range x.networks {
+		for _, m := range x.matches {
+			h.Values = append(h.Values, m.r[b])
+		}
+	}
+	return writeHeatMap(x.job, "matches.png", h)
+}
+
+// writeHeatMap draws an output of a job.
+func writeHeatMap(job *store.Job, name string, h plotting.HeatMap) error {
+	img, err := h.Draw()
+	if err != nil {
+		return err
+	}
+	path, err := job.Path(name)
+	if err != nil {
+		return err
+	}
+	return plotting.WritePNG(path, img)
+}
+
+// groupImages writes the mean maps over subjects as images of the maps' sort; a
+// voxel that was not compared is NaN.
+func (x *matcher) groupImages(ctx context.Context) error {
+	V := x.maps.cols
+	all := make([]float64, x.maps.rows*V)
+	for i := range all {
+		all[i] = math.NaN()
+	}
+	for k := range x.maps.rows {
+		for i, v := range x.keep {
+			all[k*V+v] = x.group.Row(k)[i]
+		}
+	}
+	src, err := tileOf(x.maps.rows, V, all)
+	if err != nil {
+		return err
+	}
+	m := maps{name: "group_maps", rows: src, label: func(r int) string { return "atom " + strconv.Itoa(r) },
+		row: func(_ context.Context, r int, dst []float64) error { copy(dst, all[r*V:(r+1)*V]); return nil }}
+	if v, ok := x.places.(*volumePlaces); ok {
+		path, err := x.job.Path("mask.nii.gz")
+		if err != nil {
+			return err
+		}
+		if err := v.mask.Write(ctx, path); err != nil {
+			return err
+		}
+	}
+	return x.places.write(ctx, &mapWriter{x.job, x.e.FS, x.e.Precision}, m)
 }

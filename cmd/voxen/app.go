@@ -81,6 +81,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.groupCommand,
 		a.runCommand,
 		a.demoCommand,
+		a.matchCommand,
 		a.benchCommand,
 		a.completionCommand,
 	} {

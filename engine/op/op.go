@@ -356,6 +356,31 @@ func (s Split) Ref(out Tensor, in ...Tensor) {
 	gather(out, in[0].Data, st)
 }
 
+// Reshape views every batch of a dense array as other groups, rows and columns,
+// in the same row-major order: (B, M, R, C) becomes (B, Groups, Rows, Cols). The
+// operand is an input or a computed array, not a slice of one.
+type Reshape struct{ Groups, Rows, Cols int }
+
+// Infer wants as many elements as there are.
+func (r Reshape) Infer(in ...Type) (Type, error) {
+	if err := arity(r, in, 1); err != nil {
+		return Type{}, err
+	}
+	out := Type{in[0].Dtype, Dims{in[0].Dims[0], r.Groups, r.Rows, r.Cols}}
+	if r.Groups < 1 || r.Rows < 1 || r.Cols < 1 || out.Dims.Size() != in[0].Dims.Size() {
+		return Type{}, fmt.Errorf("Reshape: %v to %d x %d x %d", in[0].Dims, r.Groups, r.Rows, r.Cols)
+	}
+	return out, nil
+}
+
+// Slice gives the strides of a dense array of the new shape.
+func (r Reshape) Slice(in Dims, strides [3]int) (int, [3]int) {
+	return 0, DenseStrides(Dims{in[0], r.Groups, r.Rows, r.Cols})
+}
+
+// Ref copies.
+func (r Reshape) Ref(out Tensor, in ...Tensor) { copy(out.Data, in[0].Data) }
+
 // DenseStrides are the strides of batch, group and row of a dense array.
 func DenseStrides(d Dims) [3]int { return [3]int{d[1] * d[2] * d[3], d[2] * d[3], d[3]} }
 

@@ -1,0 +1,451 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+
+	"voxen/brain"
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+	"voxen/engine/spatial"
+	"voxen/engine/tile"
+)
+
+// subjectMaps are the maps of all subjects, (atoms, voxels) each.
+type subjectMaps struct {
+	rows, cols int
+	values     [][]float32
+	mean       [][]float64 // per subject and atom, over the voxels compared
+}
+
+// tileOf makes a source of values in memory.
+func tileOf(rows, cols int, values []float64) (*tile.Array[float64], error) {
+	return tile.Of(rows, cols, values)
+}
+
+// read loads maps and templates and finds the voxels to compare.
+func (x *matcher) read(ctx context.Context) error {
+	for s, path := range x.o.Maps {
+		if err := x.readSubject(ctx, s, path); err != nil {
+			return err
+		}
+		x.e.Report.Progress(s + 1)
+	}
+	values, err := x.readTemplates(ctx)
+	if err != nil {
+		return err
+	}
+	x.keep = x.common(values)
+	if len(x.keep) < 2 {
+		return input(x.o.Templates, "has %d voxels in common with maps %s, expected at least 2", len(x.keep), x.o.Maps[0])
+	}
+	L, n := len(x.networks), len(x.keep)
+	x.templates = spatial.Matrix{Rows: L, Cols: n, Data: make([]float64, L*n)}
+	for b := range L {
+		t := x.templates.Row(b)
+		for i, v := range x.keep {
+			t[i] = values[b][v]
+		}
+		if slices.Min(t) == slices.Max(t) {
+			x.e.warn("%s: network %q is constant over the voxels compared; its correlation is 0", x.o.Templates, x.networks[b].Name)
+		}
+	}
+	x.average()
+	return nil
+}
+
+// readSubject loads the maps of one subject.
+func (x *matcher) readSubject(ctx context.Context, s int, path string) error {
+	budget, err := x.e.budget(x.be, 0)
+	if err != nil {
+		return err
+	}
+	if budget == 0 {
+		budget = 1 << 40
+	}
+	r := &responses{paths: []string{path}, places: x.places}
+	defer r.Close()
+	if err := x.open(ctx, r, path, brain.Storage{Memory: budget}); err != nil {
+		return err
+	}
+	if s > 0 {
+		if err := brain.SameSpace(path, x.o.Maps[0]); err != nil {
+			return err
+		}
+		if r.Rows() != x.maps.rows || r.Cols() != x.maps.cols {
+			return input(path, "holds %d maps of %d voxels, %s holds %d of %d", r.Rows(), r.Cols(), x.o.Maps[0], x.maps.rows, x.maps.cols)
+		}
+	}
+	x.places, x.maps.rows, x.maps.cols = r.places, r.Rows(), r.Cols()
+	if v, ok := x.places.(*volumePlaces); ok && v.mask.Len() != r.Cols() {
+		return input(path, "has %d columns, the mask %s has %d voxels", r.Cols(), x.o.Mask, v.mask.Len())
+	}
+	if need := 4 * int64(r.Rows()) * int64(r.Cols()); need > budget {
+		return x.e.tooSmall(x.e.Memory, x.e.Memory-budget+need)
+	}
+	values := make([]float32, r.Rows()*r.Cols())
+	if err := r.ReadFloat32(ctx, 0, r.Cols(), values, r.Cols()); err != nil {
+		return err
+	}
+	x.maps.values = append(x.maps.values, values)
+	return nil
+}
+
+// open opens one file of maps.
+func (x *matcher) open(ctx context.Context, r *responses, path string, st brain.Storage) error {
+	switch imageKind(path) {
+	case "volume":
+		if x.o.Mask == "" && r.places == nil {
+			mask, header, err := nonzeroMask(ctx, path)
+			if err != nil {
+				return err
+			}
+			r.places = &volumePlaces{path: path, mask: mask, header: header}
+		}
+		return r.openVolume(ctx, path, x.o.Mask, st)
+	case "cifti":
+		r.series = brain.DenseSeries
+		if strings.HasSuffix(path, ".dscalar.nii") {
+			r.series = brain.DenseScalar
+		}
+		return r.openCifti(path)
+	case "surface":
+		return r.openSurfaces(path, st)
+	}
+	if r.places == nil {
+		mask, err := brain.LoadMask(ctx, x.o.Mask)
+		if err != nil {
+			return err
+		}
+		r.places = &volumePlaces{path: x.o.Mask, mask: mask, header: mask.Header}
+	}
+	return r.openArray(x.e.FS, path)
+}
+
+// nonzeroMask takes the voxels at which at least one volume of an image is neither
+// 0 nor NaN: outside their mask maps are 0.
+func nonzeroMask(ctx context.Context, path string) (*brain.Mask, *brain.Header, error) {
+	im, err := brain.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	any := make([]float64, im.Grid.Voxels())
+	err = im.EachVolume(ctx, func(_ int, volume []float64) error {
+		for v, y := range volume {
+			if y != 0 && !math.IsNaN(y) {
+				any[v] = 1
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	mask, err := brain.NewMask(im.Header, &brain.Volume{Grid: im.Grid, Values: any})
+	if err != nil {
+		return nil, nil, input(path, "%v", err)
+	}
+	return mask, im.Header, nil
+}
+
+// readTemplates gives each network's values at the places of the maps, NaN where the
+// templates do not reach.
+func (x *matcher) readTemplates(ctx context.Context) ([][]float64, error) {
+	path := x.o.Templates
+	if v, ok := x.places.(*volumePlaces); ok {
+		if imageKind(path) != "volume" {
+			return nil, input(path, "is not in a volume, as the maps are: expected .nii or .nii.gz")
+		}
+		for _, p := range []string{v.path, v.mask.Path} {
+			if err := brain.SameSpace(path, p); err != nil {
+				return nil, err
+			}
+		}
+		return x.volumeTemplates(ctx, v.mask)
+	}
+	if kind := imageKind(path); kind != imageKind(x.o.Maps[0]) {
+		return nil, input(path, "is not of the sort of maps %s: expected templates of %s", x.o.Maps[0], x.places.kind())
+	}
+	if c, ok := x.places.(*ciftiPlaces); ok {
+		return x.denseTemplates(ctx, c)
+	}
+	region, table, err := x.places.regions(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	x.networks, x.labels = table, true
+	return indicators(region, len(table)), nil
+}
+
+// indicators turns a label per place (-1: none) into a map of 0 and 1 per label.
+func indicators(label []int, n int) [][]float64 {
+	out := make([][]float64, n)
+	for b := range out {
+		out[b] = make([]float64, len(label))
+	}
+	for v, b := range label {
+		if b >= 0 {
+			out[b][v] = 1
+		}
+	}
+	return out
+}
+
+// volumeTemplates reads labels, from the nearest voxel, or maps, between voxels.
+func (x *matcher) volumeTemplates(ctx context.Context, mask *brain.Mask) ([][]float64, error) {
+	path := x.o.Templates
+	im, err := brain.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if im.Header.Volumes() > 1 {
+		return x.mapTemplates(ctx, im, mask)
+	}
+	atlas, err := brain.LoadAtlas(ctx, path, x.o.Table)
+	if err != nil {
+		return nil, err
+	}
+	at, err := atlas.Volume.AtMask(mask, brain.Nearest, math.NaN())
+	if err != nil {
+		return nil, input(path, "%v", err)
+	}
+	x.networks, x.labels = atlas.Labels, true
+	label := make([]int, len(at))
+	for v, y := range at {
+		label[v] = slices.IndexFunc(atlas.Labels, func(l brain.Label) bool { return float64(l.Key) == y })
+	}
+	out := indicators(label, len(atlas.Labels))
+	for v, y := range at {
+		if math.IsNaN(y) {
+			out[0][v] = y
+		}
+	}
+	return out, nil
+}
+
+// mapTemplates reads a network per volume.
+func (x *matcher) mapTemplates(ctx context.Context, im *brain.Image, mask *brain.Mask) ([][]float64, error) {
+	var names brain.LabelTable
+	if x.o.Table != "" {
+		var err error
+		if names, err = brain.ReadLabelTable(x.o.Table); err != nil {
+			return nil, err
+		}
+	}
+	var out [][]float64
+	err := im.EachVolume(ctx, func(t int, values []float64) error {
+		v := &brain.Volume{Grid: im.Grid, Values: values}
+		at, err := v.AtMask(mask, brain.Trilinear, math.NaN())
+		if err != nil {
+			return input(im.Path, "%v", err)
+		}
+		label, ok := names.Find(t + 1)
+		if !ok {
+			label = brain.Label{Key: t + 1, Name: strconv.Itoa(t + 1), Color: [4]uint8{128, 128, 128, 255}}
+		}
+		x.networks = append(x.networks, label)
+		out = append(out, at)
+		return nil
+	})
+	return out, err
+}
+
+// denseTemplates reads the labels of a dlabel or the maps of a dscalar.
+func (x *matcher) denseTemplates(ctx context.Context, places *ciftiPlaces) ([][]float64, error) {
+	path := x.o.Templates
+	c, err := brain.OpenCifti(path)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	at := places.header.Match(&c.CiftiHeader)
+	if !slices.ContainsFunc(at, func(from int) bool { return from >= 0 }) {
+		return nil, input(path, "has no grayordinate of maps %s: its structures are %s", x.o.Maps[0], structures(&c.CiftiHeader))
+	}
+	var out [][]float64
+	if c.Kind == brain.DenseLabel {
+		labels, table, err := c.CiftiLabels(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		x.networks, x.labels = table, true
+		out = indicators(labels, len(table))
+	} else {
+		for r := range c.Rows() {
+			m, err := c.Map(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			name := strconv.Itoa(r + 1)
+			if r < len(c.Maps) && c.Maps[r].Name != "" {
+				name = c.Maps[r].Name
+			}
+			x.networks = append(x.networks, brain.Label{Key: r + 1, Name: name, Color: [4]uint8{128, 128, 128, 255}})
+			out = append(out, m)
+		}
+	}
+	for b, m := range out {
+		moved := make([]float64, len(at))
+		for v, from := range at {
+			moved[v] = math.NaN()
+			if from >= 0 {
+				moved[v] = m[from]
+			}
+		}
+		out[b] = moved
+	}
+	return out, nil
+}
+
+// structures lists the structures of a CIFTI file.
+func structures(h *brain.CiftiHeader) string {
+	text := ""
+	for i, m := range h.Models {
+		if i > 0 {
+			text += ", "
+		}
+		text += m.Structure
+	}
+	return text
+}
+
+// common lists the voxels that are finite in every map and template and, where
+// templates are turned, lie on a surface.
+func (x *matcher) common(templates [][]float64) []int {
+	V := x.maps.cols
+	out := make([]bool, V)
+	if x.null() == spinNull {
+		for v, at := range verticesOf(x.places) {
+			out[v] = at.Hemisphere < 0
+		}
+	}
+	for _, subject := range x.maps.values {
+		for i, y := range subject {
+			if y-y != 0 {
+				out[i%V] = true
+			}
+		}
+	}
+	for _, t := range templates {
+		for v, y := range t {
+			if y-y != 0 {
+				out[v] = true
+			}
+		}
+	}
+	var keep []int
+	for v, bad := range out {
+		if !bad {
+			keep = append(keep, v)
+		}
+	}
+	return keep
+}
+
+// average makes the group's maps, and the means that products are taken about.
+func (x *matcher) average() {
+	S, K, n := len(x.maps.values), x.maps.rows, len(x.keep)
+	x.group = spatial.Matrix{Rows: K, Cols: n, Data: make([]float64, K*n)}
+	for _, values := range x.maps.values {
+		mean := make([]float64, K)
+		for k := range K {
+			row, group := values[k*x.maps.cols:], x.group.Row(k)
+			for i, v := range x.keep {
+				mean[k] += float64(row[v]) / float64(n)
+				group[i] += float64(row[v]) / float64(S)
+			}
+			if !slices.ContainsFunc(x.keep, func(v int) bool { return row[v] != row[x.keep[0]] }) {
+				mean[k] = float64(row[x.keep[0]]) // without the rounding of a sum
+			}
+		}
+		x.maps.mean = append(x.maps.mean, mean)
+	}
+}
+
+// stacked is a source of all maps over the voxels compared, a subject's after the
+// other's, and of the templates, each about its mean.
+type stacked struct {
+	x     *matcher
+	means []float64 // of the templates
+}
+
+func (s *stacked) Rows() int { return len(s.x.maps.values)*s.x.maps.rows + s.x.templates.Rows }
+func (s *stacked) Cols() int { return len(s.x.keep) }
+
+func (s *stacked) ReadFloat32(context.Context, int, int, []float32, int) error {
+	return fmt.Errorf("products of maps are in float64")
+}
+
+func (s *stacked) ReadFloat64(_ context.Context, lo, hi int, dst []float64, stride int) error {
+	m := &s.x.maps
+	for subject, values := range m.values {
+		for k := range m.rows {
+			row := dst[(subject*m.rows+k)*stride:]
+			for i, v := range s.x.keep[lo:hi] {
+				row[i] = float64(values[k*m.cols+v]) - m.mean[subject][k]
+			}
+		}
+	}
+	for b := range s.x.templates.Rows {
+		row := dst[(len(m.values)*m.rows+b)*stride:]
+		for i, y := range s.x.templates.Row(b)[lo:hi] {
+			row[i] = y - s.means[b]
+		}
+	}
+	return nil
+}
+
+// products gives the sums of products over voxels of all maps and templates about
+// their means, (subjects x atoms + networks) squared: correlations of any average over
+// subjects, and of any sum of atoms, follow from it.
+func (x *matcher) products(ctx context.Context) (spatial.Matrix, error) {
+	src := &stacked{x: x}
+	for b := range x.templates.Rows {
+		t := x.templates.Row(b)
+		mean := 0.0
+		for _, y := range t {
+			mean += y / float64(len(t))
+		}
+		if slices.Min(t) == slices.Max(t) {
+			mean = t[0]
+		}
+		src.means = append(src.means, mean)
+	}
+	R, width := src.Rows(), ridge.Width(src.Cols())
+	g := gorgonia.NewGraph()
+	rows := op.Input(g, "maps and templates", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, R, width}})
+	before := op.Input(g, "products of the panels before", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, R, R}})
+	after := op.Must(op.MatMul{TransB: true}, rows, rows, before)
+	var sums gorgonia.Value
+	_, err := engine.NewMachine(x.be).Run(ctx, engine.Feeds{
+		rows:   engine.Columns(src),
+		before: engine.Carry(after, op.ToValue(op.NewTensor(op.Dims{1, 1, R, R}), op.Float64)),
+	}, engine.Results{after: engine.Last(&sums)}, engine.Tiling{Cols: src.Cols(), Width: width, Panels: 1,
+		Progress: func(done, _ int) { x.e.Report.Progress(done) }})
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	t, err := op.FromValue(sums)
+	return spatial.Matrix{Rows: R, Cols: R, Data: t.Data}, err
+}
+
+// networkSet is the voxels that belong to a network: those with the label, or the
+// highest of a map.
+func (x *matcher) networkSet(b int) []bool {
+	t := x.templates.Row(b)
+	if !x.labels {
+		return topSet(t)
+	}
+	set := make([]bool, len(t))
+	for v, y := range t {
+		set[v] = y != 0
+	}
+	return set
+}

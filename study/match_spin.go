@@ -1,0 +1,115 @@
+package study
+
+import (
+	"context"
+
+	"voxen/brain"
+	"voxen/engine/spatial"
+	"voxen/store"
+)
+
+// verticesOf gives the vertex at which each column of maps on surfaces lies; those of
+// grayordinates in volumes have hemisphere -1. Hemispheres are counted as they come.
+func verticesOf(p places) []spatial.Vertex {
+	var out []spatial.Vertex
+	switch p := p.(type) {
+	case *ciftiPlaces:
+		surfaces := 0
+		for _, m := range p.header.Models {
+			if m.SurfaceVertices == 0 {
+				for range m.Len() {
+					out = append(out, spatial.Vertex{Hemisphere: -1})
+				}
+				continue
+			}
+			for _, v := range m.Vertices {
+				out = append(out, spatial.Vertex{Hemisphere: surfaces, Index: int(v)})
+			}
+			surfaces++
+		}
+	case *surfacePlaces:
+		for h, side := range p.hemispheres {
+			for v := range side.vertices {
+				out = append(out, spatial.Vertex{Hemisphere: h, Index: v})
+			}
+		}
+	}
+	return out
+}
+
+// surfaceSizes gives the vertices of each hemisphere.
+func surfaceSizes(p places) []int {
+	var sizes []int
+	switch p := p.(type) {
+	case *ciftiPlaces:
+		for _, m := range p.header.Models {
+			if m.SurfaceVertices > 0 {
+				sizes = append(sizes, m.SurfaceVertices)
+			}
+		}
+	case *surfacePlaces:
+		for _, side := range p.hemispheres {
+			sizes = append(sizes, side.vertices)
+		}
+	}
+	return sizes
+}
+
+// maxSphere bounds the bytes of a sphere's arrays.
+const maxSphere = 1 << 30
+
+// spheres reads the sphere of each hemisphere.
+func (x *matcher) spheres() (*spatial.Spheres, error) {
+	sizes := surfaceSizes(x.places)
+	if len(x.o.Spheres) != len(sizes) {
+		return nil, input(x.o.Spheres[0], "is one of %d spheres, expected %d: one for each hemisphere of %s", len(x.o.Spheres), len(sizes), x.o.Maps[0])
+	}
+	var points [][][3]float64
+	for i, path := range x.o.Spheres {
+		g, err := brain.ReadGifti(path, maxSphere)
+		if err != nil {
+			return nil, err
+		}
+		p, _, err := g.Surface()
+		if err != nil {
+			return nil, err
+		}
+		if len(p) != sizes[i] {
+			return nil, input(path, "has %d vertices, expected the %d of %s", len(p), sizes[i], x.o.Maps[0])
+		}
+		points = append(points, p)
+	}
+	all := verticesOf(x.places)
+	columns := make([]spatial.Vertex, len(x.keep))
+	for i, v := range x.keep {
+		columns[i] = all[v]
+	}
+	s, err := spatial.NewSpheres(points, columns)
+	if err != nil {
+		return nil, input(x.o.Spheres[0], "%v", err)
+	}
+	return s, nil
+}
+
+// spins gives the highest correlations with templates turned over the spheres.
+func (x *matcher) spins(ctx context.Context, o spatial.Options) (spatial.Matrix, error) {
+	s, err := x.spheres()
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	K := x.maps.rows
+	sink, err := x.job.CreateNpy(ctx, "null.npy", store.Float64, K, o.Draws, store.AsMatrix)
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	if err := x.e.refuse(spatial.Spin(ctx, x.be, s, x.group, x.templates, sink, o), o.Budget); err != nil {
+		return spatial.Matrix{}, err
+	}
+	a, err := x.reopen(sink, "null.npy")
+	if err != nil {
+		return spatial.Matrix{}, err
+	}
+	defer a.Close()
+	high := spatial.Matrix{Rows: K, Cols: o.Draws, Data: make([]float64, K*o.Draws)}
+	return high, a.ReadFloat64(ctx, 0, o.Draws, high.Data, o.Draws)
+}

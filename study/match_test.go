@@ -1,0 +1,284 @@
+package study
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"voxen/store"
+)
+
+// matchGolden is what numpy found for maps and templates.
+type matchGolden struct {
+	R        [][]float64    `json:"r"`
+	Overlaps [][][3]float64 `json:"overlaps"` // dice, jaccard, overlap
+	Best     []int          `json:"best"`
+	Margin   []float64      `json:"margin"`
+	Voxels   int            `json:"voxels"`
+	Of       int            `json:"of"`
+	Turned   []struct {
+		Quaternion [4]float64
+		At         []int
+		Top        []float64
+	} `json:"turned"`
+}
+
+const matchFolder = "../testdata/golden/match"
+
+func readGolden(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(matchFolder, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func parsed(t *testing.T, s string) float64 {
+	t.Helper()
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// checkMatches compares matches.tsv with numpy's numbers; the table has seven digits.
+func checkMatches(t *testing.T, out string, want matchGolden, names []string) {
+	t.Helper()
+	table, err := store.ReadTable(store.OS{}, filepath.Join(out, "matches.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(table.Columns, " "); got != "atom network r dice jaccard overlap p q margin" {
+		t.Errorf("columns are %s", got)
+	}
+	if len(table.Rows) != len(want.R)*len(names) {
+		t.Fatalf("%d rows, expected %d atoms x %d networks", len(table.Rows), len(want.R), len(names))
+	}
+	for k, r := range want.R {
+		for b, name := range names {
+			row := table.Rows[k*len(names)+b]
+			if row[0] != strconv.Itoa(k) || row[1] != name {
+				t.Errorf("row of atom %d and %s is that of %s and %s", k, name, row[0], row[1])
+			}
+			expected := append([]float64{r[b]}, want.Overlaps[k][b][:]...)
+			for i, x := range expected {
+				if got := parsed(t, row[2+i]); math.Abs(got-x) > 2e-6 {
+					t.Errorf("atom %d, %s: %s is %g, expected %g", k, name, table.Columns[2+i], got, x)
+				}
+			}
+			if b != want.Best[k] {
+				if row[6]+row[7]+row[8] != "n/an/an/a" {
+					t.Errorf("atom %d, %s: p, q and margin are %v, expected none", k, name, row[6:])
+				}
+				continue
+			}
+			p, q := parsed(t, row[6]), parsed(t, row[7])
+			if !(p > 0 && p <= q && q <= 1) {
+				t.Errorf("atom %d: p %g, q %g", k, p, q)
+			}
+			if got := parsed(t, row[8]); math.Abs(got-want.Margin[k]) > 2e-6 {
+				t.Errorf("atom %d: margin %g, expected %g", k, got, want.Margin[k])
+			}
+			if zero := r[b] == 0; zero && (p != 1 || q != 1) {
+				t.Errorf("atom %d is constant: p %g, q %g, expected 1", k, p, q)
+			}
+		}
+	}
+}
+
+// volumeOptions match the two subjects of the golden volumes.
+func volumeOptions(templates, out string) MatchOptions {
+	v := matchFolder + "/volume/"
+	return MatchOptions{Maps: []string{v + "sub-01_space-MNI_weights.nii.gz", v + "sub-02_space-MNI_weights.nii.gz"},
+		Templates: v + templates, Draws: 200, Seed: 3, Out: out}
+}
+
+func TestMatchVolumes(t *testing.T) {
+	var want map[string]matchGolden
+	readGolden(t, "volume/expected.json", &want)
+	for _, c := range []struct {
+		golden, templates string
+		names             []string
+	}{
+		{"labels", "networks_space-MNI_label.nii.gz", []string{"A", "B", "C", "D", "Elsewhere"}},
+		{"maps", "maps_space-MNI152NLin6Asym.nii.gz", []string{"1", "2", "3"}},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "match")
+			sum, err := Match(context.Background(), &Env{Device: "cpu"}, volumeOptions(c.templates, out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := want[c.golden]
+			if sum.Voxels != w.Voxels || sum.LeftOut != w.Of-w.Voxels || sum.Subjects != 2 || sum.Atoms != 4 || sum.Null != "variogram" {
+				t.Errorf("%+v, expected %d of %d voxels", sum, w.Voxels, w.Of)
+			}
+			checkMatches(t, out, w, c.names)
+		})
+	}
+}
+
+func TestMatchSurface(t *testing.T) {
+	var want matchGolden
+	readGolden(t, "surface/expected.json", &want)
+	s := matchFolder + "/surface/"
+	out := filepath.Join(t.TempDir(), "match")
+	o := MatchOptions{Maps: []string{s + "weights.dscalar.nii"}, Templates: s + "networks.dlabel.nii",
+		Spheres: []string{s + "sphere_hemi-L.surf.gii", s + "sphere_hemi-R.surf.gii"}, Draws: 300, Out: out}
+	sum, err := Match(context.Background(), &Env{Device: "cpu"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Null != "spin" || sum.Networks != 3 {
+		t.Errorf("%+v", sum)
+	}
+	checkMatches(t, out, want, []string{"A", "B", "C"})
+	a, err := store.OpenNpy(store.OS{}, filepath.Join(out, "null.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if a.Rows() != 3 || a.Cols() != 300 {
+		t.Errorf("null is %d x %d, expected 3 x 300", a.Rows(), a.Cols())
+	}
+	o.Spheres = o.Spheres[:1]
+	refused(t, o, "sphere_hemi-L.surf.gii: is one of 1 spheres, expected 2")
+	o.Spheres = nil
+	refused(t, o, "weights.dscalar.nii: is on surfaces, whose null needs --sphere")
+}
+
+// refused wants a one-line refusal that ends with or holds text.
+func refused(t *testing.T, o MatchOptions, text string) {
+	t.Helper()
+	o.Out = filepath.Join(t.TempDir(), "refused")
+	_, err := Match(context.Background(), &Env{Device: "cpu"}, o)
+	if err == nil || !store.IsInput(err) || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("refusal is %v, expected %q", err, text)
+	}
+}
+
+func TestMatchRefusals(t *testing.T) {
+	v := matchFolder + "/volume/"
+	s := matchFolder + "/surface/"
+	o := volumeOptions("networks_space-MNI_label.nii.gz", "")
+	wrong := o
+	wrong.Templates = s + "networks.dlabel.nii"
+	refused(t, wrong, "networks.dlabel.nii: is not in a volume")
+	wrong = o
+	wrong.Draws = -1
+	refused(t, wrong, "--draws -1")
+	wrong = o
+	wrong.Maps = []string{v + "mask.nii.gz", s + "weights.dscalar.nii"}
+	refused(t, wrong, "weights.dscalar.nii: is not of the kind")
+	wrong = o
+	wrong.Maps = []string{v + "sub-01_space-MNI_weights.nii.gz", v + "mask.nii.gz"}
+	refused(t, wrong, "mask.nii.gz: holds 1 maps")
+	wrong = o
+	wrong.Spheres = []string{s + "sphere_hemi-L.surf.gii"}
+	refused(t, wrong, "is a sphere, but maps")
+	// the same labels under the name of another space
+	other := filepath.Join(t.TempDir(), "networks_space-T1w_label.nii.gz")
+	b, err := os.ReadFile(o.Templates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(other, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	wrong = o
+	wrong.Templates = other
+	refused(t, wrong, "in space T1w, expected MNI")
+}
+
+// TestMatchGoesOn: a job that was interrupted between draws ends with the same bytes.
+func TestMatchGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	o := volumeOptions("networks_space-MNI_label.nii.gz", filepath.Join(dir, "whole"))
+	if _, err := Match(context.Background(), &Env{Device: "cpu"}, o); err != nil {
+		t.Fatal(err)
+	}
+	o.Out = filepath.Join(dir, "parts")
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := Match(ctx, &Env{Device: "cpu", Report: &canceller{cancel: cancel}}, o); err == nil {
+		t.Fatal("not interrupted")
+	}
+	if _, err := os.Stat(filepath.Join(o.Out, "matches.tsv")); err == nil {
+		t.Error("an interrupted match has results")
+	}
+	if _, err := Match(context.Background(), &Env{Device: "cpu", Threads: 1}, o); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"matches.tsv", "surrogates.npy", "null.npy", "subjects.npy", "networks.tsv", "group_maps.nii.gz", "mask.nii.gz", "matches.png"} {
+		a, err := os.ReadFile(filepath.Join(dir, "whole", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "parts", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(a) != string(b) {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
+
+// canceller ends a step when it begins to draw surrogates.
+type canceller struct {
+	Quiet
+	cancel func()
+}
+
+func (c *canceller) Stage(name string, _ int) {
+	if name == "surrogates" {
+		c.cancel()
+	}
+}
+
+// TestBestOf: ties go to the first, and a single network has no margin.
+func TestBestOf(t *testing.T) {
+	for _, c := range []struct {
+		r      []float64
+		best   int
+		margin float64
+	}{{[]float64{0.1, 0.4, 0.3}, 1, 0.1}, {[]float64{0.2, 0.2}, 0, 0}, {[]float64{-0.3, -0.1, -0.2}, 1, 0.1}, {[]float64{0.5, 0.1, 0.3}, 0, 0.2}, {[]float64{0.5}, 0, math.NaN()}} {
+		best, margin := bestOf(c.r)
+		if best != c.best || !(math.Abs(margin-c.margin) < 1e-15) && !(math.IsNaN(margin) && math.IsNaN(c.margin)) {
+			t.Errorf("best of %v is %d by %g, expected %d by %g", c.r, best, margin, c.best, c.margin)
+		}
+	}
+}
+
+// TestTopSet: ceil(0.05 n) values, the first of equals, those above 0 only.
+func TestTopSet(t *testing.T) {
+	x := make([]float64, 41)
+	x[7], x[3], x[9] = 2, 1, 1
+	for v, in := range topSet(x) {
+		if in != (v == 7 || v == 3 || v == 9) {
+			t.Errorf("voxel %d: %v", v, in)
+		}
+	}
+	x[9] = -1
+	x[3] = 0
+	n := 0
+	for _, in := range topSet(x) {
+		if in {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d voxels above 0 are in the set, expected 1", n)
+	}
+	if o := overlapOf(make([]bool, 3), []bool{true, true, false}); o != (overlap{}) {
+		t.Errorf("overlap with nothing is %+v", o)
+	}
+}
