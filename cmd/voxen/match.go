@@ -24,13 +24,15 @@ surfaces are compared with templates turned over the spheres.
 
 Writes matches.tsv, networks.tsv, the mean maps (group_maps), what organize needs of
 the subjects (subjects.npy, null.npy), a figure and run.json to DIR.` + "\n" + exitHelp,
-		Example: `  # weights of three subjects against the seven networks of Yeo et al. 2011
-  voxen match --maps sub-01/weights.nii.gz --maps sub-02/weights.nii.gz --maps sub-03/weights.nii.gz \
-    --templates yeo7_space-MNI_res-3_label.nii.gz --out match
+		Example: `  # weights of two subjects against networks on another grid
+  d=testdata/golden/match/volume
+  voxen match --maps $d/sub-01_space-MNI_weights.nii.gz --maps $d/sub-02_space-MNI_weights.nii.gz \
+    --templates $d/networks_space-MNI_label.nii.gz --out match
 
-  # on the fsLR cortex
-  voxen match --maps sub-01/weights.dscalar.nii --templates yeo7_space-fsLR_den-32k.dlabel.nii \
-    --sphere fs_LR.32k.L.sphere.surf.gii --sphere fs_LR.32k.R.sphere.surf.gii --out match`,
+  # maps on the cortex, with the sphere of each hemisphere
+  d=testdata/golden/match/surface
+  voxen match --maps $d/weights.dscalar.nii --templates $d/networks.dlabel.nii \
+    --sphere $d/sphere_hemi-L.surf.gii --sphere $d/sphere_hemi-R.surf.gii --out match-cortex`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sum, err := study.Match(cmd.Context(), a.env(), o)
