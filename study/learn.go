@@ -160,10 +160,12 @@ func (l *learner) learn(ctx context.Context) (LearnSummary, error) {
 func (l *learner) refuse(err error, budget int64) error {
 	var bad *dict.NotFinite
 	if errors.As(err, &bad) {
+		l.job.Discard()
 		return input(l.o.Responses, "has %v at row %d, column %d: signals must be finite", bad.Value, bad.Row, bad.Signal)
 	}
 	var large *dict.Overflow
 	if errors.As(err, &large) {
+		l.job.Discard()
 		return input(l.o.Responses, "has values in column %d whose squares overflow, expected smaller ones or --standardize columns", large.Signal)
 	}
 	return l.e.refuse(err, budget)
