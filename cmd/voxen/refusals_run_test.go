@@ -52,7 +52,9 @@ func init() {
 	refusals = append(refusals,
 		refusal{"study: none", func(*files) []string { return []string{"run"} }, 2, `0 arguments, expected one: the study's YAML file`},
 		refusal{"study: two things at once", func(*files) []string { return []string{"run", "s.yaml", "--dry-run", "--status"} }, 2, `more than one of --init, --dry-run and --status`},
-		refusal{"study: example over a study", func(f *files) []string { return []string{"run", "--init", f.bytes("study.yaml", []byte("title: mine\n"))} }, 2, `study.yaml: is there already, and nothing is replaced`},
+		refusal{"study: example over a study", func(f *files) []string {
+			return []string{"run", "--init", f.bytes("study.yaml", []byte("title: mine\n"))}
+		}, 2, `study.yaml: is there already, and nothing is replaced`},
 		refusal{"study: gone", func(f *files) []string { return []string{"run", f.path("gone.yaml")} }, 2, `gone.yaml: cannot be opened: no such file`},
 		text("empty", `study.yaml: is empty, expected a study's configuration`, "# nothing yet\n"),
 		text("of one word", `study.yaml: line 1: is "hello", expected keys and values`, "hello\n"),
