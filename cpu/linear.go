@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"voxen/cpu/eig"
+	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -42,9 +43,7 @@ func zip[F float](b *Backend, c *engine.Call, o op.Zip) {
 		dst := mat[F](c.Out, p, m).row(r)
 		switch o.Kind {
 		case op.Add:
-			for j := range dst {
-				dst[j] = x[j] + y[j]
-			}
+			add(dst, x, y)
 		case op.Sub:
 			for j := range dst {
 				dst[j] = x[j] - y[j]
@@ -59,6 +58,17 @@ func zip[F float](b *Backend, c *engine.Call, o op.Zip) {
 			}
 		}
 	})
+}
+
+// add is dst = x + y.
+func add[F float](dst, x, y []F) {
+	if dst, ok := any(dst).([]float32); ok {
+		vec.Add(dst, any(x).([]float32), any(y).([]float32))
+		return
+	}
+	for j := range dst {
+		dst[j] = x[j] + y[j]
+	}
 }
 
 // wideRow gives row r of a, in buf where a has to be broadcast along columns.
@@ -114,6 +124,16 @@ func cuts(d op.Dims) (rows, cols int) {
 func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
 	d := c.Out.Dims
 	rows, cols := cuts(d)
+	if d[0]*d[1] == 1 && rows == d[2] && threaded[F]() {
+		// One product by all threads packs its left factor once, not once per block.
+		x, y, out := mat[F](c.In[0], 0, 0), mat[F](c.In[1], 0, 0), mat[F](c.Out, 0, 0)
+		if len(c.In) == 3 {
+			sum := mat[F](c.In[2], 0, 0)
+			b.eachBlock(byRows(d), rowBlock, func(_ *worker, _, _, lo, hi int) { start(out.band(lo, hi), sum, lo) })
+		}
+		gemmBy(b.threads, o.TransA, o.TransB, F(o.Scale()), x, y, F(len(c.In)-2), out)
+		return
+	}
 	down := (d[2] + rows - 1) / rows
 	b.eachBlock(op.Dims{d[0], d[1] * down, 1, d[3]}, cols, func(_ *worker, p, i, lo, hi int) {
 		m, r0, r1 := i/down, i%down*rows, min((i%down+1)*rows, d[2])
@@ -128,16 +148,19 @@ func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
 		} else {
 			y = y.part(lo, hi)
 		}
-		out, beta := mat[F](c.Out, p, m).band(r0, r1).part(lo, hi), F(0)
+		out := mat[F](c.Out, p, m).band(r0, r1).part(lo, hi)
 		if len(c.In) == 3 {
-			d := mat[F](c.In[2], p, m).part(lo, hi)
-			for r := range out.rows {
-				copy(out.row(r), d.row(min(r0+r, d.rows-1)))
-			}
-			beta = 1
+			start(out, mat[F](c.In[2], p, m).part(lo, hi), r0)
 		}
-		gemm(o.TransA, o.TransB, F(o.Scale()), x, y, beta, out)
+		gemm(o.TransA, o.TransB, F(o.Scale()), x, y, F(len(c.In)-2), out)
 	})
+}
+
+// start sets rows of out to rows of d from row on, or to its only row.
+func start[F float](out, d matrix[F], row int) {
+	for r := range out.rows {
+		copy(out.row(r), d.row(min(row+r, d.rows-1)))
+	}
 }
 
 // SymEig solves a stack of matrices per batch; memory for it lasts as long as the call.

@@ -125,6 +125,12 @@ func address(mem []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceDat
 
 // gemm is c = alpha op(a) op(b) + beta c on the BLAS registered with gonum.
 func gemm[F float](transA, transB bool, alpha F, a, b matrix[F], beta F, c matrix[F]) {
+	gemmBy(1, transA, transB, alpha, a, b, beta, c)
+}
+
+// gemmBy is gemm by so many threads, where the BLAS is this module's; another
+// uses what it likes.
+func gemmBy[F float](threads int, transA, transB bool, alpha F, a, b matrix[F], beta F, c matrix[F]) {
 	tA, k := gonum.NoTrans, a.cols
 	if transA {
 		tA, k = gonum.Trans, a.rows
@@ -135,12 +141,32 @@ func gemm[F float](transA, transB bool, alpha F, a, b matrix[F], beta F, c matri
 	}
 	switch a := any(a).(type) {
 	case matrix[float32]:
+		im := blas32.Implementation()
+		if own, ok := im.(blas.Implementation); ok {
+			own.Threads = threads
+			im = own
+		}
 		b, c := any(b).(matrix[float32]), any(c).(matrix[float32])
-		blas32.Implementation().Sgemm(tA, tB, c.rows, c.cols, k, float32(alpha), a.data, a.ld, b.data, b.ld, float32(beta), c.data, c.ld)
+		im.Sgemm(tA, tB, c.rows, c.cols, k, float32(alpha), a.data, a.ld, b.data, b.ld, float32(beta), c.data, c.ld)
 	case matrix[float64]:
+		im := blas64.Implementation()
+		if own, ok := im.(blas.Implementation); ok {
+			own.Threads = threads
+			im = own
+		}
 		b, c := any(b).(matrix[float64]), any(c).(matrix[float64])
-		blas64.Implementation().Dgemm(tA, tB, c.rows, c.cols, k, float64(alpha), a.data, a.ld, b.data, b.ld, float64(beta), c.data, c.ld)
+		im.Dgemm(tA, tB, c.rows, c.cols, k, float64(alpha), a.data, a.ld, b.data, b.ld, float64(beta), c.data, c.ld)
 	}
+}
+
+// threaded reports whether gemmBy heeds its number of threads.
+func threaded[F float]() bool {
+	var im any = blas64.Implementation()
+	if _, single := any(*new(F)).(float32); single {
+		im = blas32.Implementation()
+	}
+	_, ok := im.(blas.Implementation)
+	return ok
 }
 
 // widen copies a to dst in float64, without gaps.

@@ -148,20 +148,27 @@ func rotary[F float](b *Backend, c *engine.Call, o op.Rotary) {
 	})
 }
 
-// queryBlock is the number of query rows whose scores are held at once.
-const queryBlock = 128
-
-// Attention takes a block of queries of one head at a time: scores by a
-// product, softmax in place, values by another product.
+// Attention takes a block of queries of one head at a time: scores by a product,
+// their exponentials in place, values by another product, divided by the sums.
 func (b *Backend) Attention(c *engine.Call, o op.Attention) error {
-	return in(c.Out.Dtype, func() { attention(b, c, o, vec.Softmax) }, func() { attention(b, c, o, softmax) })
+	return in(c.Out.Dtype, func() { attention(b, c, o, vec.ExpSum) }, func() { attention(b, c, o, expSum) })
 }
 
-func attention[F float](b *Backend, c *engine.Call, o op.Attention, softmax func([]F)) {
+// queryBlock is the number of query rows whose scores are held at once: 256 KiB of
+// them, a part of the second-level cache. A causal block has few rows in any case,
+// for the keys after its last row are never multiplied.
+func queryBlock(keys int, causal bool) int {
+	if causal {
+		return 128
+	}
+	return max(64, min(256, 1<<16/keys))
+}
+
+func attention[F float](b *Backend, c *engine.Call, o op.Attention, expSum func([]F) F) {
 	d := c.Out.Dims
 	size := d[3] / o.Heads
 	scale := F(1 / math.Sqrt(float64(size)))
-	b.eachBlock(op.Dims{d[0], o.Heads, 1, d[2]}, queryBlock, func(w *worker, p, h, lo, hi int) {
+	b.eachBlock(op.Dims{d[0], o.Heads, 1, d[2]}, queryBlock(d[2], o.Causal), func(w *worker, p, h, lo, hi int) {
 		g := h / (o.Heads / o.KVHeads)
 		q := mat[F](c.In[0], p, 0).part(h*size, (h+1)*size).band(lo, hi)
 		k := mat[F](c.In[1], p, 0).part(g*size, (g+1)*size)
@@ -170,7 +177,8 @@ func attention[F float](b *Backend, c *engine.Call, o op.Attention, softmax func
 		if o.Causal {
 			k, v = k.band(0, hi), v.band(0, hi)
 		}
-		s := matrix[F]{scratch[F](w, q.rows*k.rows), q.rows, k.rows, k.rows}
+		mem := scratch[F](w, q.rows*(k.rows+1))
+		s, sums := matrix[F]{mem[q.rows:], q.rows, k.rows, k.rows}, mem[:q.rows]
 		gemm(false, true, scale, q, k, 0, s)
 		for r := range s.rows {
 			row := s.row(r)
@@ -178,22 +186,26 @@ func attention[F float](b *Backend, c *engine.Call, o op.Attention, softmax func
 				clear(row[lo+r+1:])
 				row = row[:lo+r+1]
 			}
-			softmax(row)
+			sums[r] = expSum(row)
 		}
 		gemm(false, false, 1, s, v, 0, y)
+		for r, sum := range sums {
+			part := 1 / sum
+			for i, v := range y.row(r) {
+				y.row(r)[i] = v * part
+			}
+		}
 	})
 }
 
-// softmax is exp(x - max) / sum, in place.
-func softmax(x []float64) {
+// expSum sets x = exp(x - max x), in place, and returns the sum.
+func expSum(x []float64) float64 {
 	top, sum := slices.Max(x), 0.0
 	for i, v := range x {
 		x[i] = math.Exp(v - top)
 		sum += x[i]
 	}
-	for i := range x {
-		x[i] /= sum
-	}
+	return sum
 }
 
 // QueryKey takes the means of the keys in float64.

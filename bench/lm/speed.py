@@ -30,8 +30,8 @@ ends = 2 if bert else 1  # [CLS] and [SEP], or the start token
 
 # Words of one piece each, so that a window of words is one of as many tokens.
 candidates = sorted({t.lstrip("Ġ▁") for t in tok.get_vocab()})
-single = lambda w: len(tok(w if bert else " " + w, add_special_tokens=False)["input_ids"]) == 1
-words = [w for w in candidates if w.isascii() and w.isalpha() and single(w)]
+pieces = lambda text: len(tok(text, add_special_tokens=False)["input_ids"])
+words = [w for w in candidates if w.isascii() and w.isalpha() and pieces(w) == pieces(" " + w) == 1]
 rng = np.random.default_rng(0)
 story = [[words[i] for i in rng.integers(0, len(words), TOKENS - ends)] for _ in range(a.windows)]
 if bert:

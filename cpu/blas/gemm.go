@@ -92,6 +92,10 @@ func (g *product[T]) cut(ks *kernels[T], b *block, threads int) {
 	b.nc = ks.nc
 	if threads > 1 {
 		b.nc = min(b.nc, max(g.n/want, ks.nr))
+		// as many tasks for one as for another
+		parts := (g.n + b.nc - 1) / b.nc
+		parts = (parts + threads - 1) / threads * threads
+		b.nc = max((g.n+parts-1)/parts, ks.nr)
 	}
 	b.nc = evenly(g.n, b.nc, ks.nr)
 	b.chunks = (g.n + b.nc - 1) / b.nc

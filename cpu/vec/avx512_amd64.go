@@ -34,6 +34,11 @@ func siluAVX512(dst *float32, x *float32, n int)
 //go:noescape
 func multiplyAVX512(dst *float32, x *float32, n int)
 
+// add sets dst = x + y.
+//
+//go:noescape
+func addAVX512(dst *float32, x *float32, y *float32, n int)
+
 // scale sets x = a x.
 //
 //go:noescape

@@ -13,6 +13,7 @@ type kernels struct {
 	expSum               func(x *float32, n int, top float32) float32
 	gelu, geluTanh, silu func(dst, x *float32, n int)
 	multiply             func(dst, x *float32, n int)
+	add                  func(dst, x, y *float32, n int)
 	scale                func(x *float32, n int, a float32)
 	sum                  func(x *float32, n int) float64
 	squares              func(x *float32, n int, mean float32) float32
@@ -73,8 +74,9 @@ func apply(dst, x []float32, kernel func(*kernels) func(dst, x *float32, n int),
 	}
 }
 
-// Softmax sets x = exp(x - max x) / sum, in place. x is not empty.
-func Softmax(x []float32) {
+// ExpSum sets x = exp(x - max x), in place, and returns the sum: what softmax
+// divides by. x is not empty.
+func ExpSum(x []float32) float32 {
 	n := whole(len(x))
 	top, sum := float32(math.Inf(-1)), float32(0)
 	if n > 0 {
@@ -86,8 +88,7 @@ func Softmax(x []float32) {
 	if n > 0 {
 		sum = use.expSum(&x[0], n, top)
 	}
-	sum += expTail(x[n:], top)
-	Scale(x, 1/sum)
+	return sum + expTail(x[n:], top)
 }
 
 // expTail is expSum for the elements that kernels leave.
@@ -132,6 +133,18 @@ func Mul(dst, x []float32) {
 	}
 	for i := n; i < len(x); i++ {
 		dst[i] *= x[i]
+	}
+}
+
+// Add sets dst = x + y, element by element. The slices have one length; dst may
+// be one of the others.
+func Add(dst, x, y []float32) {
+	n := whole(len(dst))
+	if n > 0 {
+		use.add(&dst[0], &x[0], &y[0], n)
+	}
+	for i := n; i < len(dst); i++ {
+		dst[i] = x[i] + y[i]
 	}
 }
 

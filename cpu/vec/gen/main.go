@@ -47,6 +47,7 @@ func write(s *set) {
 	s.mapping("geluTanh", "geluTanh sets dst = x / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3).", s.geluTanh)
 	s.mapping("silu", "silu sets dst = x / (1 + exp(-x)).", s.silu)
 	s.multiply()
+	s.add()
 	s.scale()
 	s.sum()
 	s.squares()
@@ -285,6 +286,17 @@ func (s *set) multiply() {
 	s.loop(n, []reg.GPVirtual{dst, x}, func() {
 		v := s.load(x)
 		VMULPS(Mem{Base: dst}, v, v)
+		VMOVUPS(v, Mem{Base: dst})
+	})
+	s.end()
+}
+
+func (s *set) add() {
+	s.begin("add", "dst, x, y *float32, n int", "add sets dst = x + y.")
+	dst, x, y, n := arg("dst"), arg("x"), arg("y"), arg("n")
+	s.loop(n, []reg.GPVirtual{dst, x, y}, func() {
+		v := s.load(x)
+		VADDPS(Mem{Base: y}, v, v)
 		VMOVUPS(v, Mem{Base: dst})
 	})
 	s.end()
