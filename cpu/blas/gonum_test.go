@@ -27,3 +27,34 @@ func TestGonum(t *testing.T) {
 		}
 	})
 }
+
+// TestGonumRest runs the other tests that gonum has for a double precision BLAS: what is gonum's own here still has to be
+// reached through this package.
+func TestGonumRest(t *testing.T) {
+	var im Implementation
+	for name, f := range map[string]func(t *testing.T){
+		"Dasum": func(t *testing.T) { testblas.DasumTest(t, im) },
+		"Dcopy": func(t *testing.T) { testblas.DcopyTest(t, im) },
+		"Dgbmv": func(t *testing.T) { testblas.DgbmvTest(t, im) },
+		"Dnrm2": func(t *testing.T) { testblas.Dnrm2Test(t, im) },
+		"Drot":  func(t *testing.T) { testblas.DrotTest(t, im) },
+		"Drotg": func(t *testing.T) { testblas.DrotgTest(t, im, false) },
+		"Drotm": func(t *testing.T) { testblas.DrotmTest(t, im) },
+		"Dsbmv": func(t *testing.T) { testblas.DsbmvTest(t, im) },
+		"Dscal": func(t *testing.T) { testblas.DscalTest(t, im) },
+		"Dspmv": func(t *testing.T) { testblas.DspmvTest(t, im) },
+		"Dspr":  func(t *testing.T) { testblas.DsprTest(t, im) },
+		"Dspr2": func(t *testing.T) { testblas.Dspr2Test(t, im) },
+		"Dswap": func(t *testing.T) { testblas.DswapTest(t, im) },
+		"Dsyr":  func(t *testing.T) { testblas.DsyrTest(t, im) },
+		"Dtbmv": func(t *testing.T) { testblas.DtbmvTest(t, im) },
+		"Dtbsv": func(t *testing.T) { testblas.DtbsvTest(t, im) },
+		"Dtpmv": func(t *testing.T) { testblas.DtpmvTest(t, im) },
+		"Dtpsv": func(t *testing.T) { testblas.DtpsvTest(t, im) },
+		"Dtrmv": func(t *testing.T) { testblas.DtrmvTest(t, im) },
+		"Dtrsv": func(t *testing.T) { testblas.DtrsvTest(t, im) },
+		"Dtxmv": func(t *testing.T) { testblas.DtxmvTest(t, im) },
+	} {
+		t.Run(name, f)
+	}
+}

@@ -1,7 +1,7 @@
 // Command worker is voxen's side of the comparisons in memory. It loads the
 // arrays of one job and then does, and times, what it is told on standard input,
 // a word per line: "run" the job once, "save" its last results as .npy files,
-// "peak" measure the rate of multiply-adds. It answers with a line of JSON.
+// "peak" measure the rate of multiply-adds, "alone" that of one thread. It answers with a line of JSON.
 //
 //	worker --threads 2 gemm --transpose DIR    C = A B, or A'B: A.npy, B.npy
 //	worker --threads 2 eig DIR                 A = Q diag(s) Q': A.npy
@@ -78,6 +78,8 @@ func obey(ctx context.Context, line string, j job, folder string) (map[string]an
 	switch line {
 	case "peak":
 		return map[string]any{"peak": bench.FusedRate[float32](runtime.GOMAXPROCS(0), peakTime)}, nil
+	case "alone":
+		return map[string]any{"peak": bench.FusedRate[float32](1, peakTime)}, nil
 	case "run":
 		runtime.GC() // what earlier runs left behind is not this one's
 		start := time.Now()
@@ -86,7 +88,7 @@ func obey(ctx context.Context, line string, j job, folder string) (map[string]an
 	case "save":
 		return map[string]any{"saved": folder}, save(ctx, folder, j.results())
 	}
-	return nil, fmt.Errorf("told %q, want run, save or peak", line)
+	return nil, fmt.Errorf("told %q, want run, save, peak or alone", line)
 }
 
 // array is a row-major matrix: one of the two is set.
