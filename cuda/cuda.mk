@@ -20,7 +20,7 @@ BUILD_TAGS = -tags voxencuda
 BUILD_SAYS = with CUDA, from the headers in $(CUDA_INCLUDE)
 endif
 
-.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-sanitize cuda-lint
+.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-sanitize cuda-lint device-check
 
 cuda-headers: build/cuda/include/cuda.h ## get cuda.h into build/, for make build to include CUDA
 build/cuda/include/cuda.h:
@@ -54,3 +54,15 @@ SANITIZE   = env LD_PRELOAD=$(SANITIZERS) VOXEN_SIM_SANITIZE=1 ASAN_OPTIONS=dete
 
 cuda-sanitize: build/cuda/include/cuda.h
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 60m -exec "$(SANITIZE)" $(CUDA_TESTED)
+
+# Everything that a machine with a card needs and no compiler: run device.sh there.
+DEVICE = build/device
+device-check: build/cuda/include/cuda.h ## pack build/device: what checks and times a real card (see docs/gpu.md)
+	rm -rf $(DEVICE)
+	mkdir -p $(DEVICE)/cuda $(DEVICE)/engine/ridge $(DEVICE)/engine/dict $(DEVICE)/testdata
+	$(CUDA_ENV) $(GO) build -tags voxencuda -ldflags "-s -w" -o $(DEVICE)/ ./cmd/voxen ./bench/gpu
+	for p in cuda engine/ridge engine/dict; do \
+		$(CUDA_ENV) $(GO) test -c -tags voxencuda -ldflags "-s -w" -o $(DEVICE)/$$p/$$(basename $$p).test ./$$p || exit 1; done
+	cp -r testdata/golden testdata/alice $(DEVICE)/testdata/
+	cp bench/device.sh bench/gpu/himalaya_cuda.py $(DEVICE)/
+	@du -sh $(DEVICE)

@@ -1,0 +1,56 @@
+package ridge_test
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"voxen/cuda/cudatest"
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+	"voxen/engine/tile"
+)
+
+// On a device, too, the bits do not depend on the number of panels in a tile.
+func TestBitsOnDevice(t *testing.T) {
+	be := cudatest.Open(t)
+	T, K, V := 1000, 64, 20*ridge.PanelWidth-3
+	if cudatest.Simulated() {
+		T, K, V = 30, 5, 3*ridge.PanelWidth-3
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+	for i := range X.Data {
+		X.Data[i] = rng.NormFloat64()
+	}
+	Y := tile.NewArray[float32](T, V)
+	for i := range Y.Data {
+		Y.Data[i] = float32(rng.NormFloat64() + X.Data[i/V*K+i%K])
+	}
+	fit := func(be engine.Backend, panels int) []float32 {
+		got, sinks := newOutputs(K, V, 3)
+		o := ridge.Options{Folds: ridge.KFold(T, 3), Alphas: []float64{1, 10, 100}, Score: op.R2, Precision: op.Float32, Panels: panels}
+		if _, err := ridge.Fit(context.Background(), be, ridge.Data{X: X, Y: Y}, sinks, o); err != nil {
+			t.Fatal(err)
+		}
+		var all []float32
+		for _, a := range [][]float64{got.weights.Data, got.alpha.Data, got.scores.Data} {
+			for _, x := range a {
+				all = append(all, float32(x))
+			}
+		}
+		return all
+	}
+	want := fit(be, 1)
+	if !slices.ContainsFunc(want, func(x float32) bool { return x != 0 && !math.IsNaN(float64(x)) }) {
+		t.Fatal("nothing was computed")
+	}
+	for _, panels := range []int{2, 3, 7} {
+		if got := fit(be, panels); !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+			t.Errorf("tiles of %d panels give other bits than tiles of 1", panels)
+		}
+	}
+}
