@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"gorgonia.org/cu"
@@ -25,6 +26,8 @@ type Backend struct {
 	tables  tables
 	pinned  pinned
 	arena   arena
+
+	solverSizes sync.Map // workspace of cuSOLVER by the size of a matrix
 }
 
 var _ engine.Backend = (*Backend)(nil)

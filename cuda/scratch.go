@@ -12,9 +12,19 @@ import (
 // Scratch says what operations need besides operands and result.
 func (b *Backend) Scratch(o op.Spec, out op.Type, in []op.Type) int {
 	d := out.Dims
-	switch o.(type) {
+	switch o := o.(type) {
 	case op.CenterKernel:
 		return 8 * d[0] * d[1] * d[2] // means of rows
+	case op.PathGram:
+		return pathsOf(len(o.Alphas), in, true).bytes
+	case op.PathRows:
+		return pathsOf(len(o.Alphas), in, false).bytes
+	case op.SymEig:
+		return b.eigScratch(d)
+	case op.SparseCode:
+		return codeScratch(out)
+	case op.AtomUpdate:
+		return atomScratch(out)
 	}
 	return 0
 }
@@ -22,4 +32,15 @@ func (b *Backend) Scratch(o op.Spec, out op.Type, in []op.Type) int {
 // scratch is where a call's scratch memory begins.
 func scratch(c *engine.Call) cu.DevicePtr {
 	return cu.DevicePtr(c.Scratch.Buf.Pointer()) + cu.DevicePtr(c.Scratch.Offset)
+}
+
+// eigScratch is the scratch memory of SymEig; should cuSOLVER not say what it
+// needs, the call itself fails with the reason.
+func (b *Backend) eigScratch(d op.Dims) int {
+	n := d[3]
+	if b.libs.solver && n > eigKernel {
+		words, _ := b.solverWords(n)
+		return 8 * (n*n + n + 1 + words)
+	}
+	return 8 * d[0] * d[1] * (eigWords(n) + 1)
 }

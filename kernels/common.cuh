@@ -77,6 +77,7 @@ __device__ inline double block_max(double v) {
 }
 
 __device__ __forceinline__ double not_a_number() { return __longlong_as_double(0x7ff8000000000000LL); }
+__device__ __forceinline__ double infinity() { return __longlong_as_double(0x7ff0000000000000LL); }
 
 // 1/sqrt(variance), or 1 where the variance is nothing but the rounding of a
 // constant whose mean square is given (op.InverseSD).

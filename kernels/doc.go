@@ -11,8 +11,10 @@
 //	// Launch: x covers columns, y rows, z batches and groups.
 //	KERNEL(sub_row)(OUT(F, z), IN(F, y), IN(F, s), int rows, int cols, int groups) { ... }
 //
-// makes the entries sub_row_f32 and sub_row_f64. What the macros of common.cuh
-// mean:
+// makes the entries sub_row_f32 and sub_row_f64; BOUNDED(sub_row, threads, blocks)
+// does so with launch bounds, Other is the type that F is not, and what stands
+// between #ifdef IN_F64 and #endif is compiled for float64 alone. What the macros
+// of common.cuh mean:
 //
 //   - OUT(T, a) and IN(T, a) are four parameters each: the address of the first
 //     element, and the strides of batch, group and row in elements. The stride of
@@ -46,7 +48,7 @@
 //
 // # PTX
 //
-// ptx.py writes ptx/FAMILY_CC.ptx for compute capabilities 7.0, 8.0 and 9.0 with
+// ptx.py writes ptx/FAMILY_CC.ptx.gz for compute capabilities 7.0, 8.0 and 9.0 with
 // NVRTC 12.1.105 (drivers from 530 on take it; no GPU is needed), and the tests
 // fail when the committed files are not what it writes: run make ptx after every
 // change of a .cu file. The file compiled for the highest capability that the

@@ -1,14 +1,16 @@
 package kernels
 
 import (
+	"compress/gzip"
 	"embed"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
 )
 
-//go:embed ptx/*.ptx
+//go:embed ptx/*.ptx.gz
 var files embed.FS
 
 // capabilities are those that PTX is made for, the highest first.
@@ -33,11 +35,25 @@ func Families() []string {
 func PTX(family string, capability int) (string, error) {
 	for _, c := range capabilities {
 		if c <= capability {
-			text, err := files.ReadFile(path.Join("ptx", fmt.Sprintf("%s_%d.ptx", family, c)))
-			return string(text), err
+			return unpack(path.Join("ptx", fmt.Sprintf("%s_%d.ptx.gz", family, c)))
 		}
 	}
 	return "", fmt.Errorf("compute capability %d.%d, 7.0 or higher needed", capability/10, capability%10)
+}
+
+// unpack reads an embedded file.
+func unpack(name string) (string, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	text, err := io.ReadAll(z)
+	return string(text), err
 }
 
 // Entries lists the kernels of a module with the number of their parameters.

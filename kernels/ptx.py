@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Compiles every .cu file here to PTX with NVRTC; needs no GPU and no driver.
 
-    ptx.py [--nvrtc libnvrtc.so.12] [--out ptx] [FAMILY...]
+    ptx.py [--nvrtc libnvrtc.so.12] [--check] [FAMILY...]
+
+writes ptx/FAMILY_CC.ptx.gz, or with --check fails where one does not hold what it would write.
 
 The library must be version 12.1 (`make nvrtc` gets it from the Python wheel
 nvidia-cuda-nvrtc-cu12 12.1.105), so that drivers from 530 on take what it writes.
 """
 import argparse
 import ctypes
+import gzip
 import pathlib
 import re
 import sys
@@ -60,16 +63,22 @@ class NVRTC:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nvrtc", default="libnvrtc.so.12")
-    parser.add_argument("--out", type=pathlib.Path, default=HERE / "ptx")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("families", nargs="*")
     args = parser.parse_args()
     nvrtc = NVRTC(args.nvrtc)
-    args.out.mkdir(parents=True, exist_ok=True)
+    folder, stale = HERE / "ptx", []
     for family in args.families or sorted(p.stem for p in HERE.glob("*.cu")):
         headers = {p.name: p.read_text() for p in sorted([*HERE.glob("*.cuh"), HERE / f"{family}.cu"])}
         for capability in CAPABILITIES:
             ptx = nvrtc.compile(family, '#include "both.cuh"\n', headers, capability)
-            (args.out / f"{family}_{capability}.ptx").write_text(ptx)
+            path = folder / f"{family}_{capability}.ptx.gz"
+            if not args.check:
+                path.write_bytes(gzip.compress(ptx.encode(), mtime=0))
+            elif not path.exists() or gzip.decompress(path.read_bytes()).decode() != ptx:
+                stale.append(path.name)
+    if stale:
+        sys.exit("not what the sources compile to (make ptx): " + " ".join(stale))
 
 
 if __name__ == "__main__":

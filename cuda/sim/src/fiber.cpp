@@ -2,6 +2,7 @@
 #include <link.h>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <sys/mman.h>
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -95,6 +96,25 @@ struct Runner : Block {
 };
 
 static thread_local Runner *runner;
+
+// Runners of threads that ended, with their stacks: streams come and go by the
+// hundred in a process, and every stack is two of the mappings that it may have.
+static auto &spareMutex = *new std::mutex; // threads may outlive static objects
+static auto &spare = *new std::vector<Runner *>;
+
+// Gives a thread its runner and takes it back when the thread ends.
+struct Lease {
+    Lease() {
+        std::lock_guard<std::mutex> lock(spareMutex);
+        if (spare.empty()) spare.push_back(new Runner);
+        runner = spare.back();
+        spare.pop_back();
+    }
+    ~Lease() {
+        std::lock_guard<std::mutex> lock(spareMutex);
+        spare.push_back(runner);
+    }
+};
 
 Block *block() { return runner; }
 
@@ -326,7 +346,8 @@ static void begin(Runner *r, uint64_t b, Order o) {
 }
 
 std::string run(const Launch &l, Order o) {
-    if (!runner) runner = new Runner; // for as long as the thread lives
+    static thread_local Lease lease;
+    (void)lease;
     Runner *r = runner;
     r->launch = &l;
     r->dim = l.block;

@@ -1,0 +1,312 @@
+// Dictionary learning: codes, losses, statistics of codes, atoms. Signals, atoms
+// and codes are rows.
+
+// op.SparseCode.Shrink.
+__device__ __forceinline__ F shrink(F x, F lambda, int nonnegative) {
+    if (x > lambda) return x - lambda;
+    if (x < -lambda && !nonnegative) return x + lambda;
+    return 0;
+}
+
+// Lasso codes of signals by coordinate descent in Gram space, a warp per signal.
+//
+//   a = argmin 1/2 a'G a - c'a + lambda |a|_1   (a >= 0 if nonnegative)
+//
+// A lane has the coordinates lane, lane + 32, ...: their codes, correlations with
+// the residual c - G a, and 1/G[k,k], all in registers. A sweep first asks all
+// coordinates at once which would move by more than tol max|c| (a vote), then
+// updates those in order: the lane that owns one computes its step, all get it by
+// a shuffle, and each subtracts its part of a row of G, which is in shared memory.
+// A sweep costs what moves: one row of G per change, 2 rank operations.
+//
+// Launch: a block of CODE_WARPS warps, signals in strides of the grid, z batches;
+// shared memory rank^2 values, or 0 with G read from the second-level cache.
+// Moves 2 rank values per signal, and G once per block.
+#define CODE_WARPS 8
+template <int PER> // coordinates of a lane
+__device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const F *G, long long ld, int signals, int rank, F lambda, F tol,
+                                      int sweeps, int nonnegative) {
+    int lane = threadIdx.x % WARP;
+    F own[PER], inverse[PER]; // G[k,k] and 1/G[k,k], or 0 both
+#pragma unroll
+    for (int i = 0; i < PER; i++) {
+        int k = i * WARP + lane;
+        own[i] = k < rank && G[k * ld + k] > 0 ? G[k * ld + k] : (F)0;
+        inverse[i] = own[i] > 0 ? 1 / own[i] : (F)0;
+    }
+    for (int v = blockIdx.x * CODE_WARPS + threadIdx.x / WARP; v < signals; v += gridDim.x * CODE_WARPS) {
+        F code[PER], rest[PER], top = 0;
+#pragma unroll
+        for (int i = 0; i < PER; i++) {
+            int k = i * WARP + lane;
+            code[i] = 0;
+            rest[i] = k < rank ? c(v, k) : (F)0;
+            top = abs(rest[i]) > top ? abs(rest[i]) : top;
+        }
+        F limit = tol * warp_max(top);
+        for (int sweep = 0; sweep < sweeps; sweep++) {
+            unsigned move[PER], any = 0;
+#pragma unroll
+            for (int i = 0; i < PER; i++) {
+                F step = shrink(fma(own[i], code[i], rest[i]), lambda, nonnegative) * inverse[i] - code[i];
+                move[i] = __ballot_sync(FULL, abs(step) > limit);
+                any |= move[i];
+            }
+            if (!any) break;
+#pragma unroll
+            for (int i = 0; i < PER; i++)
+                while (move[i]) {
+                    int owner = __ffs(move[i]) - 1;
+                    move[i] &= move[i] - 1;
+                    F next = shrink(fma(own[i], code[i], rest[i]), lambda, nonnegative) * inverse[i];
+                    F step = __shfl_sync(FULL, next - code[i], owner);
+                    if (lane == owner) code[i] = next;
+                    const F *row = G + (i * WARP + owner) * ld;
+#pragma unroll
+                    for (int j = 0; j < PER; j++)
+                        if (j * WARP + lane < rank) rest[j] = fma(-step, row[j * WARP + lane], rest[j]);
+                }
+        }
+#pragma unroll
+        for (int i = 0; i < PER; i++)
+            if (i * WARP + lane < rank) a(v, i * WARP + lane) = code[i];
+    }
+}
+
+// sparse_code with up to 32 PER coordinates.
+#define SPARSE_CODE(PER)                                                                                                                     \
+    BOUNDED(sparse_code_##PER, CODE_WARPS *WARP)                                                                                             \
+    (OUT(F, a), IN(F, G), IN(F, c), int signals, int rank, int groups, int sweeps, int nonnegative, int shared, double lambda, double tol) { \
+        int b = blockIdx.z / groups, g = blockIdx.z % groups;                                                                                \
+        auto gram = MAT(G, b, g);                                                                                                            \
+        SHARED(F, staged);                                                                                                                   \
+        if (shared)                                                                                                                          \
+            for (int e = threadIdx.x; e < rank * rank; e += blockDim.x) staged[e] = gram(e / rank, e % rank);                                \
+        __syncthreads();                                                                                                                     \
+        lasso<PER>(MAT(a, b, g), MAT(c, b, g), shared ? staged : gram.p, shared ? rank : gram.ld, signals, rank, (F)lambda, (F)tol, sweeps,  \
+                   nonnegative);                                                                                                             \
+    }
+SPARSE_CODE(1)
+SPARSE_CODE(2)
+SPARSE_CODE(4)
+SPARSE_CODE(8)
+#undef SPARSE_CODE
+
+// sparse_code with any number of coordinates: codes are kept in the result and
+// correlations in rest (signals x rank for each batch), lane by lane.
+//
+// Launch: as sparse_code; shared memory a vote of 4 bytes per warp and 32 coordinates.
+BOUNDED(sparse_code_any, CODE_WARPS *WARP)
+(OUT(F, a), IN(F, G), IN(F, c), F *rest, int signals, int rank, int groups, int sweeps, int nonnegative, double lambda, double tol) {
+    int b = blockIdx.z / groups, m = blockIdx.z % groups, lane = threadIdx.x % WARP, parts = (rank + WARP - 1) / WARP;
+    auto gram = MAT(G, b, m);
+    SHARED(unsigned, votes);
+    unsigned *move = votes + threadIdx.x / WARP * parts;
+    for (int v = blockIdx.x * CODE_WARPS + threadIdx.x / WARP; v < signals; v += gridDim.x * CODE_WARPS) {
+        const F *from = MAT(c, b, m).row(v);
+        F *code = MAT(a, b, m).row(v), *r = rest + ((long long)blockIdx.z * signals + v) * rank, top = 0;
+        for (int k = lane; k < rank; k += WARP) {
+            code[k] = 0;
+            r[k] = from[k];
+            top = abs(from[k]) > top ? abs(from[k]) : top;
+        }
+        F limit = (F)tol * warp_max(top);
+        auto next = [&](int k) { // what coordinate k would become, by the arithmetic of lasso
+            F own = k < rank && gram(k, k) > 0 ? gram(k, k) : (F)0, inverse = own > 0 ? 1 / own : (F)0;
+            return own > 0 ? shrink(fma(own, code[k], r[k]), (F)lambda, nonnegative) * inverse : (F)0;
+        };
+        for (int sweep = 0; sweep < sweeps; sweep++) {
+            unsigned any = 0;
+            for (int i = 0; i < parts; i++) {
+                int k = i * WARP + lane;
+                unsigned vote = __ballot_sync(FULL, k < rank && abs(next(k) - code[k]) > limit);
+                if (lane == 0) move[i] = vote;
+                any |= vote;
+            }
+            if (!any) break;
+            __syncwarp();
+            for (int i = 0; i < parts; i++)
+                for (unsigned left = move[i]; left; left &= left - 1) {
+                    int owner = __ffs(left) - 1, k = i * WARP + lane;
+                    F to = k < rank ? next(k) : (F)0, step = __shfl_sync(FULL, k < rank ? to - code[k] : (F)0, owner);
+                    if (lane == owner) code[k] = to;
+                    const F *row = gram.row(i * WARP + owner);
+                    for (int j = lane; j < rank; j += WARP) r[j] = fma(-step, row[j], r[j]);
+                }
+            __syncwarp();
+        }
+    }
+}
+
+// The objective at each signal, in float64, a warp per signal.
+//
+//   loss[v] = 1/2 |s_v|^2 - c_v'a_v + 1/2 a_v'G a_v + lambda |a_v|_1
+//
+// Only rows of G of codes that are not 0 are read, each lane its columns.
+//
+// Launch: blocks of CODE_WARPS warps, signals in strides of the grid, z batches.
+// Moves 2 rank values per signal, and 2 rank operations per code that is not 0.
+KERNEL(code_loss)(OUT(double, loss), IN(F, a), IN(F, c), IN(F, G), IN(double, squares), int signals, int rank, int groups, double lambda) {
+    int b = blockIdx.z / groups, g = blockIdx.z % groups, lane = threadIdx.x % WARP;
+    auto gram = MAT(G, b, g);
+    for (int v = blockIdx.x * CODE_WARPS + threadIdx.x / WARP; v < signals; v += gridDim.x * CODE_WARPS) {
+        const F *code = MAT(a, b, g).row(v), *cross = MAT(c, b, g).row(v);
+        double sum = 0;
+        for (int k0 = 0; k0 < rank; k0 += WARP) {
+            F mine = k0 + lane < rank ? code[k0 + lane] : (F)0;
+            for (unsigned used = __ballot_sync(FULL, mine != 0); used; used &= used - 1) {
+                int k = k0 + __ffs(used) - 1;
+                double x = code[k], Ga = 0;
+                for (int j = lane; j < rank; j += WARP) Ga = fma((double)gram(k, j), (double)code[j], Ga);
+                sum = fma(x, Ga / 2, sum);
+            }
+            sum = fma((double)mine, -(double)(k0 + lane < rank ? cross[k0 + lane] : (F)0), sum);
+            sum = fma(lambda, abs((double)mine), sum);
+        }
+        sum = warp_sum(sum);
+        if (lane == 0) MAT(loss, b, g)(0, v) = MAT(squares, b, g)(0, v) / 2 + sum;
+    }
+}
+
+// A sweep over the atoms, atom after atom (Mairal et al. 2009, algorithm 2).
+//
+//   u = d_k + (b_k - sum_j A[k,j] d_j) / A[k,k],  d_k = u / max(|u|, 1)
+//
+// Atoms go by groups of 8. For a group, b_k - sum_j A[k,j] d_j comes first for all 8
+// at once, each d_j read once; then, atom by atom, the change of one is taken off
+// the rest of those after it. A thread has some of the times t in all atoms, so
+// that threads meet only for the norms.
+//
+// Launch: one block of up to 1024 threads per batch and group; rest holds 8 x
+// length values, in shared memory or where rest points to.
+// rank^2 length (1 + 8/rank) multiplications, rank norms of two barriers each.
+#define ATOM_GROUP 8
+#define ATOM_STAGED 64 // columns of A in shared memory at once
+BOUNDED(atom_update, 1024)
+(OUT(F, out), IN(F, atoms), IN(double, A), IN(F, B), F *rest, int rank, int length, int groups) {
+    __shared__ F staged[ATOM_STAGED][ATOM_GROUP], corner[ATOM_GROUP][ATOM_GROUP];
+    int b = blockIdx.z / groups, g = blockIdx.z % groups;
+    SHARED(F, shared_rest);
+    F *r = rest ? rest + (long long)blockIdx.z * ATOM_GROUP * length : shared_rest;
+    auto old = MAT(atoms, b, g);
+    auto gram = MAT(A, b, g);
+    auto cross = MAT(B, b, g);
+    auto d = MAT(out, b, g);
+    for (int k = 0; k < rank; k++)
+        for (int t = threadIdx.x; t < length; t += blockDim.x) d(k, t) = old(k, t);
+    for (int k0 = 0; k0 < rank; k0 += ATOM_GROUP) {
+        int here = min(ATOM_GROUP, rank - k0);
+        __syncthreads();
+        for (int e = threadIdx.x; e < here * here; e += blockDim.x) corner[e / here][e % here] = (F)gram(k0 + e / here, k0 + e % here);
+        for (int j0 = 0; j0 < rank; j0 += ATOM_STAGED) {
+            __syncthreads();
+            for (int e = threadIdx.x; e < ATOM_STAGED * ATOM_GROUP; e += blockDim.x) {
+                int k = k0 + e % ATOM_GROUP, j = j0 + e / ATOM_GROUP;
+                staged[e / ATOM_GROUP][e % ATOM_GROUP] = k < rank && j < rank ? (F)gram(k, j) : (F)0;
+            }
+            __syncthreads();
+            for (int t = threadIdx.x; t < length; t += blockDim.x) {
+                F sum[ATOM_GROUP];
+#pragma unroll
+                for (int i = 0; i < ATOM_GROUP; i++) sum[i] = i >= here ? (F)0 : j0 == 0 ? cross(k0 + i, t) : r[i * length + t];
+                for (int j = j0; j < rank && j < j0 + ATOM_STAGED; j++) {
+                    F x = d(j, t);
+#pragma unroll
+                    for (int i = 0; i < ATOM_GROUP; i++) sum[i] = fma(-staged[j - j0][i], x, sum[i]);
+                }
+#pragma unroll
+                for (int i = 0; i < ATOM_GROUP; i++)
+                    if (i < here) r[i * length + t] = sum[i];
+            }
+        }
+        for (int i = 0; i < here; i++) {
+            int k = k0 + i;
+            double used = gram(k, k), square = 0;
+            if (!(used > 0)) continue; // the same for the whole block
+            for (int t = threadIdx.x; t < length; t += blockDim.x) {
+                F u = d(k, t) + (F)(r[i * length + t] / used);
+                r[i * length + t] = u;
+                square = fma((double)u, (double)u, square);
+            }
+            double norm = sqrt(block_sum(square));
+            F scale = (F)(1 / (norm > 1 ? norm : 1.0));
+            for (int t = threadIdx.x; t < length; t += blockDim.x) {
+                F u = scale * r[i * length + t], change = u - d(k, t);
+                d(k, t) = u;
+                for (int n = i + 1; n < here; n++) r[n * length + t] = fma(-corner[n][i], change, r[n * length + t]);
+            }
+        }
+    }
+}
+
+// Puts the worst-coded signals in the place of dead atoms: the i-th dead atom
+// becomes the signal with the i-th largest loss, scaled to unit norm, of equal
+// losses the earlier; signals of norm 0 are never taken.
+//
+// Launch: one block of 256 per batch and group.
+// Copies the atoms; for each dead atom reads the losses once and one signal.
+KERNEL(replace_atoms)(OUT(F, out), IN(F, atoms), IN(double, dead), IN(F, signals), IN(double, loss), int rank, int length, int count, int groups) {
+    __shared__ double best[WARP];
+    __shared__ int where[WARP];
+    int b = blockIdx.z / groups, g = blockIdx.z % groups, lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    auto old = MAT(atoms, b, g);
+    auto d = MAT(out, b, g);
+    const double *l = MAT(loss, b, g).row(0);
+    double last = 0; // loss and place of the signal taken last, -1 before the first
+    int taken = -1;
+    bool left = true;
+    for (int k = 0; k < rank; k++) {
+        bool replaced = false;
+        while (left && MAT(dead, b, g)(0, k) != 0 && !replaced) {
+            // the next in the order of falling losses and rising places
+            double top = 0;
+            int at = -1;
+            for (int v = threadIdx.x; v < count; v += blockDim.x) {
+                bool after = taken < 0 || l[v] < last || (l[v] == last && v > taken);
+                if (after && (at < 0 || l[v] > top)) top = l[v], at = v;
+            }
+            for (int o = WARP / 2; o > 0; o >>= 1) {
+                double t = __shfl_xor_sync(FULL, top, o);
+                int v = __shfl_xor_sync(FULL, at, o);
+                if (v >= 0 && (at < 0 || t > top || (t == top && v < at))) top = t, at = v;
+            }
+            __syncthreads();
+            if (lane == 0) best[warp] = top, where[warp] = at;
+            __syncthreads();
+            top = best[0], at = where[0];
+            for (int w = 1; w < (int)(blockDim.x / WARP); w++)
+                if (where[w] >= 0 && (at < 0 || best[w] > top || (best[w] == top && where[w] < at))) top = best[w], at = where[w];
+            if (at < 0) {
+                left = false;
+                break;
+            }
+            last = top, taken = at;
+            const F *s = MAT(signals, b, g).row(at);
+            double square = 0;
+            for (int t = threadIdx.x; t < length; t += blockDim.x) square = fma((double)s[t], (double)s[t], square);
+            square = block_sum(square);
+            if (!(square > 0)) continue;
+            double norm = sqrt(square);
+            for (int t = threadIdx.x; t < length; t += blockDim.x) d(k, t) = (F)(s[t] / norm);
+            replaced = true;
+        }
+        if (!replaced)
+            for (int t = threadIdx.x; t < length; t += blockDim.x) d(k, t) = old(k, t);
+    }
+}
+
+#ifdef IN_F64
+
+// Marks atoms that codes hardly use: A[k,k] <= ratio max_j A[j,j].
+//
+// Launch: one block of 256 per batch and group.
+KERNEL(dead_atoms)(OUT(double, dead), IN(double, A), int rank, int groups, double ratio) {
+    int b = blockIdx.z / groups, g = blockIdx.z % groups;
+    auto gram = MAT(A, b, g);
+    double top = 0;
+    for (int k = threadIdx.x; k < rank; k += blockDim.x) top = fmax(top, gram(k, k));
+    top = block_max(top);
+    for (int k = threadIdx.x; k < rank; k += blockDim.x) MAT(dead, b, g)(0, k) = top > 0 && gram(k, k) <= ratio * top;
+}
+
+#endif

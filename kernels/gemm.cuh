@@ -1,0 +1,105 @@
+// The tile of a matrix product that one block computes, for gemm.cu and path.cu.
+// Included within a namespace, so without a guard.
+
+#define SLAB 16
+
+// Side is one operand of a product: element (i, k) at p[i * row + k * col].
+template <class T> struct Side {
+    const T *p;
+    long long row, col;
+    int rows; // extent of i
+};
+
+// Fetch reads a slab of a side for a block of THREADS into registers: BM x SLAB
+// elements, the index that is contiguous in memory fastest over the threads. Its
+// elements are STEP apart along the other index.
+template <class T, int BM, int THREADS, bool ALONG_K> struct Fetch {
+    static constexpr int N = BM * SLAB / THREADS, STEP = ALONG_K ? THREADS / SLAB : THREADS / BM;
+    T v[N];
+
+    __device__ __forceinline__ static int row(int i) { return ALONG_K ? threadIdx.x / SLAB + i * STEP : threadIdx.x % BM; }
+    __device__ __forceinline__ static int col(int i) { return ALONG_K ? threadIdx.x % SLAB : threadIdx.x / BM + i * STEP; }
+    __device__ __forceinline__ void read(const Side<T> &s, int r0, int k0, int k1) {
+        const T *p = s.p + (r0 + row(0)) * s.row + (k0 + col(0)) * s.col;
+        long long step = STEP * (ALONG_K ? s.row : s.col);
+#pragma unroll
+        for (int i = 0; i < N; i++, p += step) v[i] = r0 + row(i) < s.rows && k0 + col(i) < k1 ? *p : (T)0;
+    }
+    // write puts the slab into shared memory, k by k, converted to the type of the sums.
+    template <class S> __device__ __forceinline__ void write(S (*to)[BM + 4]) const {
+#pragma unroll
+        for (int i = 0; i < N; i++) to[col(i)][row(i)] = v[i];
+    }
+};
+
+// Scale is a factor for each k of a product's first side; p is null where there is none.
+template <class T> struct Scale {
+    const T *p;
+    long long step;
+    bool squared;
+    __device__ __forceinline__ T at(int k) const {
+        T s = p[k * step];
+        return squared ? s * s : s;
+    }
+};
+
+// Tile multiplies one block's tile: threads form TY rows of TX, each with
+// MR x NR elements; the columns of a thread lie in groups of 4, 4 TX apart, so
+// that a warp reads shared memory without conflicts.
+template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> struct Tile {
+    static constexpr int BM = MR * TY, BN = NR * TX, THREADS = TX * TY;
+    S acc[MR][NR];
+
+    __device__ __forceinline__ static int col(int j) { return (j / 4) * 4 * TX + (threadIdx.x % TX) * 4 + j % 4; }
+    __device__ __forceinline__ static int row(int i) { return (threadIdx.x / TX) * MR + i; }
+
+    __device__ __forceinline__ void clear() {
+#pragma unroll
+        for (int i = 0; i < MR; i++)
+#pragma unroll
+            for (int j = 0; j < NR; j++) acc[i][j] = 0;
+    }
+
+    // slab adds SLAB terms of every element.
+    __device__ __forceinline__ void slab(S (*a)[BM + 4], S (*b)[BN + 4]) {
+#pragma unroll 2
+        for (int k = 0; k < SLAB; k++) {
+            S x[MR], y[NR];
+            load<MR>(x, &a[k][row(0)]);
+#pragma unroll
+            for (int j = 0; j < NR; j += 4) load<4>(y + j, &b[k][col(j)]);
+#pragma unroll
+            for (int i = 0; i < MR; i++)
+#pragma unroll
+                for (int j = 0; j < NR; j++) acc[i][j] = fma(x[i], y[j], acc[i][j]);
+        }
+    }
+
+    // run adds the terms [k0, k1) of A's rows from r0 and B's from c0.
+    __device__ __forceinline__ void run(const Side<T> &A, const Side<T> &B, const Scale<T> &scale, int r0, int c0, int k0, int k1) {
+        __align__(16) __shared__ S as[2][SLAB][BM + 4];
+        __align__(16) __shared__ S bs[2][SLAB][BN + 4];
+        Fetch<T, BM, THREADS, !TA> fa;
+        Fetch<T, BN, THREADS, TB> fb;
+        fa.read(A, r0, k0, k1);
+        fb.read(B, c0, k0, k1);
+        int at = 0;
+        for (int k = k0; k < k1; k += SLAB) {
+            if (scale.p) {
+#pragma unroll
+                for (int i = 0; i < fa.N; i++)
+                    if (k + fa.col(i) < k1) fa.v[i] *= scale.at(k + fa.col(i));
+            }
+            fa.write(as[at]);
+            fb.write(bs[at]);
+            __syncthreads(); // the other slab was read before the last one was written
+            if (k + SLAB < k1) {
+                fa.read(A, r0, k + SLAB, k1);
+                fb.read(B, c0, k + SLAB, k1);
+            }
+            slab(as[at], bs[at]);
+            at ^= 1;
+        }
+        __syncthreads();
+    }
+};

@@ -1,0 +1,303 @@
+// The ridge path: the terms of a test fold's error for all alphas at once.
+//
+// With w = P / (S + alpha), for every voxel and alpha
+//
+//   w'C,   w'M w  (or |N w|^2 over the fold's rows),   z'w  (or 1'N w)
+//
+// path_rates, path_table and path_quad are for M of up to 256 directions. With
+// u = P / (S + alpha_0) and r_a = (S + alpha_0) / (S + alpha_a), alpha_0 the
+// smallest, w_a = r_a u, and
+//
+//   w_a'M w_a = sum_{i >= j} T_a[i, j] u_i u_j,   T_a[i, j] = (2 - [i = j]) r_a[i] M[i, j] r_a[j]:
+//
+// a product of the table T (alphas x K (K+1)/2) with the products u_i u_j, which
+// are formed in registers. Half the multiplications of M w, no intermediate in
+// memory, each u_i u_j used for all alphas. r_a is scaled to a largest value in
+// [1, 2), and its square put back at the end, so that nothing underflows.
+//
+//   Launch of path_quad: 128 threads with 4 voxels each (2 in float64) and up to 20
+//   alphas: 80 sums in registers; blockIdx.x voxels, y chunks of alphas, z batch
+//   and fold. The table goes through shared memory by tiles of 4 x 4 directions:
+//   one 16-byte load, the same for all threads, feeds 16 fma. Per voxel and fold
+//   K (K+1)/2 (A + 1) multiplications; K=64, A=20: 43,680. P is read from memory
+//   once (then from the first-level cache), A sums are written.
+//
+// path_dots gives w'C and z'w: a thread per voxel, all alphas in registers, 2 K A
+// multiplications, P and C read once.
+//
+// path_rows and path_wide are tiles as in gemm.cu with the scale 1/(S + alpha) on
+// N (or M) and the squares (or the products with w) summed in the tile: T_f K (or
+// K^2) multiplications per voxel and alpha; a block holds one alpha and 128 voxels
+// and goes over the rows 64 at a time.
+#include "gemm.cuh"
+
+#define PATH_THREADS 128
+#define EDGE 4           // directions of a table tile
+#define STAGED 4         // table tiles in shared memory at once
+#define CHAIN 512        // terms of a chain of sums before it is put away
+#define DOTS_STAGED 32   // directions in shared memory at once
+
+// Quad is what a launch of path_quad is told.
+template <class T> struct Quad {
+    T *out;          // first of the A sums of the block's first voxel
+    const T *P;      // column of the block's first voxel
+    long long P_r;
+    const T *base;   // 1 / (S + alpha_0)
+    const T *table;  // of this chunk
+    const double *scale;
+    int alphas, K, W, left; // alphas of this chunk, voxels from the block's first on
+};
+
+// scaled loads EDGE rows of u for the thread's voxels.
+template <int NV, class T> __device__ __forceinline__ void scaled(T (*u)[NV], const Quad<T> &q, int block) {
+#pragma unroll
+    for (int i = 0; i < EDGE; i++) {
+        int k = block * EDGE + i;
+        T g = k < q.K ? q.base[k] : (T)0;
+#pragma unroll
+        for (int n = 0; n < NV; n++) {
+            int v = n * PATH_THREADS + threadIdx.x;
+            u[i][n] = k < q.K && v < q.left ? g * q.P[k * q.P_r + v] : (T)0;
+        }
+    }
+}
+
+// put adds the sums to the result and clears them.
+template <int NV, int AC, class T> __device__ __forceinline__ void put(const Quad<T> &q, T (*acc)[NV], bool first) {
+#pragma unroll
+    for (int a = 0; a < AC; a++)
+#pragma unroll
+        for (int n = 0; n < NV; n++) {
+            int v = n * PATH_THREADS + threadIdx.x;
+            if (a < q.alphas && v < q.left) {
+                T *to = q.out + (long long)a * q.W + v, s = (T)q.scale[a];
+                *to = fma(acc[a][n], s, first ? (T)0 : *to);
+            }
+            acc[a][n] = 0;
+        }
+}
+
+template <int NV, int AC, class T> __device__ __forceinline__ void quad(const Quad<T> &q) {
+    __align__(16) __shared__ T staged[STAGED][EDGE * EDGE][AC];
+    T acc[AC][NV], ui[EDGE][NV], uj[EDGE][NV];
+#pragma unroll
+    for (int a = 0; a < AC; a++)
+#pragma unroll
+        for (int n = 0; n < NV; n++) acc[a][n] = 0;
+    int blocks = (q.K + EDGE - 1) / EDGE, tiles = blocks * (blocks + 1) / 2, i = 0, j = 0, terms = 0;
+    bool first = true;
+    for (int t0 = 0; t0 < tiles; t0 += STAGED) {
+        constexpr int packs = EDGE * EDGE * AC * sizeof(T) / 16; // of a tile
+        int here = tiles - t0 < STAGED ? tiles - t0 : STAGED;
+        const Pack<T> *from = reinterpret_cast<const Pack<T> *>(q.table) + (long long)t0 * packs;
+        __syncthreads();
+        for (int e = threadIdx.x; e < here * packs; e += PATH_THREADS) reinterpret_cast<Pack<T> *>(staged)[e] = from[e];
+        __syncthreads();
+        for (int t = 0; t < here; t++) {
+            if (j == 0) scaled<NV>(ui, q, i);
+            scaled<NV>(uj, q, j);
+#pragma unroll
+            for (int x = 0; x < EDGE; x++)
+#pragma unroll
+                for (int y = 0; y < EDGE; y++) {
+                    T uu[NV], coef[AC];
+                    load<AC>(coef, staged[t][x * EDGE + y]);
+#pragma unroll
+                    for (int n = 0; n < NV; n++) uu[n] = ui[x][n] * uj[y][n];
+#pragma unroll
+                    for (int a = 0; a < AC; a++)
+#pragma unroll
+                        for (int n = 0; n < NV; n++) acc[a][n] = fma(coef[a], uu[n], acc[a][n]);
+                }
+            terms += EDGE * EDGE;
+            if (j++ < i) continue;
+            i++, j = 0;
+            if (terms >= CHAIN || i == blocks) {
+                put<NV, AC>(q, acc, first);
+                first = false;
+                terms = 0;
+            }
+        }
+    }
+}
+
+// dots adds up w'C and z'w of one voxel for AC alphas.
+template <int AC, class T> __device__ __forceinline__ void dots(T *out, long long term, int alphas, const T *P, long long P_r, const T *C, long long C_r,
+                                                               const T *z, const T *inverse, int pad, int K, int W, bool live) {
+    __align__(16) __shared__ T staged[DOTS_STAGED][AC];
+    T wC[AC], zw[AC];
+#pragma unroll
+    for (int a = 0; a < AC; a++) wC[a] = zw[a] = 0;
+    for (int k0 = 0; k0 < K; k0 += DOTS_STAGED) {
+        __syncthreads();
+        for (int e = threadIdx.x; e < DOTS_STAGED * AC; e += PATH_THREADS)
+            staged[e / AC][e % AC] = k0 + e / AC < K ? inverse[(long long)(k0 + e / AC) * pad + e % AC] : (T)0;
+        __syncthreads();
+        for (int k = k0; live && k < K && k < k0 + DOTS_STAGED; k++) {
+            T p = P[k * P_r], pc = p * C[k * C_r], pz = z ? p * z[k] : (T)0, g[AC];
+            load<AC>(g, staged[k - k0]);
+#pragma unroll
+            for (int a = 0; a < AC; a++) {
+                wC[a] = fma(g[a], pc, wC[a]);
+                zw[a] = fma(g[a], pz, zw[a]);
+            }
+        }
+    }
+#pragma unroll
+    for (int a = 0; a < AC; a++)
+        if (live && a < alphas) {
+            out[(long long)a * W] = wC[a];
+            if (z) out[2 * term + (long long)a * W] = zw[a];
+        }
+}
+
+// rows sums squares and values of predictions, or products with w, of the
+// block's tile of voxels over all rows of A.
+template <bool GRAM, class T, int NR> __device__ __forceinline__ void rows(T *out, long long term, const Side<T> &A, const Side<T> &P, const Scale<T> &inverse, int K, int W) {
+    typedef Tile<T, T, 8, NR, 16, 8, false, false> Block;
+    __shared__ T part[2][8][Block::BN];
+    Block tile;
+    int c0 = blockIdx.x * tile.BN;
+    T square[NR] = {}, sum[NR] = {};
+    for (int r0 = 0; r0 < A.rows; r0 += tile.BM) {
+        tile.clear();
+        tile.run(A, P, inverse, r0, c0, 0, K);
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+#pragma unroll
+            for (int j = 0; j < NR; j++) {
+                T y = tile.acc[i][j], w = y;
+                if (GRAM) {
+                    int k = r0 + tile.row(i), c = c0 + tile.col(j);
+                    w = k < K && c < W ? inverse.at(k) * P.p[c * P.row + k * P.col] : (T)0;
+                }
+                square[j] = fma(w, y, square[j]);
+                sum[j] += y;
+            }
+    }
+    int ty = threadIdx.x / 16;
+#pragma unroll
+    for (int j = 0; j < NR; j++) {
+        part[0][ty][tile.col(j)] = square[j];
+        part[1][ty][tile.col(j)] = sum[j];
+    }
+    __syncthreads();
+    for (int c = threadIdx.x; c < tile.BN && c0 + c < W; c += tile.THREADS) {
+        T s = 0, v = 0;
+        for (int y = 0; y < 8; y++) {
+            s += part[0][y][c];
+            v += part[1][y][c];
+        }
+        out[term + c0 + c] = s;
+        if (!GRAM) out[2 * term + c0 + c] = v;
+    }
+}
+
+// The number of alphas in registers is one of three, whichever wastes least.
+#define EACH_CHUNK(F) F(4) F(12) F(20)
+
+constexpr int VOXELS = 16 / sizeof(F);       // of a thread of path_quad
+constexpr int WIDE = sizeof(F) == 4 ? 8 : 4; // columns of a thread of path_rows
+
+// Prepares for every alpha and matrix: rates r_a / 2^e, scale 4^e, the inverse
+// 1 / (S + alpha) by direction, and base = 1 / (S + alpha_0). What is padded is 0.
+//
+// Launch: a block per alpha, x alphas and padding, z batches and folds.
+KERNEL(path_rates)(IN(F, S), double *rates, double *scale, F *base, F *inverse, const double *alphas, int count, int rank, int folds, double alpha0) {
+    int a = blockIdx.x, pad = gridDim.x;
+    const F *s = MAT(S, blockIdx.z / folds, blockIdx.z % folds).row(0);
+    rates += ((long long)blockIdx.z * pad + a) * rank;
+    inverse += (long long)blockIdx.z * rank * pad + a;
+    double alpha = a < count ? alphas[a] : 0, largest = 0;
+    for (int k = threadIdx.x; k < rank; k += blockDim.x) {
+        double r = (s[k] + alpha0) / (s[k] + alpha);
+        if (a < count && r > largest) largest = r;
+    }
+    largest = block_max(largest);
+    double unit = largest > 0 && isfinite(largest) ? exp2(floor(log2(largest))) : 1.0;
+    for (int k = threadIdx.x; k < rank; k += blockDim.x) {
+        rates[k] = a < count ? (s[k] + alpha0) / (s[k] + alpha) / unit : 0.0;
+        inverse[(long long)k * pad] = a < count ? 1 / (s[k] + (F)alpha) : (F)0;
+        if (a == 0) base[(long long)blockIdx.z * rank + k] = (F)(1 / (s[k] + alpha0));
+    }
+    if (threadIdx.x == 0) scale[(long long)blockIdx.z * pad + a] = unit * unit;
+}
+
+// Fills T by chunk of alphas, tile, element of the tile and alpha of the chunk.
+//
+// Launch: a block per tile, x tiles, z batches and folds.
+KERNEL(path_table)(IN(F, M), F *table, const double *rates, int chunk, int chunks, int rank, int folds) {
+    int i = 0, j = blockIdx.x, pad = chunk * chunks;
+    while (j > i) j -= ++i;
+    auto m = MAT(M, blockIdx.z / folds, blockIdx.z % folds);
+    rates += (long long)blockIdx.z * pad * rank;
+    for (int e = threadIdx.x; e < EDGE * EDGE * pad; e += blockDim.x) {
+        int a = e % pad, x = i * EDGE + e / pad / EDGE, y = j * EDGE + e / pad % EDGE;
+        double v = 0;
+        if (x < rank && y <= x) v = (x == y ? 1 : 2) * (double)m(x, y) * rates[(long long)a * rank + x] * rates[(long long)a * rank + y];
+        long long at = (((long long)blockIdx.z * chunks + a / chunk) * gridDim.x + blockIdx.x) * EDGE * EDGE + e / pad;
+        table[at * chunk + a % chunk] = (F)v;
+    }
+}
+
+// Where the tables of a block lie: they have a matrix per batch and fold, or with
+// shared != 0 one per fold.
+#define TABLE (long long)(shared ? blockIdx.z % folds : blockIdx.z)
+
+// w'M w for the alphas of chunk blockIdx.y.
+//
+// Launch: x voxels by VOXELS * 128, y chunks, z batches and folds.
+#define PATH_QUAD(AC)                                                                                                                  \
+    BOUNDED(path_quad_##AC, PATH_THREADS, 3)                                                                                           \
+    (OUT(F, out), IN(F, P), const F *base, const F *table, const double *scale, int count, int rank, int cols, int folds, int shared) { \
+        int a0 = blockIdx.y * AC, v0 = blockIdx.x * PATH_THREADS * VOXELS, blocks = (rank + EDGE - 1) / EDGE;                          \
+        int b = blockIdx.z / folds, f = blockIdx.z % folds;                                                                            \
+        Quad<F> q;                                                                                                                     \
+        q.out = MAT(out, b, f).row(count + a0) + v0;                                                                                   \
+        q.P = MAT(P, b, f).p + v0, q.P_r = P_r;                                                                                        \
+        q.base = base + TABLE * rank;                                                                                                  \
+        q.table = table + (TABLE * gridDim.y + blockIdx.y) * (blocks * (blocks + 1) / 2) * EDGE * EDGE * AC;                           \
+        q.scale = scale + TABLE * gridDim.y * AC + a0;                                                                                 \
+        q.alphas = count - a0, q.K = rank, q.W = cols, q.left = cols - v0;                                                             \
+        quad<VOXELS, AC>(q);                                                                                                           \
+    }
+PATH_QUAD(4)
+PATH_QUAD(12)
+PATH_QUAD(20)
+#undef PATH_QUAD
+
+// w'C and, where there is a z, z'w for the alphas of chunk blockIdx.y.
+//
+// Launch: x voxels by 128, y chunks, z batches and folds.
+#define PATH_DOTS(AC)                                                                                                                 \
+    BOUNDED(path_dots_##AC, PATH_THREADS)                                                                                             \
+    (OUT(F, out), IN(F, P), IN(F, C), IN(F, z), const F *inverse, int count, int rank, int cols, int folds, int shared) {             \
+        int a0 = blockIdx.y * AC, pad = gridDim.y * AC, v = THREAD_X, b = blockIdx.z / folds, f = blockIdx.z % folds;                 \
+        dots<AC>(MAT(out, b, f).row(a0) + v, (long long)count * cols, count - a0, MAT(P, b, f).p + v, P_r, MAT(C, b, f).p + v, C_r,   \
+                 z_p ? MAT(z, b, f).p : z_p, inverse + TABLE * rank * pad + a0, pad, rank, cols, v < cols);                           \
+    }
+PATH_DOTS(4)
+PATH_DOTS(12)
+PATH_DOTS(20)
+#undef PATH_DOTS
+
+// |N w|^2 and 1'N w over the rows of each fold.
+//
+// Launch: x voxels by a tile's columns, y alphas, z batches and folds.
+BOUNDED(path_rows, 128, 3)
+(OUT(F, out), IN(F, P), IN(F, N), const F *inverse, const int *borders, int count, int pad, int rank, int cols, int folds, int shared) {
+    int a = blockIdx.y, b = blockIdx.z / folds, f = blockIdx.z % folds;
+    Side<F> n = {MAT(N, b, 0).row(borders[f]), N_r, 1, borders[f + 1] - borders[f]}, p = {MAT(P, b, f).p, 1, P_r, cols};
+    Scale<F> g = {inverse + TABLE * rank * pad + a, pad, false};
+    rows<false, F, WIDE>(MAT(out, b, f).row(a), (long long)count * cols, n, p, g, rank, cols);
+}
+
+// w'M w for any number of directions. Launch as path_rows.
+BOUNDED(path_wide, 128, 3)
+(OUT(F, out), IN(F, P), IN(F, M), const F *inverse, int count, int pad, int rank, int cols, int folds, int shared) {
+    int a = blockIdx.y, b = blockIdx.z / folds, f = blockIdx.z % folds;
+    Side<F> m = {MAT(M, b, f).p, M_r, 1, rank}, p = {MAT(P, b, f).p, 1, P_r, cols};
+    Scale<F> g = {inverse + TABLE * rank * pad + a, pad, false};
+    rows<true, F, WIDE>(MAT(out, b, f).row(a), (long long)count * cols, m, p, g, rank, cols);
+}
+#undef TABLE
