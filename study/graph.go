@@ -176,6 +176,7 @@ type modelSteps struct {
 	parts     []*Step  // the steps that make features and responses
 	subjects  []string
 	encode    []*Step // of each subject
+	match     *Step
 	couple    *Step
 	group     *Step
 }
@@ -358,6 +359,11 @@ func (s *Study) encode(m *modelSteps) {
 // across adds the steps that read several subjects or models.
 func (s *Study) across(models []*modelSteps) error {
 	for _, m := range models {
+		if err := s.match(m); err != nil {
+			return err
+		}
+	}
+	for _, m := range models {
 		s.couple(m)
 	}
 	for _, m := range models {
@@ -444,6 +450,46 @@ func (s *Study) participants() string {
 		root = filepath.Dir(root)
 	}
 	return ""
+}
+
+// match adds the comparison of one model's maps with the networks.
+func (s *Study) match(m *modelSteps) error {
+	c, kind := s.Match, s.kind()
+	name := map[string]string{"volume": "weights.nii.gz", "cifti": "weights.dscalar.nii", "": "weights.npy"}[kind]
+	switch {
+	case c.Templates == "":
+		s.note("match and organize are left out: match.templates names no networks")
+		return nil
+	case (kind == "cifti" || kind == "surface") != (len(c.Spheres) > 0):
+		return s.bad("match.spheres", "are %d, expected the sphere of each hemisphere for maps on surfaces, and none for volumes", len(c.Spheres))
+	case kind == "surface" && sideOf(hemispheresOf(s.recordings[0].bold)[0]) == "":
+		return s.bad("data.subjects", "have surfaces whose names do not say hemi-L or hemi-R: match needs it")
+	case kind == "" && s.maskFile() == "":
+		return s.bad("data.mask", "is not given, and the BOLD is arrays without a grid: match needs it")
+	}
+	o := MatchOptions{Templates: s.resolve(c.Templates), Table: s.resolve(c.Table), Draws: c.Draws, Seed: c.Seed, FDR: c.FDR, Out: s.path(m.config.Name, "match")}
+	if kind == "" {
+		o.Mask = s.maskFile()
+	}
+	for _, sphere := range c.Spheres {
+		o.Spheres = append(o.Spheres, s.resolve(sphere))
+	}
+	for _, e := range m.encode {
+		path := filepath.Join(e.Out, name)
+		if kind == "surface" {
+			var parts []string
+			for _, h := range hemispheresOf(s.recordings[0].bold) {
+				parts = append(parts, filepath.Join(e.Out, "weights_hemi-"+sideOf(h)+".func.gii"))
+			}
+			path = strings.Join(parts, ",")
+		}
+		o.Maps = append(o.Maps, path)
+	}
+	n, K, V, draws := float64(len(o.Maps)), float64(s.Dictionary.Atoms), float64(s.columns), float64(c.Draws)
+	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * (14*K + 200), bytes: 4 * n * K * V,
+		output: 8 * K * draws / 10, memory: 4*n*K*V + 64*8*V}
+	m.match = s.add("match", m.config.Name, o.Out, false, slices.Clone(m.encode), w, func(ctx context.Context, e *Env) (any, error) { return Match(ctx, e, o) })
+	return nil
 }
 
 // couple adds the synchronisation of single neurons with biological ones, of one

@@ -143,7 +143,7 @@ func Match(ctx context.Context, e *Env, o MatchOptions) (MatchSummary, error) {
 		return sum, err
 	}
 	defer be.Close()
-	job, err := store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "match", Options: o.options(e), Inputs: inputs})
+	job, err := e.openJob(o.Out, store.JobOptions{Command: "match", Options: o.options(e), Inputs: inputs})
 	if err != nil {
 		return sum, err
 	}

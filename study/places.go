@@ -222,6 +222,15 @@ const structureKey = "AnatomicalStructurePrimary"
 
 var hemiEntity = regexp.MustCompile(`(?:^|_)hemi-(L|R)(?:_|$)`)
 
+// sideOf is the hemisphere, L or R, that a BIDS name says; "" if it says none.
+func sideOf(path string) string {
+	m := hemiEntity.FindStringSubmatch(filepath.Base(path))
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
 // newHemisphere describes a surface by its file: the metadata, or what BIDS has
 // in the name.
 func newHemisphere(path string, g *brain.Gifti, vertices, index, of int) hemisphere {
@@ -231,12 +240,10 @@ func newHemisphere(path string, g *brain.Gifti, vertices, index, of int) hemisph
 			h.structure = s
 		}
 	}
-	side := ""
-	if m := hemiEntity.FindStringSubmatch(filepath.Base(path)); m != nil {
-		side = m[1]
-	} else if strings.HasSuffix(h.structure, "Left") {
+	side := sideOf(path)
+	if side == "" && strings.HasSuffix(h.structure, "Left") {
 		side = "L"
-	} else if strings.HasSuffix(h.structure, "Right") {
+	} else if side == "" && strings.HasSuffix(h.structure, "Right") {
 		side = "R"
 	}
 	switch {
