@@ -1,6 +1,7 @@
 # voxen: make with no target prints the targets.
 GO      ?= go
 DEMO    ?= results/demo
+BENCH   ?= results/bench
 TESTED  = ./...
 
 include cuda/cuda.mk
@@ -30,7 +31,7 @@ demo: build ## the main job on the shipped real data
 	./bin/voxen demo --out $(DEMO)
 
 bench: build ## backends on this machine: every op and the two main jobs
-	./bin/voxen bench
+	./bin/voxen bench --out $(BENCH)
 
 bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its own Python environment
 	./bench/peers/run.sh
