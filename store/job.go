@@ -54,6 +54,7 @@ type Job struct {
 	key     journalKey
 	lock    io.Closer
 	made    bool // the folder of a folder job was not there before
+	resumed bool // the journal of an earlier process was found
 
 	mu       sync.Mutex
 	journal  File
@@ -215,6 +216,7 @@ func (j *Job) openJournal() error {
 			j.notes[e.Note.Name] = e.Note.Value
 		}
 	}
+	j.resumed = len(entries) > 1
 	if j.journal, err = j.fsys.Edit(name); err != nil {
 		return pathError(name, err)
 	}
@@ -286,7 +288,7 @@ func emptyFolder(fsys FS, dir string, except ...string) error {
 func (j *Job) FS() FS { return j.fsys }
 
 // Resumed reports whether the output was begun by an earlier process.
-func (j *Job) Resumed() bool { return len(j.found) > 0 || len(j.notes) > 0 }
+func (j *Job) Resumed() bool { return j.resumed }
 
 // fileName turns the name of an output into that of its file, relative to the
 // folder of the final names.

@@ -135,9 +135,7 @@ func Couple(ctx context.Context, e *Env, o CoupleOptions) (CoupleSummary, error)
 		return CoupleSummary{}, err
 	}
 	sum, err := c.couple(ctx)
-	if store.IsInput(err) { // found only after pairs were tested: nothing to go on with
-		c.job.Discard()
-	}
+	settle(c.job, err)
 	return sum, err
 }
 

@@ -161,7 +161,9 @@ func Encode(ctx context.Context, e *Env, o EncodeOptions) (EncodeSummary, error)
 	x := &encoder{e: e, o: o, be: be, choice: choice, plan: plan, trend: trend}
 	defer func() { x.be.Close() }()
 	defer x.close()
-	return x.encode(ctx)
+	sum, err := x.encode(ctx)
+	settle(x.job, err)
+	return sum, err
 }
 
 // encoder is one call of Encode.
@@ -226,7 +228,6 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 		return sum, err
 	}
 	if V := x.y.Cols(); res.Constant+res.NotFinite == V {
-		x.job.Discard()
 		return sum, input(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant and %d not finite", V, res.Constant, res.NotFinite)
 	}
 	return x.finish(ctx, sinks, res)

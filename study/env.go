@@ -296,3 +296,12 @@ func systemMemory() (free, total int64, err error) {
 	defer be.Close()
 	return be.Memory()
 }
+
+// settle ends a job that failed: when its inputs turned out to be of no use, what
+// it holds is nothing to go on with. Work of an earlier process stays, since what
+// is refused now may be an option of this one.
+func settle(job *store.Job, err error) {
+	if job != nil && store.IsInput(err) && !job.Resumed() {
+		job.Discard()
+	}
+}

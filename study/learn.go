@@ -107,7 +107,9 @@ func Learn(ctx context.Context, e *Env, o LearnOptions) (LearnSummary, error) {
 	}
 	defer job.Close()
 	l.src, l.job = src, job
-	return l.learn(ctx)
+	sum, err := l.learn(ctx)
+	settle(l.job, err)
+	return sum, err
 }
 
 // learner is one call of Learn.
@@ -147,7 +149,6 @@ func (l *learner) learn(ctx context.Context) (LearnSummary, error) {
 		return LearnSummary{}, err
 	}
 	if res.Zero == l.src.Cols() {
-		l.job.Discard()
 		return LearnSummary{}, input(l.o.Responses, "has no signal to learn from: all %d columns are constant", res.Zero)
 	}
 	if err := l.e.stage("writing", 0, func() error { return l.write(ctx, res) }); err != nil {
