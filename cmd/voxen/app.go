@@ -82,6 +82,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.runCommand,
 		a.demoCommand,
 		a.matchCommand,
+		a.organizeCommand,
 		a.benchCommand,
 		a.completionCommand,
 	} {

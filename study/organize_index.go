@@ -1,0 +1,523 @@
+package study
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sort"
+	"strconv"
+
+	"voxen/brain"
+	"voxen/engine/permute"
+	"voxen/engine/spatial"
+	"voxen/store"
+)
+
+type matrix = spatial.Matrix
+
+// neurons are the neurons of a model with their codes.
+type neurons struct {
+	codes     *store.Sparse // (atoms, neurons)
+	layer     []int
+	unit      []string
+	layers    []int       // those that occur, ascending
+	responses [][]float64 // standardised, per neuron; nil if not given
+}
+
+// newNeurons reads the layers of a table of columns.
+func newNeurons(codes *store.Sparse, names *columnNames, path string) (neurons, error) {
+	n := neurons{codes: codes, unit: names.unit}
+	for i, s := range names.layer {
+		l, err := strconv.Atoi(s)
+		if err != nil {
+			return n, input(path, "has layer %q at neuron %d, expected a whole number", s, i)
+		}
+		n.layer = append(n.layer, l)
+		if !slices.Contains(n.layers, l) {
+			n.layers = append(n.layers, l)
+		}
+	}
+	slices.Sort(n.layers)
+	return n, nil
+}
+
+// standardized reads responses and brings each neuron's to mean 0 and norm 1.
+func (x *organizer) standardized(ctx context.Context, path string, neurons int) ([][]float64, error) {
+	a, err := openMatrix(x.e.FS, path)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	T := a.Rows()
+	if a.Cols() != neurons {
+		return nil, input(path, "has %d columns, expected one for each of %d neurons", a.Cols(), neurons)
+	}
+	out := make([][]float64, 0, neurons)
+	const width = 1024
+	block := make([]float64, T*width)
+	for lo := 0; lo < neurons; lo += width {
+		hi := min(lo+width, neurons)
+		if err := a.ReadFloat64(ctx, lo, hi, block, width); err != nil {
+			return nil, err
+		}
+		for n := range hi - lo {
+			y := make([]float64, T)
+			for t := range y {
+				y[t] = block[t*width+n]
+			}
+			y = zscore(y)
+			for t := range y {
+				y[t] /= math.Sqrt(float64(T))
+			}
+			out = append(out, y)
+		}
+	}
+	return out, nil
+}
+
+// matchedAtoms say which network each atom belongs to, as matched and for other
+// groups of subjects.
+type matchedAtoms struct {
+	given    []givenMatch  // of matches.tsv
+	products groupProducts // S = 0 if match wrote none
+	null     matrix        // (atoms, draws), rows sorted
+}
+
+// givenMatch is an atom's best match.
+type givenMatch struct {
+	network int
+	r, q    float64
+}
+
+// parseMatches reads networks and best matches.
+func parseMatches(t *store.Table, atoms int) (brain.LabelTable, []givenMatch, error) {
+	columns := map[string][]string{}
+	for _, name := range []string{"atom", "network", "r", "q"} {
+		cells, err := t.Column(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		columns[name] = cells
+	}
+	var networks brain.LabelTable
+	given := make([]givenMatch, atoms)
+	for k := range given {
+		given[k].network = -1
+	}
+	for i, name := range columns["network"] {
+		b := slices.IndexFunc(networks, func(l brain.Label) bool { return l.Name == name })
+		if b < 0 {
+			b = len(networks)
+			networks = append(networks, brain.Label{Key: b + 1, Name: name})
+		}
+		k, err := strconv.Atoi(columns["atom"][i])
+		if err != nil || k < 0 || k >= atoms {
+			return nil, nil, input(t.Path, "line %d has atom %q, expected a number from 0 to %d", t.Lines[i], columns["atom"][i], atoms-1)
+		}
+		if columns["q"][i] == "n/a" {
+			continue
+		}
+		r, err1 := strconv.ParseFloat(columns["r"][i], 64)
+		q, err2 := strconv.ParseFloat(columns["q"][i], 64)
+		if err1 != nil || err2 != nil {
+			return nil, nil, input(t.Path, "line %d has r %q and q %q, expected numbers", t.Lines[i], columns["r"][i], columns["q"][i])
+		}
+		given[k] = givenMatch{b, r, q}
+	}
+	for k, g := range given {
+		if g.network < 0 {
+			return nil, nil, input(t.Path, "has no best match of atom %d, expected one for each of %d atoms", k, atoms)
+		}
+	}
+	return networks, given, nil
+}
+
+// of gives the network of each atom, -1 for none: its best match if q is under the
+// rate and r above 0.
+func (a *matchedAtoms) of(fdr float64) []int {
+	out := make([]int, len(a.given))
+	for k, g := range a.given {
+		out[k] = -1
+		if g.q < fdr && g.r > 0 {
+			out[k] = g.network
+		}
+	}
+	return out
+}
+
+// resampled is of for the mean over other subjects. The null of each atom stays as
+// it was drawn: the autocorrelation of a mean over resampled subjects is much the
+// same.
+func (a *matchedAtoms) resampled(subjects []int, fdr float64) []int {
+	K := a.products.K
+	best, r, p := make([]int, K), make([]float64, K), make([]float64, K)
+	for k := range K {
+		all := a.products.correlations(k, subjects)
+		best[k], _ = bestOf(all)
+		r[k] = all[best[k]]
+		draws := a.null.Row(k)
+		p[k] = float64(1+len(draws)-sort.SearchFloat64s(draws, r[k])) / float64(1+len(draws))
+	}
+	for k, q := range permute.FDR(p) {
+		if !(q < fdr && r[k] > 0) {
+			best[k] = -1
+		}
+	}
+	return best
+}
+
+// neuron is where a neuron belongs.
+type neuron struct {
+	coded   bool
+	network int     // of its sub-group, -1 for none
+	share   float64 // highest share summed over a network's atoms; 0 without a code
+	sign    int     // of the codes summed over that network's atoms
+}
+
+// layerIndex is what is known of one layer.
+type layerIndex struct {
+	layer                    int
+	neurons, coded, assigned int
+	coverage                 float64   // assigned / neurons
+	specialisation           float64   // mean highest share of neurons with a code
+	profile                  []float64 // distribution of the assigned over networks, NaN if none
+	diversity                float64   // exp(entropy of the profile)
+}
+
+// share is the share of all neurons of the layer that a network's sub-group holds.
+func (l layerIndex) share(b int) float64 {
+	if l.assigned == 0 {
+		return 0
+	}
+	return l.profile[b] * l.coverage
+}
+
+// indices are what is known of a model.
+type indices struct {
+	neurons        []neuron
+	assigned       int
+	layers         []layerIndex
+	diversity      float64     // mean over layers
+	overLayers     float64     // mean pairwise cosine of profiles
+	overSubjects   float64     // mean over networks of the mean pairwise correlation of summed maps
+	coverage       float64     // of all neurons
+	specialisation float64     // of all neurons
+	interaction    [][]float64 // share of coded neurons with at least 0.2 on both networks
+}
+
+// numberNames are the columns of indices.numbers in models.tsv.
+var numberNames = [5]string{"diversity", "consistency_layers", "consistency_subjects", "coverage", "specialisation"}
+
+func (x *indices) numbers() [5]float64 {
+	return [5]float64{x.diversity, x.overLayers, x.overSubjects, x.coverage, x.specialisation}
+}
+
+// both is the least share on each of two networks of a neuron that ties them.
+const bothShare = 0.2
+
+// indices computes what codes and the networks of atoms say. The share of a neuron on
+// atom k is |a_k| / sum_j |a_j| over all atoms; it belongs to the sub-group of the
+// network on whose atoms its shares sum highest, the first of equals, if that sum
+// reaches the threshold.
+func (n *neurons) indices(networkOf []int, L int, threshold float64) indices {
+	x := indices{neurons: make([]neuron, len(n.layer)), interaction: make([][]float64, L)}
+	for b := range x.interaction {
+		x.interaction[b] = make([]float64, L)
+	}
+	coded := 0
+	share, sum := make([]float64, L), make([]float64, L)
+	for i := range x.neurons {
+		x.neurons[i] = n.assign(i, networkOf, threshold, share, sum)
+		if !x.neurons[i].coded {
+			continue
+		}
+		coded++
+		for b := range L {
+			for c := range L {
+				if share[b] >= bothShare && share[c] >= bothShare {
+					x.interaction[b][c]++
+				}
+			}
+		}
+	}
+	for b := range L {
+		for c := range L {
+			x.interaction[b][c] /= float64(coded) // NaN without any
+		}
+	}
+	for _, layer := range n.layers {
+		x.layers = append(x.layers, x.layer(layer, n.layer, L))
+	}
+	x.sum()
+	return x
+}
+
+// assign finds where neuron i belongs; share and sum are filled with its shares and
+// codes summed over each network's atoms.
+func (n *neurons) assign(i int, networkOf []int, threshold float64, share, sum []float64) neuron {
+	clear(share)
+	clear(sum)
+	atoms, values := n.codes.Column(i)
+	total := 0.0
+	for _, a := range values {
+		total += math.Abs(a)
+	}
+	out := neuron{network: -1}
+	if out.coded = total > 0; !out.coded {
+		return out
+	}
+	for j, k := range atoms {
+		if b := networkOf[k]; b >= 0 {
+			share[b] += math.Abs(values[j]) / total
+			sum[b] += values[j]
+		}
+	}
+	best := 0
+	for b := range share {
+		if share[b] > share[best] {
+			best = b
+		}
+	}
+	out.share = min(1, share[best])
+	// A sum of shares that is the threshold but for rounding has reached it.
+	if out.share >= threshold-1e-12 {
+		out.network = best
+		switch {
+		case sum[best] > 0:
+			out.sign = 1
+		case sum[best] < 0:
+			out.sign = -1
+		}
+	}
+	return out
+}
+
+// layer computes the indices of one layer.
+func (x *indices) layer(layer int, of []int, L int) layerIndex {
+	l := layerIndex{layer: layer, profile: make([]float64, L)}
+	for i, a := range x.neurons {
+		if of[i] != layer {
+			continue
+		}
+		l.neurons++
+		if a.coded {
+			l.coded++
+			l.specialisation += a.share
+		}
+		if a.network >= 0 {
+			l.assigned++
+			l.profile[a.network]++
+		}
+	}
+	l.coverage = float64(l.assigned) / float64(l.neurons)
+	l.specialisation /= float64(l.coded)
+	entropy := 0.0
+	for b := range l.profile {
+		l.profile[b] /= float64(l.assigned)
+		if p := l.profile[b]; p > 0 {
+			entropy -= p * math.Log(p)
+		}
+	}
+	if l.diversity = math.Exp(entropy); l.assigned == 0 {
+		l.diversity = math.NaN()
+	}
+	return l
+}
+
+// sum makes the model's indices of its layers' and neurons'.
+func (x *indices) sum() {
+	x.diversity = meanKnown(x.layers, func(l layerIndex) float64 { return l.diversity })
+	var profiles [][]float64
+	for _, l := range x.layers {
+		if l.assigned > 0 {
+			profiles = append(profiles, l.profile)
+		}
+	}
+	x.overLayers = meanPairs(len(profiles), func(i, j int) float64 {
+		a, b := profiles[i], profiles[j]
+		return dot(a, b) / math.Sqrt(dot(a, a)*dot(b, b))
+	})
+	coded := 0.0
+	for _, a := range x.neurons {
+		if a.network >= 0 {
+			x.assigned++
+		}
+		if a.coded {
+			coded++
+			x.specialisation += a.share
+		}
+	}
+	x.coverage = float64(x.assigned) / float64(len(x.neurons))
+	x.specialisation /= coded
+	x.overSubjects = math.NaN()
+}
+
+// meanPairs is the mean over all pairs of n things; NaN without any.
+func meanPairs(n int, f func(i, j int) float64) float64 {
+	sum, pairs := 0.0, 0
+	for i := range n {
+		for j := range i {
+			sum += f(i, j)
+			pairs++
+		}
+	}
+	return sum / float64(pairs)
+}
+
+// meanKnown is the mean of the numbers that are not NaN; NaN without any.
+func meanKnown[T any](list []T, f func(T) float64) float64 {
+	sum, n := 0.0, 0
+	for _, t := range list {
+		if y := f(t); !math.IsNaN(y) {
+			sum += y
+			n++
+		}
+	}
+	return sum / float64(n)
+}
+
+// subGroup is what is known of the neurons of one network.
+type subGroup struct {
+	atoms, neurons int
+	compactness    float64 // mean pairwise correlation of responses times signs; NaN unknown
+	consistency    float64 // over subjects, of the network's summed map; NaN unknown
+}
+
+// subGroups describes the sub-group of every network, and gives the mean consistency
+// over subjects of the networks that have atoms.
+func (m *organized) subGroups(networkOf []int, threshold float64) (overSubjects float64, groups []subGroup) {
+	all := make([]int, m.atoms.products.S)
+	for s := range all {
+		all[s] = s
+	}
+	for b := range m.networks {
+		g := subGroup{compactness: math.NaN(), consistency: m.atoms.consistency(atomsOf(networkOf, b), all)}
+		g.atoms = len(atomsOf(networkOf, b))
+		var members []int
+		for i, a := range m.index.neurons {
+			if a.network == b {
+				members = append(members, i)
+			}
+		}
+		g.neurons = len(members)
+		if m.neurons.responses != nil {
+			g.compactness = m.compactness(members)
+		}
+		groups = append(groups, g)
+	}
+	return meanKnown(groups, func(g subGroup) float64 { return g.consistency }), groups
+}
+
+// compactness is the mean correlation over pairs of neurons, each times its sign: of n
+// standardised responses z, (|sum z|^2 - sum |z|^2) / (n (n - 1)). A constant
+// response counts with correlation 0.
+func (m *organized) compactness(members []int) float64 {
+	if len(members) < 2 {
+		return math.NaN()
+	}
+	sum := make([]float64, len(m.neurons.responses[members[0]]))
+	own := 0.0
+	for _, i := range members {
+		z := m.neurons.responses[i]
+		own += dot(z, z)
+		for t, y := range z {
+			sum[t] += float64(m.index.neurons[i].sign) * y
+		}
+	}
+	return (dot(sum, sum) - own) / float64(len(members)*(len(members)-1))
+}
+
+// atomsOf lists the atoms of a network.
+func atomsOf(networkOf []int, b int) []int {
+	var atoms []int
+	for k, n := range networkOf {
+		if n == b {
+			atoms = append(atoms, k)
+		}
+	}
+	return atoms
+}
+
+// consistency is the mean correlation, over pairs of different subjects, of the sums
+// of their maps of some atoms; NaN without atoms or pairs.
+func (a *matchedAtoms) consistency(atoms, subjects []int) float64 {
+	if len(atoms) == 0 {
+		return math.NaN()
+	}
+	sum, pairs := 0.0, 0
+	for i, s := range subjects {
+		for _, t := range subjects[:i] {
+			if s == t {
+				continue
+			}
+			cross, _ := a.products.between(atoms, []int{s}, []int{t})
+			x, most := a.products.between(atoms, []int{s}, []int{s})
+			y, least := a.products.between(atoms, []int{t}, []int{t})
+			if !(y > 1e-12*least) {
+				y = 0
+			}
+			sum += ratio(cross, x, y, most)
+			pairs++
+		}
+	}
+	return sum / float64(pairs)
+}
+
+// interval is a 95% interval over resampled subjects, NaN where there is none.
+type interval struct{ low, high float64 }
+
+// bootstrap resamples subjects and repeats matching, assignment and indices.
+func (m *organized) bootstrap(ctx context.Context, o OrganizeOptions, progress func(done int)) error {
+	S := m.atoms.products.S
+	for i := range m.intervals {
+		m.intervals[i] = interval{math.NaN(), math.NaN()}
+	}
+	if S < 2 {
+		progress(o.Bootstraps)
+		return nil
+	}
+	values := make([][]float64, len(m.intervals))
+	random := rand.New(rand.NewPCG(o.Seed, 0x6f72_6761_6e69_7a65))
+	subjects := make([]int, S)
+	for i := range o.Bootstraps {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		for s := range subjects {
+			subjects[s] = random.IntN(S)
+		}
+		networkOf := m.atoms.resampled(subjects, o.FDR)
+		x := m.neurons.indices(networkOf, len(m.networks), o.Threshold)
+		var consistent []float64
+		for b := range m.networks {
+			consistent = append(consistent, m.atoms.consistency(atomsOf(networkOf, b), subjects))
+		}
+		x.overSubjects = meanKnown(consistent, func(y float64) float64 { return y })
+		for j, y := range x.numbers() {
+			if !math.IsNaN(y) {
+				values[j] = append(values[j], y)
+			}
+		}
+		progress(i + 1)
+	}
+	for j, v := range values {
+		m.intervals[j] = interval{quantile(v, 0.025), quantile(v, 0.975)}
+	}
+	return nil
+}
+
+// quantile interpolates linearly between the order statistics, as numpy does; NaN
+// without values.
+func quantile(x []float64, q float64) float64 {
+	if len(x) == 0 {
+		return math.NaN()
+	}
+	s := slices.Sorted(slices.Values(x))
+	at := q * float64(len(s)-1)
+	i := int(at)
+	if i+1 == len(s) {
+		return s[i]
+	}
+	return s[i] + (at-float64(i))*(s[i+1]-s[i])
+}
