@@ -25,6 +25,7 @@ type Chart struct {
 	Series         []Series
 	Points         bool     // no lines
 	YFromZero      bool     // the axis begins at 0
+	YMax           float64  // and ends here; 0: where the values do
 	XNames         []string // of whole numbers from 0 along x, instead of ticks
 	Caption, Alt   string
 	Height         int // pixels; 320 if 0
@@ -42,7 +43,7 @@ const (
 // colours are those of Okabe and Ito without yellow, which vanishes on white.
 var colours = []string{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9"}
 
-// dashes tell lines apart where colours repeat or are not seen.
+// dashes tell lines apart where colours are not seen.
 var dashes = []string{"", "7 4", "2 3", "9 3 2 3"}
 
 // Figure draws the chart.
@@ -54,6 +55,9 @@ func (c Chart) Figure() Figure {
 	s := &svg{}
 	x0, x1 := c.span(func(s Series) []float64 { return s.X }, false)
 	y0, y1 := c.span(func(s Series) []float64 { return s.Y }, c.YFromZero)
+	if c.YMax > 0 {
+		y0, y1 = 0, c.YMax
+	}
 	if c.XNames != nil {
 		x0, x1 = -0.5, float64(len(c.XNames))-0.5
 	}
@@ -140,10 +144,9 @@ func (c Chart) draw(s *svg, series Series, i int, px, py func(float64) float64) 
 			fmt.Fprintf(&d, "%s%.1f %.1f", pen, px(series.X[k]), py(series.Y[k]))
 			pen = "L"
 		}
-		s.printf(`<path class="line" stroke="%s" stroke-dasharray="%s" d="%s"/>`, colours[i%len(colours)], dashes[i/len(colours)%len(dashes)], d.String())
+		s.printf(`<path class="line" stroke="%s" stroke-dasharray="%s" d="%s"/>`, colours[i%len(colours)], dashes[i%len(dashes)], d.String())
 	}
-	// more marks than about one in fifteen pixels would hide the line
-	if c.Points || len(series.X) <= 48 {
+	if c.marked(series) {
 		for k := range series.X {
 			if !math.IsNaN(series.Y[k]) {
 				mark(s, i, px(series.X[k]), py(series.Y[k]), 4.5)
@@ -156,6 +159,10 @@ func (c Chart) draw(s *svg, series Series, i int, px, py func(float64) float64) 
 		}
 	}
 }
+
+// marked reports whether points have marks: more than about one in thirty pixels
+// would hide the line.
+func (c Chart) marked(s Series) bool { return c.Points || len(s.X) <= 24 }
 
 // mark draws the mark of series i: circle, square, diamond, triangles.
 func mark(s *svg, i int, x, y, r float64) {
@@ -194,9 +201,11 @@ func (c Chart) legend(s *svg, h int) {
 		y := float64(h + i/perLegendRow*legendLine + 6)
 		if !c.Points {
 			s.printf(`<line class="line" stroke="%s" stroke-dasharray="%s" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`,
-				colours[i%len(colours)], dashes[i/len(colours)%len(dashes)], x, x+24, y, y)
+				colours[i%len(colours)], dashes[i%len(dashes)], x, x+24, y, y)
 		}
-		mark(s, i, x+12, y, 4.5)
+		if c.marked(series) {
+			mark(s, i, x+12, y, 4.5)
+		}
 		s.text(x+30, y+4, "start", "", series.Name)
 	}
 }

@@ -9,7 +9,7 @@ for (const figure of document.querySelectorAll("figure.viewer")) {
 
   const nv = new niivue.Niivue({
     backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], crosshairWidth: 1, crosshairWidthUnit: "mm", crosshairGap: 6,
-    isColorbar: true, fontMinPx: 16, fontSizeScaling: 0.6, colorbarHeight: 0.04, tileMargin: 8, multiplanarEqualSize: true,
+    isColorbar: true, fontMinPx: 16, fontSizeScaling: 0.6, colorbarHeight: 0.03, multiplanarLayout: 2,
     isOrientationTextVisible: true, scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "silent",
     onLocationChange: p => one(".place").textContent = describe(p),
   });
@@ -75,8 +75,8 @@ for (const figure of document.querySelectorAll("figure.viewer")) {
     nv.updateGLVolume();
   });
   nv.attachToCanvas(canvas).then(() => {
+    nv.opts.multiplanarShowRender = 1; // always
     nv.setSliceType(nv.sliceTypeMultiplanar);
-    nv.opts.multiplanarShowRender = niivue.SHOW_RENDER ? niivue.SHOW_RENDER.ALWAYS : 1;
     return show(volumes[0]);
   }).catch(err => { unavailable(); console.error(err); });
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"strings"
 )
 
@@ -47,10 +48,53 @@ func indices(name, says, table string, more ...string) refusal {
 	})
 }
 
+// reported is a report of the flags that make gives.
+func reported(name, says string, make func(f *files) []string) refusal {
+	return refusal{name, func(f *files) []string { return append([]string{"report", "--out", f.path("out.html")}, make(f)...) }, 2, says}
+}
+
+// folder writes a file in a folder of its own and gives the folder.
+func (f *files) folder(name, file, text string) string {
+	if err := os.MkdirAll(f.path(name), 0o777); err != nil {
+		f.t.Fatal(err)
+	}
+	f.bytes(name+"/"+file, []byte(text))
+	return f.path(name)
+}
+
 const four = "participant_id\tMoCA\tage\nsub-0\t20\t70\nsub-1\t22\t71\nsub-2\t27\t75\nsub-3\t24\t69\n"
 
 func init() {
 	refusals = append(refusals,
+		refusal{"a report that is no page", func(f *files) []string { return []string{"report", "--out", f.path("out.pdf")} }, 2, `out.pdf: is of no kind .* expected .html`},
+		reported("words of a report without tr", `--words needs --tr`, func(f *files) []string { return []string{"--words", "w.tsv"} }),
+		reported("a model without pairs", `--model "bert": "bert", expected name=value`, func(f *files) []string { return []string{"--model", "bert"} }),
+		reported("a model's part of another name", `--model "maps=x": "maps", expected name, responses`, func(f *files) []string { return []string{"--model", "maps=x"} }),
+		reported("a model twice", `model "a" is there twice`, func(f *files) []string { return []string{"--model", "name=a", "--model", "name=a"} }),
+		reported("a folder that is not there", `gone: no such folder: expected what m: learn wrote`, func(f *files) []string { return []string{"--model", "name=m,learn=" + f.path("gone")} }),
+		reported("a run.json that is none", `run.json: is not a run.json`, func(f *files) []string { return []string{"--runs", f.folder("r", "run.json", "hello")} }),
+		reported("a run.json of a later program", `run.json: has schema 99, expected 1 to`, func(f *files) []string { return []string{"--runs", f.folder("r", "run.json", `{"schema": 99}`)} }),
+		reported("matches without atoms", `matches.tsv: has no column "atom"`, func(f *files) []string {
+			return []string{"--model", "match=" + f.folder("m", "matches.tsv", "network\tr\nx\t1\n")}
+		}),
+		reported("matches that are no numbers", `matches.tsv: line 2 has "high" in column r`, func(f *files) []string {
+			return []string{"--model", "match=" + f.folder("m", "matches.tsv", "atom\tnetwork\tr\tdice\tjaccard\toverlap\tp\tq\tmargin\n0\tx\thigh\t0\t0\t0\t1\t1\t0\n")}
+		}),
+		reported("a learning curve that is cut", `objective.tsv: line 2 has 1 cells, expected 3`, func(f *files) []string {
+			return []string{"--model", "learn=" + f.folder("l", "objective.tsv", "step\tseconds\tobjective\n1\n")}
+		}),
+		reported("atoms of one dimension", `atoms.npy: has shape \[4\], expected two dimensions`, func(f *files) []string {
+			l := f.folder("l", "x", "")
+			f.npy("l/atoms.npy", []int{4})
+			return []string{"--model", "learn=" + l}
+		}),
+		reported("layers without a number", `layers.tsv: has no column "layer"`, func(f *files) []string {
+			return []string{"--organize", f.folder("o", "layers.tsv", "model\tdepth\nm\t0\n")}
+		}),
+		reported("a background of text", `b.nii: `, func(f *files) []string { return []string{"--background", f.bytes("b.nii", []byte("grey"))} }),
+		reported("a group of another program", `group.tsv: has no column "test"`, func(f *files) []string {
+			return []string{"--model", "group=" + f.folder("g", "group.tsv", "region\tp\nx\t1\n")}
+		}),
 		group("nothing to compare", `--maps or --indices are needed`, func(f *files) []string { return nil }),
 		group("one subject", `sub-0.npy: is the map of one subject`, func(f *files) []string { return f.subjects(1) }),
 		group("subjects named short", `--subjects names 1, expected one for each of 3 maps`, func(f *files) []string { return append(f.subjects(3), "--subjects", "a") }),

@@ -1,0 +1,26 @@
+//go:build browser
+
+package study_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"voxen/report/browser"
+	"voxen/study"
+)
+
+// The report of a whole study opens in a browser without a complaint, asks for
+// nothing outside its file, and its viewer shows the maps.
+func TestReportInBrowser(t *testing.T) {
+	o := planted(t, t.TempDir())
+	if _, err := study.Report(context.Background(), &study.Env{Version: "test"}, o); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := browser.Look(context.Background(), o.Out, os.Getenv("VOXEN_SCREENSHOT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen.Check(t, 1)
+}
