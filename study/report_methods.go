@@ -17,6 +17,7 @@ type reference struct{ key, text string }
 
 // The references, by the key with which the text cites them.
 var references = []reference{
+	{"Alexander-Bloch et al. 2018", "Alexander-Bloch, A. F. et al. (2018). On testing for spatial correspondence between maps of human brain structure and function. NeuroImage 178, 540–551."},
 	{"Bayley and Hammersley 1946", "Bayley, G. V. and Hammersley, J. M. (1946). The “effective” number of independent observations in an autocorrelated time series. Supplement to the Journal of the Royal Statistical Society 8, 184–197."},
 	{"Benjamini and Hochberg 1995", "Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple testing. Journal of the Royal Statistical Society B 57, 289–300."},
 	{"Dupré la Tour et al. 2022", "Dupré la Tour, T., Eickenberg, M., Nunez-Elizalde, A. O. and Gallant, J. L. (2022). Feature-space selection with banded ridge regression. NeuroImage 264, 119728."},
@@ -94,7 +95,7 @@ func (b *reporter) modelMethods(m *methodsText, model ReportModel) {
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
-		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation. Its p-value is (1 + b)/(1 + n) from the distribution of the maximum over templates in n = %s spatially structured surrogates of the templates; the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
+		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation. Its p-value is (1 + b)/(1 + n) from the distribution of the maximum over templates in n = %s surrogates that keep the spatial autocorrelation (random fields with the variogram of the map in volumes, rotations of the templates on surfaces: Alexander-Bloch et al. 2018); the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
 			templateNames(run), option(run, "--draws", "?"), option(run, "--fdr", "0.05"))
 	}
 	if run := b.of(model.Name + ": couple"); run != nil {

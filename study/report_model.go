@@ -349,7 +349,7 @@ func (b *reporter) matches(m ReportModel) (*modelMatches, error) {
 
 // matching shows which atom belongs to which network.
 func (b *reporter) matching(context.Context) error {
-	s := b.page.Section("matching", "Atoms and functional networks", "Each atom's map is compared with network templates by spatial correlation; p comes from spatially structured surrogates of the templates, q over the atoms. An atom belongs to its best match if q is below the rate and r above 0.")
+	s := b.page.Section("matching", "Atoms and functional networks", "Each atom's map is compared with network templates by spatial correlation; p comes from surrogates with the spatial structure of the map (in volumes) or rotations of the templates (on surfaces), q is over the atoms. An atom belongs to its best match if q is below the rate and r above 0.")
 	for _, m := range b.o.Models {
 		matches, err := b.matches(m)
 		if err != nil {
