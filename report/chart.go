@@ -5,6 +5,7 @@ import (
 	"html"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,9 @@ type Series struct {
 	Name   string
 	X, Y   []float64 // NaN leaves a gap
 	Labels []string  // beside the points, if set
+	// The ends of intervals in both directions, of a chart of points; nil or NaN
+	// draws none.
+	XLow, XHigh, YLow, YHigh []float64
 }
 
 // Chart is lines or points over two axes, drawn in SVG: sharp in print, with
@@ -53,8 +57,8 @@ func (c Chart) Figure() Figure {
 		h = 320
 	}
 	s := &svg{}
-	x0, x1 := c.span(func(s Series) []float64 { return s.X }, false)
-	y0, y1 := c.span(func(s Series) []float64 { return s.Y }, c.YFromZero)
+	x0, x1 := c.span(func(s Series) []float64 { return slices.Concat(s.X, s.XLow, s.XHigh) }, false)
+	y0, y1 := c.span(func(s Series) []float64 { return slices.Concat(s.Y, s.YLow, s.YHigh) }, c.YFromZero)
 	if c.YMax > 0 {
 		y0, y1 = 0, c.YMax
 	}
@@ -146,6 +150,7 @@ func (c Chart) draw(s *svg, series Series, i int, px, py func(float64) float64) 
 		}
 		s.printf(`<path class="line" stroke="%s" stroke-dasharray="%s" d="%s"/>`, colours[i%len(colours)], dashes[i%len(dashes)], d.String())
 	}
+	c.intervals(s, series, i, px, py)
 	if c.marked(series) {
 		for k := range series.X {
 			if !math.IsNaN(series.Y[k]) {
@@ -156,6 +161,23 @@ func (c Chart) draw(s *svg, series Series, i int, px, py func(float64) float64) 
 	for k, label := range series.Labels {
 		if !math.IsNaN(series.Y[k]) {
 			s.text(px(series.X[k])+9, py(series.Y[k])+4, "start", "", label)
+		}
+	}
+}
+
+// intervals draws the bars of points.
+func (c Chart) intervals(s *svg, series Series, i int, px, py func(float64) float64) {
+	bar := func(x0, y0, x1, y1 float64) {
+		if !math.IsNaN(x0 + y0 + x1 + y1) {
+			s.printf(`<line stroke="%s" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, colours[i%len(colours)], px(x0), py(y0), px(x1), py(y1))
+		}
+	}
+	for k := range series.X {
+		if series.XLow != nil {
+			bar(series.XLow[k], series.Y[k], series.XHigh[k], series.Y[k])
+		}
+		if series.YLow != nil {
+			bar(series.X[k], series.YLow[k], series.X[k], series.YHigh[k])
 		}
 	}
 }

@@ -34,6 +34,10 @@ func (b *reporter) organisation(context.Context) error {
 	if err != nil {
 		return err
 	}
+	subgroups, err := b.table(b.o.Organize, "subgroups.tsv")
+	if err != nil {
+		return err
+	}
 	interaction, err := b.table(b.o.Organize, "interaction.tsv")
 	if err != nil {
 		return err
@@ -56,6 +60,9 @@ func (b *reporter) organisation(context.Context) error {
 	} else if err := b.profiles(s); err != nil {
 		return err
 	}
+	if subgroups != nil {
+		s.Add(plain(subgroups, "Sub-groups: compactness is the mean pairwise correlation of their neurons' responses, consistency over subjects that of the network's maps."))
+	}
 	if interaction == nil {
 		s.Add(b.lack("There is no interaction.tsv: interaction of networks is not shown."))
 		return nil
@@ -63,7 +70,7 @@ func (b *reporter) organisation(context.Context) error {
 	return b.interaction(s, interaction)
 }
 
-const intervals = "Columns with lo and hi are bootstrap intervals over subjects; n/a is what cannot be had, such as the consistency of a single layer."
+const intervals = "Columns with low and high are bootstrap intervals over subjects; n/a is what cannot be had, such as the consistency of a single layer."
 
 // plain shows a table as it is; columns of numbers stand to the right.
 func plain(t *store.Table, caption string) report.Table {
@@ -116,18 +123,31 @@ func (b *reporter) balance(s *report.Section, models *store.Table) error {
 	if err != nil {
 		return err
 	}
-	y, err := numericColumn(models, "consistency")
+	y, err := numericColumn(models, "consistency_layers")
 	if err != nil {
 		return err
 	}
 	if x == nil || y == nil {
 		return nil
 	}
+	ends := map[string][]float64{}
+	for _, end := range []string{"diversity_low", "diversity_high", "consistency_layers_low", "consistency_layers_high"} {
+		if ends[end], err = numericColumn(models, end); err != nil {
+			return err
+		}
+	}
+	end := func(name string, i int) []float64 {
+		if ends[name] == nil {
+			return nil
+		}
+		return ends[name][i : i+1]
+	}
 	c := report.Chart{XLabel: "mean diversity over layers (effective networks)", YLabel: "consistency over layers", Points: true, YFromZero: true, YMax: 1.05,
-		Caption: "The balance of each model: diversity of its layers against their consistency.", Alt: "models as points, diversity across and consistency up"}
+		Caption: "The balance of each model: diversity of its layers against their consistency; bars are bootstrap intervals over subjects where there are any.", Alt: "models as points, diversity across and consistency up"}
 	for i, name := range names {
 		if !math.IsNaN(x[i]) && !math.IsNaN(y[i]) {
-			c.Series = append(c.Series, report.Series{Name: name, X: []float64{x[i]}, Y: []float64{y[i]}})
+			c.Series = append(c.Series, report.Series{Name: name, X: x[i : i+1], Y: y[i : i+1], XLow: end("diversity_low", i), XHigh: end("diversity_high", i),
+				YLow: end("consistency_layers_low", i), YHigh: end("consistency_layers_high", i)})
 		}
 	}
 	if len(c.Series) == 0 {
@@ -341,7 +361,9 @@ func (b *reporter) interaction(s *report.Section, t *store.Table) error {
 		}
 		for _, i := range rows[model] {
 			a, c := slices.Index(networks, first[i]), slices.Index(networks, second[i])
-			h.Values[a*B+c], h.Values[c*B+a] = share[i], share[i]
+			if a != c { // with itself a network has all its neurons in common
+				h.Values[a*B+c], h.Values[c*B+a] = share[i], share[i]
+			}
 		}
 		img, err := h.Draw()
 		if err != nil {

@@ -104,14 +104,6 @@ func finite(values []float64) []float64 {
 	return kept
 }
 
-// quantile of sorted values, by the nearest rank; NaN of none.
-func quantile(sorted []float64, q float64) float64 {
-	if len(sorted) == 0 {
-		return math.NaN()
-	}
-	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
-}
-
 // short writes three significant digits, as tables for readers have them.
 func short(x float64) string {
 	if math.IsNaN(x) {

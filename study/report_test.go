@@ -117,7 +117,8 @@ func standIns(t *testing.T, dir string, mask *brain.Mask, n, K int) {
 	}
 	for name, text := range map[string]string{
 		"match/matches.tsv": matches.String(), "organized/neurons.tsv": neurons.String(), "organized/layers.tsv": layers.String(),
-		"organized/models.tsv":      "model\tlayers\tdiversity\tconsistency\nminilm\t6\t1.75\t0.98\n",
+		"organized/models.tsv":      "model\tlayers\tdiversity\tdiversity_low\tdiversity_high\tconsistency_layers\nminilm\t6\t1.75\t1.5\t1.9\t0.98\n",
+		"organized/subgroups.tsv":   "model\tnetwork\tatoms\tneurons\tcompactness\tconsistency_subjects\nminilm\tFront\t1\t16\t0.4\t0.9\n",
 		"organized/interaction.tsv": "model\tnetwork\twith\tinteraction\nminilm\tBack & below\tFront\t0.12\n",
 	} {
 		path := filepath.Join(dir, name)
@@ -159,7 +160,7 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{
 		"Simulated data.", "The BOLD is simulated.", "minilm: encode sub-2", "sha256:", "1 voxels (constant)",
 		"minilm: the 4 atoms over time", "2 of 4 atoms that belong to a network", "Back &amp; below", "minilm: held-out r, mean over 3 subjects",
-		"Diversity by layer.", "The balance of each model", "minilm: interaction", "Words (z, times heard)", "Correlation with MoCA of brain score",
+		"Diversity by layer.", "The balance of each model", "minilm: interaction", "Sub-groups: compactness", "Words (z, times heard)", "Correlation with MoCA of brain score",
 		"pairs are anchored", "Mairal et al. 2009", "Freedman, D. and Lane, D. (1983)", "4 atoms were learned by online dictionary learning", "ridge regression was fitted to every voxel of 3 subjects",
 		"NiiVue", "network templates",
 	} {
