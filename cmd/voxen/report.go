@@ -28,13 +28,13 @@ couple and group (folders of these steps). What is not given, or not found in a 
 is left out with a sentence.
 
 Writes report.html and report.html.run.json.` + "\n" + exitHelp,
-		Example: `  # one model and two subjects
-  voxen report --model name=bert,responses=S.npy,learn=dictionary,encode=sub-01,encode=sub-02,match=matched \
-    --organize organized --words words.tsv --tr 2 --out report.html
+		Example: `  # what the examples of the other commands wrote
+  voxen report --model name=minilm,learn=dictionary,encode=fit-haxby,match=match,couple=coupling,group=group \
+    --organize organize --out report.html
 
-  # two subjects of simulated data
+  # one model and a subject whose data are simulated
   voxen report --title "A planted study" --simulated "The BOLD is simulated." \
-    --model name=minilm,learn=dictionary,encode=sub-01,encode=sub-02 --out report.html`,
+    --model name=minilm,learn=dictionary,encode=fit --out report-2.html`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
