@@ -42,21 +42,27 @@ for (const figure of document.querySelectorAll("figure.viewer")) {
 
   const load = (v, more) => niivue.NVImage.loadFromBase64({base64: v.data, name: v.name + ".nii.gz", ...more});
 
+  // show loads a volume and puts it in the place of the one before; of several
+  // chosen in a hurry the last stays.
+  let turn = 0;
   async function show(v) {
+    const mine = ++turn, low = v.threshold || v.limit / 10;
+    figure.dataset.shown = "";
+    const images = [];
+    if (background) images.push(await load(background, {colormap: "gray", colorbarVisible: false}));
+    if (v.labels) {
+      images.push(await load(v, {colorbarVisible: false, opacity: background ? 0.8 : 1}));
+      images[images.length - 1].setColormapLabel(lut(v.labels));
+    } else {
+      images.push(await load(v, {colormap: "above", colormapNegative: "below", cal_min: low, cal_max: v.limit}));
+    }
+    if (mine !== turn) return;
     current = v;
     while (nv.volumes.length) nv.removeVolume(nv.volumes[nv.volumes.length - 1]);
-    if (background) nv.addVolume(await load(background, {colormap: "gray", colorbarVisible: false}));
-    if (v.labels) {
-      const image = await load(v, {colorbarVisible: false, opacity: background ? 0.8 : 1});
-      image.setColormapLabel(lut(v.labels));
-      nv.addVolume(image);
-    } else {
-      const low = v.threshold || v.limit / 10;
-      nv.addVolume(await load(v, {colormap: "above", colormapNegative: "below", cal_min: low, cal_max: v.limit}));
-    }
+    for (const image of images) nv.addVolume(image);
     one(".bounds").hidden = Boolean(v.labels);
-    one(".low").value = v.limit ? Math.round(100 * (v.threshold || v.limit / 10) / v.limit) : 0;
-    one(".lowvalue").textContent = (v.threshold || v.limit / 10).toPrecision(2);
+    one(".low").value = v.limit ? Math.round(100 * low / v.limit) : 0;
+    one(".lowvalue").textContent = low.toPrecision(2);
     one(".frames").hidden = !v.frames || v.frames.length < 2;
     one(".frame").replaceChildren(...(v.frames || []).map(name => new Option(name)));
     nv.updateGLVolume();
@@ -64,13 +70,13 @@ for (const figure of document.querySelectorAll("figure.viewer")) {
   }
 
   one(".volume").addEventListener("change", e => show(volumes[e.target.selectedIndex]));
-  one(".frame").addEventListener("change", e => {
-    nv.setFrame4D(nv.volumes[nv.volumes.length - 1].id, e.target.selectedIndex);
-  });
+  const top = () => nv.volumes[nv.volumes.length - 1];
+  one(".frame").addEventListener("change", e => top() && nv.setFrame4D(top().id, e.target.selectedIndex));
   one(".view").addEventListener("change", e => nv.setSliceType(Number(e.target.value)));
   one(".low").addEventListener("input", e => {
-    const image = nv.volumes[nv.volumes.length - 1], low = current.limit * e.target.value / 100;
-    image.cal_min = low;
+    const low = current.limit * e.target.value / 100;
+    if (!top() || current.labels) return;
+    top().cal_min = low;
     one(".lowvalue").textContent = low.toPrecision(2);
     nv.updateGLVolume();
   });

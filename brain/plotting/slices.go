@@ -128,13 +128,19 @@ func (f *SliceFigure) limit() float64 {
 	return limit
 }
 
-// chosen returns the slices to show: those with something to see, thinned
-// evenly.
+// chosen returns the slices to show: those with something to see; where there
+// are too many, those with a twentieth of what the fullest has, thinned evenly.
 func (f *SliceFigure) chosen(v view, low, high float64) []int {
-	var ks []int
-	for k := range v.dims[2] {
-		if f.seen(v, k, low, high) {
+	var ks, full []int
+	counts := make([]int, v.dims[2])
+	for k := range counts {
+		if counts[k] = f.seen(v, k, low, high); counts[k] > 0 {
 			ks = append(ks, k)
+		}
+	}
+	for _, k := range ks {
+		if 20*counts[k] >= slices.Max(counts) {
+			full = append(full, k)
 		}
 	}
 	if len(ks) == 0 {
@@ -147,6 +153,9 @@ func (f *SliceFigure) chosen(v view, low, high float64) []int {
 	if len(ks) <= most {
 		return ks
 	}
+	if ks = full; len(ks) <= most {
+		return ks
+	}
 	thin := make([]int, most)
 	for i := range thin {
 		thin[i] = ks[int(float64(i)*float64(len(ks)-1)/float64(max(most-1, 1))+0.5)]
@@ -154,18 +163,18 @@ func (f *SliceFigure) chosen(v view, low, high float64) []int {
 	return slices.Compact(thin)
 }
 
-// seen reports whether a slice has a voxel of the map in colour, or one of the
+// seen counts the voxels of a slice that are of the map in colour, or of the
 // background that stands out from the dark: a twentieth of what is shown white.
-func (f *SliceFigure) seen(v view, k int, low, high float64) bool {
+func (f *SliceFigure) seen(v view, k int, low, high float64) (n int) {
 	for i := range v.dims[0] {
 		for j := range v.dims[1] {
 			at := v.index(i, j, k)
 			if x := f.Background.Values[at]; x-low > 0.05*(high-low) || f.visible(f.Map.Values[at]) {
-				return true
+				n++
 			}
 		}
 	}
-	return false
+	return n
 }
 
 func (f *SliceFigure) drawSlice(page canvas, r image.Rectangle, v view, k int, limit, low, high float64) {

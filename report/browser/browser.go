@@ -33,6 +33,7 @@ type Seen struct {
 	Sections   int
 	Broken     int       // pictures that did not load
 	Overflow   int       // pixels by which the page is wider than the window
+	Volumes    []string  // that viewers showed when they were chosen
 	Shown      []string  // by each viewer; "" where it shows nothing
 	Lit        []float64 // share of each viewer's pixels that are not black
 }
@@ -56,6 +57,11 @@ func (s *Seen) Check(t *testing.T, viewers int) {
 	case len(s.Shown) != viewers:
 		t.Errorf("%d viewers, want %d", len(s.Shown), viewers)
 	}
+	for _, v := range s.Volumes {
+		if strings.HasPrefix(v, "not shown") {
+			t.Errorf("viewer: %s", v)
+		}
+	}
 	for i, name := range s.Shown {
 		if name == "" || s.Lit[i] < 0.02 {
 			t.Errorf("viewer %d shows %q, %.1f%% of it is not black", i, name, 100*s.Lit[i])
@@ -72,11 +78,30 @@ var flags = []chromedp.ExecAllocatorOption{
 	chromedp.WindowSize(1280, 900),
 }
 
-// inspect reads the page once the viewers have drawn.
+// inspect waits until the viewers have drawn, chooses each of their volumes in
+// turn and the second of its maps, and reads the page.
 const inspect = `(async () => {
 	const viewers = [...document.querySelectorAll("figure.viewer")];
-	for (let i = 0; i < 240 && viewers.some(v => !v.dataset.shown); i++) await new Promise(r => setTimeout(r, 250));
-	return {
+	const until = async f => { for (let i = 0; i < 240 && !f(); i++) await new Promise(r => setTimeout(r, 250)); };
+	await until(() => viewers.every(v => v.dataset.shown));
+	const volumes = [];
+	for (const v of viewers) {
+		const menu = v.querySelector(".volume");
+		for (const i of [...Array(menu.options.length).keys(), 0]) {
+			menu.selectedIndex = i;
+			menu.dispatchEvent(new Event("change"));
+			await until(() => v.dataset.shown === menu.value);
+			volumes.push(v.dataset.shown === menu.value ? menu.value : "not shown: " + menu.value);
+			const frames = v.querySelector(".frame");
+			if (frames.options.length > 1) {
+				frames.selectedIndex = 1;
+				frames.dispatchEvent(new Event("change"));
+			}
+			v.querySelector(".low").dispatchEvent(new Event("input"));
+		}
+	}
+	await new Promise(r => setTimeout(r, 500));
+	return {Volumes: volumes,
 		Title: document.title, Sections: document.querySelectorAll("section h2").length,
 		Broken: [...document.images].filter(i => !i.complete || !i.naturalWidth).length,
 		Overflow: Math.max(0, document.documentElement.scrollWidth - window.innerWidth),
