@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"voxen/brain"
 	"voxen/engine"
@@ -216,7 +217,11 @@ func (c *coupler) couple(ctx context.Context) (CoupleSummary, error) {
 	if err != nil {
 		return sum, err
 	}
-	t := newPairs(R, nEff, c.y.Dims[3], c.x.Cols())
+	var t *pairs
+	err = c.e.stage("testing", 0, func() error { t = newPairs(R, nEff, c.y.Dims[3], c.x.Cols()); return nil })
+	if err != nil {
+		return sum, err
+	}
 	if t.tested == 0 {
 		return sum, input(c.o.Responses, "has no neuron to couple: all %d are constant or not finite", c.x.Cols())
 	}
@@ -516,9 +521,17 @@ type pairs struct {
 // the first of equals.
 func newPairs(r, nEff []float64, M, N int) *pairs {
 	t := &pairs{M: M, N: N, r: r, nEff: nEff, p: make([]float64, M*N), bestOf: make([]int, N), bestFor: make([]int, M)}
-	for i := range t.p {
-		t.p[i] = coupling.P(r[i], nEff[i])
-		if !math.IsNaN(t.p[i]) {
+	var wg sync.WaitGroup
+	for m := range M { // a million p-values take a second on one core
+		wg.Go(func() {
+			for i := m * N; i < (m+1)*N; i++ {
+				t.p[i] = coupling.P(r[i], nEff[i])
+			}
+		})
+	}
+	wg.Wait()
+	for _, p := range t.p {
+		if !math.IsNaN(p) {
 			t.tested++
 		}
 	}

@@ -213,3 +213,65 @@ func TestCoupleLearned(t *testing.T) {
 		t.Errorf("maps: %v, %v", shape, err)
 	}
 }
+
+// stopper ends a context after so many reports of progress.
+type stopper struct {
+	study.Quiet
+	left   int
+	cancel context.CancelFunc
+}
+
+func (s *stopper) Progress(int) {
+	if s.left--; s.left == 0 {
+		s.cancel()
+	}
+}
+
+// A couple that is interrupted goes on and ends with the bytes of one that was not.
+func TestCoupleResumes(t *testing.T) {
+	dir := t.TempDir()
+	const T, N, M = 24, 40_000, 2
+	rng := rand.New(rand.NewPCG(4, 4))
+	random := func(name string, cols int) string {
+		x := make([]float64, T*cols)
+		for i := range x {
+			x[i] = rng.NormFloat64()
+		}
+		path := filepath.Join(dir, name)
+		if err := store.SaveNpy(store.OS{}, path, []int{T, cols}, x); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	o := study.CoupleDefaults()
+	o.Responses, o.Biological = random("S.npy", N), random("B.npy", M)
+	run := func(out string, stopAfter int) error {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		o.Out = filepath.Join(dir, out)
+		_, err := study.Couple(ctx, &study.Env{Device: "cpu", Threads: 1, Report: &stopper{left: stopAfter, cancel: cancel}}, o)
+		return err
+	}
+	if err := run("whole", -1); err != nil {
+		t.Fatal(err)
+	}
+	if err := run("stopped", 1); err == nil {
+		t.Fatal("the run was not interrupted: its tiles are too few for this test")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "stopped", "coupling.tsv")); err == nil {
+		t.Error("the interrupted run left a result")
+	}
+	if err := run("stopped", -1); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"synchronisation.npy", "n_eff.npy", "q.npy", "coupling.tsv", "biological.tsv"} {
+		a, err := os.ReadFile(filepath.Join(dir, "whole", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "stopped", name))
+		if err != nil || !slices.Equal(a, b) {
+			t.Errorf("%s differs after the interruption (%v)", name, err)
+		}
+	}
+}
