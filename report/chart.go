@@ -160,7 +160,7 @@ func (c Chart) draw(s *svg, series Series, i int, px, py func(float64) float64) 
 	}
 	for k, label := range series.Labels {
 		if !math.IsNaN(series.Y[k]) {
-			s.text(px(series.X[k])+9, py(series.Y[k])+4, "start", "", label)
+			s.text(px(series.X[k])+9, py(series.Y[k])-7, "start", "", label)
 		}
 	}
 }

@@ -70,12 +70,18 @@ func (b *reporter) organisation(context.Context) error {
 	return b.interaction(s, interaction)
 }
 
-const intervals = "Columns with low and high are bootstrap intervals over subjects; n/a is what cannot be had, such as the consistency of a single layer."
+const intervals = "In brackets bootstrap intervals over subjects; n/a is what cannot be had, such as the consistency of a single layer."
 
-// plain shows a table as it is; columns of numbers stand to the right.
+// plain shows a table for readers: numbers stand to the right, and an index with
+// its interval (x, x_low, x_high) is one cell.
 func plain(t *store.Table, caption string) report.Table {
 	out := report.Table{Caption: caption}
+	var shown []int
 	for i, name := range t.Columns {
+		if base := strings.TrimSuffix(strings.TrimSuffix(name, "_high"), "_low"); base != name && slices.Contains(t.Columns, base) {
+			continue // an end of an interval: shown with its index
+		}
+		shown = append(shown, i)
 		number := true
 		for _, row := range t.Rows {
 			if _, err := strconv.ParseFloat(row[i], 64); err != nil && !missing(row[i]) {
@@ -84,20 +90,28 @@ func plain(t *store.Table, caption string) report.Table {
 		}
 		out.Columns = append(out.Columns, report.Column{Name: strings.ReplaceAll(name, "_", " "), Number: number})
 	}
+	rounded := func(c string) string {
+		if x, err := strconv.ParseFloat(c, 64); err == nil && x != math.Trunc(x) {
+			return short(x)
+		}
+		return c
+	}
 	for _, row := range t.Rows {
-		cells := make([]string, len(row))
-		for i, c := range row {
-			cells[i] = c
-			if x, err := strconv.ParseFloat(c, 64); err == nil && x != math.Trunc(x) {
-				cells[i] = short(x)
+		var cells []string
+		for _, i := range shown {
+			cell := rounded(row[i])
+			low, high := slices.Index(t.Columns, t.Columns[i]+"_low"), slices.Index(t.Columns, t.Columns[i]+"_high")
+			if low >= 0 && high >= 0 && !missing(row[low]) {
+				cell += " (" + rounded(row[low]) + " to " + rounded(row[high]) + ")"
 			}
+			cells = append(cells, cell)
 		}
 		out.Rows = append(out.Rows, report.Row{Cells: cells})
 	}
 	return out
 }
 
-// column gives a column of numbers of a table; nil if there is none of the name.
+// numericColumn gives a column of numbers of a table; nil if there is none of the name.
 func numericColumn(t *store.Table, name string) ([]float64, error) {
 	if !slices.Contains(t.Columns, name) {
 		return nil, nil
@@ -146,7 +160,7 @@ func (b *reporter) balance(s *report.Section, models *store.Table) error {
 		Caption: "The balance of each model: diversity of its layers against their consistency; bars are bootstrap intervals over subjects where there are any.", Alt: "models as points, diversity across and consistency up"}
 	for i, name := range names {
 		if !math.IsNaN(x[i]) && !math.IsNaN(y[i]) {
-			c.Series = append(c.Series, report.Series{Name: name, X: x[i : i+1], Y: y[i : i+1], XLow: end("diversity_low", i), XHigh: end("diversity_high", i),
+			c.Series = append(c.Series, report.Series{Name: name, Labels: []string{name}, X: x[i : i+1], Y: y[i : i+1], XLow: end("diversity_low", i), XHigh: end("diversity_high", i),
 				YLow: end("consistency_layers_low", i), YHigh: end("consistency_layers_high", i)})
 		}
 	}
