@@ -19,6 +19,9 @@ type DemoOptions struct {
 	Out   string
 	Draws int    // of the null distribution over voxels
 	Seed  uint64 // of the shuffled labels and of the dictionary
+	// MiniLM is a folder with the model whose responses to Alice are shipped. The
+	// part begins with the words where it is given, else with the responses.
+	MiniLM string
 }
 
 // DemoDefaults gives the options that the command line has when none is set.
@@ -65,6 +68,11 @@ func Demo(ctx context.Context, e *Env, o DemoOptions) (DemoSummary, error) {
 	case o.Draws < 1 || o.Draws > maxDraws:
 		return DemoSummary{}, input("", "--draws %d, expected 1 to %d", o.Draws, maxDraws)
 	}
+	if o.MiniLM != "" {
+		if _, err := e.FS.Stat(filepath.Join(o.MiniLM, "config.json")); err != nil {
+			return DemoSummary{}, input(o.MiniLM, "has no config.json, expected the folder of MiniLM (make minilm gets it)")
+		}
+	}
 	// here to refuse a device or a bound of memory before anything is written
 	be, choice, err := e.open()
 	if err != nil {
@@ -75,7 +83,7 @@ func Demo(ctx context.Context, e *Env, o DemoOptions) (DemoSummary, error) {
 		return DemoSummary{}, err
 	}
 	d := &demo{e: e, o: o, sum: DemoSummary{Out: o.Out, Device: be.Device().Name}}
-	options := []store.Option{{Name: "--draws", Value: strconv.Itoa(o.Draws)}, {Name: "--seed", Value: strconv.FormatUint(o.Seed, 10)},
+	options := []store.Option{{Name: "--draws", Value: strconv.Itoa(o.Draws)}, {Name: "--seed", Value: strconv.FormatUint(o.Seed, 10)}, {Name: "--minilm", Value: o.MiniLM},
 		{Name: "--precision", Value: e.Precision.String()}, {Name: "--device", Value: e.Device}}
 	if d.job, err = store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "demo", Options: options}); err != nil {
 		return d.sum, err

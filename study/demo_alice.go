@@ -30,6 +30,7 @@ const (
 type AliceSummary struct {
 	LearnSummary
 	Words  int         `json:"words"`
+	Tokens int         `json:"tokens"` // that the model read; 0: its responses are those shipped
 	Layers []LayerMass `json:"layers"`
 	Top    []AliceAtom `json:"top"` // the atoms whose codes lie most on one layer
 }
@@ -87,26 +88,52 @@ type aliceFit struct {
 
 func (a *aliceFit) out() string { return filepath.Join(a.d.o.Out, "alice") }
 
-// align convolves the responses, which are means per volume already, with the
-// haemodynamic response: the align step on a table with a row per volume.
+// align makes the responses per volume, convolved with the haemodynamic response:
+// from the words where the model is there, else from the shipped means per volume
+// by the align step on a table with a row per volume.
 func (a *aliceFit) align(ctx context.Context, e *Env) error {
 	if err := a.volumes(); err != nil {
 		return err
 	}
-	raw := a.d.data("alice/minilm_neurons_tr.npy")
+	o := AlignOptions{TR: aliceTR, Volumes: aliceVolumes, HRF: "glover", Out: a.d.data("alice/responses.npy")}
+	var err error
+	if a.d.o.MiniLM != "" {
+		o.Responses, o.Words = a.d.data("alice/words.npy"), a.d.data("alice/words.tsv")
+		err = a.extract(ctx, e, o.Responses)
+	} else {
+		o.Responses, o.Words = a.d.data("alice/minilm_neurons_tr.npy"), a.d.data("alice/volumes.tsv")
+		err = a.shipped(e, o.Responses)
+	}
+	if err == nil {
+		_, err = Align(ctx, e, o)
+	}
+	return err
+}
+
+// extract runs the model over the words in the windows of the shipped responses.
+func (a *aliceFit) extract(ctx context.Context, e *Env, out string) error {
+	o := ExtractDefaults()
+	o.Model, o.Words, o.Out, o.Stride = a.d.o.MiniLM, a.d.data("alice/words.tsv"), out, o.Window
+	sum, err := Extract(ctx, e, o)
+	if err != nil {
+		return err
+	}
+	if sum.Layers != aliceLayers || sum.Columns != aliceLayers*aliceUnits {
+		return input(o.Model, "has %d layers and %d neurons, expected MiniLM's %d and %d", sum.Layers, sum.Columns, aliceLayers, aliceLayers*aliceUnits)
+	}
+	a.d.sum.Alice.Tokens = sum.Tokens
+	return nil
+}
+
+// shipped names the columns of the shipped responses.
+func (a *aliceFit) shipped(e *Env, responses string) error {
 	all := make([]lm.Column, 0, aliceLayers*aliceUnits)
 	for layer := range aliceLayers {
 		for unit := range aliceUnits {
 			all = append(all, lm.Column{Layer: layer, Tap: lm.FFNOut, Unit: unit})
 		}
 	}
-	err := store.WriteFile(e.FS, raw+".columns.tsv", func(w io.Writer) error { return writeColumns(w, "all-MiniLM-L6-v2", all) })
-	if err != nil {
-		return err
-	}
-	_, err = Align(ctx, e, AlignOptions{Responses: raw, Words: a.d.data("alice/volumes.tsv"), TR: aliceTR, Volumes: aliceVolumes,
-		HRF: "glover", Out: a.d.data("alice/responses.npy")})
-	return err
+	return store.WriteFile(e.FS, responses+".columns.tsv", func(w io.Writer) error { return writeColumns(w, "all-MiniLM-L6-v2", all) })
 }
 
 // volumes writes the table of volumes: when each begins and the words whose

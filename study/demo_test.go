@@ -86,6 +86,38 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// From the words the demo has the responses that it has from the shipped ones:
+// those are Hugging Face's, so the bound is that of the model's parity.
+func TestDemoFromWordsMiniLM(t *testing.T) {
+	model := os.Getenv("VOXEN_MINILM")
+	if model == "" {
+		t.Skip("VOXEN_MINILM is not set: make minilm gets the folder")
+	}
+	ctx := context.Background()
+	var both [2][]float64
+	for i, folder := range []string{"", model} {
+		e := &Env{}
+		e.begin()
+		d := &demo{e: e, o: DemoOptions{Out: t.TempDir(), MiniLM: folder}}
+		if err := d.unpack(); err != nil {
+			t.Fatal(err)
+		}
+		if err := (&aliceFit{d: d}).align(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if both[i], _, err = store.LoadFloat64(ctx, store.OS{}, d.data("alice/responses.npy")); err != nil {
+			t.Fatal(err)
+		}
+		if tokens := d.sum.Alice.Tokens; (tokens > 2132) != (folder != "") {
+			t.Errorf("%d tokens with the model %q", tokens, folder)
+		}
+	}
+	if e := worst(both[1], both[0]); !(e < 1e-4) { // responses of up to 10, relative errors near 1e-6
+		t.Errorf("responses from the words are off by %g", e)
+	}
+}
+
 // worst is the largest difference of two lists, infinite where one is a number
 // and the other is not.
 func worst(a, b []float64) float64 {

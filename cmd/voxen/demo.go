@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,13 +22,18 @@ func (a *app) demoCommand() *cobra.Command {
 		Long: `Fit encoding models of eight object categories to BOLD (Haxby et al. 2001: one
 slice, and the whole brain at 25 mm) by ridge that leaves one of 12 runs out, test
 them against shuffled labels, and learn a dictionary from the responses of a
-language model's 2,304 neurons to Alice in Wonderland.
+language model's 2,304 neurons to Alice in Wonderland. That part begins with the
+words where the model, MiniLM, is in the folder --minilm, else with its responses as
+shipped; make minilm gets the folder.
 
 The data are unpacked to DIR/data. Each step leaves its results in a folder of its
 own; figures and tables lie in DIR.` + "\n" + exitHelp,
 		Example: "  # a null distribution of 100 draws instead of 1,000\n  voxen demo --out demo --draws 100",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := os.Stat(filepath.Join(o.MiniLM, "config.json")); err != nil && !cmd.Flags().Changed("minilm") {
+				o.MiniLM = ""
+			}
 			sum, err := study.Demo(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
@@ -39,6 +46,7 @@ own; figures and tables lie in DIR.` + "\n" + exitHelp,
 	f.StringVar(&o.Out, "out", "", "folder of the results")
 	f.IntVar(&o.Draws, "draws", o.Draws, "draws of the null distribution")
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "of the shuffled labels and the dictionary")
+	f.StringVar(&o.MiniLM, "minilm", "build/minilm", "folder of all-MiniLM-L6-v2, to begin Alice with the words")
 	cmd.MarkFlagRequired("out")
 	return cmd
 }
@@ -56,6 +64,11 @@ func demoText(s study.DemoSummary) string {
 		haxbyVoxels(&b, h.Differences)
 	}
 	l := s.Alice
+	if l.Tokens > 0 {
+		fmt.Fprintf(&b, "Alice: %d words, %d tokens through MiniLM\n", l.Words, l.Tokens)
+	} else {
+		b.WriteString("Alice: responses of MiniLM as shipped (to begin with the words: make minilm, or --minilm DIR)\n")
+	}
 	fmt.Fprintf(&b, "Alice: %d atoms from %d neurons of 6 layers, objective %.4f\n  atoms that lie most on each layer:", l.Atoms, l.Signals, l.Objective)
 	for _, x := range l.Layers {
 		fmt.Fprintf(&b, " layer %d: %d ", x.Layer, x.Atoms)

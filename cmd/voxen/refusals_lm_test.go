@@ -176,6 +176,10 @@ var lmRefusals = []refusal{
 		return extractArgs(f.model("model", m), f.story("w.tsv", 12), f.path("out/r.npy"))
 	}, 2, `w.tsv: token id \d+ at place \d+ .*the vocabulary has 0 to 19`},
 
+	{"demo without its model", func(f *files) []string {
+		return []string{"demo", "--out", f.path("out"), "--minilm", f.path("gone")}
+	}, 2, `gone: has no config.json, expected the folder of MiniLM`},
+
 	// align
 	{"align of nothing", func(*files) []string { return []string{"align"} }, 2, `"out", "responses", "tr", "volumes", "words"`},
 	align("no TR", `--tr 0, expected the seconds`, "--tr", "0"),
