@@ -92,7 +92,7 @@ func exampleInputs(t *testing.T, dir string) {
 	}
 	f.bytes("sub-01_bold.nii.gz", zipped(bold))
 	f.participants(8)
-	f.model("build/minilm", bertModel())
+	f.model("build/minilm", bertOf(384, 6)) // MiniLM's shape: the demo takes it
 	f.model("Llama-3.2-1B", llamaModel(32, 48, 16))
 }
 

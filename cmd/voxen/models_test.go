@@ -35,18 +35,21 @@ func (m *testModel) add(name string, shape ...int) {
 }
 
 // bertModel is a small BERT with an uncased word-piece vocabulary.
-func bertModel() *testModel {
-	h, f := testHidden, testFFN
+func bertModel() *testModel { return bertOf(testHidden, testLayers) }
+
+// bertOf is a BERT of so many layers and units.
+func bertOf(h, layers int) *testModel {
+	f := testFFN
 	m := &testModel{tokenizer: "bert-uncased", tensors: map[string][]int{}, config: map[string]any{
 		"model_type": "bert", "vocab_size": testVocab, "hidden_size": h, "intermediate_size": f,
-		"num_hidden_layers": testLayers, "num_attention_heads": 4, "max_position_embeddings": 128}}
+		"num_hidden_layers": layers, "num_attention_heads": 4, "max_position_embeddings": 128}}
 	m.add("embeddings.word_embeddings.weight", testVocab, h)
 	m.add("embeddings.position_embeddings.weight", 128, h)
 	m.add("embeddings.token_type_embeddings.weight", 2, h)
 	norm := func(name string) { m.add(name+".weight", h); m.add(name+".bias", h) }
 	dense := func(name string, out, in int) { m.add(name+".weight", out, in); m.add(name+".bias", out) }
 	norm("embeddings.LayerNorm")
-	for l := range testLayers {
+	for l := range layers {
 		p := fmt.Sprintf("encoder.layer.%d.", l)
 		for _, name := range []string{"self.query", "self.key", "self.value", "output.dense"} {
 			dense(p+"attention."+name, h, h)
