@@ -461,15 +461,18 @@ func (c *cleaned) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, st
 
 // ReadFloat32 is ReadFloat64 rounded.
 func (c *cleaned) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
-	T, n := c.Rows(), hi-lo
-	wide := make([]float64, T*n)
-	if err := c.ReadFloat64(ctx, lo, hi, wide, n); err != nil {
+	return readNarrow(ctx, c, lo, hi, dst, stride)
+}
+
+// readNarrow reads columns in float64 and rounds them.
+func readNarrow(ctx context.Context, src tile.Source, lo, hi int, dst []float32, stride int) error {
+	n := hi - lo
+	wide := make([]float64, src.Rows()*n)
+	if err := src.ReadFloat64(ctx, lo, hi, wide, n); err != nil {
 		return err
 	}
-	for t := range T {
-		for v := range n {
-			dst[t*stride+v] = float32(wide[t*n+v])
-		}
+	for i, x := range wide {
+		dst[i/n*stride+i%n] = float32(x)
 	}
 	return nil
 }

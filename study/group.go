@@ -472,6 +472,11 @@ func (f fisher) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stri
 	return nil
 }
 
+// ReadFloat32 is ReadFloat64 rounded.
+func (f fisher) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
+	return readNarrow(ctx, f, lo, hi, dst, stride)
+}
+
 var subjectEntity = regexp.MustCompile(`sub-[A-Za-z0-9]+`)
 
 // subjectNames gives a name per map: those given, or the last sub-NAME of each path.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"voxen/brain"
+	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study"
 )
@@ -181,5 +182,40 @@ func TestGroupIndicesAndVectors(t *testing.T) {
 	p, _, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, "p.npy"))
 	if err != nil || !math.IsNaN(p[1]) || p[2] != 0.03125 {
 		t.Errorf("p = %v, %v", p, err)
+	}
+}
+
+// Maps on the cortex come back on the cortex.
+func TestGroupOnGrayordinates(t *testing.T) {
+	dir := t.TempDir()
+	h := brain.CiftiHeader{Kind: brain.DenseScalar, Rows: 1, Maps: []brain.CiftiMap{{Name: "cv_score"}},
+		Models: []brain.BrainModel{{Structure: "CIFTI_STRUCTURE_CORTEX_LEFT", SurfaceVertices: 9, Vertices: []int32{0, 2, 3, 8}}}}
+	var maps []string
+	for s := range 4 {
+		maps = append(maps, filepath.Join(dir, fmt.Sprintf("sub-%d.dscalar.nii", s)))
+		row, err := tile.Of(1, 4, []float64{1, 2 + float64(s), -3, float64(s%2) - 0.5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := brain.WriteCifti(context.Background(), maps[s], &h, row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(dir, "out")
+	sum, err := study.Group(context.Background(), &study.Env{Device: "cpu"}, study.GroupOptions{Maps: maps, Out: out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Voxels != 4 || sum.LeftOut != 2 {
+		t.Errorf("summary %+v", sum)
+	}
+	c, err := brain.OpenCifti(filepath.Join(out, "mean.dscalar.nii"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	mean, err := c.Map(context.Background(), 0)
+	if err != nil || !math.IsNaN(mean[0]) || mean[1] != 3.5 || mean[3] != 0 || c.Models[0].Vertices[3] != 8 {
+		t.Errorf("mean %v, %v", mean, err)
 	}
 }
