@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 
 	"voxen/cpu/sparse"
 	"voxen/engine"
@@ -78,6 +79,12 @@ func (b *Backend) eachAtoms(d op.Dims, f func(w *worker, batch, group, lo, hi in
 	b.eachBlock(op.Dims{d[0], d[1], 1, d[2]}, atomRows, f)
 }
 
+// among has bit k set where a[lo+k] is not 0, lo+k < hi; lo and hi bound a block of atomRows.
+func among[F float](a []F, lo, hi int) uint64 {
+	base := lo / 64 * 64
+	return sparse.Bits(a[base:min(base+64, len(a))]) >> (lo - base) & (1<<(hi-lo) - 1)
+}
+
 // AccumGram adds signal by signal, over the atoms that it uses.
 func (b *Backend) AccumGram(c *engine.Call, o op.AccumGram) error {
 	return in(c.In[1].Dtype, func() { accumGram[float32](b, c) }, func() { accumGram[float64](b, c) })
@@ -98,12 +105,14 @@ func accumGram[F float](b *Backend, c *engine.Call) {
 		}
 		for v := range codes.rows {
 			a := codes.row(v)
+			set := among(a, lo, hi)
+			if set == 0 {
+				continue
+			}
 			w.places = sparse.Support(w.places[:0], a)
-			for _, k := range w.places {
-				if int(k) < lo || int(k) >= hi {
-					continue
-				}
-				x, row := float64(a[k]), out.data[int(k)*out.ld:]
+			for ; set != 0; set &= set - 1 {
+				k := lo + bits.TrailingZeros64(set)
+				x, row := float64(a[k]), out.data[k*out.ld:]
 				for _, j := range w.places {
 					row[j] += x * float64(a[j])
 				}
@@ -124,9 +133,7 @@ func accumCross[F float](b *Backend, c *engine.Call) {
 		u := users[F](w, hi-lo)
 		for v := range codes.rows {
 			a := codes.row(v)
-			base := lo / 64 * 64 // a block of rows lies in one word of bits
-			set := sparse.Bits(a[base:min(base+64, len(a))]) >> (lo - base) & (1<<(hi-lo) - 1)
-			for ; set != 0; set &= set - 1 {
+			for set := among(a, lo, hi); set != 0; set &= set - 1 {
 				k := bits.TrailingZeros64(set)
 				u[k].add(a[lo+k], &S.data[v*S.ld])
 			}
@@ -180,34 +187,51 @@ func (b *Backend) AtomUpdate(c *engine.Call, o op.AtomUpdate) error {
 
 func atomUpdate[F float](b *Backend, c *engine.Call) {
 	b.eachMat(c.Out.Dims, func(w *worker, p, m int) {
-		A, B, d := mat[float64](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
+		A, B, out := mat[float64](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
+		// on a copy whose rows begin at cache lines: every row is read for every atom
+		n := (out.cols + line - 1) / line * line
+		buf := aligned(scratch[F](w, (out.rows+1)*n+line))
+		u, d := buf[:out.cols], matrix[F]{buf[n:], out.rows, out.cols, n}
 		atoms := &users[F](w, 1)[0]
 		for k := range d.rows {
 			copy(d.row(k), mat[F](c.In[0], p, m).row(k))
 			atoms.add(0, &d.row(k)[0])
 		}
-		u := scratch[F](w, d.cols)
 		for k := range d.rows {
 			a := A.row(k)
-			if !(a[k] > 0) {
-				continue
+			if a[k] > 0 {
+				for j, x := range a {
+					atoms.factors[j] = F(-x)
+				}
+				copy(u, B.row(k))
+				sparse.AddRows(u, atoms.factors, atoms.rows)
+				improve(d.row(k), u, F(1/a[k]))
 			}
-			for j, x := range a {
-				atoms.factors[j] = F(-x)
-			}
-			copy(u, B.row(k))
-			sparse.AddRows(u, atoms.factors, atoms.rows)
-			dk, inverse := d.row(k), F(1/a[k])
-			for t, x := range u {
-				u[t] = dk[t] + inverse*x
-			}
-			scale := F(1 / max(math.Sqrt(squares(u)), 1))
-			for t, x := range u {
-				dk[t] = scale * x
-			}
+			copy(out.row(k), d.row(k))
 		}
 		atoms.reset()
 	})
+}
+
+// improve sets d to d + u / A[k,k], scaled to norm 1 where it is longer; u is overwritten.
+func improve[F float](d, u []F, inverse F) {
+	for t, x := range u {
+		u[t] = d[t] + inverse*x
+	}
+	scale := F(1 / max(math.Sqrt(squares(u)), 1))
+	for t, x := range u {
+		d[t] = scale * x
+	}
+}
+
+// line is the number of elements of a vector or a cache line, in either precision at least.
+const line = 16
+
+// aligned drops elements until x begins at a cache line; it has line elements to spare.
+func aligned[F float](x []F) []F {
+	const bytes = 64
+	at := uintptr(unsafe.Pointer(&x[0])) % bytes
+	return x[(bytes-at)%bytes/unsafe.Sizeof(x[0]):]
 }
 
 // squares is the sum of squares in float64, in four parts so that additions do not wait for each other.

@@ -232,18 +232,18 @@ class Ridge:
 
 
 class Dictionary:
-    """Learning and codes against SPAMS: the objective must be at most SPAMS' own."""
+    """Learning and codes against SPAMS' four passes: the objective must be at most SPAMS' own."""
 
-    def __init__(self, T, N, command=False):
+    def __init__(self, T, N, command=False, epochs=EPOCHS):
         self.folder = data("dictionary", T, N, 0)
-        self.command = command
+        self.command, self.epochs = command, str(epochs)
 
     def start(self):
         (self.S,) = arrays(self.folder, "S")
         self.F = np.asfortranarray(self.S)
         if self.command:
-            return Command("learn", "--responses", os.path.join(self.folder, "S.npy"), "--standardize", "none")
-        return Worker("dict", self.folder)
+            return Command("learn", "--responses", os.path.join(self.folder, "S.npy"), "--standardize", "none", "--epochs", self.epochs)
+        return Worker("--epochs", self.epochs, "dict", self.folder)
 
     def fit(self):
         import spams
@@ -267,8 +267,8 @@ class Dictionary:
         theirs = self.objective(self.D, self.codes.toarray())
         norm = np.linalg.norm(got["atoms"], axis=0).max()
         want(norm < 1 + 1e-5, "an atom has norm %g", norm)
-        want(ours <= theirs, "objective %.5f, the peer reaches %.5f", ours, theirs)
-        return "objective %.4f, peer %.4f" % (ours, theirs)
+        want(ours <= theirs, "objective %.6f, the peer reaches %.6f", ours, theirs)
+        return "objective %.6f, peer %.6f" % (ours, theirs)
 
 
 class Streaming:
@@ -334,9 +334,13 @@ ROWS = {
     "ridge-command": (lambda: Ridge(1000, 64, 60000, command=True), "the same, whole command", "himalaya in memory", 30),
     "ridge-512": (lambda: Ridge(1000, 512, 20000), "RidgeCV T=1000 K=512 V=20,000", "himalaya RidgeCV", 3),
     "dual": (lambda: Ridge(600, 3072, 10000, kernel=True), "T=600 K=3072 V=10,000, dual", "himalaya KernelRidgeCV", 2),
-    "learn-small": (lambda: Dictionary(300, 9216), "learn T=300 N=9,216", "SPAMS", 4),
+    "learn-small-2": (lambda: Dictionary(300, 9216, epochs=2), "learn T=300 N=9,216, 2 passes", "SPAMS, 4 passes", 4),
+    "learn-small-2-command": (lambda: Dictionary(300, 9216, command=True, epochs=2), "the same, whole command", "SPAMS in memory", 2),
+    "learn-large-2": (lambda: Dictionary(600, 36864, epochs=2), "learn T=600 N=36,864, 2 passes", "SPAMS, 4 passes", 4),
+    "learn-large-2-command": (lambda: Dictionary(600, 36864, command=True, epochs=2), "the same, whole command", "SPAMS in memory", 2),
+    "learn-small": (lambda: Dictionary(300, 9216), "learn T=300 N=9,216, 4 passes", "SPAMS, 4 passes", 4),
     "learn-small-command": (lambda: Dictionary(300, 9216, command=True), "the same, whole command", "SPAMS in memory", 2),
-    "learn-large": (lambda: Dictionary(600, 36864), "learn T=600 N=36,864", "SPAMS", 4),
+    "learn-large": (lambda: Dictionary(600, 36864), "learn T=600 N=36,864, 4 passes", "SPAMS, 4 passes", 4),
     "learn-large-command": (lambda: Dictionary(600, 36864, command=True), "the same, whole command", "SPAMS in memory", 2),
     "streaming": (lambda: Streaming(600, 64, 228000), "encode 228,000 voxels, --memory 512MiB", "voxen, Y resident", 0.7),
     "cost": (lambda: Cost(200, 64, 10000, 1000000), "per voxel, 1,000,000 voxels", "voxen, 10,000 voxels", 1 / 1.2),

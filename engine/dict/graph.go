@@ -18,7 +18,7 @@ const maxSweeps = 100000
 // an atom: while learning, and for the final codes. Less than finalTol is the
 // rounding of float32 where atoms are alike: codes would drift, not converge.
 const (
-	learnTol     = 1e-3
+	learnTol     = 1e-2
 	finalTol     = 1e-6
 	finalTolWide = 1e-7 // in float64
 )

@@ -20,7 +20,7 @@ import (
 )
 
 // load reads the arrays of a job.
-func load(ctx context.Context, kind, folder string, transpose bool) (job, error) {
+func load(ctx context.Context, kind, folder string, transpose bool, epochs int) (job, error) {
 	names, known := map[string][]string{"gemm": {"A", "B"}, "eig": {"A"}, "ridge": {"X", "Y"}, "dict": {"S"}}[kind]
 	if !known {
 		return nil, fmt.Errorf("job %q, want gemm, eig, ridge or dict", kind)
@@ -41,7 +41,7 @@ func load(ctx context.Context, kind, folder string, transpose bool) (job, error)
 	case "ridge":
 		return newRidge(in[0], in[1])
 	}
-	return newDict(in[0])
+	return newDict(in[0], epochs)
 }
 
 // gemmJob is one product on the BLAS that voxen registers with gonum.
@@ -133,15 +133,16 @@ func (j *ridgeJob) results() map[string]array {
 	return map[string]array{"weights": as(j.weights), "alpha": as(j.alpha), "cv_score": as(j.score)}
 }
 
-// dictJob learns a dictionary and codes with the defaults of voxen learn, but for the standardisation: signals are
-// taken as they are, as the peer takes them.
+// dictJob learns a dictionary and codes with the defaults of voxen learn, but for the passes and the standardisation:
+// signals are taken as they are, as the peer takes them.
 type dictJob struct {
 	signals *dict.Signals[float32]
+	epochs  int
 	fit     *dict.Result
 }
 
 // newDict turns columns into contiguous signals, as the peer's Fortran order has them.
-func newDict(s array) (*dictJob, error) {
+func newDict(s array, epochs int) (*dictJob, error) {
 	if s.f32 == nil {
 		return nil, fmt.Errorf("signals must be float32")
 	}
@@ -152,14 +153,14 @@ func newDict(s array) (*dictJob, error) {
 		}
 	}
 	signals, err := dict.NewSignals(s.rows, s.cols, data)
-	return &dictJob{signals: signals}, err
+	return &dictJob{signals: signals, epochs: epochs}, err
 }
 
 func (j *dictJob) run(ctx context.Context) error {
 	be := cpu.New(0)
 	defer be.Close()
 	o := dict.Defaults()
-	o.Standardize = dict.None
+	o.Standardize, o.Epochs = dict.None, j.epochs
 	var err error
 	j.fit, err = dict.Learn(ctx, be, j.signals, o)
 	return err

@@ -6,7 +6,7 @@
 //	worker --threads 2 gemm --transpose DIR    C = A B, or A'B: A.npy, B.npy
 //	worker --threads 2 eig DIR                 A = Q diag(s) Q': A.npy
 //	worker --threads 2 ridge DIR               cross-validated ridge: X.npy, Y.npy
-//	worker --threads 2 dict DIR                dictionary and codes: S.npy
+//	worker --threads 2 --epochs 4 dict DIR     dictionary and codes: S.npy
 //
 // Results go to DIR/voxen.
 package main
@@ -44,6 +44,7 @@ func main() {
 
 func serve() error {
 	threads := flag.Int("threads", 0, "threads; 0 is all")
+	epochs := flag.Int("epochs", 4, "dict: passes over the signals")
 	transpose := flag.Bool("transpose", false, "gemm: multiply by A', not A")
 	flag.Parse()
 	if flag.NArg() != 2 {
@@ -53,7 +54,7 @@ func serve() error {
 		runtime.GOMAXPROCS(*threads)
 	}
 	ctx := context.Background()
-	j, err := load(ctx, flag.Arg(0), flag.Arg(1), *transpose)
+	j, err := load(ctx, flag.Arg(0), flag.Arg(1), *transpose, *epochs)
 	if err != nil {
 		return err
 	}
