@@ -371,6 +371,7 @@ func (s *Study) across(models []*modelSteps) error {
 			return err
 		}
 	}
+	s.report(models, s.organize(models))
 	return nil
 }
 

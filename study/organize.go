@@ -125,7 +125,7 @@ func Organize(ctx context.Context, e *Env, o OrganizeOptions) (OrganizeSummary, 
 	if err != nil {
 		return sum, err
 	}
-	if x.job, err = store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "organize", Options: o.options(), Inputs: inputs}); err != nil {
+	if x.job, err = e.openJob(o.Out, store.JobOptions{Command: "organize", Options: o.options(), Inputs: inputs}); err != nil {
 		return sum, err
 	}
 	defer x.job.Close()

@@ -209,7 +209,7 @@ func (b *reporter) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.job, err = store.OpenJob(b.e.FS, b.o.Out, store.JobOptions{Command: "report", Options: b.o.options(), Inputs: inputs, File: true})
+	b.job, err = b.e.openJob(b.o.Out, store.JobOptions{Command: "report", Options: b.o.options(), Inputs: inputs, File: true})
 	return err
 }
 

@@ -1,0 +1,77 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// organize adds the organisation of the models that are matched, side by side.
+func (s *Study) organize(models []*modelSteps) *Step {
+	c := s.Organize
+	o := OrganizeOptions{Threshold: c.Threshold, FDR: s.Match.FDR, Bootstraps: c.Bootstraps, Seed: c.Seed, Out: s.path("organize")}
+	var from []*Step
+	neurons, atoms := 0, float64(s.Dictionary.Atoms)
+	for _, m := range models {
+		if m.match == nil {
+			continue
+		}
+		o.Models = append(o.Models, OrganizeModel{Codes: filepath.Join(m.learn.Out, "codes.npz"), Matches: filepath.Join(m.match.Out, "matches.tsv"), Responses: m.responses})
+		from = append(append(from, m.learn, m.match), s.making(m.responses)...)
+		neurons += m.neurons
+	}
+	if len(o.Models) == 0 {
+		return nil
+	}
+	N, draws := float64(neurons), float64(c.Bootstraps)
+	w := work{size: fmt.Sprintf("%d models, %d neurons, %d resamplings", len(o.Models), neurons, c.Bootstraps), flops: draws * N * (atoms + 20),
+		bytes: 12 * N * atoms, output: 40 * N, memory: 12 * N * atoms}
+	return s.add("organize", "", o.Out, false, from, w, func(ctx context.Context, e *Env) (any, error) { return Organize(ctx, e, o) })
+}
+
+// making lists the steps that write a file.
+func (s *Study) making(path string) (steps []*Step) {
+	for _, step := range s.Steps {
+		if step.Out == path {
+			steps = append(steps, step)
+		}
+	}
+	return steps
+}
+
+// report adds the report of all steps. The words are those of the first run that
+// is not held out, whose responses drive the sub-groups.
+func (s *Study) report(models []*modelSteps, organized *Step) {
+	if s.Report.Skip {
+		return
+	}
+	o := ReportOptions{Title: s.Title, Simulated: s.Simulated, Out: s.path("report.html"), HRF: s.Align.HRF, Background: s.resolve(s.Report.Background)}
+	run := max(0, slices.IndexFunc(s.Stimulus, func(r StimulusConfig) bool { return !r.Test }))
+	st := s.Stimulus[run]
+	o.Words, o.Columns, o.TR, o.Start = st.Words, st.columns(), st.TR, st.Start
+	if s.kind() == "volume" {
+		o.Templates = s.resolve(s.Match.Templates)
+	}
+	if organized != nil {
+		o.Organize = organized.Out
+	}
+	for _, m := range models {
+		r := ReportModel{Name: m.config.Name, Responses: m.aligned[run], Learn: m.learn.Out, Subjects: m.subjects}
+		for _, step := range m.encode {
+			r.Encode = append(r.Encode, step.Out)
+		}
+		for _, part := range []struct {
+			step *Step
+			dst  *string
+		}{{m.match, &r.Match}, {m.couple, &r.Couple}, {m.group, &r.Group}} {
+			if part.step != nil {
+				*part.dst = part.step.Out
+			}
+		}
+		o.Models = append(o.Models, r)
+	}
+	V := float64(s.columns)
+	w := work{size: fmt.Sprintf("%d steps", len(s.Steps)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
+	s.add("report", "", o.Out, true, slices.Clone(s.Steps), w, func(ctx context.Context, e *Env) (any, error) { return Report(ctx, e, o) })
+}
