@@ -17,8 +17,8 @@ import (
 // DemoOptions are the options of the demo.
 type DemoOptions struct {
 	Out   string
-	Draws int    // of the null distribution over voxels
-	Seed  uint64 // of the shuffled labels and of the dictionary
+	Draws int    // of the null distribution over voxels; the planted study has twice as many
+	Seed  uint64 // of shuffled labels, dictionary and simulation
 	// MiniLM is a folder with the model whose responses to Alice are shipped. The
 	// part begins with the words where it is given, else with the responses.
 	MiniLM string
@@ -32,6 +32,7 @@ type DemoSummary struct {
 	Out     string         `json:"out"`
 	Haxby   []HaxbySummary `json:"haxby"`
 	Alice   AliceSummary   `json:"alice"`
+	Planted PlantedSummary `json:"planted"` // simulated
 	Device  string         `json:"device"`
 	Seconds float64        `json:"seconds"`
 }
@@ -45,6 +46,7 @@ var demoParts = []struct {
 	{"Haxby, one slice", func(d *demo, ctx context.Context) error { return d.haxby(ctx, slice) }},
 	{"Haxby, whole brain", func(d *demo, ctx context.Context) error { return d.haxby(ctx, wholeBrain) }},
 	{"Alice", (*demo).alice},
+	{"Planted", (*demo).planted},
 }
 
 // demo is one call of Demo.
@@ -58,7 +60,8 @@ type demo struct {
 // Demo does the main job on the real data that voxen ships: it unpacks them to
 // Out/data, fits encoding models of seen object categories to the voxels of
 // Haxby et al. (2001), and learns a dictionary of a language model's responses to
-// a story. The steps leave their results in folders of their own under Out, as
+// a story. At the end stands a simulated study of two subjects in which the answer is
+// planted, since no BOLD of the story ships. The steps leave their results in folders of their own under Out, as
 // the commands do; figures, tables and the summary lie in Out.
 func Demo(ctx context.Context, e *Env, o DemoOptions) (DemoSummary, error) {
 	e.begin()
@@ -175,3 +178,15 @@ func (d *demo) table(name string, columns []string, fill func(t *store.TableWrit
 
 // significant writes a number of a table in six digits.
 func significant(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
+
+// planted runs a simulated study of two subjects on atoms of the real responses, as
+// they are: after a haemodynamic response too few atoms are unlike each other.
+func (d *demo) planted(ctx context.Context) error {
+	return d.step("Planted (simulated)", func(e *Env) error {
+		var err error
+		d.sum.Planted, err = PlantedStudy(ctx, e, PlantedOptions{Responses: d.data("alice/minilm_neurons_tr.npy"),
+			Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Table: d.data("networks/yeo7.tsv"), Subjects: 2, Draws: 2 * d.o.Draws, Seed: d.o.Seed,
+			Out: filepath.Join(d.o.Out, "planted")})
+		return err
+	})
+}

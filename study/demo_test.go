@@ -74,7 +74,10 @@ func TestDemo(t *testing.T) {
 	if a := sum.Alice; a.Signals != 2304 || a.Rows != 372 || a.Atoms != 64 || !(a.Objective > 0.3 && a.Objective < 0.5) {
 		t.Errorf("summary of Alice: %+v", a)
 	}
-	for _, name := range []string{"run.json", "haxby-slice_r.png", "haxby-slice_voxels.tsv", "haxby-slice_null.tsv", "haxby-25mm_r.png",
+	if p := sum.Planted; p.Pairs != 14 || p.Recovered < 13 || p.Simulated == "" || p.Voxels != 22115 || len(p.Organize.Models) != 1 {
+		t.Errorf("summary of the planted study: %+v", p)
+	}
+	for _, name := range []string{"planted/planted.tsv", "planted/match/matches.tsv", "planted/organize/neurons.tsv", "planted/organize/balance.png", "run.json", "haxby-slice_r.png", "haxby-slice_voxels.tsv", "haxby-slice_null.tsv", "haxby-25mm_r.png",
 		"haxby-slice-differences_prefers.png", "haxby-slice-differences_weights.png", "haxby-25mm-differences_r.png",
 		"haxby-slice/cv_score.nii.gz", "alice/codes.npz", "alice/columns.tsv", "alice_atoms.png", "alice_layers.png", "alice_objective.png", "alice_atoms.tsv"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {

@@ -4,8 +4,8 @@ package testdata
 
 import "embed"
 
-// Files holds the Haxby BOLD runs with their events, and the Alice words and
-// MiniLM responses.
+// Files holds the Haxby BOLD runs with their events, the Alice words and MiniLM
+// responses, and the seven networks of Yeo et al. (2011).
 //
-//go:embed README.md haxby2001 alice/words.tsv alice/bold.json alice/minilm_neurons_tr.npy
+//go:embed README.md haxby2001 alice/words.tsv alice/bold.json alice/minilm_neurons_tr.npy networks/yeo7_space-MNI_res-3_label.nii.gz networks/yeo7.tsv
 var Files embed.FS

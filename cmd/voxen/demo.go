@@ -24,7 +24,9 @@ slice, and the whole brain at 25 mm) by ridge that leaves one of 12 runs out, te
 them against shuffled labels, and learn a dictionary from the responses of a
 language model's 2,304 neurons to Alice in Wonderland. That part begins with the
 words where the model, MiniLM, is in the folder --minilm, else with its responses as
-shipped; make minilm gets the folder.
+shipped; make minilm gets the folder. At the
+end, a study of two subjects whose BOLD is simulated: atoms are planted in the
+networks of Yeo et al. 2011 and have to be found again.
 
 The data are unpacked to DIR/data. Each step leaves its results in a folder of its
 own; figures and tables lie in DIR.` + "\n" + exitHelp,
@@ -76,6 +78,12 @@ func demoText(s study.DemoSummary) string {
 	b.WriteByte('\n')
 	for _, x := range l.Top[:min(3, len(l.Top))] {
 		fmt.Fprintf(&b, "    atom %d: %.0f%% of its codes in layer %d, %d neurons, high after %q\n", x.Atom, 100*x.Layers[x.Layer()], x.Layer(), x.Neurons, x.Words)
+	}
+	p := s.Planted
+	fmt.Fprintf(&b, "Planted: a SIMULATED study, no BOLD was measured: %d subjects, %d voxels, two atoms planted in each of %d networks\n", p.Subjects, p.Voxels, len(p.Networks))
+	fmt.Fprintf(&b, "  recovered %d of %d planted pairs (best match is the network, q < 0.05, %d surrogates)\n", p.Recovered, p.Pairs, p.Draws)
+	for _, m := range p.Organize.Models {
+		fmt.Fprintf(&b, "  %d of %d neurons in the sub-groups of networks\n", m.Assigned, m.Neurons)
 	}
 	fmt.Fprintf(&b, "on %s in %s\nresults in %s; look first at haxby-slice-differences_prefers.png and alice_atoms.png", s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond), s.Out)
 	return b.String()
