@@ -17,8 +17,12 @@ import (
 // blasWorkspace is what NVIDIA advises for Hopper; older cards need less.
 const blasWorkspace = 32 << 20
 
-// libraries says which of the CUDA libraries serve this backend.
-type libraries struct{ blas, solver bool }
+// libraries says which of the CUDA libraries serve this backend, and the
+// operations from which cuBLAS gets a product.
+type libraries struct {
+	blas, solver bool
+	least        float64
+}
 
 // versions lists the libraries found, or why one is not and what serves instead.
 func versions() map[string]string {
@@ -52,6 +56,7 @@ func (b *Backend) findLibraries() {
 	defer s.Close()
 	b.do(func() error {
 		blas, err := lazy.NewBLAS(s.(*stream).s, 0, 0, false)
+		b.libs.least = libraryFlops
 		if b.libs.blas = !absent("cublas", err); b.libs.blas {
 			blas.Close()
 		}

@@ -78,7 +78,7 @@ const libraryFlops = 5e8
 // MatMul multiplies.
 func (b *Backend) MatMul(c *engine.Call, o op.MatMul) error {
 	r, inner, cols := o.Inner(c.In[0].Dims, c.In[1].Dims)
-	if b.libs.blas && 2*float64(r)*float64(inner)*float64(cols) >= libraryFlops {
+	if b.libs.blas && 2*float64(r)*float64(inner)*float64(cols) >= b.libs.least {
 		return b.libraryMatMul(c, o, r, inner, cols)
 	}
 	p := product{kernel: "gemm", of: c.Out.Dtype, a: c.In[0], b: c.In[1], ta: o.TransA, tb: o.TransB, alpha: o.Scale(), inner: inner}

@@ -22,12 +22,14 @@ const (
 // pathChunks lists the numbers of alphas that the kernels hold in registers.
 var pathChunks = []int{4, 12, 20}
 
-// chunksOf cuts alphas into chunks of one size: the size that pads least, the
-// larger of equals.
+// chunksOf cuts alphas into chunks of one size, the cheapest: a chunk costs its
+// alphas, padding included, and about three more for products and loads.
 func chunksOf(alphas int) (chunk, chunks int) {
+	best := 0
 	for _, n := range pathChunks {
-		if k := cover(alphas, n); chunk == 0 || k*n <= chunk*chunks {
-			chunk, chunks = n, k
+		k := cover(alphas, n)
+		if cost := k * (n + 3); best == 0 || cost < best {
+			best, chunk, chunks = cost, n, k
 		}
 	}
 	return chunk, chunks

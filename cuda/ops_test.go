@@ -1,0 +1,172 @@
+//go:build voxencuda && cgo
+
+package cuda
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"voxen/engine/conform"
+	"voxen/engine/op"
+)
+
+// in is an operand in the case's precision, wide one in float64.
+func in(f conform.Fill, b, m, r, c int) conform.Operand {
+	return conform.Operand{Dims: op.Dims{b, m, r, c}, Fill: f}
+}
+
+func wide(f conform.Fill, b, m, r, c int) conform.Operand {
+	o := in(f, b, m, r, c)
+	o.Dtype = &op.Float64
+	return o
+}
+
+// paths of an alpha grid over K directions.
+func path(A, K, W int) conform.Case {
+	alphas := make([]float64, A)
+	for i := range alphas {
+		alphas[i] = 0.1 * float64(1+i*i*i)
+	}
+	return conform.Case{Spec: op.PathGram{Alphas: alphas}, In: []conform.Operand{
+		in(conform.Normal, 1, 2, K, W), in(conform.Normal, 1, 2, K, W), in(conform.SPD, 1, 2, K, K),
+		in(conform.Ascend, 1, 2, 1, K), in(conform.Normal, 1, 2, 1, K)}, Limit32: 2e-6, Limit64: 1e-13}
+}
+
+// What the conformance list is too small to reach: large tiles, sums that are cut,
+// numbers of atoms, folds, alphas and units with a kernel or a branch of their own.
+// The limits are those of the list for the same operations.
+func TestLargeCases(t *testing.T) {
+	many := make(op.Borders, 19)
+	for i := range many {
+		many[i] = 2 * i
+	}
+	values := func(eig *gorgonia.Node) *gorgonia.Node { return op.Must(op.EigValues, eig) }
+	for _, c := range []conform.Case{
+		{Spec: op.MatMul{}, In: []conform.Operand{in(conform.Normal, 1, 17, 65, 33), in(conform.Normal, 4, 1, 33, 130)}, Limit32: 1e-6, Limit64: 1e-14},
+		{Spec: op.MatMul{TransA: true}, In: []conform.Operand{in(conform.Normal, 1, 17, 33, 65), in(conform.Normal, 4, 1, 33, 130)}, Limit32: 1e-6, Limit64: 1e-14},
+		{Spec: op.MatMul{TransB: true}, In: []conform.Operand{in(conform.Normal, 1, 17, 65, 33), in(conform.Normal, 4, 1, 130, 33)}, Limit32: 1e-6, Limit64: 1e-14},
+		{Spec: op.MatMul{TransA: true, TransB: true}, In: []conform.Operand{in(conform.Normal, 1, 17, 33, 65), in(conform.Normal, 4, 1, 130, 33)}, Limit32: 1e-6, Limit64: 1e-14},
+		{Spec: op.MatMul{Alpha: 2}, In: []conform.Operand{in(conform.Normal, 1, 1, 3, 1537), in(conform.Normal, 1, 1, 1537, 40), in(conform.Normal, 1, 1, 1, 40)}, Limit32: 1e-6, Limit64: 1e-14},
+		{Spec: op.FoldCross{Borders: op.Borders{0, 7, 20, 33}}, In: []conform.Operand{in(conform.Normal, 1, 1, 33, 65), in(conform.Normal, 16, 1, 33, 200)}, Limit32: 1e-6, Limit64: 1e-14},
+		{Spec: op.LeaveOut{}, In: []conform.Operand{in(conform.Normal, 2, 18, 3, 33)}, Limit32: 1e-6, Limit64: 1e-14},
+		{Spec: op.FoldMoments{Borders: many}, In: []conform.Operand{in(conform.Raw, 1, 1, 36, 33)}, Limit32: 1e-13, Limit64: 1e-13},
+		path(9, 33, 40), path(12, 7, 600), path(25, 30, 40), path(3, 259, 10),
+		{Spec: op.AtomUpdate{}, In: []conform.Operand{in(conform.UnitRow, 1, 1, 9, 3000), wide(conform.SPD, 1, 1, 9, 9), in(conform.Normal, 1, 1, 9, 3000)}, Limit32: 1e-5, Limit64: 1e-12},
+		{Spec: op.AtomUpdate{}, In: []conform.Operand{in(conform.UnitRow, 1, 1, 70, 40), wide(conform.SPD, 1, 1, 70, 70), in(conform.Normal, 1, 1, 70, 40)}, Limit32: 1e-5, Limit64: 1e-12},
+		{Spec: op.Attention{Heads: 2, KVHeads: 1}, In: []conform.Operand{in(conform.Normal, 1, 1, 35, 300), in(conform.Normal, 1, 1, 35, 150), in(conform.Normal, 1, 1, 35, 150)}, Limit32: 5e-6, Limit64: 1e-13},
+		{Spec: op.SymEig{}, In: []conform.Operand{wide(conform.SPD, 2, 1, 131, 131)}, Then: values, Only: &op.Float64, Limit64: 1e-12},
+	} {
+		for _, p := range c.Precisions() {
+			t.Run(c.Name()+"/"+p.String(), func(t *testing.T) {
+				pr, err := c.Build(p, 7)
+				if err != nil {
+					t.Fatal(err)
+				}
+				compare(t, pr, c.Limit(p))
+			})
+		}
+	}
+}
+
+// compare runs a problem with our own kernels and with the libraries, which then
+// get every product.
+func compare(t *testing.T, pr conform.Problem, limit float64) {
+	t.Helper()
+	want, err := pr.Reference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, own := range []bool{true, false} {
+		b := open(t)
+		if b.libs.least = 0; own {
+			b.libs = libraries{}
+		}
+		got, err := pr.Run(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := conform.Error(got, want); !(e <= limit) {
+			t.Errorf("own kernels %t: normalised error %.3g, limit %.3g", own, e, limit)
+		}
+	}
+}
+
+// Codes by more atoms than the list has, in every number that a lane can hold and
+// beyond. The atoms are independent enough that a coordinate's last step is close
+// to its error: at most the tolerance, of codes some 4 K times smaller than correlations.
+func TestManyAtoms(t *testing.T) {
+	for _, K := range []int{1, 32, 33, 65, 130, 257} {
+		for _, nonnegative := range []bool{false, true} {
+			for p, limit := range map[tensor.Dtype]float64{op.Float32: 1e-5, op.Float64: 1e-8} {
+				t.Run(fmt.Sprint(K, nonnegative, p), func(t *testing.T) {
+					compare(t, codes(K, p, nonnegative), limit)
+				})
+			}
+		}
+	}
+}
+
+// codes is a problem of few signals over K atoms.
+func codes(K int, p tensor.Dtype, nonnegative bool) conform.Problem {
+	const signals = 9
+	g := gorgonia.NewGraph()
+	rng := rand.New(rand.NewPCG(uint64(K), 1))
+	var pr conform.Problem
+	input := func(name string, d op.Dims) *gorgonia.Node {
+		x := op.NewTensor(d)
+		for i := range x.Data {
+			x.Data[i] = rng.NormFloat64()
+		}
+		n := op.Input(g, name, op.Type{Dtype: p, Dims: d})
+		pr.Inputs, pr.Values = append(pr.Inputs, n), append(pr.Values, op.ToValue(x, p))
+		return n
+	}
+	rows, tol := 4*K+1, 1e-9
+	G := op.Must(op.FoldGram{Borders: op.Borders{0, rows}}, input("atoms", op.Dims{1, 1, rows, K}))
+	if p == op.Float64 {
+		tol = 1e-12
+	} else {
+		G = op.Must(op.Copy{To: p}, G)
+	}
+	pr.Out = op.Must(op.SparseCode{Lambda: 0.5, NonNegative: nonnegative, Tol: tol, MaxSweeps: 1000}, G, input("correlations", op.Dims{2, 1, signals, K}))
+	return pr
+}
+
+// An element of a product has the same bits in a large tile and in a small one.
+func TestTilesOfProducts(t *testing.T) {
+	b := open(t)
+	b.libs = libraries{}
+	for _, p := range []conform.Case{
+		{Spec: op.MatMul{TransA: true}, In: []conform.Operand{in(conform.Normal, 1, 1, 601, 65), in(conform.Normal, 70, 1, 601, 130)}},
+		{Spec: op.MatMul{TransB: true}, In: []conform.Operand{in(conform.Normal, 1, 1, 65, 601), in(conform.Normal, 70, 1, 130, 601)}},
+	} {
+		pr, err := p.Build(op.Float32, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := pr.Run(b) // 140 large tiles or more
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := p
+		one.In = []conform.Operand{p.In[0], p.In[1]}
+		one.In[1].Dims[0] = 1
+		first, err := one.Build(op.Float32, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := first.Run(b) // the same numbers: the first matrix of the batch
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range got.Data {
+			if x != all.Data[i] {
+				t.Fatalf("element %d of the product is %v alone and %v in a batch", i, x, all.Data[i])
+			}
+		}
+	}
+}
