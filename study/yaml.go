@@ -229,7 +229,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // fieldOf finds the field of a key.
 func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
 	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("key") == key {
+		if f := t.Field(i); key != "" && f.Tag.Get("key") == key {
 			return f, true
 		}
 	}
