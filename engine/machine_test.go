@@ -221,14 +221,22 @@ func TestBudget(t *testing.T) {
 
 // ledger is a checkpoint in memory.
 type ledger struct {
+	mu     sync.Mutex
 	done   map[int]bool
 	stop   int // cancel after so many ranges
 	cancel func()
 	order  []int
 }
 
-func (l *ledger) Done(lo, hi int) bool { return l.done[lo] }
+func (l *ledger) Done(lo, hi int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.done[lo]
+}
+
 func (l *ledger) Finish(lo, hi int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for v := lo; v < hi; v += 8 {
 		l.done[v] = true
 	}

@@ -95,14 +95,18 @@ func (a *aliceFit) align(ctx context.Context, e *Env) error {
 	if err := a.volumes(); err != nil {
 		return err
 	}
+	// the planted study starts from the shipped responses in any case
+	shipped := a.d.data("alice/minilm_neurons_tr.npy")
+	err := a.nameColumns(e, shipped)
+	if err != nil {
+		return err
+	}
 	o := AlignOptions{TR: aliceTR, Volumes: aliceVolumes, HRF: "glover", Out: a.d.data("alice/responses.npy")}
-	var err error
 	if a.d.o.MiniLM != "" {
 		o.Responses, o.Words = a.d.data("alice/words.npy"), a.d.data("alice/words.tsv")
 		err = a.extract(ctx, e, o.Responses)
 	} else {
-		o.Responses, o.Words = a.d.data("alice/minilm_neurons_tr.npy"), a.d.data("alice/volumes.tsv")
-		err = a.shipped(e, o.Responses)
+		o.Responses, o.Words = shipped, a.d.data("alice/volumes.tsv")
 	}
 	if err == nil {
 		_, err = Align(ctx, e, o)
@@ -125,8 +129,8 @@ func (a *aliceFit) extract(ctx context.Context, e *Env, out string) error {
 	return nil
 }
 
-// shipped names the columns of the shipped responses.
-func (a *aliceFit) shipped(e *Env, responses string) error {
+// nameColumns names the columns of the shipped responses.
+func (a *aliceFit) nameColumns(e *Env, responses string) error {
 	all := make([]lm.Column, 0, aliceLayers*aliceUnits)
 	for layer := range aliceLayers {
 		for unit := range aliceUnits {

@@ -74,6 +74,9 @@ func maxResident(p *os.ProcessState) int64 { return p.SysUsage().(*syscall.Rusag
 
 // A model several times larger than --memory streams through it layer by layer.
 func TestExtractMemoryBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("with the race detector the program alone takes more than its share")
+	}
 	const bound = 192 << 20
 	f := newFiles(t)
 	m := llamaModel(512, 2048, 40) // 600 MB in float32

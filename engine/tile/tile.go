@@ -34,7 +34,9 @@ type Sink interface {
 	WriteFloat64(ctx context.Context, lo, hi int, src []float64, stride int) error
 }
 
-// Checkpoint remembers which columns of a job are finished, over restarts.
+// Checkpoint remembers which columns of a job are finished, over restarts. Tiles
+// are read while others are written: its methods are called from several
+// goroutines at once.
 type Checkpoint interface {
 	// Done reports whether the results of columns [lo, hi) are on disk.
 	Done(lo, hi int) bool
