@@ -166,7 +166,14 @@ func checkOut(fsys FS, out string, file bool) error {
 // makeFolder makes a folder whose name survives a crash.
 func makeFolder(fsys FS, name string) error {
 	var parents []string // of the folders that are new
-	for dir := filepath.Clean(name); isMissing(fsys, dir); dir = filepath.Dir(dir) {
+	for dir := filepath.Clean(name); dir != "."; dir = filepath.Dir(dir) {
+		_, err := fsys.Stat(dir)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return pathError(name, err)
+		}
 		parents = append(parents, filepath.Dir(dir))
 	}
 	if len(parents) == 0 {
