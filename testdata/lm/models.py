@@ -81,7 +81,15 @@ def taps(model, ids):
     return {t: torch.from_numpy(np.concatenate(x, axis=1).copy()) for t, x in res.items()}
 
 
-def write(name, model, edit=None, rename=None, dtype=torch.float32, shards=1, tokens=TOKENS, keep=None):
+def write(name, model, dtype=torch.float32, **options):
+    """Saves one variant as named, and in float32 and bfloat16 where that is another type."""
+    save(name, model, dtype=dtype, **options)
+    for other, suffix in ((torch.float32, "-f32"), (torch.bfloat16, "-bf16")):
+        if other != dtype:
+            save(name.removesuffix("-bf16").removesuffix("-f16") + suffix, model, dtype=other, **options)
+
+
+def save(name, model, edit=None, rename=None, dtype=torch.float32, shards=1, tokens=TOKENS, keep=None):
     """Saves one variant; edit changes config.json as older or newer tools spell it."""
     folder = os.path.join(out_dir, name)
     shutil.rmtree(folder, ignore_errors=True)
