@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -178,6 +179,9 @@ type encoder struct {
 	data   ridge.Data
 	y      *responses
 	testY  *responses
+
+	begun    bool // some voxels were finished before the last fit, which did not count them
+	halvings int  // of tiles, by all devices
 }
 
 func (x *encoder) close() {
@@ -224,6 +228,9 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 			return err
 		})
 	})
+	if err == nil && x.begun {
+		res.Constant, res.NotFinite, err = x.leftOut(ctx, sinks.maps["alpha"])
+	}
 	if err != nil {
 		return sum, err
 	}
@@ -239,13 +246,76 @@ func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
 	if err := markDevice(x.job, x.be, begun, rest); err != nil {
 		return ridge.Result{}, err
 	}
+	x.begun = begun
 	budget, err := x.e.budget(x.be, designBytes(x.data, x.plan))
 	if err != nil {
 		return ridge.Result{}, err
 	}
 	x.plan.Budget = budget
 	res, err := ridge.Fit(ctx, x.be, x.data, sinks.Outputs, x.plan)
+	x.halvings += res.Voxels.Halvings
 	return res, x.e.refuse(err, budget)
+}
+
+// leftOut counts the voxels without a model by what is wrong with them, in all of a
+// job whose panels were finished by several: they have no alpha, and their
+// responses are read again.
+func (x *encoder) leftOut(ctx context.Context, alpha *store.ArraySink) (constant, notFinite int, err error) {
+	if err := alpha.Sync(); err != nil {
+		return 0, 0, err
+	}
+	path, err := x.job.Path("alpha.npy")
+	if err != nil {
+		return 0, 0, err
+	}
+	a, err := store.OpenNpy(x.e.FS, path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer a.Close()
+	V, T := x.y.Cols(), x.y.Rows()
+	chosen := make([]float32, V)
+	if err := a.AsRow().ReadFloat32(ctx, 0, V, chosen, V); err != nil {
+		return 0, 0, err
+	}
+	const most = 256 // voxels read at once
+	y := make([]float64, T*most)
+	for v := 0; v < V; {
+		n := 0
+		for n < most && v+n < V && chosen[v+n] != chosen[v+n] {
+			n++
+		}
+		if n == 0 {
+			v++
+			continue
+		}
+		if err := x.y.ReadFloat64(ctx, v, v+n, y, n); err != nil {
+			return 0, 0, err
+		}
+		for i := range n {
+			if x.finite(y[i:T*n], n) {
+				constant++
+			} else {
+				notFinite++
+			}
+		}
+		v += n
+	}
+	return constant, notFinite, nil
+}
+
+// finite reports whether every stride-th value is a number in the precision of the fit.
+func (x *encoder) finite(y []float64, stride int) bool {
+	for i := 0; i < len(y); i += stride {
+		v := y[i]
+		if x.e.Precision == op.Float32 {
+			v = float64(float32(v))
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // unfinished names the ranges of columns whose panels are not finished, "columns
@@ -532,7 +602,7 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Encod
 			run.LeftOut = append(run.LeftOut, store.Count{What: what, Why: c.why, N: c.n})
 		}
 	}
-	run.Results = map[string]float64{"tiles_halved": float64(res.Voxels.Halvings), "panels_per_tile": float64(res.Voxels.Panels)}
+	run.Results = map[string]float64{"tiles_halved": float64(x.halvings), "panels_per_tile": float64(res.Voxels.Panels)}
 	if res.OneAlpha > 0 {
 		run.Results["alpha"] = res.OneAlpha
 	}

@@ -5,13 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"voxen/store"
 )
 
 // asVoxen in the environment makes the test binary behave as voxen, so that
@@ -54,6 +58,16 @@ func results(t *testing.T, dir string) map[string][]byte {
 	return found
 }
 
+// readRun reads the run.json of a folder.
+func readRun(t *testing.T, dir string) *store.Run {
+	t.Helper()
+	r, err := store.ReadRun(store.OS{}, filepath.Join(dir, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // begun reports whether results stand in an unfinished .npy.
 func begun(path string) bool {
 	data, err := os.ReadFile(path)
@@ -65,12 +79,23 @@ func begun(path string) bool {
 func TestSignalsAndResume(t *testing.T) {
 	f := newFiles(t)
 	const T, K, V = 100, 64, 40000
-	x, y := f.npy("x.npy", []int{T, K}), f.npy("y.npy", []int{T, V})
+	data := normal(9, T*V)
+	for v := 0; v < V; v += 1000 { // in every panel some voxels that are left out
+		data[v+17] = float32(math.NaN())
+		for t := range T {
+			data[t*V+v], data[t*V+v+1] = 3, 4
+		}
+	}
+	x, y := f.npy("x.npy", []int{T, K}), f.npy("y.npy", []int{T, V}, data...)
 	args := func(out string, more ...string) []string {
 		return append([]string{"encode", "--features", x, "--responses", y, "--out", f.path(out), "--threads", "1", "--keep-scores"}, more...)
 	}
 	mustRun(t, args("whole")...)
 	want := results(t, f.path("whole"))
+	leftOut := []store.Count{{What: "voxels", Why: "constant", N: 2 * V / 1000}, {What: "voxels", Why: "not finite", N: V / 1000}}
+	if got := readRun(t, f.path("whole")).LeftOut; !slices.Equal(got, leftOut) {
+		t.Fatalf("left out: %v, want %v", got, leftOut)
+	}
 	for _, s := range []struct {
 		signal syscall.Signal
 		status int
@@ -117,6 +142,9 @@ func TestSignalsAndResume(t *testing.T) {
 			if !bytes.Equal(got[name], data) {
 				t.Errorf("%v: %s differs after going on", s.signal, name)
 			}
+		}
+		if got := readRun(t, f.path(out)).LeftOut; !slices.Equal(got, leftOut) {
+			t.Errorf("%v: left out: %v, want %v", s.signal, got, leftOut)
 		}
 	}
 }

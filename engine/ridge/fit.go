@@ -53,7 +53,8 @@ func Fit(ctx context.Context, be engine.Backend, data Data, out Outputs, o Optio
 		}
 		out.CVScores = nil // of all alphas: written by the first pass
 	}
-	return f.res, f.voxels(ctx, out)
+	err = f.voxels(ctx, out)
+	return f.res, err
 }
 
 // fitter is one call of Fit.
