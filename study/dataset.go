@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -73,7 +72,11 @@ func (c *Config) recordings(fsys store.FS, warn func(string, ...any)) ([]recordi
 	if err := d.fillStimulus(); err != nil {
 		return nil, err
 	}
-	return d.find()
+	all, err := d.find()
+	if err != nil {
+		return nil, err
+	}
+	return all, d.stimuli(all)
 }
 
 // listed takes the files that the configuration names.
@@ -152,10 +155,16 @@ func (d *dataset) list(dir string) error {
 	return nil
 }
 
-// isPrep reports whether a file is a run that fMRIPrep wrote.
+// isPrep reports whether a file is a run that fMRIPrep wrote, or one cleaned
+// afterwards. Before release 20.1 surfaces had no suffix: hemi-L.func.gii.
 func (f bidsFile) isPrep() bool {
-	return f.suffix == "bold" && (f.entities["desc"] == "preproc" && (f.ext == ".nii.gz" || f.ext == ".nii") ||
-		f.entities["hemi"] != "" && f.ext == ".func.gii" || f.ext == ".dtseries.nii")
+	switch f.ext {
+	case ".nii.gz", ".nii":
+		return f.suffix == "bold" && (f.entities["desc"] == "preproc" || f.entities["desc"] == "clean")
+	case ".func.gii":
+		return f.entities["hemi"] != "" && (f.suffix == "bold" || f.suffix == "")
+	}
+	return f.suffix == "bold" && f.ext == ".dtseries.nii"
 }
 
 // walk lists the files below a folder, at most depth folders deep.
@@ -219,7 +228,8 @@ func (d *dataset) choose() error {
 	return nil
 }
 
-// fillStimulus fills in what the dataset knows of the runs.
+// fillStimulus takes the one task of the dataset if no run is given, and refuses
+// tasks that it lacks.
 func (d *dataset) fillStimulus() error {
 	if len(d.c.Stimulus) == 0 {
 		tasks := d.tasks()
@@ -229,22 +239,24 @@ func (d *dataset) fillStimulus() error {
 		d.c.Stimulus = []StimulusConfig{{Name: tasks[0], Task: tasks[0]}}
 	}
 	for i := range d.c.Stimulus {
-		s := &d.c.Stimulus[i]
+		s := d.c.Stimulus[i]
 		if !slices.Contains(d.tasks(), s.Task) {
 			return d.c.bad(element("stimulus", i)+".task", "is %q, which no subject has; the nearest is %q", s.Task, nearest(s.Task, d.tasks()))
 		}
-		if s.Words != "" {
-			continue
-		}
-		base := strings.TrimSuffix(strings.TrimSuffix(filepath.Clean(d.root), "fmriprep"), "derivatives"+string(filepath.Separator))
-		for _, place := range []string{filepath.Join("stimuli", "gentle", s.Task, "align.csv"), filepath.Join("code", "annotations.tsv")} {
-			if path := filepath.Join(base, place); isThere(d.fsys, path) {
-				s.Words, _ = filepath.Abs(path)
-				break
-			}
-		}
 	}
 	return nil
+}
+
+// rawOf is the dataset that derivatives are of: what is above a folder
+// called derivatives, or the folder itself.
+func rawOf(root string) string {
+	root = filepath.Clean(root)
+	for dir := root; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if filepath.Base(dir) == "derivatives" {
+			return filepath.Dir(dir)
+		}
+	}
+	return root
 }
 
 // isThere reports whether a file exists.
@@ -431,17 +443,10 @@ func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 	return s, nil
 }
 
-var taskEntity = regexp.MustCompile(`_task-([A-Za-z0-9]+)`)
-
-// sidecarTR reads RepetitionTime from the sidecar of an image: beside it, or of
-// its task at the top of the dataset; 0 if there is none.
+// sidecarTR reads RepetitionTime from the sidecars of an image, the nearest first;
+// 0 if none has it.
 func (c *Config) sidecarTR(fsys store.FS, path string) float64 {
-	stem, _, _ := strings.Cut(filepath.Base(path), ".")
-	places := []string{filepath.Join(filepath.Dir(path), stem+".json")}
-	if m := taskEntity.FindStringSubmatch(stem); m != nil && c.Data.Dataset != "" {
-		places = append(places, filepath.Join(c.resolve(c.Data.Dataset), "task-"+m[1]+"_bold.json"))
-	}
-	for _, place := range places {
+	for _, place := range c.sidecars(fsys, path) {
 		text, err := readText(fsys, place)
 		if err != nil {
 			continue

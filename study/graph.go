@@ -443,12 +443,11 @@ func (s *Study) participants() string {
 	if s.Data.Dataset == "" {
 		return ""
 	}
-	root := filepath.Clean(s.resolve(s.Data.Dataset))
-	for range 3 { // the derivatives' own table, or that of the dataset above
-		if path := filepath.Join(root, "participants.tsv"); isThere(s.fsys, path) {
+	root := s.resolve(s.Data.Dataset)
+	for _, dir := range []string{root, rawOf(root)} { // the derivatives' own table, or that of the dataset
+		if path := filepath.Join(dir, "participants.tsv"); isThere(s.fsys, path) {
 			return path
 		}
-		root = filepath.Dir(root)
 	}
 	return ""
 }

@@ -220,7 +220,7 @@ const maxAtlas = 1 << 30
 // structureKey is the GIFTI metadata that names a hemisphere.
 const structureKey = "AnatomicalStructurePrimary"
 
-var hemiEntity = regexp.MustCompile(`(?:^|_)hemi-(L|R)(?:_|$)`)
+var hemiEntity = regexp.MustCompile(`(?:^|_)hemi-(L|R)(?:[_.]|$)`)
 
 // sideOf is the hemisphere, L or R, that a BIDS name says; "" if it says none.
 func sideOf(path string) string {

@@ -220,24 +220,32 @@ func (f *files) smallerMask(name string) {
 }
 
 // The same on the fsaverage surfaces: both hemispheres of each subject, without a
-// mask, the TR from the sidecar or from the configuration.
+// mask. Surfaces of fMRIPrep 20.0, which Narratives has, are called
+// space-fsaverage6_hemi-L.func.gii and have no sidecar: the TR is that of the volumes
+// beside them. The story's words begin where events.tsv has its recording begin.
 func TestRunNarrativesSurfaces(t *testing.T) {
 	f := newFiles(t)
 	f.example()
 	f.narratives("_space-MNI152NLin2009cAsym")
 	for i, s := range []string{"001", "002"} {
 		for k, side := range []string{"L", "R"} {
-			f.surface(fmt.Sprintf("ds002345/derivatives/fmriprep/sub-%s/func/sub-%s_task-pieman_hemi-%s_space-fsaverage6_bold.func.gii", s, s, side), 60, 40+k, float64(i+2*k))
+			f.surface(fmt.Sprintf("ds002345/derivatives/fmriprep/sub-%s/func/sub-%s_task-pieman_space-fsaverage6_hemi-%s.func.gii", s, s, side), 60, 40+k, float64(i+2*k))
 		}
+		f.write("ds002345/sub-"+s+"/func/sub-"+s+"_task-pieman_events.tsv", "onset\tduration\ttrial_type\tstim_file\n4.5\t22.0\tmusic\tpieman_audio.wav\n29.5\t903\tstory\tpieman_audio.wav\n")
 	}
-	f.bytes("study.yaml", []byte("data: {dataset: ds002345, space: fsaverage6, confounds: [csf]}\nstimulus: {name: pieman, tr: 2}\n"+tiny))
+	f.bytes("study.yaml", []byte("data: {dataset: ds002345, space: fsaverage6, confounds: [csf]}\nstimulus: {name: pieman}\n"+tiny))
 	done, _ := steps(t, "run", f.path("study.yaml"))
 	want := []string{"extract tiny pieman", "align tiny pieman", "learn tiny", "encode tiny sub-001", "encode tiny sub-002", "couple tiny", "group tiny"}
 	if left := without(done, "report"); !slices.Equal(left, want) {
 		t.Errorf("did %q, want %q", left, want)
 	}
-	f.wantInputs("tiny/sub-001", "--responses ds002345/derivatives/fmriprep/sub-001/func/sub-001_task-pieman_hemi-L_space-fsaverage6_bold.func.gii",
-		"--responses ds002345/derivatives/fmriprep/sub-001/func/sub-001_task-pieman_hemi-R_space-fsaverage6_bold.func.gii")
+	f.wantInputs("tiny/sub-001", "--responses ds002345/derivatives/fmriprep/sub-001/func/sub-001_task-pieman_space-fsaverage6_hemi-L.func.gii",
+		"--responses ds002345/derivatives/fmriprep/sub-001/func/sub-001_task-pieman_space-fsaverage6_hemi-R.func.gii")
+	for name, want := range map[string]string{"--tr": "2", "--start": "-4.5"} {
+		if v := f.optionOf("tiny/volumes/pieman.npy.run.json", name); v != want {
+			t.Errorf("%s %s, want %s", name, v, want)
+		}
+	}
 	for side, vertices := range map[string]int{"L": 40, "R": 41} {
 		g, err := brain.ReadGifti(f.path("results/tiny/sub-001/weights_hemi-"+side+".func.gii"), 1<<20)
 		if err != nil {
@@ -286,4 +294,41 @@ func TestRunTwoModels(t *testing.T) {
 	if names, _ := table.Column("model"); names[0] != "deep" || len(names) != 64 {
 		t.Errorf("%d neurons of %q", len(names), names[0])
 	}
+}
+
+// What was played is read from events.tsv: the recording's words by its name, and
+// when it began, which the configuration overrules; it is the same for all.
+func TestRunStimulusOfEvents(t *testing.T) {
+	f := newFiles(t)
+	f.example()
+	f.narratives("_space-MNI152NLin2009cAsym")
+	os.Rename(f.path("ds002345/stimuli/gentle/milkyway"), f.path("ds002345/stimuli/gentle/milkywayvodka"))
+	event := func(subject, onset, file string) {
+		f.write("ds002345/sub-"+subject+"/func/sub-"+subject+"_task-milkyway_events.tsv", "onset\tduration\ttrial_type\tstim_file\n"+onset+"\t404\tstory\t"+file+"\n30\t1\tpause\tn/a\n")
+	}
+	event("001", "21.0", "milkywayvodka_audio.wav")
+	event("002", "21.0", "milkywayvodka_audio.wav")
+	yaml := func(stimulus string) []string {
+		return []string{"run", f.bytes("study.yaml", []byte("data: {dataset: ds002345/derivatives/fmriprep}\nstimulus: {name: milkyway"+stimulus+"}\n"+tiny)), "--dry-run"}
+	}
+	says := func(stimulus, want string) {
+		t.Helper()
+		out, errOut, _ := voxen(yaml(stimulus)...)
+		if !strings.Contains(out+errOut, want) {
+			t.Errorf("said %q and %q, want %q", out, errOut, want)
+		}
+	}
+	says("", "stimulus milkyway: start is -21 s, since sub-001_task-milkyway_events.tsv has it begin 21 s into the run")
+	if out, errOut, status := voxen(yaml(", start: 0")...); status != 0 || strings.Contains(errOut, "start is") {
+		t.Errorf("start given: %d, %q, %q", status, out, errOut)
+	}
+	event("002", "21.0", "milkywayoriginal_audio.wav")
+	says("", "stimulus[0] was milkywayvodka for sub-001 and milkywayoriginal for sub-002")
+	event("002", "3", "milkywayvodka_audio.wav")
+	says("", "stimulus[0] began 21 s into the run of sub-001 and 3 s into that of sub-002")
+	event("002", "later", "milkywayvodka_audio.wav")
+	says("", `events.tsv: line 2 has "later" in column onset, expected seconds`)
+	event("001", "0", "n/a")
+	event("002", "0", "n/a")
+	says("", "stimulus[0].words is not given, and the dataset has no table of words where it is looked for")
 }
