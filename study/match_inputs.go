@@ -173,15 +173,98 @@ func (x *matcher) readTemplates(ctx context.Context) ([][]float64, error) {
 	if kind := imageKind(path); kind != imageKind(x.o.Maps[0]) {
 		return nil, input(path, "is not of the sort of maps %s: expected templates of %s", x.o.Maps[0], x.places.kind())
 	}
+	if err := brain.SameSpace(hemispheresOf(path)[0], hemispheresOf(x.o.Maps[0])[0]); err != nil {
+		return nil, err
+	}
 	if c, ok := x.places.(*ciftiPlaces); ok {
 		return x.denseTemplates(ctx, c)
 	}
-	region, table, err := x.places.regions(ctx, path)
+	return x.surfaceTemplates(ctx, x.places.(*surfacePlaces))
+}
+
+// surfaceTemplates reads a file per hemisphere: labels, or a map per network. The same
+// name on both sides is one network.
+func (x *matcher) surfaceTemplates(ctx context.Context, p *surfacePlaces) ([][]float64, error) {
+	files, err := p.files(x.o.Templates, "templates", ".label.gii or .shape.gii")
 	if err != nil {
 		return nil, err
 	}
-	x.networks, x.labels = table, true
-	return indicators(region, len(table)), nil
+	total := 0
+	for _, h := range p.hemispheres {
+		total += h.vertices
+	}
+	var out [][]float64
+	at := 0
+	for i, file := range files {
+		h := p.hemispheres[i]
+		g, err := h.open(file)
+		if err != nil {
+			return nil, err
+		}
+		names, values, err := x.hemisphereTemplates(ctx, &h, g)
+		if err != nil {
+			return nil, err
+		}
+		for b, l := range names {
+			place := slices.IndexFunc(x.networks, func(n brain.Label) bool { return n.Name == l.Name })
+			if place < 0 {
+				if !x.labels && i > 0 {
+					return nil, input(file, "has the map %q, which %s does not have", l.Name, files[0])
+				}
+				place = len(x.networks)
+				x.networks, out = append(x.networks, l), append(out, make([]float64, total))
+			}
+			copy(out[place][at:], values[b])
+		}
+		if !x.labels && len(names) != len(x.networks) {
+			return nil, input(file, "has %d maps, %s has %d", len(names), files[0], len(x.networks))
+		}
+		at += h.vertices
+	}
+	if len(x.networks) == 0 {
+		return nil, input(files[0], "has no label but 0, expected one for each network")
+	}
+	return out, nil
+}
+
+// hemisphereTemplates gives the networks of one hemisphere's file with their values.
+func (x *matcher) hemisphereTemplates(ctx context.Context, h *hemisphere, g *brain.Gifti) (brain.LabelTable, [][]float64, error) {
+	labels := g.Find(brain.IntentLabel) != nil
+	if len(x.networks) > 0 && labels != x.labels {
+		return nil, nil, input(g.Path, "is not of the sort of the other hemisphere: expected labels of both, or maps")
+	}
+	if x.labels = labels; labels {
+		label, table, err := h.labels(g)
+		return table, indicators(label, len(table)), err
+	}
+	s, err := g.Series()
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.Cols() != h.vertices {
+		return nil, nil, input(g.Path, "has maps of %d vertices, %s has %d", s.Cols(), h.path, h.vertices)
+	}
+	var table brain.LabelTable
+	all, values := make([]float64, s.Rows()*s.Cols()), [][]float64{}
+	if err := s.ReadFloat64(ctx, 0, s.Cols(), all, s.Cols()); err != nil {
+		return nil, nil, err
+	}
+	for r := range s.Rows() {
+		l := mapLabel(r, g.Arrays[r].Meta["Name"])
+		if slices.ContainsFunc(table, func(other brain.Label) bool { return other.Name == l.Name }) {
+			return nil, nil, input(g.Path, "has two maps that are called %q", l.Name)
+		}
+		table, values = append(table, l), append(values, all[r*s.Cols():(r+1)*s.Cols()])
+	}
+	return table, values, nil
+}
+
+// mapLabel names a template that is a map: by its number if it has no name.
+func mapLabel(r int, name string) brain.Label {
+	if name == "" {
+		name = strconv.Itoa(r + 1)
+	}
+	return brain.Label{Key: r + 1, Name: name, Color: [4]uint8{128, 128, 128, 255}}
 }
 
 // indicators turns a label per place (-1: none) into a map of 0 and 1 per label.
@@ -248,7 +331,7 @@ func (x *matcher) mapTemplates(ctx context.Context, im *brain.Image, mask *brain
 		}
 		label, ok := names.Find(t + 1)
 		if !ok {
-			label = brain.Label{Key: t + 1, Name: strconv.Itoa(t + 1), Color: [4]uint8{128, 128, 128, 255}}
+			label = mapLabel(t, "")
 		}
 		x.networks = append(x.networks, label)
 		out = append(out, at)
@@ -283,11 +366,11 @@ func (x *matcher) denseTemplates(ctx context.Context, places *ciftiPlaces) ([][]
 			if err != nil {
 				return nil, err
 			}
-			name := strconv.Itoa(r + 1)
-			if r < len(c.Maps) && c.Maps[r].Name != "" {
+			name := ""
+			if r < len(c.Maps) {
 				name = c.Maps[r].Name
 			}
-			x.networks = append(x.networks, brain.Label{Key: r + 1, Name: name, Color: [4]uint8{128, 128, 128, 255}})
+			x.networks = append(x.networks, mapLabel(r, name))
 			out = append(out, m)
 		}
 	}
@@ -304,16 +387,17 @@ func (x *matcher) denseTemplates(ctx context.Context, places *ciftiPlaces) ([][]
 	return out, nil
 }
 
-// structures lists the structures of a CIFTI file.
+// structures lists the structures of a CIFTI file with the size of their surfaces.
 func structures(h *brain.CiftiHeader) string {
-	text := ""
-	for i, m := range h.Models {
-		if i > 0 {
-			text += ", "
+	var text []string
+	for _, m := range h.Models {
+		s := m.Structure
+		if m.SurfaceVertices > 0 {
+			s += fmt.Sprintf(" (%d vertices)", m.SurfaceVertices)
 		}
-		text += m.Structure
+		text = append(text, s)
 	}
-	return text
+	return strings.Join(text, ", ")
 }
 
 // common lists the voxels that are finite in every map and template and, where

@@ -37,32 +37,34 @@ func verticesOf(p places) []spatial.Vertex {
 	return out
 }
 
-// surfaceSizes gives the vertices of each hemisphere.
-func surfaceSizes(p places) []int {
-	var sizes []int
+// surfacesOf gives the hemispheres of maps on surfaces.
+func surfacesOf(p places) []hemisphere {
 	switch p := p.(type) {
 	case *ciftiPlaces:
+		var out []hemisphere
 		for _, m := range p.header.Models {
 			if m.SurfaceVertices > 0 {
-				sizes = append(sizes, m.SurfaceVertices)
+				out = append(out, hemisphere{path: p.path, vertices: m.SurfaceVertices, structure: ciftiStructures[m.Structure]})
 			}
 		}
+		return out
 	case *surfacePlaces:
-		for _, side := range p.hemispheres {
-			sizes = append(sizes, side.vertices)
-		}
+		return p.hemispheres
 	}
-	return sizes
+	return nil
 }
+
+// ciftiStructures are GIFTI's names of CIFTI's cortices.
+var ciftiStructures = map[string]string{"CIFTI_STRUCTURE_CORTEX_LEFT": "CortexLeft", "CIFTI_STRUCTURE_CORTEX_RIGHT": "CortexRight"}
 
 // maxSphere bounds the bytes of a sphere's arrays.
 const maxSphere = 1 << 30
 
 // spheres reads the sphere of each hemisphere.
 func (x *matcher) spheres() (*spatial.Spheres, error) {
-	sizes := surfaceSizes(x.places)
-	if len(x.o.Spheres) != len(sizes) {
-		return nil, input(x.o.Spheres[0], "is one of %d spheres, expected %d: one for each hemisphere of %s", len(x.o.Spheres), len(sizes), x.o.Maps[0])
+	sides := surfacesOf(x.places)
+	if len(x.o.Spheres) != len(sides) {
+		return nil, input(x.o.Spheres[0], "is one of %d spheres, expected %d: one for each hemisphere of %s", len(x.o.Spheres), len(sides), x.o.Maps[0])
 	}
 	var points [][][3]float64
 	for i, path := range x.o.Spheres {
@@ -74,8 +76,11 @@ func (x *matcher) spheres() (*spatial.Spheres, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(p) != sizes[i] {
-			return nil, input(path, "has %d vertices, expected the %d of %s", len(p), sizes[i], x.o.Maps[0])
+		if len(p) != sides[i].vertices {
+			return nil, input(path, "has %d vertices, expected the %d of %s", len(p), sides[i].vertices, sides[i].path)
+		}
+		if err := sides[i].same(path, g); err != nil {
+			return nil, err
 		}
 		points = append(points, p)
 	}

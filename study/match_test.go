@@ -21,11 +21,6 @@ type matchGolden struct {
 	Margin   []float64      `json:"margin"`
 	Voxels   int            `json:"voxels"`
 	Of       int            `json:"of"`
-	Turned   []struct {
-		Quaternion [4]float64
-		At         []int
-		Top        []float64
-	} `json:"turned"`
 }
 
 const matchFolder = "../testdata/golden/match"
@@ -69,7 +64,10 @@ func checkMatches(t *testing.T, out string, want matchGolden, names []string) {
 			if row[0] != strconv.Itoa(k) || row[1] != name {
 				t.Errorf("row of atom %d and %s is that of %s and %s", k, name, row[0], row[1])
 			}
-			expected := append([]float64{r[b]}, want.Overlaps[k][b][:]...)
+			expected := []float64{r[b]}
+			if want.Overlaps != nil {
+				expected = append(expected, want.Overlaps[k][b][:]...)
+			}
 			for i, x := range expected {
 				if got := parsed(t, row[2+i]); math.Abs(got-x) > 2e-6 {
 					t.Errorf("atom %d, %s: %s is %g, expected %g", k, name, table.Columns[2+i], got, x)
@@ -127,33 +125,95 @@ func TestMatchVolumes(t *testing.T) {
 	}
 }
 
+// surfaceOptions match the golden maps of both hemispheres; names end in what the files
+// end in.
+func surfaceOptions(maps, templates, out string) MatchOptions {
+	s := matchFolder + "/surface/"
+	both := func(name, ending string) string {
+		if strings.HasSuffix(ending, ".nii") {
+			return s + name + ending
+		}
+		return s + name + "_hemi-L" + ending + "," + s + name + "_hemi-R" + ending
+	}
+	return MatchOptions{Maps: []string{both("weights", maps)}, Templates: both("networks", templates),
+		Spheres: []string{s + "sphere_hemi-L.surf.gii", s + "sphere_hemi-R.surf.gii"}, Draws: 300, Out: out}
+}
+
+// TestMatchSurface: the same maps and networks as CIFTI, as GIFTI labels and as GIFTI
+// maps agree with numpy, and have the same null. The medial wall is left out.
 func TestMatchSurface(t *testing.T) {
 	var want matchGolden
 	readGolden(t, "surface/expected.json", &want)
-	s := matchFolder + "/surface/"
-	out := filepath.Join(t.TempDir(), "match")
-	o := MatchOptions{Maps: []string{s + "weights.dscalar.nii"}, Templates: s + "networks.dlabel.nii",
-		Spheres: []string{s + "sphere_hemi-L.surf.gii", s + "sphere_hemi-R.surf.gii"}, Draws: 300, Out: out}
-	sum, err := Match(context.Background(), &Env{Device: "cpu"}, o)
-	if err != nil {
-		t.Fatal(err)
+	var null []byte
+	for _, c := range []struct {
+		maps, templates string
+		leftOut         int
+	}{{".dscalar.nii", ".dlabel.nii", 0}, {".func.gii", ".label.gii", 58}, {".func.gii", ".shape.gii", 58}} {
+		out := filepath.Join(t.TempDir(), "match")
+		sum, err := Match(context.Background(), &Env{Device: "cpu"}, surfaceOptions(c.maps, c.templates, out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum.Null != "spin" || sum.Networks != 3 || sum.Voxels != 322 || sum.LeftOut != c.leftOut {
+			t.Errorf("%s: %+v", c.templates, sum)
+		}
+		expected := want
+		if c.templates == ".shape.gii" { // a map's set is its top 5%, not its label
+			expected.Overlaps = nil
+		}
+		checkMatches(t, out, expected, []string{"A", "B", "C"})
+		a, err := os.ReadFile(filepath.Join(out, "null.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if null != nil && string(a) != string(null) {
+			t.Errorf("%s: another null than from CIFTI", c.templates)
+		}
+		null = a
 	}
-	if sum.Null != "spin" || sum.Networks != 3 {
-		t.Errorf("%+v", sum)
-	}
-	checkMatches(t, out, want, []string{"A", "B", "C"})
-	a, err := store.OpenNpy(store.OS{}, filepath.Join(out, "null.npy"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	if a.Rows() != 3 || a.Cols() != 300 {
-		t.Errorf("null is %d x %d, expected 3 x 300", a.Rows(), a.Cols())
-	}
+	o := surfaceOptions(".dscalar.nii", ".dlabel.nii", "")
 	o.Spheres = o.Spheres[:1]
 	refused(t, o, "sphere_hemi-L.surf.gii: is one of 1 spheres, expected 2")
 	o.Spheres = nil
 	refused(t, o, "weights.dscalar.nii: is on surfaces, whose null needs --sphere")
+}
+
+// TestMatchSurfaceRefusals: what lies on another surface, side or space is named.
+func TestMatchSurfaceRefusals(t *testing.T) {
+	dir := t.TempDir()
+	as := func(name, from string) string { // a golden file under another name
+		b, err := os.ReadFile(matchFolder + "/surface/" + from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(dir, name)
+	}
+	good := surfaceOptions(".func.gii", ".label.gii", "")
+	parts := func(path string) (l, r string) { l, r, _ = strings.Cut(path, ","); return }
+	left, right := parts(good.Templates)
+	for says, change := range map[string]func(o *MatchOptions){
+		"networks_hemi-R.label.gii: is of CortexRight, expected CortexLeft": func(o *MatchOptions) { o.Templates = right + "," + left },
+		"is templates of 1 surfaces, expected 2":                            func(o *MatchOptions) { o.Templates = left },
+		"b.shape.gii: is not of the sort of the other hemisphere":           func(o *MatchOptions) { o.Templates = left + "," + as("b.shape.gii", "networks_hemi-R.shape.gii") },
+		"c.label.gii: has no labels of 180 vertices":                        func(o *MatchOptions) { o.Templates = left + "," + as("c.label.gii", "networks_hemi-L.label.gii") },
+		"d.shape.gii: has maps of 200 vertices":                             func(o *MatchOptions) { d := as("d.shape.gii", "networks_hemi-L.shape.gii"); o.Templates = d + "," + d },
+		"sphere_hemi-R.surf.gii: has 180 vertices, expected the 200":        func(o *MatchOptions) { o.Spheres = []string{o.Spheres[1], o.Spheres[0]} },
+		"s_hemi-R.surf.gii: is of CortexRight, expected CortexLeft": func(o *MatchOptions) {
+			o.Spheres = []string{as("s_hemi-R.surf.gii", "sphere_hemi-L.surf.gii"), o.Spheres[1]}
+		},
+		"in space fsaverage, expected fsLR": func(o *MatchOptions) {
+			o.Maps = []string{as("space-fsLR_hemi-L.func.gii", "weights_hemi-L.func.gii") + "," + as("space-fsLR_hemi-R.func.gii", "weights_hemi-R.func.gii")}
+			o.Templates = as("space-fsaverage_hemi-L.label.gii", "networks_hemi-L.label.gii") + "," + right
+		},
+		"networks.dlabel.nii: is not of the sort of maps": func(o *MatchOptions) { o.Templates = matchFolder + "/surface/networks.dlabel.nii" },
+	} {
+		o := good
+		change(&o)
+		refused(t, o, says)
+	}
 }
 
 // refused wants a one-line refusal that ends with or holds text.

@@ -173,43 +173,88 @@ func (p *surfacePlaces) write(ctx context.Context, w *mapWriter, m maps) error {
 
 // regions reads a label file per hemisphere, separated by a comma as the data's.
 func (p *surfacePlaces) regions(_ context.Context, path string) ([]int, brain.LabelTable, error) {
-	files := hemispheresOf(path)
-	if len(files) != len(p.hemispheres) {
-		return nil, nil, input(path, "is an atlas of %d surfaces, expected %d: a .label.gii for each, separated by a comma", len(files), len(p.hemispheres))
+	files, err := p.files(path, "an atlas", ".label.gii")
+	if err != nil {
+		return nil, nil, err
 	}
 	var region []int
 	var table brain.LabelTable
 	for i, file := range files {
 		h := p.hemispheres[i]
-		g, err := brain.ReadGifti(file, maxAtlas)
+		g, err := h.open(file)
 		if err != nil {
 			return nil, nil, err
 		}
-		a := g.Find(brain.IntentLabel)
-		if a == nil || a.Len() != h.vertices {
-			return nil, nil, input(file, "has no labels of %d vertices, as %s has", h.vertices, h.path)
+		labels, names, err := h.labels(g)
+		if err != nil {
+			return nil, nil, err
 		}
-		place := map[int]int{}
-		for _, l := range g.Labels {
-			if l.Key == 0 {
-				continue
+		for _, at := range labels {
+			if at >= 0 {
+				at += len(table)
 			}
-			place[l.Key] = len(table)
+			region = append(region, at)
+		}
+		for _, l := range names {
 			if len(files) > 1 {
 				l.Name = strings.TrimPrefix(h.mark, "_") + " " + l.Name
 			}
 			table = append(table, l)
 		}
-		for v, x := range a.Float64s() {
-			at, ok := place[int(x)]
-			switch {
-			case !ok && x != 0:
-				return nil, nil, input(file, "has label %g at vertex %d, which its table does not name", x, v)
-			case !ok:
-				at = -1
-			}
-			region = append(region, at)
+	}
+	return region, table, nil
+}
+
+// files splits the name of what lies on the same surfaces, a file for each.
+func (p *surfacePlaces) files(path, what, ending string) ([]string, error) {
+	files := hemispheresOf(path)
+	if len(files) != len(p.hemispheres) {
+		return nil, input(path, "is %s of %d surfaces, expected %d: a %s for each, separated by a comma", what, len(files), len(p.hemispheres), ending)
+	}
+	return files, nil
+}
+
+// open reads a GIFTI file that lies on the hemisphere.
+func (h *hemisphere) open(path string) (*brain.Gifti, error) {
+	g, err := brain.ReadGifti(path, maxAtlas)
+	if err != nil {
+		return nil, err
+	}
+	return g, h.same(path, g)
+}
+
+// same refuses a file that says it is of another hemisphere: both sides may have
+// as many vertices.
+func (h *hemisphere) same(path string, g *brain.Gifti) error {
+	other := newHemisphere(path, g, 0, 0, 1)
+	if h.structure != "" && other.structure != "" && h.structure != other.structure {
+		return input(path, "is of %s, expected %s as %s", other.structure, h.structure, h.path)
+	}
+	return nil
+}
+
+// labels gives the place of each vertex's label in the table of those that are not 0,
+// -1 for 0.
+func (h *hemisphere) labels(g *brain.Gifti) ([]int, brain.LabelTable, error) {
+	a := g.Find(brain.IntentLabel)
+	if a == nil || a.Len() != h.vertices {
+		return nil, nil, input(g.Path, "has no labels of %d vertices, as %s has", h.vertices, h.path)
+	}
+	place := map[int]int{0: -1}
+	var table brain.LabelTable
+	for _, l := range g.Labels {
+		if l.Key != 0 {
+			place[l.Key] = len(table)
+			table = append(table, l)
 		}
+	}
+	region := make([]int, h.vertices)
+	for v, x := range a.Float64s() {
+		at, ok := place[int(x)]
+		if !ok {
+			return nil, nil, input(g.Path, "has label %g at vertex %d, which its table does not name", x, v)
+		}
+		region[v] = at
 	}
 	return region, table, nil
 }

@@ -20,7 +20,7 @@ subjects: one --maps each) with every network, over the voxels in both grids, an
 compare the best correlation with that of surrogate maps that have the map's own
 spatial autocorrelation. Templates are labels or one volume per network; on another
 grid they are resampled (labels to the nearest voxel, maps between voxels). Maps on
-surfaces are compared with templates turned over the spheres.
+surfaces are compared with templates on the same surfaces, turned over the spheres.
 
 Writes matches.tsv, networks.tsv, the mean maps (group_maps), what organize needs of
 the subjects (subjects.npy, null.npy), a figure and run.json to DIR.` + "\n" + exitHelp,
@@ -32,7 +32,12 @@ the subjects (subjects.npy, null.npy), a figure and run.json to DIR.` + "\n" + e
   # maps on the cortex, with the sphere of each hemisphere
   d=testdata/golden/match/surface
   voxen match --maps $d/weights.dscalar.nii --templates $d/networks.dlabel.nii \
-    --sphere $d/sphere_hemi-L.surf.gii --sphere $d/sphere_hemi-R.surf.gii --out match-cortex`,
+    --sphere $d/sphere_hemi-L.surf.gii --sphere $d/sphere_hemi-R.surf.gii --out match-cortex
+
+  # the same as GIFTI files of both hemispheres
+  voxen match --maps $d/weights_hemi-L.func.gii,$d/weights_hemi-R.func.gii \
+    --templates $d/networks_hemi-L.label.gii,$d/networks_hemi-R.label.gii \
+    --sphere $d/sphere_hemi-L.surf.gii --sphere $d/sphere_hemi-R.surf.gii --out match-gifti`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sum, err := study.Match(cmd.Context(), a.env(), o)
@@ -46,7 +51,7 @@ the subjects (subjects.npy, null.npy), a figure and run.json to DIR.` + "\n" + e
 	f := cmd.Flags()
 	f.StringArrayVar(&o.Maps, "maps", nil, "maps of one subject, an atom each: (atoms, voxels) .npy, 4-D NIfTI, dscalar.nii, or two .func.gii with a comma between")
 	f.StringVar(&o.Mask, "mask", "", "voxels of the maps (default: mask.nii.gz beside them, else where a map is not 0)")
-	f.StringVar(&o.Templates, "templates", "", "networks: labels, or one volume each")
+	f.StringVar(&o.Templates, "templates", "", "networks: labels, or one map each; NIfTI, dlabel.nii, dscalar.nii, or two .label.gii or .shape.gii with a comma between")
 	f.StringVar(&o.Table, "template-table", "", "index, name and color of templates in a volume (default: the .tsv beside them)")
 	f.StringArrayVar(&o.Spheres, "sphere", nil, "GIFTI sphere of a hemisphere, left then right, for maps on surfaces")
 	f.IntVar(&o.Draws, "draws", 5000, "surrogates")

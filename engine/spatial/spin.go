@@ -64,6 +64,13 @@ func NewSpheres(points [][][3]float64, columns []Vertex) (*Spheres, error) {
 // nearest to where its own is turned to; where that vertex has no value the column
 // is left out of the draw's correlations. Equal seeds give equal draws.
 func Spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates Matrix, null tile.Sink, o Options) error {
+	return spin(ctx, be, s, maps, templates, null, o, func(draw int) [3][3]float64 {
+		return rotation(rand.New(rand.NewPCG(o.Seed, uint64(draw))))
+	})
+}
+
+// spin is Spin by given rotations of the left sphere.
+func spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates Matrix, null tile.Sink, o Options, by func(draw int) [3][3]float64) error {
 	V, K, L := len(s.columns), maps.Rows, templates.Rows
 	if err := o.check(templates, V, K, null); err != nil {
 		return err
@@ -84,12 +91,11 @@ func Spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates Ma
 		t: engine.Each(turned, func(tl engine.Tile, dst engine.Host) error {
 			parallel(tl.Panels, func(d int) {
 				draw, n := tl.Lo+d, (L+1)*V
-				by := rotation(rand.New(rand.NewPCG(o.Seed, uint64(draw))))
 				stats := sums[draw*(2*L+1) : (draw+1)*(2*L+1)]
 				if dst.Dtype == op.Float32 {
-					turn(s, by, templates, dst.Float32()[d*n:(d+1)*n], stats)
+					turn(s, by(draw), templates, dst.Float32()[d*n:(d+1)*n], stats)
 				} else {
-					turn(s, by, templates, dst.Float64()[d*n:(d+1)*n], stats)
+					turn(s, by(draw), templates, dst.Float64()[d*n:(d+1)*n], stats)
 				}
 			})
 			return nil

@@ -9,14 +9,19 @@ volume/         two subjects' maps (4-D NIfTI) of four atoms, one of them zero a
                 constant; labels and a 4-D template on another grid; expected.json
                 holds correlations of the mean maps and overlaps, by scipy's
                 map_coordinates on the voxels within both grids
-surface/        the same on a CIFTI-2 cortex of two small spheres, with the spheres;
-                correlations of rotated templates by brute force over all vertices
+surface/        the same on a CIFTI-2 cortex of two small spheres, with the spheres, and
+                the same maps and labels as GIFTI files of each hemisphere; spin.npz holds
+                correlations of templates turned by five given rotations, by brute force
+                over all vertices, and quantiles of the highest correlation of 20,000
+                random ones (rotations by QR, nearest vertices by scipy's k-d tree)
 Versions are in match/versions.json.
 """
 import json, os, platform
 import numpy as np, scipy, nibabel as nib
 from scipy.ndimage import map_coordinates, gaussian_filter
 from scipy.optimize import nnls
+from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial.transform import Rotation
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "match")
 os.makedirs(HERE, exist_ok=True)
@@ -157,7 +162,7 @@ def surface():
     r = np.random.default_rng(3)
     points = [fibonacci(200, 0.1).astype("f4"), fibonacci(180, 0.7).astype("f4")]
     for p, h in zip(points, "LR"):
-        tri = scipy.spatial.ConvexHull(p).simplices.astype("i4")
+        tri = ConvexHull(p).simplices.astype("i4")
         img = nib.gifti.GiftiImage(darrays=[nib.gifti.GiftiDataArray(p, intent="NIFTI_INTENT_POINTSET", datatype="NIFTI_TYPE_FLOAT32"),
                                             nib.gifti.GiftiDataArray(tri, intent="NIFTI_INTENT_TRIANGLE", datatype="NIFTI_TYPE_INT32")])
         nib.save(img, f"{out}/sphere_hemi-{h}.surf.gii")
@@ -172,25 +177,69 @@ def surface():
     nib.save(nib.Cifti2Image(maps, (nib.cifti2.ScalarAxis(["a", "b", "c"]), axis)), f"{out}/weights.dscalar.nii")
     t = np.array([(lab == i) * 1.0 for i in (1, 2, 3)])
     expected = results(maps.astype(float), t, [x > 0 for x in t])
-    # turned by given rotations: the left sphere by R, the right by its mirror image
-    from scipy.spatial.transform import Rotation
+    json.dump(expected, open(f"{out}/expected.json", "w"))
+    spin(out, points, cols, maps.astype(float), t, r.standard_normal((5, 4)))
+    hemispheres(out, points, cols, maps, lab, table)
+
+
+def spin(out, points, cols, maps, templates, quaternions):
+    """Templates turned over the spheres: the left by R, the right by its mirror image."""
     unit = [p / np.linalg.norm(p, axis=1, keepdims=True) for p in points]
-    offset, turned = [0, len(cols[0])], []
+    place, at = [], 0
+    for h in range(2):                                     # column of each vertex, -1 for none
+        place.append(np.full(len(unit[h]), -1))
+        place[h][cols[h]] = at + np.arange(len(cols[h]))
+        at += len(cols[h])
     F = np.diag([-1.0, 1, 1])
-    quaternions = r.standard_normal((5, 4))               # w, x, y, z
-    for q in quaternions:
-        R = Rotation.from_quat(np.r_[q[1:], q[0]]).as_matrix()
-        at = []
-        for h in range(2):
-            where = unit[h][cols[h]] @ (R if h == 0 else F @ R @ F).T
-            near = ((where[:, None] - unit[h][None]) ** 2).sum(-1).argmin(1)
-            place = np.full(len(unit[h]), -1)
-            place[cols[h]] = offset[h] + np.arange(len(cols[h]))
-            at.append(place[near])
-        at = np.concatenate(at)
-        ok = at >= 0
-        turned.append(dict(quaternion=q.tolist(), at=at.tolist(), top=[max(corr(m[ok].astype(float), x[at[ok]]) for x in t) for m in maps]))
-    json.dump(dict(expected, turned=turned), open(f"{out}/expected.json", "w"))
+    turn = lambda R: [unit[h][cols[h]] @ (R if h == 0 else F @ R @ F).T for h in range(2)]
+    highest = lambda at: [max(corr(m[at >= 0], x[at[at >= 0]]) for x in templates) for m in maps]
+    where, top = [], []
+    for q in quaternions:                                  # w, x, y, z
+        to = turn(Rotation.from_quat(np.r_[q[1:], q[0]]).as_matrix())
+        near = [((to[h][:, None] - unit[h][None]) ** 2).sum(-1).argmin(1) for h in range(2)]
+        where.append(np.concatenate([place[h][near[h]] for h in range(2)]))
+        top.append(highest(where[-1]))
+    trees = [cKDTree(u) for u in unit]
+    g = np.random.default_rng(6)
+    draws = []
+    for _ in range(20000):
+        Q, R = np.linalg.qr(g.standard_normal((3, 3)))     # uniform over rotations once signs are fixed
+        Q = Q * np.sign(np.diag(R))
+        if np.linalg.det(Q) < 0:
+            Q[:, 0] = -Q[:, 0]
+        to = turn(Q)
+        draws.append(highest(np.concatenate([place[h][trees[h].query(to[h])[1]] for h in range(2)])))
+    columns = [(h, i) for h in range(2) for i in cols[h]]
+    np.savez_compressed(f"{out}/spin.npz", left=points[0].astype(float), right=points[1].astype(float), columns=np.array(columns), maps=maps,
+                        templates=templates, quaternions=quaternions, at=np.array(where), top=np.array(top),
+                        quantiles=np.quantile(draws, [0.1, 0.5, 0.9, 0.99], axis=0).T)
+
+
+def hemispheres(out, points, cols, maps, lab, table):
+    """Maps and labels as GIFTI; the medial wall is NaN in maps and 0 in labels."""
+    colours = {k: c for k, (_, c) in table.items()}
+    at = 0
+    for h, p, c in zip("LR", points, cols):
+        n = slice(at, at + len(c))
+        at += len(c)
+        full = np.full((len(maps), len(p)), np.nan, "f4")
+        full[:, c] = maps[:, n]
+        img = nib.gifti.GiftiImage(meta=nib.gifti.GiftiMetaData(AnatomicalStructurePrimary={"L": "CortexLeft", "R": "CortexRight"}[h]))
+        for m in full:
+            img.add_gifti_data_array(nib.gifti.GiftiDataArray(m, intent="NIFTI_INTENT_SHAPE", datatype="NIFTI_TYPE_FLOAT32"))
+        nib.save(img, f"{out}/weights_hemi-{h}.func.gii")
+        keys = np.zeros(len(p), "i4")
+        keys[c] = lab[n]
+        labels = nib.gifti.GiftiLabelTable()
+        for k, (name, _) in table.items():
+            l = nib.gifti.GiftiLabel(k, *colours[k])
+            l.label = name
+            labels.labels.append(l)
+        img = nib.gifti.GiftiImage(labeltable=labels, darrays=[nib.gifti.GiftiDataArray(keys, intent="NIFTI_INTENT_LABEL", datatype="NIFTI_TYPE_INT32")])
+        nib.save(img, f"{out}/networks_hemi-{h}.label.gii")
+        img = nib.gifti.GiftiImage(darrays=[nib.gifti.GiftiDataArray((keys == k).astype("f4"), intent="NIFTI_INTENT_SHAPE", datatype="NIFTI_TYPE_FLOAT32",
+                                                                   meta={"Name": table[k][0]}) for k in (1, 2, 3)])
+        nib.save(img, f"{out}/networks_hemi-{h}.shape.gii")
 
 
 variogram()
