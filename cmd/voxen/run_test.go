@@ -223,6 +223,10 @@ func TestRunAsCommands(t *testing.T) {
 	}
 }
 
+// interruptedLine is what a quiet command says when it is stopped: warnings of
+// the steps it did, then one line.
+var interruptedLine = regexp.MustCompile(`\A(warning: .+\n)*voxen: interrupted .+\n\z`)
+
 // killed runs a study in processes of their own, each of which is killed after a
 // random time, until one ends; it gives how often it was killed.
 func killed(t *testing.T, yaml string, rng *rand.Rand, longest time.Duration, signal syscall.Signal) int {
@@ -248,7 +252,7 @@ func killed(t *testing.T, yaml string, rng *rand.Rand, longest time.Duration, si
 		}
 		switch status := exit.Sys().(syscall.WaitStatus); {
 		case signal == syscall.SIGKILL && status.Signaled() && status.Signal() == signal:
-		case signal == syscall.SIGINT && exit.ExitCode() == 130 && strings.Count(out.String(), "\n") == 1:
+		case signal == syscall.SIGINT && exit.ExitCode() == 130 && interruptedLine.MatchString(out.String()):
 		case signal == syscall.SIGINT && status.Signaled(): // before the program listens
 		default:
 			t.Fatalf("ended with %v: %s", err, out.String())
