@@ -272,13 +272,23 @@ func removeCommitted(fsys FS, partial string) error {
 	return nil
 }
 
-// Recover completes the commit of an output that a crash interrupted between
-// the first and the last rename. It does nothing where there is none, and is
+// Recover completes the commit of an output that a crash interrupted anywhere:
+// between the first and the last rename, or before the partial folder, empty
+// but for its lock, was removed. It does nothing where there is none, and is
 // called by OpenJob; a reader of results that wants no half-replaced folder
 // calls it first.
 func Recover(fsys FS, out string, file bool) error {
 	partial, final := partialFolder(out, file)
-	if isMissing(fsys, filepath.Join(partial, commitName)) {
+	entries, err := fsys.ReadDir(partial)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return pathError(partial, err)
+	}
+	committed := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == commitName })
+	begun := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != lockName })
+	if begun && !committed {
 		return nil
 	}
 	lock, err := lockFolder(fsys, partial)
@@ -286,8 +296,12 @@ func Recover(fsys FS, out string, file bool) error {
 		return err
 	}
 	c, err := readCommit(fsys, partial)
-	if err == nil && c != nil {
+	switch {
+	case err != nil:
+	case c != nil:
 		err = c.complete(fsys, partial, final)
+	case isMissing(fsys, filepath.Join(partial, journalName)): // still, now that it is locked
+		err = removeCommitted(fsys, partial)
 	}
 	if cerr := lock.Close(); err == nil && cerr != nil {
 		err = pathError(partial, cerr)

@@ -258,6 +258,10 @@ func checkFinal(t *testing.T, name string, disk *faultfs.Mem, c outputCase, befo
 		t.Fatalf("%s: the new run.json stands beside other files: %v", name, now)
 	case ok && text == before[run] && !maps.Equal(now, before):
 		t.Fatalf("%s: the old run.json stands beside other files", name)
+	case ok && text == want[run]: // a reader that comes now finds the result alone
+		if err := store.Recover(disk, c.out, c.file); err != nil || len(disk.Files()) != len(want) {
+			t.Fatalf("%s: after Recover (%v) there is %v", name, err, disk.Files())
+		}
 	}
 	disk = disk.Crash(nil) // frees the lock as the death of a process does
 	if _, err := runJob(disk, c.out, c.options()); err != nil {

@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -14,7 +16,7 @@ import (
 // is made durable and then takes its name. An existing file stays as it is
 // until then, and after any error.
 func WriteFile(fsys FS, path string, write func(io.Writer) error) error {
-	partial := fmt.Sprintf("%s.partial-%d-%d", path, os.Getpid(), partialCount.Add(1))
+	partial := fmt.Sprintf("%s%s%d-%d", path, unfinishedMark, os.Getpid(), partialCount.Add(1))
 	if err := writeSynced(fsys, partial, write); err != nil {
 		return err
 	}
@@ -26,6 +28,25 @@ func WriteFile(fsys FS, path string, write func(io.Writer) error) error {
 		return pathError(path, err)
 	}
 	return nil
+}
+
+// unfinishedMark stands between the name of a file and the number of the process
+// that writes it.
+const unfinishedMark = ".partial-"
+
+// Tidy removes what WriteFile left beside path in processes that were killed
+// more than an age ago: a file of that age is nobody's. What cannot be removed
+// stays.
+func Tidy(fsys FS, path string, age time.Duration) {
+	entries, err := fsys.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), filepath.Base(path)+unfinishedMark) && time.Since(info.ModTime()) > age {
+			discard(fsys, filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // partialCount tells apart the unfinished files of one process.

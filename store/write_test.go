@@ -3,7 +3,10 @@ package store
 import (
 	"bytes"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 )
 
 // TestWriteNpy compares with numpy.save byte by byte.
@@ -44,5 +47,24 @@ func TestWriteNpy(t *testing.T) {
 	check("empty_rows.npy", func(w *bytes.Buffer) error { return WriteNpy(w, []int{0, 5}, []float32{}) })
 	if err := WriteNpy(new(bytes.Buffer), []int{2, 2}, a); err == nil {
 		t.Error("35 elements were written as (2, 2)")
+	}
+}
+
+// TestTidy: what a killed process left goes once it is old, what another one may
+// be writing stays.
+func TestTidy(t *testing.T) {
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{"a.npy": time.Hour, "a.npy.partial-1-1": time.Hour, "a.npy.partial-2-7": 0, "b.npy.partial-1-1": time.Hour} {
+		path, then := filepath.Join(dir, name), time.Now().Add(-age)
+		if err := os.WriteFile(path, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Tidy(OS{}, filepath.Join(dir, "a.npy"), time.Minute)
+	if names := tree(t, dir); !slices.Equal(names, []string{"a.npy", "a.npy.partial-2-7", "b.npy.partial-1-1"}) {
+		t.Errorf("%v", names)
 	}
 }

@@ -191,6 +191,7 @@ func (c *digestCache) save(fsys store.FS) error {
 		return nil
 	}
 	c.changed = false
+	store.Tidy(fsys, c.path, time.Minute)
 	return store.WriteFile(fsys, c.path, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", " ")

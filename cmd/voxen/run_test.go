@@ -49,7 +49,9 @@ func tree(t *testing.T, dir string) map[string]string {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if name := d.Name(); strings.HasSuffix(name, ".json") || name == "objective.tsv" || name == "report.html" {
+		name := d.Name()
+		killed := strings.HasPrefix(name, ".digests.json.partial-") // goes with the first digests written a minute later
+		if killed || strings.HasSuffix(name, ".json") || name == "objective.tsv" || name == "report.html" {
 			return nil
 		}
 		data, err := os.ReadFile(path)
