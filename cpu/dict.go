@@ -2,8 +2,6 @@ package cpu
 
 import (
 	"math"
-	"math/bits"
-	"unsafe"
 
 	"voxen/cpu/sparse"
 	"voxen/engine"
@@ -55,21 +53,12 @@ func codeLoss[F float](b *Backend, c *engine.Call, o op.CodeLoss) {
 	b.eachRows(c.In[0].Dims, func(w *worker, p, m, lo, hi int) {
 		A, C, G := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.In[2], p, m)
 		sq, loss := mat[float64](c.In[3], p, m).row(0), mat[float64](c.Out, p, m).row(0)
-		for v := lo; v < hi; v++ {
-			a, x := A.row(v), sq[v]/2
-			w.places = sparse.Support(w.places[:0], a)
-			for _, k := range w.places {
-				ak, Ga := float64(a[k]), 0.0
-				g := G.row(int(k))
-				for _, j := range w.places {
-					Ga += float64(g[j]) * float64(a[j])
-				}
-				x += ak*(Ga/2-float64(C.row(v)[k])) + o.Lambda*math.Abs(ak)
-			}
-			loss[v] = x
-		}
+		sparse.Losses(A.cols, rows(A.band(lo, hi)), rows(C.band(lo, hi)), rows(G), o.Lambda, sq[lo:hi], loss[lo:hi], descent[F](w))
 	})
 }
+
+// rows is m as package sparse takes it.
+func rows[F float](m matrix[F]) sparse.Rows[F] { return sparse.Rows[F]{Data: m.data, Ld: m.ld} }
 
 // atomRows is the number of rows of the statistics that are one piece of work: each piece goes through all codes.
 const atomRows = 16
@@ -77,12 +66,6 @@ const atomRows = 16
 // eachAtoms calls f for blocks of rows of every matrix of dims.
 func (b *Backend) eachAtoms(d op.Dims, f func(w *worker, batch, group, lo, hi int)) {
 	b.eachBlock(op.Dims{d[0], d[1], 1, d[2]}, atomRows, f)
-}
-
-// among has bit k set where a[lo+k] is not 0, lo+k < hi; lo and hi bound a block of atomRows.
-func among[F float](a []F, lo, hi int) uint64 {
-	base := lo / 64 * 64
-	return sparse.Bits(a[base:min(base+64, len(a))]) >> (lo - base) & (1<<(hi-lo) - 1)
 }
 
 // AccumGram adds signal by signal, over the atoms that it uses.
@@ -103,21 +86,7 @@ func accumGram[F float](b *Backend, c *engine.Call) {
 				}
 			}
 		}
-		for v := range codes.rows {
-			a := codes.row(v)
-			set := among(a, lo, hi)
-			if set == 0 {
-				continue
-			}
-			w.places = sparse.Support(w.places[:0], a)
-			for ; set != 0; set &= set - 1 {
-				k := lo + bits.TrailingZeros64(set)
-				x, row := float64(a[k]), out.data[k*out.ld:]
-				for _, j := range w.places {
-					row[j] += x * float64(a[j])
-				}
-			}
-		}
+		sparse.Moments(codes.cols, rows(codes), codes.rows, lo, hi, rows(out), descent[F](w))
 	})
 }
 
@@ -131,13 +100,7 @@ func accumCross[F float](b *Backend, c *engine.Call) {
 		B, codes, S, out := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
 		beta, dead := F(mat[float64](c.In[3], p, m).row(0)[0]), mat[float64](c.In[4], p, m).row(0)
 		u := users[F](w, hi-lo)
-		for v := range codes.rows {
-			a := codes.row(v)
-			for set := among(a, lo, hi); set != 0; set &= set - 1 {
-				k := bits.TrailingZeros64(set)
-				u[k].add(a[lo+k], &S.data[v*S.ld])
-			}
-		}
+		sparse.Users(codes.cols, rows(codes), codes.rows, lo, hi, rows(S), u)
 		for k := lo; k < hi; k++ {
 			row := out.row(k)
 			clear(row)
@@ -146,105 +109,45 @@ func accumCross[F float](b *Backend, c *engine.Call) {
 					row[t] = beta * x
 				}
 			}
-			sparse.AddRows(row, u[k-lo].factors, u[k-lo].rows)
-			u[k-lo].reset()
+			sparse.AddRows(row, u[k-lo].Factors, u[k-lo].Rows)
+			u[k-lo].Reset()
 		}
 	})
 }
 
-// weighted is a sum of rows that lie apart.
-type weighted[F float] struct {
-	factors []F
-	rows    []*F
-}
-
-func (s *weighted[F]) add(factor F, row *F) {
-	s.factors, s.rows = append(s.factors, factor), append(s.rows, row)
-}
-
-// reset forgets the rows, pointers included.
-func (s *weighted[F]) reset() {
-	clear(s.rows)
-	s.factors, s.rows = s.factors[:0], s.rows[:0]
-}
-
 // users gives n empty sums of a worker.
-func users[F float](w *worker, n int) []weighted[F] {
-	s, ok := any(&w.users32).(*[]weighted[F])
+func users[F float](w *worker, n int) []sparse.List[F] {
+	s, ok := any(&w.users32).(*[]sparse.List[F])
 	if !ok {
-		s = any(&w.users64).(*[]weighted[F])
+		s = any(&w.users64).(*[]sparse.List[F])
 	}
 	for len(*s) < n {
-		*s = append(*s, weighted[F]{})
+		*s = append(*s, sparse.List[F]{})
 	}
 	return (*s)[:n]
 }
 
-// AtomUpdate goes through the atoms in order; the sums over atoms are the work.
+// AtomUpdate goes through the atoms in order, on one thread.
 func (b *Backend) AtomUpdate(c *engine.Call, o op.AtomUpdate) error {
 	return in(c.Out.Dtype, func() { atomUpdate[float32](b, c) }, func() { atomUpdate[float64](b, c) })
 }
 
 func atomUpdate[F float](b *Backend, c *engine.Call) {
 	b.eachMat(c.Out.Dims, func(w *worker, p, m int) {
-		A, B, out := mat[float64](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
-		// on a copy whose rows begin at cache lines: every row is read for every atom
-		n := (out.cols + line - 1) / line * line
-		buf := aligned(scratch[F](w, (out.rows+1)*n+line))
-		u, d := buf[:out.cols], matrix[F]{buf[n:], out.rows, out.cols, n}
-		atoms := &users[F](w, 1)[0]
-		for k := range d.rows {
-			copy(d.row(k), mat[F](c.In[0], p, m).row(k))
-			atoms.add(0, &d.row(k)[0])
+		A, B, D, out := mat[float64](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
+		for k := range out.rows {
+			copy(out.row(k), D.row(k))
 		}
-		for k := range d.rows {
-			a := A.row(k)
-			if a[k] > 0 {
-				for j, x := range a {
-					atoms.factors[j] = F(-x)
-				}
-				copy(u, B.row(k))
-				sparse.AddRows(u, atoms.factors, atoms.rows)
-				improve(d.row(k), u, F(1/a[k]))
-			}
-			copy(out.row(k), d.row(k))
-		}
-		atoms.reset()
+		sparse.Sweep(out.rows, out.cols, rows(out), rows(A), rows(B), sweep[F](w))
 	})
 }
 
-// improve sets d to d + u / A[k,k], scaled to norm 1 where it is longer; u is overwritten.
-func improve[F float](d, u []F, inverse F) {
-	for t, x := range u {
-		u[t] = d[t] + inverse*x
+// sweep is the memory of a worker for sparse.Sweep.
+func sweep[F float](w *worker) *sparse.SweepWork[F] {
+	if work, ok := any(&w.sweep32).(*sparse.SweepWork[F]); ok {
+		return work
 	}
-	scale := F(1 / max(math.Sqrt(squares(u)), 1))
-	for t, x := range u {
-		d[t] = scale * x
-	}
-}
-
-// line is the number of elements of a vector or a cache line, in either precision at least.
-const line = 16
-
-// aligned drops elements until x begins at a cache line; it has line elements to spare.
-func aligned[F float](x []F) []F {
-	const bytes = 64
-	at := uintptr(unsafe.Pointer(&x[0])) % bytes
-	return x[(bytes-at)%bytes/unsafe.Sizeof(x[0]):]
-}
-
-// squares is the sum of squares in float64, in four parts so that additions do not wait for each other.
-func squares[F float](x []F) float64 {
-	var a, b, c, d float64
-	for ; len(x) >= 4; x = x[4:] {
-		p, q, r, s := float64(x[0]), float64(x[1]), float64(x[2]), float64(x[3])
-		a, b, c, d = a+p*p, b+q*q, c+r*r, d+s*s
-	}
-	for _, v := range x {
-		a += float64(v) * float64(v)
-	}
-	return (a + b) + (c + d)
+	return any(&w.sweep64).(*sparse.SweepWork[F])
 }
 
 // DeadAtoms compares the diagonal.

@@ -27,9 +27,11 @@ type worker struct {
 	strips64  blas.PathWork[float64]
 	descent32 sparse.Work[float32]
 	descent64 sparse.Work[float64]
-	places    []int32 // of a code
-	users32   []weighted[float32]
-	users64   []weighted[float64]
+	places    []int32 // of columns
+	sweep32   sparse.SweepWork[float32]
+	sweep64   sparse.SweepWork[float64]
+	users32   []sparse.List[float32]
+	users64   []sparse.List[float64]
 
 	_ [64]byte // a cache line of its own
 }

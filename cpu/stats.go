@@ -192,10 +192,10 @@ func finite[F float](w *worker, y matrix[F]) []F {
 	clear(sum)
 	u := &users[F](w, 1)[0]
 	for t := range y.rows {
-		u.add(0, &y.data[t*y.ld])
+		u.Add(0, &y.data[t*y.ld])
 	}
-	sparse.AddRows(sum, u.factors, u.rows)
-	u.reset()
+	sparse.AddRows(sum, u.Factors, u.Rows)
+	u.Reset()
 	return sum
 }
 

@@ -18,3 +18,28 @@ func supportAVX2(x *float32) (bits uint64)
 //
 //go:noescape
 func addRowsAVX2(n int, y *float32, k int, factor *float32, rows **float32)
+
+// addBlock adds k rows of n elements, each with its own factors, to 8 rows.
+//
+//go:noescape
+func addBlockAVX2(n int, y *float32, ldy int, k int, factor *float32, x *float32, ldx int)
+
+// advance sets u = d + inverse*u and returns the sum of its squares.
+//
+//go:noescape
+func advanceAVX2(n int, u *float32, d *float32, inverse float32) (squares float32)
+
+// settle sets d = scale*u and change to the difference.
+//
+//go:noescape
+func settleAVX2(n int, d *float32, change *float32, u *float32, scale float32)
+
+// moments adds a[k] * a to row k of out for n codes a of 64 and k in the set.
+//
+//go:noescape
+func momentsAVX2(n int, a *float32, lda int, among uint64, out *float64)
+
+// losses evaluates 1/2 squares - c'a + 1/2 a'G a + lambda |a|_1 for n codes a of 64.
+//
+//go:noescape
+func lossesAVX2(n int, a *float32, lda int, c *float32, ldc int, gram *float32, lambda float64, squares *float64, loss *float64)

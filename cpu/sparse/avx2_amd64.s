@@ -413,3 +413,365 @@ tailrow:
 done:
 	VZEROUPPER
 	RET
+
+// func addBlockAVX2(n int, y *float32, ldy int, k int, factor *float32, x *float32, ldx int)
+// Requires: AVX, FMA3
+TEXT ·addBlockAVX2(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ ldy+16(FP), DX
+	MOVQ k+24(FP), BX
+	MOVQ factor+32(FP), SI
+	MOVQ x+40(FP), DI
+	MOVQ ldx+48(FP), R8
+
+tile:
+	MOVQ    CX, R9
+	VMOVUPS (R9), Y0
+	ADDQ    DX, R9
+	VMOVUPS (R9), Y1
+	ADDQ    DX, R9
+	VMOVUPS (R9), Y2
+	ADDQ    DX, R9
+	VMOVUPS (R9), Y3
+	ADDQ    DX, R9
+	VMOVUPS (R9), Y4
+	ADDQ    DX, R9
+	VMOVUPS (R9), Y5
+	ADDQ    DX, R9
+	VMOVUPS (R9), Y6
+	ADDQ    DX, R9
+	VMOVUPS (R9), Y7
+	ADDQ    DX, R9
+	MOVQ    BX, R11
+	MOVQ    DI, R9
+	MOVQ    SI, R10
+
+row:
+	VMOVUPS      (R9), Y8
+	VBROADCASTSS (R10), Y9
+	VFMADD231PS  Y8, Y9, Y0
+	VBROADCASTSS 4(R10), Y10
+	VFMADD231PS  Y8, Y10, Y1
+	VBROADCASTSS 8(R10), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VBROADCASTSS 12(R10), Y12
+	VFMADD231PS  Y8, Y12, Y3
+	VBROADCASTSS 16(R10), Y13
+	VFMADD231PS  Y8, Y13, Y4
+	VBROADCASTSS 20(R10), Y14
+	VFMADD231PS  Y8, Y14, Y5
+	VBROADCASTSS 24(R10), Y15
+	VFMADD231PS  Y8, Y15, Y6
+	VBROADCASTSS 28(R10), Y9
+	VFMADD231PS  Y8, Y9, Y7
+	ADDQ         R8, R9
+	ADDQ         $0x00000020, R10
+	DECQ         R11
+	JNE          row
+	MOVQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         DX, R9
+	VMOVUPS      Y7, (R9)
+	ADDQ         DX, R9
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000008, AX
+	JG           tile
+	VZEROUPPER
+	RET
+
+// func advanceAVX2(n int, u *float32, d *float32, inverse float32) (squares float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·advanceAVX2(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         d+16(FP), DX
+	VBROADCASTSS inverse+24(FP), Y0
+	VPXOR        Y1, Y1, Y1
+	VPXOR        Y2, Y2, Y2
+
+loop:
+	VMOVUPS      (DX), Y3
+	VFMADD231PS  (CX), Y0, Y3
+	VMOVUPS      Y3, (CX)
+	VFMADD231PS  Y3, Y3, Y1
+	VMOVUPS      32(DX), Y4
+	VFMADD231PS  32(CX), Y0, Y4
+	VMOVUPS      Y4, 32(CX)
+	VFMADD231PS  Y4, Y4, Y2
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, AX
+	JG           loop
+	VADDPS       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VPERMILPS    $0x4e, X1, X2
+	VADDPS       X2, X1, X1
+	VPERMILPS    $0xb1, X1, X2
+	VADDPS       X2, X1, X1
+	MOVSS        X1, squares+32(FP)
+	VZEROUPPER
+	RET
+
+// func settleAVX2(n int, d *float32, change *float32, u *float32, scale float32)
+// Requires: AVX
+TEXT ·settleAVX2(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         change+16(FP), DX
+	MOVQ         u+24(FP), BX
+	VBROADCASTSS scale+32(FP), Y0
+
+loop:
+	VMULPS  (BX), Y0, Y1
+	VSUBPS  (CX), Y1, Y3
+	VMOVUPS Y1, (CX)
+	VMOVUPS Y3, (DX)
+	VMULPS  32(BX), Y0, Y2
+	VSUBPS  32(CX), Y2, Y4
+	VMOVUPS Y2, 32(CX)
+	VMOVUPS Y4, 32(DX)
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x00000010, AX
+	JG      loop
+	VZEROUPPER
+	RET
+
+// func momentsAVX2(n int, a *float32, lda int, among uint64, out *float64)
+// Requires: AVX, AVX2, BMI, FMA3
+TEXT ·momentsAVX2(SB), NOSPLIT, $0-40
+	MOVQ  n+0(FP), AX
+	MOVQ  a+8(FP), CX
+	MOVQ  lda+16(FP), DX
+	MOVQ  among+24(FP), BX
+	MOVQ  out+32(FP), SI
+	VPXOR Y0, Y0, Y0
+
+code:
+	XORQ      DI, DI
+	VCMPPS    $0x04, 224(CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	VCMPPS    $0x04, 192(CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	VCMPPS    $0x04, 160(CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	VCMPPS    $0x04, 128(CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	VCMPPS    $0x04, 96(CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	VCMPPS    $0x04, 64(CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	VCMPPS    $0x04, 32(CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	VCMPPS    $0x04, (CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	SHLQ      $0x08, DI
+	ORQ       R8, DI
+	ANDQ      BX, DI
+	JE        next
+
+atom:
+	TZCNTQ       DI, R8
+	VCVTSS2SD    (CX)(R8*4), X2, X2
+	VBROADCASTSD X2, Y2
+	SHLQ         $0x09, R8
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Y3
+	VCVTPS2PD    (CX), Y1
+	VFMADD231PD  Y1, Y2, Y3
+	VMOVUPD      Y3, (R8)
+	VMOVUPD      32(R8), Y4
+	VCVTPS2PD    16(CX), Y1
+	VFMADD231PD  Y1, Y2, Y4
+	VMOVUPD      Y4, 32(R8)
+	VMOVUPD      64(R8), Y5
+	VCVTPS2PD    32(CX), Y1
+	VFMADD231PD  Y1, Y2, Y5
+	VMOVUPD      Y5, 64(R8)
+	VMOVUPD      96(R8), Y6
+	VCVTPS2PD    48(CX), Y1
+	VFMADD231PD  Y1, Y2, Y6
+	VMOVUPD      Y6, 96(R8)
+	VMOVUPD      128(R8), Y3
+	VCVTPS2PD    64(CX), Y1
+	VFMADD231PD  Y1, Y2, Y3
+	VMOVUPD      Y3, 128(R8)
+	VMOVUPD      160(R8), Y4
+	VCVTPS2PD    80(CX), Y1
+	VFMADD231PD  Y1, Y2, Y4
+	VMOVUPD      Y4, 160(R8)
+	VMOVUPD      192(R8), Y5
+	VCVTPS2PD    96(CX), Y1
+	VFMADD231PD  Y1, Y2, Y5
+	VMOVUPD      Y5, 192(R8)
+	VMOVUPD      224(R8), Y6
+	VCVTPS2PD    112(CX), Y1
+	VFMADD231PD  Y1, Y2, Y6
+	VMOVUPD      Y6, 224(R8)
+	VMOVUPD      256(R8), Y3
+	VCVTPS2PD    128(CX), Y1
+	VFMADD231PD  Y1, Y2, Y3
+	VMOVUPD      Y3, 256(R8)
+	VMOVUPD      288(R8), Y4
+	VCVTPS2PD    144(CX), Y1
+	VFMADD231PD  Y1, Y2, Y4
+	VMOVUPD      Y4, 288(R8)
+	VMOVUPD      320(R8), Y5
+	VCVTPS2PD    160(CX), Y1
+	VFMADD231PD  Y1, Y2, Y5
+	VMOVUPD      Y5, 320(R8)
+	VMOVUPD      352(R8), Y6
+	VCVTPS2PD    176(CX), Y1
+	VFMADD231PD  Y1, Y2, Y6
+	VMOVUPD      Y6, 352(R8)
+	VMOVUPD      384(R8), Y3
+	VCVTPS2PD    192(CX), Y1
+	VFMADD231PD  Y1, Y2, Y3
+	VMOVUPD      Y3, 384(R8)
+	VMOVUPD      416(R8), Y4
+	VCVTPS2PD    208(CX), Y1
+	VFMADD231PD  Y1, Y2, Y4
+	VMOVUPD      Y4, 416(R8)
+	VMOVUPD      448(R8), Y5
+	VCVTPS2PD    224(CX), Y1
+	VFMADD231PD  Y1, Y2, Y5
+	VMOVUPD      Y5, 448(R8)
+	VMOVUPD      480(R8), Y6
+	VCVTPS2PD    240(CX), Y1
+	VFMADD231PD  Y1, Y2, Y6
+	VMOVUPD      Y6, 480(R8)
+	BLSRQ        DI, DI
+	JNE          atom
+
+next:
+	ADDQ DX, CX
+	DECQ AX
+	JNE  code
+	VZEROUPPER
+	RET
+
+// func lossesAVX2(n int, a *float32, lda int, c *float32, ldc int, gram *float32, lambda float64, squares *float64, loss *float64)
+// Requires: AVX, AVX2, BMI, FMA3
+TEXT ·lossesAVX2(SB), NOSPLIT, $0-72
+	MOVQ   n+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   lda+16(FP), DX
+	MOVQ   c+24(FP), BX
+	MOVQ   ldc+32(FP), SI
+	MOVQ   gram+40(FP), DI
+	MOVQ   squares+56(FP), R8
+	MOVQ   loss+64(FP), R9
+	VPXOR  Y0, Y0, Y0
+	VMOVSD lambda+48(FP), X2
+	VMOVSD halfAVX2<>+0(SB), X3
+	VMOVSD magnitudeAVX2<>+0(SB), X4
+
+code:
+	XORQ      R10, R10
+	VCMPPS    $0x04, 224(CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VCMPPS    $0x04, 192(CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VCMPPS    $0x04, 160(CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VCMPPS    $0x04, 128(CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VCMPPS    $0x04, 96(CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VCMPPS    $0x04, 64(CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VCMPPS    $0x04, 32(CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VCMPPS    $0x04, (CX), Y0, Y1
+	VMOVMSKPS Y1, R11
+	SHLQ      $0x08, R10
+	ORQ       R11, R10
+	VMULSD    (R8), X3, X8
+	TESTQ     R10, R10
+	JE        next
+	MOVQ      R10, R11
+
+atom:
+	TZCNTQ R11, R12
+	MOVQ   R12, R14
+	SHLQ   $0x08, R14
+	ADDQ   DI, R14
+	VXORPS X7, X7, X7
+	MOVQ   R10, R15
+
+other:
+	TZCNTQ      R15, R13
+	VCVTSS2SD   (CX)(R13*4), X0, X6
+	VCVTSS2SD   (R14)(R13*4), X0, X5
+	VFMADD231SD X5, X6, X7
+	BLSRQ       R15, R15
+	JNE         other
+	VCVTSS2SD   (CX)(R12*4), X0, X5
+	VCVTSS2SD   (BX)(R12*4), X0, X6
+	VFMSUB213SD X6, X3, X7
+	VFMADD231SD X7, X5, X8
+	VANDPD      X4, X5, X5
+	VFMADD231SD X2, X5, X8
+	BLSRQ       R11, R11
+	JNE         atom
+
+next:
+	VMOVSD X8, (R9)
+	ADDQ   DX, CX
+	ADDQ   SI, BX
+	ADDQ   $0x00000008, R8
+	ADDQ   $0x00000008, R9
+	DECQ   AX
+	JNE    code
+	VZEROUPPER
+	RET
+
+DATA halfAVX2<>+0(SB)/8, $0x3fe0000000000000
+GLOBL halfAVX2<>(SB), RODATA|NOPTR, $8
+
+DATA magnitudeAVX2<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL magnitudeAVX2<>(SB), RODATA|NOPTR, $8

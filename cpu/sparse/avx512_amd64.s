@@ -349,3 +349,318 @@ tailrow:
 done:
 	VZEROUPPER
 	RET
+
+// func addBlockAVX512(n int, y *float32, ldy int, k int, factor *float32, x *float32, ldx int)
+// Requires: AVX, AVX512F
+TEXT ·addBlockAVX512(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ ldy+16(FP), DX
+	MOVQ k+24(FP), BX
+	MOVQ factor+32(FP), SI
+	MOVQ x+40(FP), DI
+	MOVQ ldx+48(FP), R8
+
+tile:
+	MOVQ    CX, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    DX, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    DX, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    DX, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    DX, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    DX, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	ADDQ    DX, R9
+	VMOVUPS (R9), Z12
+	VMOVUPS 64(R9), Z13
+	ADDQ    DX, R9
+	VMOVUPS (R9), Z14
+	VMOVUPS 64(R9), Z15
+	ADDQ    DX, R9
+	MOVQ    BX, R11
+	MOVQ    DI, R9
+	MOVQ    SI, R10
+
+row:
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VBROADCASTSS (R10), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(R10), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS 8(R10), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS 12(R10), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS 16(R10), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS 20(R10), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS 24(R10), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 28(R10), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z17, Z19, Z15
+	ADDQ         R8, R9
+	ADDQ         $0x00000020, R10
+	DECQ         R11
+	JNE          row
+	MOVQ         CX, R9
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z2, (R9)
+	VMOVUPS      Z3, 64(R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z4, (R9)
+	VMOVUPS      Z5, 64(R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z6, (R9)
+	VMOVUPS      Z7, 64(R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z8, (R9)
+	VMOVUPS      Z9, 64(R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z10, (R9)
+	VMOVUPS      Z11, 64(R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z12, (R9)
+	VMOVUPS      Z13, 64(R9)
+	ADDQ         DX, R9
+	VMOVUPS      Z14, (R9)
+	VMOVUPS      Z15, 64(R9)
+	ADDQ         DX, R9
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, DI
+	SUBQ         $0x00000020, AX
+	JG           tile
+	VZEROUPPER
+	RET
+
+// func advanceAVX512(n int, u *float32, d *float32, inverse float32) (squares float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·advanceAVX512(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         u+8(FP), CX
+	MOVQ         d+16(FP), DX
+	VBROADCASTSS inverse+24(FP), Z0
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+
+loop:
+	VMOVUPS       (DX), Z3
+	VFMADD231PS   (CX), Z0, Z3
+	VMOVUPS       Z3, (CX)
+	VFMADD231PS   Z3, Z3, Z1
+	VMOVUPS       64(DX), Z4
+	VFMADD231PS   64(CX), Z0, Z4
+	VMOVUPS       Z4, 64(CX)
+	VFMADD231PS   Z4, Z4, Z2
+	ADDQ          $0x00000080, CX
+	ADDQ          $0x00000080, DX
+	SUBQ          $0x00000020, AX
+	JG            loop
+	VADDPS        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPS        Y2, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VADDPS        X2, X1, X1
+	VPERMILPS     $0x4e, X1, X2
+	VADDPS        X2, X1, X1
+	VPERMILPS     $0xb1, X1, X2
+	VADDPS        X2, X1, X1
+	MOVSS         X1, squares+32(FP)
+	VZEROUPPER
+	RET
+
+// func settleAVX512(n int, d *float32, change *float32, u *float32, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·settleAVX512(SB), NOSPLIT, $0-36
+	MOVQ         n+0(FP), AX
+	MOVQ         d+8(FP), CX
+	MOVQ         change+16(FP), DX
+	MOVQ         u+24(FP), BX
+	VBROADCASTSS scale+32(FP), Z0
+
+loop:
+	VMULPS  (BX), Z0, Z1
+	VSUBPS  (CX), Z1, Z3
+	VMOVUPS Z1, (CX)
+	VMOVUPS Z3, (DX)
+	VMULPS  64(BX), Z0, Z2
+	VSUBPS  64(CX), Z2, Z4
+	VMOVUPS Z2, 64(CX)
+	VMOVUPS Z4, 64(DX)
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	ADDQ    $0x00000080, BX
+	SUBQ    $0x00000020, AX
+	JG      loop
+	VZEROUPPER
+	RET
+
+// func momentsAVX512(n int, a *float32, lda int, among uint64, out *float64)
+// Requires: AVX, AVX512BW, AVX512F, BMI
+TEXT ·momentsAVX512(SB), NOSPLIT, $0-40
+	MOVQ   n+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   lda+16(FP), DX
+	MOVQ   among+24(FP), BX
+	MOVQ   out+32(FP), SI
+	VPXORD Z0, Z0, Z0
+
+code:
+	VMOVUPS   (CX), Z1
+	VCMPPS    $0x04, Z1, Z0, K1
+	VMOVUPS   64(CX), Z1
+	VCMPPS    $0x04, Z1, Z0, K2
+	VMOVUPS   128(CX), Z1
+	VCMPPS    $0x04, Z1, Z0, K3
+	VMOVUPS   192(CX), Z1
+	VCMPPS    $0x04, Z1, Z0, K4
+	KUNPCKWD  K1, K2, K5
+	KUNPCKWD  K3, K4, K6
+	KUNPCKDQ  K5, K6, K7
+	KMOVQ     K7, DI
+	ANDQ      BX, DI
+	JE        next
+	VCVTPS2PD (CX), Z8
+	VCVTPS2PD 32(CX), Z9
+	VCVTPS2PD 64(CX), Z10
+	VCVTPS2PD 96(CX), Z11
+	VCVTPS2PD 128(CX), Z12
+	VCVTPS2PD 160(CX), Z13
+	VCVTPS2PD 192(CX), Z14
+	VCVTPS2PD 224(CX), Z15
+
+atom:
+	TZCNTQ       DI, R8
+	VCVTSS2SD    (CX)(R8*4), X2, X2
+	VBROADCASTSD X2, Z2
+	SHLQ         $0x09, R8
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Z3
+	VFMADD231PD  Z8, Z2, Z3
+	VMOVUPD      Z3, (R8)
+	VMOVUPD      64(R8), Z4
+	VFMADD231PD  Z9, Z2, Z4
+	VMOVUPD      Z4, 64(R8)
+	VMOVUPD      128(R8), Z5
+	VFMADD231PD  Z10, Z2, Z5
+	VMOVUPD      Z5, 128(R8)
+	VMOVUPD      192(R8), Z6
+	VFMADD231PD  Z11, Z2, Z6
+	VMOVUPD      Z6, 192(R8)
+	VMOVUPD      256(R8), Z3
+	VFMADD231PD  Z12, Z2, Z3
+	VMOVUPD      Z3, 256(R8)
+	VMOVUPD      320(R8), Z4
+	VFMADD231PD  Z13, Z2, Z4
+	VMOVUPD      Z4, 320(R8)
+	VMOVUPD      384(R8), Z5
+	VFMADD231PD  Z14, Z2, Z5
+	VMOVUPD      Z5, 384(R8)
+	VMOVUPD      448(R8), Z6
+	VFMADD231PD  Z15, Z2, Z6
+	VMOVUPD      Z6, 448(R8)
+	BLSRQ        DI, DI
+	JNE          atom
+
+next:
+	ADDQ DX, CX
+	DECQ AX
+	JNE  code
+	VZEROUPPER
+	RET
+
+// func lossesAVX512(n int, a *float32, lda int, c *float32, ldc int, gram *float32, lambda float64, squares *float64, loss *float64)
+// Requires: AVX, AVX512BW, AVX512F, BMI, FMA3
+TEXT ·lossesAVX512(SB), NOSPLIT, $0-72
+	MOVQ   n+0(FP), AX
+	MOVQ   a+8(FP), CX
+	MOVQ   lda+16(FP), DX
+	MOVQ   c+24(FP), BX
+	MOVQ   ldc+32(FP), SI
+	MOVQ   gram+40(FP), DI
+	MOVQ   squares+56(FP), R8
+	MOVQ   loss+64(FP), R9
+	VPXORD Z0, Z0, Z0
+	VMOVSD lambda+48(FP), X2
+	VMOVSD halfAVX512<>+0(SB), X3
+	VMOVSD magnitudeAVX512<>+0(SB), X4
+
+code:
+	VMOVUPS  (CX), Z1
+	VCMPPS   $0x04, Z1, Z0, K1
+	VMOVUPS  64(CX), Z1
+	VCMPPS   $0x04, Z1, Z0, K2
+	VMOVUPS  128(CX), Z1
+	VCMPPS   $0x04, Z1, Z0, K3
+	VMOVUPS  192(CX), Z1
+	VCMPPS   $0x04, Z1, Z0, K4
+	KUNPCKWD K1, K2, K5
+	KUNPCKWD K3, K4, K6
+	KUNPCKDQ K5, K6, K7
+	KMOVQ    K7, R10
+	VMULSD   (R8), X3, X8
+	TESTQ    R10, R10
+	JE       next
+	MOVQ     R10, R11
+
+atom:
+	TZCNTQ R11, R12
+	MOVQ   R12, R14
+	SHLQ   $0x08, R14
+	ADDQ   DI, R14
+	VXORPS X7, X7, X7
+	MOVQ   R10, R15
+
+other:
+	TZCNTQ      R15, R13
+	VCVTSS2SD   (CX)(R13*4), X0, X6
+	VCVTSS2SD   (R14)(R13*4), X0, X5
+	VFMADD231SD X5, X6, X7
+	BLSRQ       R15, R15
+	JNE         other
+	VCVTSS2SD   (CX)(R12*4), X0, X5
+	VCVTSS2SD   (BX)(R12*4), X0, X6
+	VFMSUB213SD X6, X3, X7
+	VFMADD231SD X7, X5, X8
+	VANDPD      X4, X5, X5
+	VFMADD231SD X2, X5, X8
+	BLSRQ       R11, R11
+	JNE         atom
+
+next:
+	VMOVSD X8, (R9)
+	ADDQ   DX, CX
+	ADDQ   SI, BX
+	ADDQ   $0x00000008, R8
+	ADDQ   $0x00000008, R9
+	DECQ   AX
+	JNE    code
+	VZEROUPPER
+	RET
+
+DATA halfAVX512<>+0(SB)/8, $0x3fe0000000000000
+GLOBL halfAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA magnitudeAVX512<>+0(SB)/8, $0x7fffffffffffffff
+GLOBL magnitudeAVX512<>(SB), RODATA|NOPTR, $8

@@ -33,6 +33,7 @@ type Work[F Float] struct {
 	moving   []int
 	one      [1]F
 	row      [1]*F
+	places   []int32 // of a code
 }
 
 // NewLasso prepares for K atoms with the Gram matrix gram, row-major with rows ld elements apart.

@@ -47,6 +47,11 @@ func main() {
 	s.descend()
 	s.support()
 	s.addRows()
+	s.addBlock()
+	s.advance()
+	s.settle()
+	s.moments()
+	s.losses()
 	Generate()
 }
 
@@ -257,17 +262,7 @@ func (s *set) support() {
 	zero, y := s.vec[0], s.vec[1]
 	s.zero(zero)
 	m := GP64()
-	const unordered = 4 // not equal, or not a number
-	s.signs(m, func(v int) reg.Register {
-		if s.wide() {
-			k := []reg.Register{reg.K1, reg.K2, reg.K3, reg.K4}[v]
-			VMOVUPS(mem(x, v*s.bytes), y)
-			VCMPPS(operand.Imm(unordered), y, zero, k)
-			return k
-		}
-		VCMPPS(operand.Imm(unordered), mem(x, v*s.bytes), zero, y)
-		return y
-	})
+	s.nonZero(x, m, zero, y)
 	Store(m, ReturnIndex(0))
 	end()
 }
