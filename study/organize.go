@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"io/fs"
 	"math"
@@ -164,8 +165,12 @@ type organized struct {
 	atoms    matchedAtoms
 
 	index     indices
-	intervals [5]interval // of indices.numbers
-	groups    []subGroup  // per network
+	intervals []interval // of indices.numbers
+}
+
+// between writes the ends of the interval of number i.
+func (m *organized) between(i int) []string {
+	return []string{number(m.intervals[i].low), number(m.intervals[i].high)}
 }
 
 func (m *organized) summary() ModelSummary {
@@ -302,8 +307,8 @@ func (x *organizer) analyse(ctx context.Context) error {
 	for i, m := range x.models {
 		given := m.atoms.of(x.o.FDR)
 		m.index = m.neurons.indices(given, len(m.networks), x.o.Threshold)
-		m.index.overSubjects, m.groups = m.subGroups(given, x.o.Threshold)
-		err := m.bootstrap(ctx, x.o, func(done int) { x.e.Report.Progress(i*x.o.Bootstraps + done) })
+		m.index.over(&m.atoms, given, m.everySubject())
+		err := m.bootstrap(ctx, x.o, x.e.Threads, func(done int) { x.e.Report.Progress(i*x.o.Bootstraps + done) })
 		if err != nil {
 			return err
 		}
@@ -332,6 +337,9 @@ func (x *organizer) write() error {
 			return err
 		}
 	}
+	if err := x.indexFigures(); err != nil {
+		return err
+	}
 	return x.balanceFigure()
 }
 
@@ -350,17 +358,34 @@ func (x *organizer) neuronTable(w io.Writer) error {
 	return t.Flush()
 }
 
+// layerNames and groupNames are the indices of a layer and of a sub-group, in the
+// order of indices.numbers.
+var (
+	layerNames = []string{"coverage", "specialisation", "diversity"}
+	groupNames = []string{"compactness", "consistency_subjects"}
+)
+
+// withEnds names the columns of an index and of its interval.
+func withEnds(name string) []string { return []string{name, name + "_low", name + "_high"} }
+
 // layerTable writes the indices of every layer.
 func (x *organizer) layerTable(w io.Writer) error {
-	head := []string{"model", "layer", "neurons", "coded", "assigned", "coverage", "specialisation", "diversity"}
+	head := []string{"model", "layer", "neurons", "coded", "assigned"}
+	for _, name := range layerNames {
+		head = append(head, withEnds(name)...)
+	}
 	for _, n := range x.models[0].networks {
 		head = append(head, n.Name)
 	}
 	t := store.NewTableWriter(w, head...)
 	for _, m := range x.models {
-		for _, l := range m.index.layers {
-			row := []string{m.name, strconv.Itoa(l.layer), strconv.Itoa(l.neurons), strconv.Itoa(l.coded), strconv.Itoa(l.assigned),
-				number(l.coverage), number(l.specialisation), number(l.diversity)}
+		numbers := m.index.numbers()
+		for i, l := range m.index.layers {
+			row := []string{m.name, strconv.Itoa(l.layer), strconv.Itoa(l.neurons), strconv.Itoa(l.coded), strconv.Itoa(l.assigned)}
+			for j := range layerNames {
+				at := m.index.ofLayer(i) + j
+				row = append(append(row, number(numbers[at])), m.between(at)...)
+			}
 			for _, p := range l.profile {
 				row = append(row, number(p))
 			}
@@ -372,10 +397,20 @@ func (x *organizer) layerTable(w io.Writer) error {
 
 // groupTable writes what is known of every network's sub-group.
 func (x *organizer) groupTable(w io.Writer) error {
-	t := store.NewTableWriter(w, "model", "network", "atoms", "neurons", "compactness", "consistency_subjects")
+	head := []string{"model", "network", "atoms", "neurons"}
+	for _, name := range groupNames {
+		head = append(head, withEnds(name)...)
+	}
+	t := store.NewTableWriter(w, head...)
 	for _, m := range x.models {
-		for b, g := range m.groups {
-			t.Row(m.name, m.networks[b].Name, strconv.Itoa(g.atoms), strconv.Itoa(g.neurons), number(g.compactness), number(g.consistency))
+		numbers := m.index.numbers()
+		for b, g := range m.index.groups {
+			row := []string{m.name, m.networks[b].Name, strconv.Itoa(g.atoms), strconv.Itoa(g.neurons)}
+			for j := range groupNames {
+				at := m.index.ofGroup(b) + j
+				row = append(append(row, number(numbers[at])), m.between(at)...)
+			}
+			t.Row(row...)
 		}
 	}
 	return t.Flush()
@@ -385,26 +420,26 @@ func (x *organizer) groupTable(w io.Writer) error {
 func (x *organizer) modelTable(w io.Writer) error {
 	head := []string{"model", "layers", "neurons", "assigned"}
 	for _, name := range numberNames {
-		head = append(head, name, name+"_low", name+"_high")
+		head = append(head, withEnds(name)...)
 	}
-	t := store.NewTableWriter(w, append(head, "compactness")...)
+	t := store.NewTableWriter(w, head...)
 	for _, m := range x.models {
 		row := []string{m.name, strconv.Itoa(len(m.index.layers)), strconv.Itoa(len(m.neurons.layer)), strconv.Itoa(m.index.assigned)}
-		for i, y := range m.index.numbers() {
-			row = append(row, number(y), number(m.intervals[i].low), number(m.intervals[i].high))
+		for i, y := range m.index.numbers()[:len(numberNames)] {
+			row = append(append(row, number(y)), m.between(i)...)
 		}
-		t.Row(append(row, number(meanKnown(m.groups, func(g subGroup) float64 { return g.compactness })))...)
+		t.Row(row...)
 	}
 	return t.Flush()
 }
 
 // interactionTable writes the shares of neurons on two networks.
 func (x *organizer) interactionTable(w io.Writer) error {
-	t := store.NewTableWriter(w, "model", "network", "with", "share")
+	t := store.NewTableWriter(w, "model", "network", "with", "share", "share_low", "share_high")
 	for _, m := range x.models {
 		for b, row := range m.index.interaction {
 			for c, y := range row {
-				t.Row(m.name, m.networks[b].Name, m.networks[c].Name, number(y))
+				t.Row(append([]string{m.name, m.networks[b].Name, m.networks[c].Name, number(y)}, m.between(m.index.ofPair(b, c))...)...)
 			}
 		}
 	}
@@ -470,13 +505,45 @@ func (x *organizer) balanceFigure() error {
 		f.Points = append(f.Points, plotting.Point{Name: m.name, X: y[0], Y: y[1],
 			XLow: m.intervals[0].low, XHigh: m.intervals[0].high, YLow: m.intervals[1].low, YHigh: m.intervals[1].high})
 	}
-	img, err := f.Draw()
+	return x.draw("balance.png", f.Draw)
+}
+
+// draw writes a figure.
+func (x *organizer) draw(name string, figure func() (*image.RGBA, error)) error {
+	img, err := figure()
 	if err != nil {
 		return err
 	}
-	path, err := x.job.Path("balance.png")
+	path, err := x.job.Path(name)
 	if err != nil {
 		return err
 	}
 	return plotting.WritePNG(path, img)
+}
+
+// indexFigures draws the indices of layers and of sub-groups, all models side by side,
+// with their intervals.
+func (x *organizer) indexFigures() error {
+	layers := plotting.Panels{Title: "Layers of each model", XLabel: "layer", YLabels: []string{"coverage", "specialisation", "diversity"}, Joined: true}
+	groups := plotting.Panels{Title: "Sub-groups of each network", XNames: labelNames(x.models[0].networks), YLabels: []string{"compactness", "consistency over subjects"}}
+	for _, m := range x.models {
+		numbers := m.index.numbers()
+		add := func(p *plotting.Panels, n, first int, at func(i int) float64) {
+			s := plotting.PanelSeries{Name: m.name, Y: make([][]plotting.Ranged, len(p.YLabels))}
+			for i := range n {
+				s.X = append(s.X, at(i))
+				for j := range p.YLabels {
+					k := first + i*len(p.YLabels) + j
+					s.Y[j] = append(s.Y[j], plotting.Ranged{Value: numbers[k], Low: m.intervals[k].low, High: m.intervals[k].high})
+				}
+			}
+			p.Series = append(p.Series, s)
+		}
+		add(&layers, len(m.index.layers), m.index.ofLayer(0), func(i int) float64 { return float64(m.index.layers[i].layer) })
+		add(&groups, len(m.index.groups), m.index.ofGroup(0), func(i int) float64 { return float64(i) })
+	}
+	if err := x.draw("layers.png", layers.Draw); err != nil {
+		return err
+	}
+	return x.draw("subgroups.png", groups.Draw)
 }

@@ -2,11 +2,14 @@ package study
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sort"
 	"strconv"
+	"sync"
 
 	"voxen/brain"
 	"voxen/engine/permute"
@@ -198,20 +201,42 @@ type indices struct {
 	neurons        []neuron
 	assigned       int
 	layers         []layerIndex
+	groups         []subGroup  // per network
 	diversity      float64     // mean over layers
 	overLayers     float64     // mean pairwise cosine of profiles
 	overSubjects   float64     // mean over networks of the mean pairwise correlation of summed maps
 	coverage       float64     // of all neurons
 	specialisation float64     // of all neurons
+	compactness    float64     // mean over sub-groups
 	interaction    [][]float64 // share of coded neurons with at least 0.2 on both networks
 }
 
-// numberNames are the columns of indices.numbers in models.tsv.
-var numberNames = [5]string{"diversity", "consistency_layers", "consistency_subjects", "coverage", "specialisation"}
+// numberNames are the columns of the model's numbers in models.tsv, the first of
+// indices.numbers.
+var numberNames = [6]string{"diversity", "consistency_layers", "consistency_subjects", "coverage", "specialisation", "compactness"}
 
-func (x *indices) numbers() [5]float64 {
-	return [5]float64{x.diversity, x.overLayers, x.overSubjects, x.coverage, x.specialisation}
+// numbers lists all indices: those of the model, then coverage, specialisation and
+// diversity of each layer, compactness and consistency over subjects of each
+// sub-group, and the interaction of all pairs of networks.
+func (x *indices) numbers() []float64 {
+	out := []float64{x.diversity, x.overLayers, x.overSubjects, x.coverage, x.specialisation, x.compactness}
+	for _, l := range x.layers {
+		out = append(out, l.coverage, l.specialisation, l.diversity)
+	}
+	for _, g := range x.groups {
+		out = append(out, g.compactness, g.consistency)
+	}
+	for _, row := range x.interaction {
+		out = append(out, row...)
+	}
+	return out
 }
+
+// ofLayer, ofGroup and ofPair are where the numbers of a layer, of a sub-group and of
+// a pair of networks begin.
+func (x *indices) ofLayer(i int) int   { return len(numberNames) + 3*i }
+func (x *indices) ofGroup(b int) int   { return x.ofLayer(len(x.layers)) + 2*b }
+func (x *indices) ofPair(b, c int) int { return x.ofGroup(len(x.groups)) + b*len(x.groups) + c }
 
 // both is the least share on each of two networks of a neuron that ties them.
 const bothShare = 0.2
@@ -249,6 +274,7 @@ func (n *neurons) indices(networkOf []int, L int, threshold float64) indices {
 	for _, layer := range n.layers {
 		x.layers = append(x.layers, x.layer(layer, n.layer, L))
 	}
+	x.groups = n.subGroups(x.neurons, networkOf, L)
 	x.sum()
 	return x
 }
@@ -350,6 +376,7 @@ func (x *indices) sum() {
 	}
 	x.coverage = float64(x.assigned) / float64(len(x.neurons))
 	x.specialisation /= coded
+	x.compactness = meanKnown(x.groups, func(g subGroup) float64 { return g.compactness })
 	x.overSubjects = math.NaN()
 }
 
@@ -384,45 +411,44 @@ type subGroup struct {
 	consistency    float64 // over subjects, of the network's summed map; NaN unknown
 }
 
-// subGroups describes the sub-group of every network, and gives the mean consistency
-// over subjects of the networks that have atoms.
-func (m *organized) subGroups(networkOf []int, threshold float64) (overSubjects float64, groups []subGroup) {
-	all := make([]int, m.atoms.products.S)
-	for s := range all {
-		all[s] = s
-	}
-	for b := range m.networks {
-		g := subGroup{compactness: math.NaN(), consistency: m.atoms.consistency(atomsOf(networkOf, b), all)}
-		g.atoms = len(atomsOf(networkOf, b))
+// subGroups describes the sub-group of every network, but for what subjects say.
+func (n *neurons) subGroups(assigned []neuron, networkOf []int, L int) []subGroup {
+	groups := make([]subGroup, L)
+	for b := range groups {
 		var members []int
-		for i, a := range m.index.neurons {
+		for i, a := range assigned {
 			if a.network == b {
 				members = append(members, i)
 			}
 		}
-		g.neurons = len(members)
-		if m.neurons.responses != nil {
-			g.compactness = m.compactness(members)
-		}
-		groups = append(groups, g)
+		groups[b] = subGroup{atoms: len(atomsOf(networkOf, b)), neurons: len(members), compactness: n.compactness(members, assigned), consistency: math.NaN()}
 	}
-	return meanKnown(groups, func(g subGroup) float64 { return g.consistency }), groups
+	return groups
+}
+
+// over adds how consistent the networks' maps are over some subjects.
+func (x *indices) over(a *matchedAtoms, networkOf, subjects []int) {
+	for b := range x.groups {
+		x.groups[b].consistency = a.consistency(atomsOf(networkOf, b), subjects)
+	}
+	x.overSubjects = meanKnown(x.groups, func(g subGroup) float64 { return g.consistency })
 }
 
 // compactness is the mean correlation over pairs of neurons, each times its sign: of n
 // standardised responses z, (|sum z|^2 - sum |z|^2) / (n (n - 1)). A constant
-// response counts with correlation 0.
-func (m *organized) compactness(members []int) float64 {
-	if len(members) < 2 {
+// response counts with correlation 0; NaN without responses or pairs.
+func (n *neurons) compactness(members []int, assigned []neuron) float64 {
+	if n.responses == nil || len(members) < 2 {
 		return math.NaN()
 	}
-	sum := make([]float64, len(m.neurons.responses[members[0]]))
+	sum := make([]float64, len(n.responses[members[0]]))
 	own := 0.0
 	for _, i := range members {
-		z := m.neurons.responses[i]
+		z := n.responses[i]
 		own += dot(z, z)
+		sign := float64(assigned[i].sign)
 		for t, y := range z {
-			sum[t] += float64(m.index.neurons[i].sign) * y
+			sum[t] += sign * y
 		}
 	}
 	return (dot(sum, sum) - own) / float64(len(members)*(len(members)-1))
@@ -467,9 +493,19 @@ func (a *matchedAtoms) consistency(atoms, subjects []int) float64 {
 // interval is a 95% interval over resampled subjects, NaN where there is none.
 type interval struct{ low, high float64 }
 
+// everySubject lists the subjects.
+func (m *organized) everySubject() []int {
+	all := make([]int, m.atoms.products.S)
+	for s := range all {
+		all[s] = s
+	}
+	return all
+}
+
 // bootstrap resamples subjects and repeats matching, assignment and indices.
-func (m *organized) bootstrap(ctx context.Context, o OrganizeOptions, progress func(done int)) error {
+func (m *organized) bootstrap(ctx context.Context, o OrganizeOptions, threads int, progress func(done int)) error {
 	S := m.atoms.products.S
+	m.intervals = make([]interval, len(m.index.numbers()))
 	for i := range m.intervals {
 		m.intervals[i] = interval{math.NaN(), math.NaN()}
 	}
@@ -477,34 +513,91 @@ func (m *organized) bootstrap(ctx context.Context, o OrganizeOptions, progress f
 		progress(o.Bootstraps)
 		return nil
 	}
-	values := make([][]float64, len(m.intervals))
 	random := rand.New(rand.NewPCG(o.Seed, 0x6f72_6761_6e69_7a65))
-	subjects := make([]int, S)
-	for i := range o.Bootstraps {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+	draws := make([][]int, o.Bootstraps)
+	for i := range draws {
+		draws[i] = make([]int, S)
+		for s := range draws[i] {
+			draws[i][s] = random.IntN(S)
 		}
-		for s := range subjects {
-			subjects[s] = random.IntN(S)
-		}
-		networkOf := m.atoms.resampled(subjects, o.FDR)
-		x := m.neurons.indices(networkOf, len(m.networks), o.Threshold)
-		var consistent []float64
-		for b := range m.networks {
-			consistent = append(consistent, m.atoms.consistency(atomsOf(networkOf, b), subjects))
-		}
-		x.overSubjects = meanKnown(consistent, func(y float64) float64 { return y })
-		for j, y := range x.numbers() {
-			if !math.IsNaN(y) {
-				values[j] = append(values[j], y)
+	}
+	values, err := m.over(ctx, draws, o, threads, progress)
+	if err != nil {
+		return err
+	}
+	m.intervals = intervalsOf(values)
+	return nil
+}
+
+// intervalsOf gives the interval of each number over resamplings, of those in which it
+// is known.
+func intervalsOf(values [][]float64) []interval {
+	out := make([]interval, len(values[0]))
+	for j := range out {
+		var known []float64
+		for _, v := range values {
+			if !math.IsNaN(v[j]) {
+				known = append(known, v[j])
 			}
 		}
-		progress(i + 1)
+		out[j] = interval{quantile(known, 0.025), quantile(known, 0.975)}
 	}
-	for j, v := range values {
-		m.intervals[j] = interval{quantile(v, 0.025), quantile(v, 0.975)}
+	return out
+}
+
+// over gives the numbers of indices for lists of subjects. Most lists match the same
+// atoms, and assignment depends on nothing else, so that each matching is looked at once.
+func (m *organized) over(ctx context.Context, lists [][]int, o OrganizeOptions, threads int, progress func(done int)) ([][]float64, error) {
+	matchings := make([][]int, len(lists))
+	same := map[string][]int{} // lists by matching
+	var order []string
+	for i, subjects := range lists {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		matchings[i] = m.atoms.resampled(subjects, o.FDR)
+		key := fmt.Sprint(matchings[i])
+		if same[key] == nil {
+			order = append(order, key)
+		}
+		same[key] = append(same[key], i)
 	}
-	return nil
+	values := make([][]float64, len(lists))
+	if threads < 1 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	var wg sync.WaitGroup
+	var lock sync.Mutex
+	next, done := 0, 0
+	for range min(threads, len(order)) {
+		wg.Go(func() {
+			for {
+				lock.Lock()
+				if next == len(order) || ctx.Err() != nil {
+					lock.Unlock()
+					return
+				}
+				mine := same[order[next]]
+				next++
+				lock.Unlock()
+				networkOf := matchings[mine[0]]
+				x := m.neurons.indices(networkOf, len(m.networks), o.Threshold)
+				for _, i := range mine {
+					x.over(&m.atoms, networkOf, lists[i])
+					values[i] = x.numbers()
+				}
+				lock.Lock()
+				done += len(mine)
+				progress(done)
+				lock.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return values, nil
 }
 
 // quantile interpolates linearly between the order statistics, as numpy does; NaN

@@ -3,6 +3,7 @@ package study
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,6 +29,7 @@ type organizeGolden struct {
 	Subjects       *float64    `json:"consistency_subjects"`
 	Coverage       *float64    `json:"coverage"`
 	Specialisation *float64    `json:"specialisation"`
+	Compactness    *float64    `json:"compactness"`
 	NetworkOf      []int       `json:"network_of"`
 	Groups         []struct {
 		Atoms, Neurons           int
@@ -35,9 +37,10 @@ type organizeGolden struct {
 	} `json:"groups"`
 	Resampled []struct {
 		Subjects  []int
-		NetworkOf []int `json:"network_of"`
-		Numbers   []*float64
+		NetworkOf []int      `json:"network_of"`
+		Numbers   []*float64 // as indices.numbers
 	} `json:"resampled"`
+	Intervals [][]float64 `json:"intervals"` // of Numbers over Resampled; nil where none is known
 }
 
 const organizeFolder = "../testdata/golden/organize"
@@ -117,39 +120,54 @@ func TestOrganizeIndices(t *testing.T) {
 					agree(t, "interaction", m.index.interaction[b][c], &row[c])
 				}
 			}
-			for i, w := range []*float64{want.Diversity, want.Consistency, want.Subjects, want.Coverage, want.Specialisation} {
+			for i, w := range []*float64{want.Diversity, want.Consistency, want.Subjects, want.Coverage, want.Specialisation, want.Compactness} {
 				agree(t, numberNames[i], m.index.numbers()[i], w)
 			}
 			for b, w := range want.Groups {
-				g := m.groups[b]
+				g := m.index.groups[b]
 				if g.atoms != w.Atoms || g.neurons != w.Neurons {
 					t.Errorf("sub-group %d is %+v, expected %+v", b, g, w)
 				}
 				agree(t, "compactness", g.compactness, w.Compactness)
 				agree(t, "consistency", g.consistency, w.Consistency)
 			}
-			for _, w := range want.Resampled {
-				checkResampled(t, m, w.Subjects, w.NetworkOf, w.Numbers)
+			if len(want.Resampled) > 0 {
+				checkResampled(t, x, m, want)
 			}
 		})
 	}
 }
 
-// checkResampled compares matching and indices for a list of subjects.
-func checkResampled(t *testing.T, m *organized, subjects, networkOf []int, numbers []*float64) {
+// checkResampled compares matching, every index and the intervals for lists of subjects.
+func checkResampled(t *testing.T, x *organizer, m *organized, want organizeGolden) {
 	t.Helper()
-	of := m.atoms.resampled(subjects, 0.05)
-	if !slices.Equal(of, networkOf) {
-		t.Errorf("subjects %v: networks of atoms %v, expected %v", subjects, of, networkOf)
+	var lists [][]int
+	for _, w := range want.Resampled {
+		if of := m.atoms.resampled(w.Subjects, 0.05); !slices.Equal(of, w.NetworkOf) {
+			t.Errorf("subjects %v: networks of atoms %v, expected %v", w.Subjects, of, w.NetworkOf)
+		}
+		lists = append(lists, w.Subjects)
 	}
-	x := m.neurons.indices(of, len(m.networks), 0.5)
-	var consistent []float64
-	for b := range m.networks {
-		consistent = append(consistent, m.atoms.consistency(atomsOf(of, b), subjects))
+	last := 0
+	values, err := m.over(context.Background(), lists, x.o, 2, func(done int) { last = done })
+	if err != nil || last != len(lists) {
+		t.Fatalf("%d of %d lists: %v", last, len(lists), err)
 	}
-	x.overSubjects = meanKnown(consistent, func(y float64) float64 { return y })
-	for i, y := range x.numbers() {
-		agree(t, numberNames[i], y, numbers[i])
+	for i, w := range want.Resampled {
+		if len(values[i]) != len(w.Numbers) {
+			t.Fatalf("%d numbers, expected %d", len(values[i]), len(w.Numbers))
+		}
+		for j, y := range w.Numbers {
+			agree(t, fmt.Sprintf("subjects %v: number %d", w.Subjects, j), values[i][j], y)
+		}
+	}
+	for j, got := range intervalsOf(values) {
+		if w := want.Intervals[j]; w == nil {
+			agree(t, "low end", got.low, nil)
+		} else {
+			agree(t, fmt.Sprintf("low end of number %d", j), got.low, &w[0])
+			agree(t, fmt.Sprintf("high end of number %d", j), got.high, &w[1])
+		}
 	}
 }
 
@@ -164,10 +182,14 @@ func TestOrganizeWrites(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	for name, columns := range map[string]string{
-		"neurons.tsv":     "model layer unit network share sign",
-		"layers.tsv":      "model layer neurons coded assigned coverage specialisation diversity Visual Default Limbic",
-		"interaction.tsv": "model network with share",
-		"subgroups.tsv":   "model network atoms neurons compactness consistency_subjects",
+		"neurons.tsv": "model layer unit network share sign",
+		"layers.tsv": "model layer neurons coded assigned coverage coverage_low coverage_high specialisation specialisation_low specialisation_high " +
+			"diversity diversity_low diversity_high Visual Default Limbic",
+		"interaction.tsv": "model network with share share_low share_high",
+		"subgroups.tsv":   "model network atoms neurons compactness compactness_low compactness_high consistency_subjects consistency_subjects_low consistency_subjects_high",
+		"models.tsv": "model layers neurons assigned diversity diversity_low diversity_high consistency_layers consistency_layers_low consistency_layers_high " +
+			"consistency_subjects consistency_subjects_low consistency_subjects_high coverage coverage_low coverage_high " +
+			"specialisation specialisation_low specialisation_high compactness compactness_low compactness_high",
 	} {
 		table, err := store.ReadTable(store.OS{}, filepath.Join(out, name))
 		if err != nil {
@@ -177,24 +199,10 @@ func TestOrganizeWrites(t *testing.T) {
 			t.Errorf("%s has columns %s", name, got)
 		}
 	}
-	table, err := store.ReadTable(store.OS{}, filepath.Join(out, "models.tsv"))
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"models.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv"} {
+		checkEnds(t, filepath.Join(out, name))
 	}
-	for i, column := range table.Columns {
-		cell := table.Rows[0][i]
-		if !strings.HasSuffix(column, "_low") {
-			continue
-		}
-		low, value, high := parsed(t, cell), parsed(t, table.Rows[0][i-1]), parsed(t, table.Rows[0][i+1])
-		if !(low <= high) || value > high+0.5 || value < low-0.5 {
-			t.Errorf("%s: %g in [%g, %g]", table.Columns[i-1], value, low, high)
-		}
-		if table.Rows[1][i] != "n/a" { // one subject has no interval
-			t.Errorf("%s of one subject is %s", column, table.Rows[1][i])
-		}
-	}
-	for _, name := range []string{"layers_small-model.png", "layers_large-model.png", "interaction_small-model.png", "balance.png"} {
+	for _, name := range []string{"layers_small-model.png", "layers_large-model.png", "interaction_small-model.png", "layers.png", "subgroups.png", "balance.png"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() < 1000 {
 			t.Errorf("figure %s: %v", name, err)
 		}
@@ -204,12 +212,47 @@ func TestOrganizeWrites(t *testing.T) {
 	if _, err := Organize(context.Background(), &Env{Threads: 1}, again); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"neurons.tsv", "layers.tsv", "models.tsv", "balance.png"} {
+	for _, name := range []string{"neurons.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "models.tsv", "layers.png", "subgroups.png", "balance.png"} {
 		a, _ := os.ReadFile(filepath.Join(out, name))
 		b, _ := os.ReadFile(filepath.Join(again.Out, name))
 		if len(a) == 0 || string(a) != string(b) {
 			t.Errorf("%s differs between runs", name)
 		}
+	}
+}
+
+// checkEnds wants an interval around each known index of small-model, which has three
+// subjects, and none of large-model, which has one.
+func checkEnds(t *testing.T, path string) {
+	t.Helper()
+	table, err := store.ReadTable(store.OS{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	intervals := 0
+	for i, column := range table.Columns {
+		if !strings.HasSuffix(column, "_low") {
+			continue
+		}
+		for _, row := range table.Rows {
+			if row[0] == "large-model" {
+				if row[i] != "n/a" || row[i+1] != "n/a" {
+					t.Errorf("%s: %s of one subject is %s", path, column, row[i])
+				}
+				continue
+			}
+			if row[i-1] == "n/a" {
+				continue
+			}
+			intervals++
+			low, value, high := parsed(t, row[i]), parsed(t, row[i-1]), parsed(t, row[i+1])
+			if !(low <= high) || value > high+0.5 || value < low-0.5 {
+				t.Errorf("%s: %s is %g in [%g, %g]", path, table.Columns[i-1], value, low, high)
+			}
+		}
+	}
+	if intervals == 0 {
+		t.Errorf("%s has no interval", path)
 	}
 }
 
@@ -229,7 +272,7 @@ func TestOrganizeNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range table.Rows {
-		if row[5] != "0" || row[7] != "n/a" || row[8] != "n/a" {
+		if row[5] != "0" || row[11] != "n/a" || row[14] != "n/a" {
 			t.Errorf("layer %v, expected no coverage and no profile", row)
 		}
 	}

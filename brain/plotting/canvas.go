@@ -101,11 +101,15 @@ func (c canvas) column(s string, x, y int, size float64) {
 
 // polyline draws a line through the points, pen pixels wide.
 func (c canvas) polyline(xs, ys []float64, pen float64, col color.Color) {
-	b := c.Bounds()
+	b := around(xs, ys, pen).Intersect(c.Bounds())
+	if b.Empty() {
+		return
+	}
 	r := vector.NewRasterizer(b.Dx(), b.Dy())
+	ox, oy := float64(b.Min.X), float64(b.Min.Y)
 	half := pen / 2
 	for i := 1; i < len(xs); i++ {
-		x0, y0, x1, y1 := xs[i-1], ys[i-1], xs[i], ys[i]
+		x0, y0, x1, y1 := xs[i-1]-ox, ys[i-1]-oy, xs[i]-ox, ys[i]-oy
 		length := math.Hypot(x1-x0, y1-y0)
 		if !(length > 0) || math.IsInf(length, 0) {
 			continue
@@ -121,6 +125,29 @@ func (c canvas) polyline(xs, ys []float64, pen float64, col color.Color) {
 		r.ClosePath()
 	}
 	r.Draw(c, b, image.NewUniform(col), image.Point{})
+}
+
+// around is the part of a page that a line through the points can touch.
+func around(xs, ys []float64, pen float64) image.Rectangle {
+	const far = 1 << 20 // beyond any page
+	ends := func(x []float64) (lo, hi int) {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, v := range x {
+			if v-v == 0 {
+				low, high = min(low, v), max(high, v)
+			}
+		}
+		if low > high {
+			return 0, 0
+		}
+		return int(math.Floor(max(low-pen-1, -far))), int(math.Ceil(min(high+pen+1, far)))
+	}
+	if len(xs) < 2 {
+		return image.Rectangle{}
+	}
+	x0, x1 := ends(xs)
+	y0, y1 := ends(ys)
+	return image.Rect(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 }
 
 // number writes x in at most four significant digits.

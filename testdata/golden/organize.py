@@ -7,7 +7,8 @@ subject: codes.npz (scipy.sparse.save_npz), columns.tsv, responses.npy, and what
 writes (matches.tsv, subjects.npy, null.npy) of random maps. Layer 2 of small has no
 neuron in a sub-group; some neurons have no code; atom 5 has a map of zeros; the
 response of neuron 3 is constant. expected.json holds every index by its definition, in
-plain loops, and, for some lists of subjects, what a resampling of them gives.
+plain loops, and, for some lists of subjects, what a resampling of them gives, with the
+quantiles over them.
 Versions are in organize/versions.json.
 """
 import json, os, platform
@@ -134,26 +135,44 @@ def model(name, seed, K, N, layers, S, T=30, V=80, draws=99):
             for b in range(3):
                 tail = f"{p[k]:.7g}\t{q[k]:.7g}\t0" if b == best[k] else "n/a\tn/a\tn/a"
                 f.write(f"{k}\t{NETWORKS[b]}\t{rr[k, b]:.7g}\t0\t0\t0\t{tail}\n")
+    z = responses.astype(float)
+    z = (z - z.mean(0)) / np.where(z.std(0) > 0, z.std(0), 1)
+
+    def compactness(neurons):
+        """per network, the mean correlation over pairs of its neurons' signed responses."""
+        result = []
+        for b in range(3):
+            ns = [n for n in range(N) if neurons[n][0] == b]
+            pairs = [z[:, i] * neurons[i][2] @ z[:, j] * neurons[j][2] / T for x, i in enumerate(ns) for j in ns[:x]]
+            result.append(float(np.mean(pairs)) if pairs else None)
+        return result
+
     belongs = lambda best, top, q: [int(b) if v < 0.05 and t > 0 else -1 for b, t, v in zip(best, top, q)]
     network_of = belongs(best, rr.max(1), q)
     e = indices(A, layers, network_of)
     c = consistency(maps, network_of, range(S))
-    z = responses.astype(float)
-    z = (z - z.mean(0)) / np.where(z.std(0) > 0, z.std(0), 1)
-    groups = []
-    for b in range(3):
-        ns = [n for n in range(N) if e["neurons"][n][0] == b]
-        pairs = [z[:, i] * e["neurons"][i][2] @ z[:, j] * e["neurons"][j][2] / T for x, i in enumerate(ns) for j in ns[:x]]
-        groups.append(dict(atoms=network_of.count(b), neurons=len(ns), compactness=float(np.mean(pairs)) if pairs else None, consistency=c[b]))
-    known = [v for v in c if v is not None]
-    e.update(network_of=network_of, groups=groups, consistency_subjects=float(np.mean(known)) if known else None, resampled=[])
-    for subjects in ([0, 0, 1], [2, 1, 2], [0, 1, 2], [1, 1, 1]) if S == 3 else ():
+    compact = compactness(e["neurons"])
+    groups = [dict(atoms=network_of.count(b), neurons=sum(n[0] == b for n in e["neurons"]), compactness=compact[b], consistency=c[b]) for b in range(3)]
+    mean = lambda x: float(np.mean([v for v in x if v is not None])) if any(v is not None for v in x) else None
+    e.update(network_of=network_of, groups=groups, consistency_subjects=mean(c), compactness=mean(compact), resampled=[], intervals=[])
+    for subjects in ([0, 0, 1], [2, 1, 2], [0, 1, 2], [1, 1, 1], [2, 2, 0]) if S == 3 else ():
         rr, best, p, q = match(maps, templates, null, subjects)
         of = belongs(best, rr.max(1), q)
         i = indices(A, layers, of)
-        known = [v for v in consistency(maps, of, subjects) if v is not None]
-        e["resampled"].append(dict(subjects=subjects, network_of=of, numbers=[i["diversity"], i["consistency_layers"],
-                              float(np.mean(known)) if known else None, i["coverage"], i["specialisation"]]))
+        agree, compact = consistency(maps, of, subjects), compactness(i["neurons"])
+        numbers = [i["diversity"], i["consistency_layers"], mean(agree), i["coverage"], i["specialisation"], mean(compact)]
+        for l in i["layers"]:
+            numbers += [l["coverage"], l["specialisation"], l["diversity"]]
+        for b in range(3):
+            numbers += [compact[b], agree[b]]
+        for row in i["interaction"]:
+            numbers += row
+        e["resampled"].append(dict(subjects=subjects, network_of=of, numbers=numbers))
+    if S == 3:                                                 # of the resamplings in which an index is known
+        all = np.array([[np.nan if v is None else v for v in w["numbers"]] for w in e["resampled"]])
+        for column in all.T:
+            column = column[np.isfinite(column)]
+            e["intervals"].append(np.quantile(column, [0.025, 0.975]).tolist() if len(column) else None)
     return e
 
 
