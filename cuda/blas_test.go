@@ -5,7 +5,6 @@ package cuda
 import (
 	"math"
 	"testing"
-	"unsafe"
 
 	"voxen/cuda/lazy"
 	"voxen/engine"
@@ -142,11 +141,6 @@ func upload(t *testing.T, b *Backend, x []float64) engine.Array {
 	}
 	d := op.Dims{1, 1, 1, len(x)}
 	return engine.Array{Type: op.Type{Dtype: op.Float64, Dims: d}, Buf: buf, Strides: op.DenseStrides(d)}
-}
-
-// bytesOf shows numbers as the bytes that copies take.
-func bytesOf(x []float64) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 8*len(x))
 }
 
 // filled is a row of n numbers that differ.

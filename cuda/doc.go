@@ -40,6 +40,10 @@
 // Launches only queue work. Nothing in an operation's method may wait for the
 // device or allocate on it, or the work could not be captured as a graph; what
 // is needed once per device (tables, handles, modules) is made at its first use.
+// SymEig is the exception: it tells whether its operand is finite.
+//
+// Where a graph has operations together that one kernel computes in one pass, the
+// machine calls a method of engine.Fuser in their place (ShiftMoments).
 //
 // # Threads and contexts
 //

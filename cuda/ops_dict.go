@@ -63,7 +63,7 @@ func codeScratch(out op.Type) int {
 	if out.Dims[3] <= perLane[len(perLane)-1]*warp {
 		return 0
 	}
-	return out.Bytes()
+	return 8 * out.Dims.Size()
 }
 
 // CodeLoss evaluates a warp per signal.

@@ -137,9 +137,13 @@ func (b *Backend) ScaledKernel(c *engine.Call, _ op.ScaledKernel) error {
 // call at once, even where there is a cuSOLVER, which takes them one by one.
 const eigKernel = 128
 
-// SymEig decomposes.
+// SymEig refuses what is not finite, then decomposes. It waits for the device: a
+// design has few eigenproblems, and one that is not solvable has to stop it.
 func (b *Backend) SymEig(c *engine.Call, _ op.SymEig) error {
 	n := c.In[0].Dims[3]
+	if err := b.checkFinite(c, n); err != nil {
+		return err
+	}
 	if b.libs.solver && n > eigKernel {
 		return b.librarySymEig(c, n)
 	}
@@ -151,25 +155,46 @@ func (b *Backend) SymEig(c *engine.Call, _ op.SymEig) error {
 		return err
 	}
 	k = kernel{name: "eig_finish", of: op.Float64, grid: size{n, 1, matrices}, block: size{warp}}
-	return b.launch(c, k, c.Out, work+cu.DevicePtr(8*n*n), work, scales, cu.DevicePtr(0), int64(each), int64(each), n+1, n, d[1], 0)
+	return b.launch(c, k, c.Out, work+cu.DevicePtr(8*n*n), work, scales, int64(each), int64(each), n+1, n, d[1], 0)
+}
+
+// checkFinite gives the CPU's error for the first element of a lower triangle that
+// is NaN or infinite.
+func (b *Backend) checkFinite(c *engine.Call, n int) error {
+	d := c.Out.Dims
+	k := kernel{name: "eig_check", of: op.Float64, grid: size{1, 1, d[0] * d[1]}, block: size{256}}
+	if err := b.launch(c, k, c.In[0], scratch(c), n, d[1]); err != nil {
+		return err
+	}
+	found := make([]float64, 2*d[0]*d[1])
+	if err := b.fetch(c, bytesOf(found), 0); err != nil {
+		return err
+	}
+	for z := 0; z < len(found); z += 2 {
+		if at := int(found[z]); at >= 0 {
+			return fmt.Errorf("eig: a[%d, %d] is %v, want a finite number", at/n, at%n, found[z+1])
+		}
+	}
+	return nil
 }
 
 // eigWords is the memory of sym_eig for one matrix, in float64 words.
 func eigWords(n int) int { return 2*n*n + 4*n }
 
 // librarySymEig goes matrix by matrix through cuSOLVER, in one place of scratch
-// memory: matrix, values, info, workspace.
+// memory: infos of all matrices, then matrix, values, workspace.
 func (b *Backend) librarySymEig(c *engine.Call, n int) error {
 	d := c.Out.Dims
-	a := scratch(c)
+	matrices := d[0] * d[1]
+	infos := scratch(c)
+	a := infos + cu.DevicePtr(8*matrices)
 	w := a + cu.DevicePtr(8*n*n)
-	info := w + cu.DevicePtr(8*n)
-	work := info + 8
+	work := w + cu.DevicePtr(8*n)
 	words, err := b.solverWords(n)
 	if err != nil {
 		return err
 	}
-	for z := range d[0] * d[1] {
+	for z := range matrices {
 		mirror := kernel{name: "eig_mirror", of: op.Float64, grid: size{cover(n, columns), min(n, 64)}, block: size{columns}}
 		if err := b.launch(c, mirror, c.In[0], a, n, z/d[1], z%d[1]); err != nil {
 			return err
@@ -179,14 +204,23 @@ func (b *Backend) librarySymEig(c *engine.Call, n int) error {
 			if err != nil {
 				return err
 			}
-			return b.libraryError(solver.Syevd(n, a, w, work, words, info))
+			return b.libraryError(solver.Syevd(n, a, w, work, words, infos+cu.DevicePtr(4*z)))
 		})
 		if err != nil {
 			return err
 		}
 		finish := kernel{name: "eig_finish", of: op.Float64, grid: size{n}, block: size{warp}}
-		if err := b.launch(c, finish, c.Out, a, w, cu.DevicePtr(0), info, int64(0), int64(0), 1, n, d[1], z); err != nil {
+		if err := b.launch(c, finish, c.Out, a, w, cu.DevicePtr(0), int64(0), int64(0), 1, n, d[1], z); err != nil {
 			return err
+		}
+	}
+	info := make([]int32, matrices)
+	if err := b.fetch(c, bytesOf(info), 0); err != nil {
+		return err
+	}
+	for _, code := range info {
+		if code != 0 {
+			return fmt.Errorf("cusolverDnDsyevd: no decomposition (info %d)", code)
 		}
 	}
 	return nil

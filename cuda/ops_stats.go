@@ -44,6 +44,19 @@ func (b *Backend) SubRow(c *engine.Call, _ op.SubRow) error {
 	return b.launch(c, sheet("sub_row", c.Out.Dtype, d), c.Out, c.In[0], c.In[1], d[2], d[3], d[1])
 }
 
+var _ engine.Fuser = (*Backend)(nil)
+
+// ShiftMoments shifts and sums in one pass.
+func (b *Backend) ShiftMoments(c *engine.Call, o op.FoldMoments) error {
+	borders, err := b.ints(o.Borders)
+	if err != nil {
+		return err
+	}
+	d := c.Out.Dims
+	k := across("shift_moments", c.Out.Dtype, op.Dims{d[0], o.Borders.Folds(), d[2], d[3]})
+	return b.launch(c, k, c.Out, c.Also[0], c.Also[1], c.In[0], borders, len(op.ShiftRows(d[2])), d[2], d[3], o.Borders.Folds())
+}
+
 // FoldMoments sums in float64.
 func (b *Backend) FoldMoments(c *engine.Call, o op.FoldMoments) error {
 	borders, err := b.ints(o.Borders)

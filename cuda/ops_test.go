@@ -3,13 +3,19 @@
 package cuda
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
+	"time"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"voxen/cpu"
+	"voxen/engine"
 	"voxen/engine/conform"
 	"voxen/engine/op"
 )
@@ -36,6 +42,20 @@ func path(A, K, W int) conform.Case {
 		in(conform.Ascend, 1, 2, 1, K), in(conform.Normal, 1, 2, 1, K)}, Limit32: 2e-6, Limit64: 1e-13}
 }
 
+// paths by rows of positive numbers, whose sums lose most.
+func longRows(K, T, W int) conform.Case {
+	return conform.Case{Spec: op.PathRows{Alphas: []float64{0.5, 20}, Borders: op.Borders{0, T}}, In: []conform.Operand{
+		in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, T, K), in(conform.Ascend, 1, 1, 1, K)},
+		Limit32: 2e-7, Limit64: 1e-14}
+}
+
+// longGram is longRows for products with M.
+func longGram(K, W int) conform.Case {
+	return conform.Case{Spec: op.PathGram{Alphas: []float64{0.5, 20}}, In: []conform.Operand{
+		in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, K, K),
+		in(conform.Ascend, 1, 1, 1, K), in(conform.Positive, 1, 1, 1, K)}, Limit32: 2e-7, Limit64: 1e-14}
+}
+
 // What the conformance list is too small to reach: large tiles, sums that are cut,
 // numbers of atoms, folds, alphas and units with a kernel or a branch of their own.
 // The limits are those of the list for the same operations.
@@ -55,6 +75,7 @@ func TestLargeCases(t *testing.T) {
 		{Spec: op.LeaveOut{}, In: []conform.Operand{in(conform.Normal, 2, 18, 3, 33)}, Limit32: 1e-6, Limit64: 1e-14},
 		{Spec: op.FoldMoments{Borders: many}, In: []conform.Operand{in(conform.Raw, 1, 1, 36, 33)}, Limit32: 1e-13, Limit64: 1e-13},
 		path(9, 33, 40), path(12, 7, 600), path(25, 30, 40), path(3, 259, 10),
+		longRows(1200, 70, 9), longGram(700, 9),
 		{Spec: op.AtomUpdate{}, In: []conform.Operand{in(conform.UnitRow, 1, 1, 9, 3000), wide(conform.SPD, 1, 1, 9, 9), in(conform.Normal, 1, 1, 9, 3000)}, Limit32: 1e-5, Limit64: 1e-12},
 		{Spec: op.AtomUpdate{}, In: []conform.Operand{in(conform.UnitRow, 1, 1, 70, 40), wide(conform.SPD, 1, 1, 70, 70), in(conform.Normal, 1, 1, 70, 40)}, Limit32: 1e-5, Limit64: 1e-12},
 		{Spec: op.Attention{Heads: 2, KVHeads: 1}, In: []conform.Operand{in(conform.Normal, 1, 1, 35, 300), in(conform.Normal, 1, 1, 35, 150), in(conform.Normal, 1, 1, 35, 150)}, Limit32: 5e-6, Limit64: 1e-13},
@@ -105,6 +126,66 @@ func TestManyAtoms(t *testing.T) {
 				t.Run(fmt.Sprint(K, nonnegative, p), func(t *testing.T) {
 					compare(t, codes(K, p, nonnegative), limit)
 				})
+			}
+		}
+	}
+}
+
+// Without an error the graph of a design would go on with NaN.
+func TestSymEigRefuses(t *testing.T) {
+	for _, n := range []int{3, 131} { // by our own kernel, by the library
+		for _, c := range []struct {
+			matrix, row, col int
+			value            float64
+		}{{1, 2, 0, math.NaN()}, {0, 1, 1, math.Inf(-1)}, {1, 0, 2, math.Inf(1)}} {
+			x := op.NewTensor(op.Dims{2, 1, n, n})
+			for i := range n {
+				x.Data[i*n+i], x.Data[n*n+i*n+i] = 1, 2
+			}
+			x.Data[c.matrix*n*n+c.row*n+c.col] = c.value
+			g := gorgonia.NewGraph()
+			a := op.Input(g, "a", op.Type{Dtype: op.Float64, Dims: x.Dims})
+			pr := conform.Problem{Inputs: []*gorgonia.Node{a}, Values: []gorgonia.Value{op.ToValue(x, op.Float64)}, Out: op.Must(op.SymEig{}, a)}
+			_, got := pr.Run(open(t))
+			_, want := pr.Run(cpu.New(1))
+			if fmt.Sprint(got) != fmt.Sprint(want) || (want == nil) != (c.col > c.row) {
+				t.Errorf("%d x %d with %v at %d, %d: %v, on the processor %v", n, n, c.value, c.row, c.col, got, want)
+			}
+		}
+	}
+}
+
+// The kernel of shift and sums gives the bits of the three that it stands for.
+func TestShiftMoments(t *testing.T) {
+	b := open(t)
+	for _, p := range []tensor.Dtype{op.Float32, op.Float64} {
+		g := gorgonia.NewGraph()
+		whole := op.Input(g, "y", op.Type{Dtype: p, Dims: op.Dims{3, 1, 41, 310}})
+		y := op.Must(op.Part{Axis: 3, Lo: 3, Hi: 304}, op.Must(op.Part{Axis: 2, Lo: 2, Hi: 39}, whole))
+		s := op.Must(op.ColumnShift{}, y)
+		z := op.Must(op.SubRow{}, y, s)
+		m := op.Must(op.FoldMoments{Borders: op.Borders{0, 1, 20, 37}}, z)
+		x := op.NewTensor(op.Dims{3, 1, 41, 310})
+		rng := rand.New(rand.NewPCG(8, 1))
+		for i := range x.Data {
+			x.Data[i] = 1000 + 10*rng.NormFloat64()
+		}
+		run := func(be engine.Backend) (all [3]gorgonia.Value, operations map[string]time.Duration) {
+			stats, err := engine.NewMachine(be).Run(context.Background(), engine.Feeds{whole: engine.Value(op.ToValue(x, p))},
+				engine.Results{s: engine.Last(&all[0]), z: engine.Last(&all[1]), m: engine.Last(&all[2])}, engine.Tiling{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all, stats.Operation
+		}
+		got, operations := run(b)
+		want, _ := run(struct{ engine.Backend }{b}) // without the methods that are not every backend's
+		if len(operations) != 1 {
+			t.Errorf("%v: %d operations, want 1: %v", p, len(operations), operations)
+		}
+		for i := range got {
+			if !reflect.DeepEqual(got[i].Data(), want[i].Data()) {
+				t.Errorf("%v: result %d has other bits", p, i)
 			}
 		}
 	}

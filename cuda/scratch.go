@@ -3,6 +3,8 @@
 package cuda
 
 import (
+	"unsafe"
+
 	"gorgonia.org/cu"
 
 	"voxen/engine"
@@ -37,10 +39,20 @@ func scratch(c *engine.Call) cu.DevicePtr {
 // eigScratch is the scratch memory of SymEig; should cuSOLVER not say what it
 // needs, the call itself fails with the reason.
 func (b *Backend) eigScratch(d op.Dims) int {
-	n := d[3]
+	n, matrices := d[3], d[0]*d[1]
 	if b.libs.solver && n > eigKernel {
 		words, _ := b.solverWords(n)
-		return 8 * (n*n + n + 1 + words)
+		return 8 * max(2*matrices, matrices+n*n+n+words)
 	}
-	return 8 * d[0] * d[1] * (eigWords(n) + 1)
+	return 8 * matrices * (eigWords(n) + 1)
+}
+
+// fetch copies from the call's scratch memory to the host and waits for it.
+func (b *Backend) fetch(c *engine.Call, to []byte, offset int) error {
+	return b.Download(c.Stream, to, c.Scratch.Buf, c.Scratch.Offset+offset)
+}
+
+// bytesOf views a slice as bytes.
+func bytesOf[T int32 | float64](x []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(x[0])))
 }

@@ -121,9 +121,19 @@ type TransformerOps interface {
 	MeanSpans(c *Call, o op.MeanSpans) error
 }
 
+// Fuser is a Backend that computes some operations at once where a graph has them
+// together. The results have the bits of the operations one by one.
+type Fuser interface {
+	// ShiftMoments is s = ColumnShift(y), z = SubRow(y, s) and m = FoldMoments(z),
+	// all of c.In[0]: z is c.Out, s and m are c.Also.
+	ShiftMoments(c *Call, m op.FoldMoments) error
+}
+
 // dispatch calls the backend's method for the operation s.
 func dispatch(b Backend, c *Call, s op.Spec) error {
 	switch o := s.(type) {
+	case shiftMoments:
+		return b.(Fuser).ShiftMoments(c, o.FoldMoments)
 	case op.ColumnShift:
 		return b.ColumnShift(c, o)
 	case op.SubRow:
@@ -300,10 +310,11 @@ func (a Array) Dense() bool {
 	return true
 }
 
-// Call is one operation to be run: operands, result, scratch memory, stream.
+// Call is an operation to be run: operands, result, scratch memory, stream.
 type Call struct {
 	Stream  Stream
 	Out     Array
+	Also    []Array // further results, of a Fuser's calls
 	In      []Array
 	Scratch Array // float64 elements, as many as Backend.Scratch asked for, rounded up
 }

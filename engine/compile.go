@@ -32,10 +32,11 @@ type place struct {
 	strides [3]int
 }
 
-// step is one operation of a plan.
+// step is one operation of a plan, or several that a Fuser runs as one.
 type step struct {
 	spec op.Spec
 	out  place
+	also []place // further results
 	in   []place
 }
 
@@ -58,6 +59,7 @@ type compiler struct {
 	lastUse map[*gorgonia.Node]int            // step after which a root is dead
 	place   map[*gorgonia.Node]place
 	wanted  map[*gorgonia.Node]int // result slot
+	fused   map[*gorgonia.Node]fusion
 	heap    heap.Heap
 	plan    plan
 }
@@ -82,6 +84,7 @@ func compile(be Backend, inputs []*gorgonia.Node, types []op.Type, results []*go
 		return nil, err
 	}
 	c.liveness(order)
+	c.fuse(order)
 	var late []*gorgonia.Node // results that need a dense copy of their own
 	for slot, n := range results {
 		c.plan.results = append(c.plan.results, c.types[n])
@@ -100,7 +103,7 @@ func compile(be Backend, inputs []*gorgonia.Node, types []op.Type, results []*go
 	for _, n := range late {
 		t := c.types[n]
 		out := place{Type: t, space: inResult, slot: c.wanted[n], strides: op.DenseStrides(t.Dims)}
-		c.plan.steps = append(c.plan.steps, step{op.Copy{}, out, []place{c.place[n]}})
+		c.plan.steps = append(c.plan.steps, step{spec: op.Copy{}, out: out, in: []place{c.place[n]}})
 	}
 	c.plan.temp = c.heap.Top()
 	return &c.plan, nil
@@ -183,24 +186,48 @@ func (c *compiler) emit(i int, n *gorgonia.Node) {
 		c.place[n] = p
 		return
 	}
-	t := c.types[n]
-	out := place{Type: t, space: inTemp, strides: op.DenseStrides(t.Dims)}
-	if slot, ok := c.wanted[n]; ok {
-		out.space, out.slot = inResult, slot
-	} else {
-		out.offset, _ = c.heap.Alloc(t.Bytes()) // without a limit
+	if _, done := c.place[n]; done { // by a step before
+		c.release(i, append(operands, n))
+		return
 	}
-	c.place[n] = out
-	s := step{spec: o.Spec, out: out}
+	s := step{spec: o.Spec}
+	if f, ok := c.fused[n]; ok {
+		s.spec = f.spec
+		s.also = append(s.also, c.put(n))
+		n = f.out
+		for _, other := range f.also {
+			s.also = append(s.also, c.put(other))
+		}
+	}
+	t := c.types[n]
+	s.out = c.put(n)
 	types := make([]op.Type, len(operands))
 	for j, p := range operands {
 		s.in = append(s.in, c.place[p])
 		types[j] = c.types[p]
 	}
 	c.plan.steps = append(c.plan.steps, s)
-	c.plan.scratch = max(c.plan.scratch, roundUp(c.be.Scratch(o.Spec, t, types)))
+	c.plan.scratch = max(c.plan.scratch, roundUp(c.be.Scratch(s.spec, t, types)))
+	c.release(i, append(operands, n))
+}
+
+// put finds a place for the result of an operation.
+func (c *compiler) put(n *gorgonia.Node) place {
+	t := c.types[n]
+	p := place{Type: t, space: inTemp, strides: op.DenseStrides(t.Dims)}
+	if slot, ok := c.wanted[n]; ok {
+		p.space, p.slot = inResult, slot
+	} else {
+		p.offset, _ = c.heap.Alloc(t.Bytes()) // without a limit
+	}
+	c.place[n] = p
+	return p
+}
+
+// release frees those of the nodes whose memory nothing reads after step i.
+func (c *compiler) release(i int, nodes []*gorgonia.Node) {
 	freed := map[*gorgonia.Node]bool{}
-	for _, p := range append(operands, n) {
+	for _, p := range nodes {
 		r := c.root[p]
 		if c.lastUse[r] <= i && c.place[r].space == inTemp && !freed[r] {
 			freed[r] = true

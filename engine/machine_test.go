@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -389,6 +390,57 @@ func TestWrongFeeds(t *testing.T) {
 		_, err := g.run(context.Background(), cpu.New(1), engine.Tiling{}, c.edit)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.want)
+		}
+	}
+}
+
+// fuser computes the operations of a fusion one by one, on the CPU.
+type fuser struct {
+	*cpu.Backend
+	calls *int
+}
+
+func (f fuser) ShiftMoments(c *engine.Call, m op.FoldMoments) error {
+	*f.calls++
+	s := engine.Call{Stream: c.Stream, Out: c.Also[0], In: c.In}
+	z := engine.Call{Stream: c.Stream, Out: c.Out, In: []engine.Array{c.In[0], c.Also[0]}}
+	sums := engine.Call{Stream: c.Stream, Out: c.Also[1], In: []engine.Array{c.Out}}
+	return errors.Join(f.ColumnShift(&s, op.ColumnShift{}), f.SubRow(&z, op.SubRow{}), f.FoldMoments(&sums, m))
+}
+
+// A backend that computes the shift and the moments at once gives what one does
+// that has each by itself, whichever of them are results.
+func TestFuser(t *testing.T) {
+	g := newGraph(21, 3, 40)
+	z := op.Operands(g.moments)[0]
+	s := op.Operands(z)[1]
+	type outcome struct{ b, m, s, z *tile.Array[float32] }
+	run := func(be engine.Backend, wanted int) (o outcome) {
+		o.m, o.s, o.z = tile.NewArray[float32](4, 40), tile.NewArray[float32](1, 40), tile.NewArray[float32](21, 40)
+		_, err := g.run(context.Background(), be, engine.Tiling{Panels: 2}, func(_ engine.Feeds, r engine.Results) {
+			for bit, n := range []*gorgonia.Node{op.Must(op.Copy{To: op.Float32}, g.moments), s, z} {
+				if wanted>>bit&1 != 0 {
+					r[n] = engine.ToSink([]*tile.Array[float32]{o.m, o.s, o.z}[bit])
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.b = tile.NewArray[float32](6, 40)
+		copy(o.b.Data, g.sink.Data)
+		return o
+	}
+	for wanted := range 8 {
+		calls := 0
+		want, got := run(cpu.New(1), wanted), run(fuser{cpu.New(1), &calls}, wanted)
+		if fused := wanted&1 != 0; fused != (calls > 0) { // without moments there is nothing to fuse
+			t.Errorf("results %03b: %d calls", wanted, calls)
+		}
+		for i, pair := range [][2]*tile.Array[float32]{{got.b, want.b}, {got.m, want.m}, {got.s, want.s}, {got.z, want.z}} {
+			if !slices.Equal(pair[0].Data, pair[1].Data) {
+				t.Errorf("results %03b: array %d has other bits", wanted, i)
+			}
 		}
 	}
 }

@@ -112,6 +112,9 @@ func (j *job) queueSteps(st Stream, s *bufferSet) error {
 		for k, in := range p.in {
 			c.In[k] = j.array(s, in)
 		}
+		for _, out := range p.also {
+			c.Also = append(c.Also, j.array(s, out))
+		}
 		start := time.Now()
 		if err := dispatch(j.m.be, &c, p.spec); err != nil {
 			return fmt.Errorf("%s: %w", op.Name(p.spec), err)

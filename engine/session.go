@@ -98,6 +98,9 @@ func (s *Session) Run(in, out map[*gorgonia.Node]Resident) error {
 		for k, at := range st.in {
 			c.In[k] = array(at)
 		}
+		for _, at := range st.also {
+			c.Also = append(c.Also, array(at))
+		}
 		if err := dispatch(s.m.be, &c, st.spec); err != nil {
 			return fmt.Errorf("%s: %w", op.Name(st.spec), err)
 		}

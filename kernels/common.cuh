@@ -76,6 +76,27 @@ __device__ inline double block_max(double v) {
     return warp_max(lane < warps ? part[lane] : 0.0);
 }
 
+// Long adds up partial sums. In float32 it carries the rounding of its additions
+// along (Kahan 1965): four additions at the full rate of every card, where float64
+// has a 64th of it on some. In float64 it is a plain sum.
+#define SHORT 128 // terms of a float32 chain that becomes a partial sum
+template <class T>
+struct Long {
+    T sum, lost;
+    __device__ __forceinline__ void clear() { sum = lost = 0; }
+    __device__ __forceinline__ void add(T x) {
+        T y = x - lost, next = sum + y;
+        lost = (next - sum) - y;
+        sum = next;
+    }
+};
+template <>
+struct Long<double> {
+    double sum;
+    __device__ __forceinline__ void clear() { sum = 0; }
+    __device__ __forceinline__ void add(double x) { sum += x; }
+};
+
 __device__ __forceinline__ double not_a_number() { return __longlong_as_double(0x7ff8000000000000LL); }
 __device__ __forceinline__ double infinity() { return __longlong_as_double(0x7ff0000000000000LL); }
 

@@ -12,17 +12,24 @@ __device__ __forceinline__ F shrink(F x, F lambda, int nonnegative) {
 //
 //   a = argmin 1/2 a'G a - c'a + lambda |a|_1   (a >= 0 if nonnegative)
 //
-// A lane has the coordinates lane, lane + 32, ...: their codes, correlations with
-// the residual c - G a, and 1/G[k,k], all in registers. A sweep first asks all
-// coordinates at once which would move by more than tol max|c| (a vote), then
-// updates those in order: the lane that owns one computes its step, all get it by
-// a shuffle, and each subtracts its part of a row of G, which is in shared memory.
-// A sweep costs what moves: one row of G per change, 2 rank operations.
+// A lane has the coordinates lane, lane + 32, ...: their codes, 1/G[k,k], and
+// correlations with the residual, c - G a, all in registers. The correlations are in
+// float64: they take every step there is, thousands where atoms are alike. A sweep
+// first asks all coordinates at once which would move (a vote), then updates those in
+// order: the lane that owns one computes its step, all get it by a shuffle, and each
+// subtracts its part of a row of G, which is in shared memory. A sweep costs what
+// moves: one row of G per change, 2 rank operations. The last sweep is that in which
+// none would move by more than tol max|c| / (1 + sweeps / 64): a descent that takes
+// long shortens its steps slowly, and what is left of the way grows like their number.
 //
 // Launch: a block of CODE_WARPS warps, signals in strides of the grid, z batches;
 // shared memory rank^2 values, or 0 with G read from the second-level cache.
 // Moves 2 rank values per signal, and G once per block.
 #define CODE_WARPS 8
+
+// The largest step with which a descent may end.
+__device__ __forceinline__ F last_step(F limit, int sweep) { return limit * 64 / (64 + sweep); }
+
 template <int PER> // coordinates of a lane
 __device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const F *G, long long ld, int signals, int rank, F lambda, F tol,
                                       int sweeps, int nonnegative) {
@@ -35,37 +42,39 @@ __device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const F *G
         inverse[i] = own[i] > 0 ? 1 / own[i] : (F)0;
     }
     for (int v = blockIdx.x * CODE_WARPS + threadIdx.x / WARP; v < signals; v += gridDim.x * CODE_WARPS) {
-        F code[PER], rest[PER], top = 0;
+        F code[PER], top = 0;
+        double rest[PER];
 #pragma unroll
         for (int i = 0; i < PER; i++) {
             int k = i * WARP + lane;
+            F x = k < rank ? c(v, k) : (F)0;
             code[i] = 0;
-            rest[i] = k < rank ? c(v, k) : (F)0;
-            top = abs(rest[i]) > top ? abs(rest[i]) : top;
+            rest[i] = x;
+            top = abs(x) > top ? abs(x) : top;
         }
+        auto next = [&](int i) { return shrink((F)fma((double)own[i], (double)code[i], rest[i]), lambda, nonnegative) * inverse[i]; };
         F limit = tol * warp_max(top);
         for (int sweep = 0; sweep < sweeps; sweep++) {
-            unsigned move[PER], any = 0;
+            unsigned move[PER], far = 0;
 #pragma unroll
             for (int i = 0; i < PER; i++) {
-                F step = shrink(fma(own[i], code[i], rest[i]), lambda, nonnegative) * inverse[i] - code[i];
-                move[i] = __ballot_sync(FULL, abs(step) > limit);
-                any |= move[i];
+                F step = next(i) - code[i];
+                move[i] = __ballot_sync(FULL, step != 0);
+                far |= __ballot_sync(FULL, abs(step) > last_step(limit, sweep));
             }
-            if (!any) break;
 #pragma unroll
             for (int i = 0; i < PER; i++)
                 while (move[i]) {
                     int owner = __ffs(move[i]) - 1;
                     move[i] &= move[i] - 1;
-                    F next = shrink(fma(own[i], code[i], rest[i]), lambda, nonnegative) * inverse[i];
-                    F step = __shfl_sync(FULL, next - code[i], owner);
-                    if (lane == owner) code[i] = next;
+                    F to = next(i), step = __shfl_sync(FULL, to - code[i], owner);
+                    if (lane == owner) code[i] = to;
                     const F *row = G + (i * WARP + owner) * ld;
 #pragma unroll
                     for (int j = 0; j < PER; j++)
-                        if (j * WARP + lane < rank) rest[j] = fma(-step, row[j * WARP + lane], rest[j]);
+                        if (j * WARP + lane < rank) rest[j] = fma(-(double)step, (double)row[j * WARP + lane], rest[j]);
                 }
+            if (!far) break;
         }
 #pragma unroll
         for (int i = 0; i < PER; i++)
@@ -97,14 +106,15 @@ SPARSE_CODE(8)
 //
 // Launch: as sparse_code; shared memory a vote of 4 bytes per warp and 32 coordinates.
 BOUNDED(sparse_code_any, CODE_WARPS *WARP)
-(OUT(F, a), IN(F, G), IN(F, c), F *rest, int signals, int rank, int groups, int sweeps, int nonnegative, double lambda, double tol) {
+(OUT(F, a), IN(F, G), IN(F, c), double *rest, int signals, int rank, int groups, int sweeps, int nonnegative, double lambda, double tol) {
     int b = blockIdx.z / groups, m = blockIdx.z % groups, lane = threadIdx.x % WARP, parts = (rank + WARP - 1) / WARP;
     auto gram = MAT(G, b, m);
     SHARED(unsigned, votes);
     unsigned *move = votes + threadIdx.x / WARP * parts;
     for (int v = blockIdx.x * CODE_WARPS + threadIdx.x / WARP; v < signals; v += gridDim.x * CODE_WARPS) {
         const F *from = MAT(c, b, m).row(v);
-        F *code = MAT(a, b, m).row(v), *r = rest + ((long long)blockIdx.z * signals + v) * rank, top = 0;
+        F *code = MAT(a, b, m).row(v), top = 0;
+        double *r = rest + ((long long)blockIdx.z * signals + v) * rank;
         for (int k = lane; k < rank; k += WARP) {
             code[k] = 0;
             r[k] = from[k];
@@ -113,17 +123,17 @@ BOUNDED(sparse_code_any, CODE_WARPS *WARP)
         F limit = (F)tol * warp_max(top);
         auto next = [&](int k) { // what coordinate k would become, by the arithmetic of lasso
             F own = k < rank && gram(k, k) > 0 ? gram(k, k) : (F)0, inverse = own > 0 ? 1 / own : (F)0;
-            return own > 0 ? shrink(fma(own, code[k], r[k]), (F)lambda, nonnegative) * inverse : (F)0;
+            return own > 0 ? shrink((F)fma((double)own, (double)code[k], r[k]), (F)lambda, nonnegative) * inverse : (F)0;
         };
         for (int sweep = 0; sweep < sweeps; sweep++) {
-            unsigned any = 0;
+            unsigned far = 0;
             for (int i = 0; i < parts; i++) {
                 int k = i * WARP + lane;
-                unsigned vote = __ballot_sync(FULL, k < rank && abs(next(k) - code[k]) > limit);
+                F step = k < rank ? next(k) - code[k] : (F)0;
+                unsigned vote = __ballot_sync(FULL, step != 0);
                 if (lane == 0) move[i] = vote;
-                any |= vote;
+                far |= __ballot_sync(FULL, abs(step) > last_step(limit, sweep));
             }
-            if (!any) break;
             __syncwarp();
             for (int i = 0; i < parts; i++)
                 for (unsigned left = move[i]; left; left &= left - 1) {
@@ -131,9 +141,10 @@ BOUNDED(sparse_code_any, CODE_WARPS *WARP)
                     F to = k < rank ? next(k) : (F)0, step = __shfl_sync(FULL, k < rank ? to - code[k] : (F)0, owner);
                     if (lane == owner) code[k] = to;
                     const F *row = gram.row(i * WARP + owner);
-                    for (int j = lane; j < rank; j += WARP) r[j] = fma(-step, row[j], r[j]);
+                    for (int j = lane; j < rank; j += WARP) r[j] = fma(-(double)step, (double)row[j], r[j]);
                 }
             __syncwarp();
+            if (!far) break;
         }
     }
 }

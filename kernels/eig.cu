@@ -5,13 +5,29 @@
 // Pairs of directions are turned so that A[p, q] = 0, all pairs of a sweep in K-1
 // rounds of K/2 pairs that do not meet (Golub and Van Loan, Matrix Computations,
 // 8.5.6), until what is off the diagonal is rounding. It serves matrices that are
-// small or where there is no cuSOLVER; eig_finish serves both. A matrix with a
-// value that is not finite gives NaN.
+// small or where there is no cuSOLVER; eig_check and eig_finish serve both.
 
 #ifdef IN_F64
 
 #define EIG_THREADS 256
 #define SWEEPS 60    // under ten in practice
+
+// Finds the first element of the lower triangle that is not finite: its place among
+// K x K, or -1, and its value.
+//
+// Launch: a block of EIG_THREADS per matrix, z batches and groups.
+// Reads half of each matrix.
+KERNEL(eig_check)(IN(double, x), double *found, int K, int groups) {
+    auto from = MAT(x, blockIdx.z / groups, blockIdx.z % groups);
+    double left = 0; // from the first such element on
+    for (long long e = threadIdx.x; e < (long long)K * K; e += blockDim.x)
+        if (e % K <= e / K && !isfinite(from(e / K, e % K))) left = fmax(left, (double)((long long)K * K - e));
+    left = block_max(left);
+    if (threadIdx.x != 0) return;
+    long long e = (long long)K * K - (long long)left;
+    found[2 * blockIdx.z] = left > 0 ? (double)e : -1.0;
+    found[2 * blockIdx.z + 1] = left > 0 ? from(e / K, e % K) : 0.0;
+}
 
 // Rotation turns directions p < q; c = 1 and s = 0 leave them.
 struct Rotation {
@@ -74,23 +90,21 @@ BOUNDED(sym_eig, EIG_THREADS)(IN(double, x), double *work, double *scales, int K
     double *a = work + (long long)blockIdx.z * (2 * (long long)K * K + 4 * K), *v = a + (long long)K * K;
     Rotation *turns = reinterpret_cast<Rotation *>(v + (long long)K * K);
     auto from = MAT(x, blockIdx.z / groups, blockIdx.z % groups);
-    double largest = 0, wrong = 0;
+    double largest = 0;
     for (long long e = threadIdx.x; e < (long long)K * K; e += blockDim.x) {
         int r = e / K, c = e % K;
         double y = r >= c ? from(r, c) : from(c, r);
         a[e] = y;
         v[e] = r == c;
         largest = fmax(largest, abs(y));
-        if (!isfinite(y)) wrong = 1;
     }
     largest = block_max(largest);
-    wrong = block_max(wrong);
     // a power of two, so that squares neither overflow nor vanish
-    double unit = largest > 0 && wrong == 0 ? exp2(floor(log2(largest))) : 1.0;
-    for (long long e = threadIdx.x; e < (long long)K * K; e += blockDim.x) a[e] = wrong != 0 ? not_a_number() : a[e] / unit;
+    double unit = largest > 0 ? exp2(floor(log2(largest))) : 1.0;
+    for (long long e = threadIdx.x; e < (long long)K * K; e += blockDim.x) a[e] /= unit;
     if (threadIdx.x == 0) scales[blockIdx.z] = unit;
     __syncthreads();
-    for (int sweep = 0; sweep < SWEEPS && wrong == 0; sweep++) {
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
         double off = 0, norm = 0;
         for (long long e = threadIdx.x; e < (long long)K * K; e += blockDim.x) {
             norm = fma(a[e], a[e], norm);
@@ -129,24 +143,23 @@ KERNEL(eig_mirror)(IN(double, x), double *to, int K, int batch, int group) {
 }
 
 // Puts vector blockIdx.x of every matrix in its place: vectors by rows, values
-// step apart and multiplied by scales where it is not null. NaN where info, if any,
-// says that the decomposition failed. Matrices are counted from first.
+// step apart and multiplied by scales where it is not null. Matrices are counted
+// from first.
 //
 // Launch: a warp per vector, z matrices.
 BOUNDED(eig_finish, WARP)
-(OUT(double, out), const double *vectors, const double *values, const double *scales, const int *info, long long vectors_b, long long values_b, int step, int K, int groups, int first) {
+(OUT(double, out), const double *vectors, const double *values, const double *scales, long long vectors_b, long long values_b, int step, int K, int groups, int first) {
     int k = blockIdx.x, place = 0;
     vectors += blockIdx.z * vectors_b + (long long)k * K;
     values += blockIdx.z * values_b;
     int z = first + blockIdx.z;
     auto to = MAT(out, z / groups, z % groups);
-    double s = info && *info != 0 ? not_a_number() : values[(long long)k * step];
+    double s = values[(long long)k * step];
     for (int j = threadIdx.x; j < K; j += 32) {
         double t = values[(long long)j * step];
         place += t < s || (t == s && j < k);
     }
     place = warp_sum(place);
-    if (s != s) place = k; // NaN: all of them are
     double big = -1, sign = 1;
     int at = 0;
     for (int c = threadIdx.x; c < K; c += 32)
@@ -156,7 +169,7 @@ BOUNDED(eig_finish, WARP)
         int c = __shfl_xor_sync(FULL, at, d);
         if (b > big || (b == big && c < at)) big = b, at = c, sign = g;
     }
-    for (int c = threadIdx.x; c < K; c += 32) to(place, c) = s != s ? s : sign * vectors[c];
+    for (int c = threadIdx.x; c < K; c += 32) to(place, c) = sign * vectors[c];
     if (threadIdx.x == 0) to(K, place) = scales ? s * scales[blockIdx.z] : s;
 }
 

@@ -75,8 +75,10 @@ template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> st
         }
     }
 
-    // run adds the terms [k0, k1) of A's rows from r0 and B's from c0.
-    __device__ __forceinline__ void run(const Side<T> &A, const Side<T> &B, const Scale<T> &scale, int r0, int c0, int k0, int k1) {
+    // run adds the terms [k0, k1) of A's rows from r0 and B's from c0, and calls after
+    // when every so many of them (0: never) have been added since k0.
+    template <class After>
+    __device__ __forceinline__ void run(const Side<T> &A, const Side<T> &B, const Scale<T> &scale, int r0, int c0, int k0, int k1, int every, After after) {
         __align__(16) __shared__ S as[2][SLAB][BM + 4];
         __align__(16) __shared__ S bs[2][SLAB][BN + 4];
         Fetch<T, BM, THREADS, !TA> fa;
@@ -99,7 +101,11 @@ template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> st
             }
             slab(as[at], bs[at]);
             at ^= 1;
+            if (every && (k - k0 + SLAB) % every == 0) after();
         }
         __syncthreads();
+    }
+    __device__ __forceinline__ void run(const Side<T> &A, const Side<T> &B, const Scale<T> &scale, int r0, int c0, int k0, int k1) {
+        run(A, B, scale, r0, c0, k0, k1, 0, [] {});
     }
 };

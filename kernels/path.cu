@@ -28,7 +28,11 @@
 // path_rows and path_wide are tiles as in gemm.cu with the scale 1/(S + alpha) on
 // N (or M) and the squares (or the products with w) summed in the tile: T_f K (or
 // K^2) multiplications per voxel and alpha; a block holds one alpha and 128 voxels
-// and goes over the rows 64 at a time.
+// (64 in float64) and goes over the rows 32 (64) at a time.
+//
+// No float32 sum is long: those over directions in path_dots, path_rows and path_wide
+// are chains of 128 terms, added up with their rounding (Long); those over rows are 4
+// terms of a thread, added up in float64; path_quad's are put away every 512.
 #include "gemm.cuh"
 
 #define PATH_THREADS 128
@@ -125,9 +129,17 @@ template <int NV, int AC, class T> __device__ __forceinline__ void quad(const Qu
 template <int AC, class T> __device__ __forceinline__ void dots(T *out, long long term, int alphas, const T *P, long long P_r, const T *C, long long C_r,
                                                                const T *z, const T *inverse, int pad, int K, int W, bool live) {
     __align__(16) __shared__ T staged[DOTS_STAGED][AC];
+    __shared__ Long<T> sums[2 * AC][sizeof(T) == 4 ? PATH_THREADS : 1]; // of float32 chains; a thread has its own
+    const bool cut = sizeof(T) == 4 && K > SHORT;
     T wC[AC], zw[AC];
 #pragma unroll
-    for (int a = 0; a < AC; a++) wC[a] = zw[a] = 0;
+    for (int a = 0; a < AC; a++) {
+        wC[a] = zw[a] = 0;
+        if (cut) {
+            sums[a][threadIdx.x].clear();
+            sums[AC + a][threadIdx.x].clear();
+        }
+    }
     for (int k0 = 0; k0 < K; k0 += DOTS_STAGED) {
         __syncthreads();
         for (int e = threadIdx.x; e < DOTS_STAGED * AC; e += PATH_THREADS)
@@ -142,62 +154,103 @@ template <int AC, class T> __device__ __forceinline__ void dots(T *out, long lon
                 zw[a] = fma(g[a], pz, zw[a]);
             }
         }
+        if (cut && ((k0 + DOTS_STAGED) % SHORT == 0 || k0 + DOTS_STAGED >= K)) {
+#pragma unroll
+            for (int a = 0; a < AC; a++) {
+                sums[a][threadIdx.x].add(wC[a]);
+                sums[AC + a][threadIdx.x].add(zw[a]);
+                wC[a] = zw[a] = 0;
+            }
+        }
     }
 #pragma unroll
     for (int a = 0; a < AC; a++)
         if (live && a < alphas) {
-            out[(long long)a * W] = wC[a];
-            if (z) out[2 * term + (long long)a * W] = zw[a];
+            out[(long long)a * W] = cut ? sums[a][threadIdx.x].sum : wC[a];
+            if (z) out[2 * term + (long long)a * W] = cut ? sums[AC + a][threadIdx.x].sum : zw[a];
         }
 }
 
-// rows sums squares and values of predictions, or products with w, of the
-// block's tile of voxels over all rows of A.
-template <bool GRAM, class T, int NR> __device__ __forceinline__ void rows(T *out, long long term, const Side<T> &A, const Side<T> &P, const Scale<T> &inverse, int K, int W) {
-    typedef Tile<T, T, 8, NR, 16, 8, false, false> Block;
-    __shared__ T part[2][8][Block::BN];
+// Predictions of one block's tile: what fits into registers beside their sums.
+template <class T> struct Predictions {
+    typedef Tile<T, T, 8, 4, 16, 8, false, false> Block;
     Block tile;
-    int c0 = blockIdx.x * tile.BN;
-    T square[NR] = {}, sum[NR] = {};
-    for (int r0 = 0; r0 < A.rows; r0 += tile.BM) {
+    __device__ __forceinline__ void run(const Side<T> &A, const Side<T> &P, const Scale<T> &inverse, int r0, int c0, int K) {
         tile.clear();
         tile.run(A, P, inverse, r0, c0, 0, K);
+    }
+    __device__ __forceinline__ T at(int i, int j) const { return tile.acc[i][j]; }
+};
+template <> struct Predictions<float> {
+    typedef Tile<float, float, 4, 8, 16, 8, false, false> Block;
+    Block tile;
+    Long<float> sums[4][8];
+    __device__ __forceinline__ void put() {
 #pragma unroll
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 4; i++)
 #pragma unroll
-            for (int j = 0; j < NR; j++) {
-                T y = tile.acc[i][j], w = y;
-                if (GRAM) {
-                    int k = r0 + tile.row(i), c = c0 + tile.col(j);
-                    w = k < K && c < W ? inverse.at(k) * P.p[c * P.row + k * P.col] : (T)0;
-                }
-                square[j] = fma(w, y, square[j]);
-                sum[j] += y;
+            for (int j = 0; j < 8; j++) {
+                sums[i][j].add(tile.acc[i][j]);
+                tile.acc[i][j] = 0;
             }
     }
-    int ty = threadIdx.x / 16;
+    __device__ __forceinline__ void run(const Side<float> &A, const Side<float> &P, const Scale<float> &inverse, int r0, int c0, int K) {
+        tile.clear();
 #pragma unroll
-    for (int j = 0; j < NR; j++) {
-        part[0][ty][tile.col(j)] = square[j];
-        part[1][ty][tile.col(j)] = sum[j];
+        for (int i = 0; i < 4; i++)
+#pragma unroll
+            for (int j = 0; j < 8; j++) sums[i][j].clear();
+        tile.run(A, P, inverse, r0, c0, 0, K, SHORT, [this] { put(); });
+        put();
+    }
+    __device__ __forceinline__ float at(int i, int j) const { return sums[i][j].sum; }
+};
+
+// rows sums squares and values of predictions, or products with w, of the
+// block's tile of voxels over all rows of A.
+template <bool GRAM, class T> __device__ __forceinline__ void rows(T *out, long long term, const Side<T> &A, const Side<T> &P, const Scale<T> &inverse, int K, int W) {
+    typedef typename Predictions<T>::Block Block;
+    constexpr int MR = Block::BM / 8, NR = Block::BN / 16;
+    __shared__ double part[2][8][Block::BN];
+    Predictions<T> y;
+    int c0 = blockIdx.x * Block::BN, ty = threadIdx.x / 16;
+#pragma unroll
+    for (int j = 0; j < NR; j++) part[0][ty][Block::col(j)] = part[1][ty][Block::col(j)] = 0; // a thread has its own
+    for (int r0 = 0; r0 < A.rows; r0 += Block::BM) {
+        y.run(A, P, inverse, r0, c0, K);
+#pragma unroll
+        for (int j = 0; j < NR; j++) {
+            T squares = 0, values = 0;
+#pragma unroll
+            for (int i = 0; i < MR; i++) {
+                T v = y.at(i, j), w = v;
+                if (GRAM) {
+                    int k = r0 + Block::row(i), c = c0 + Block::col(j);
+                    w = k < K && c < W ? inverse.at(k) * P.p[c * P.row + k * P.col] : (T)0;
+                }
+                squares = fma(w, v, squares);
+                values += v;
+            }
+            part[0][ty][Block::col(j)] += squares;
+            part[1][ty][Block::col(j)] += values;
+        }
     }
     __syncthreads();
-    for (int c = threadIdx.x; c < tile.BN && c0 + c < W; c += tile.THREADS) {
-        T s = 0, v = 0;
+    for (int c = threadIdx.x; c < Block::BN && c0 + c < W; c += Block::THREADS) {
+        double s = 0, v = 0;
         for (int y = 0; y < 8; y++) {
             s += part[0][y][c];
             v += part[1][y][c];
         }
-        out[term + c0 + c] = s;
-        if (!GRAM) out[2 * term + c0 + c] = v;
+        out[term + c0 + c] = (T)s;
+        if (!GRAM) out[2 * term + c0 + c] = (T)v;
     }
 }
 
 // The number of alphas in registers is one of three, whichever wastes least.
 #define EACH_CHUNK(F) F(4) F(12) F(20)
 
-constexpr int VOXELS = 16 / sizeof(F);       // of a thread of path_quad
-constexpr int WIDE = sizeof(F) == 4 ? 8 : 4; // columns of a thread of path_rows
+constexpr int VOXELS = 16 / sizeof(F); // of a thread of path_quad
 
 // Prepares for every alpha and matrix: rates r_a / 2^e, scale 4^e, the inverse
 // 1 / (S + alpha) by direction, and base = 1 / (S + alpha_0). What is padded is 0.
@@ -289,7 +342,7 @@ BOUNDED(path_rows, 128, 3)
     int a = blockIdx.y, b = blockIdx.z / folds, f = blockIdx.z % folds;
     Side<F> n = {MAT(N, b, 0).row(borders[f]), N_r, 1, borders[f + 1] - borders[f]}, p = {MAT(P, b, f).p, 1, P_r, cols};
     Scale<F> g = {inverse + TABLE * rank * pad + a, pad, false};
-    rows<false, F, WIDE>(MAT(out, b, f).row(a), (long long)count * cols, n, p, g, rank, cols);
+    rows<false, F>(MAT(out, b, f).row(a), (long long)count * cols, n, p, g, rank, cols);
 }
 
 // w'M w for any number of directions. Launch as path_rows.
@@ -298,6 +351,6 @@ BOUNDED(path_wide, 128, 3)
     int a = blockIdx.y, b = blockIdx.z / folds, f = blockIdx.z % folds;
     Side<F> m = {MAT(M, b, f).p, M_r, 1, rank}, p = {MAT(P, b, f).p, 1, P_r, cols};
     Scale<F> g = {inverse + TABLE * rank * pad + a, pad, false};
-    rows<true, F, WIDE>(MAT(out, b, f).row(a), (long long)count * cols, m, p, g, rank, cols);
+    rows<true, F>(MAT(out, b, f).row(a), (long long)count * cols, m, p, g, rank, cols);
 }
 #undef TABLE

@@ -54,6 +54,36 @@ KERNEL(fold_moments)(OUT(double, m), IN(F, z), const int *borders, int cols, int
     out(1, v) = square;
 }
 
+// The three kernels above in one pass, with their bits.
+//
+//   s = shift of y,  z = y - s,  m[f] = sums and sums of squares of z in fold f
+//
+// Launch: x covers columns, z batches and folds.
+// Reads y once, and count rows of it again per fold (from the second-level cache);
+// writes z once; 4 operations an element.
+KERNEL(shift_moments)(OUT(F, z), OUT(F, s), OUT(double, m), IN(F, y), const int *borders, int count, int rows, int cols, int folds) {
+    int v = THREAD_X;
+    if (v >= cols) return;
+    int b = blockIdx.z / folds, f = blockIdx.z % folds;
+    auto in = MAT(y, b, 0);
+    auto out = MAT(z, b, 0);
+    double sum = 0, square = 0;
+    for (int i = 0; i < count; i++) sum += in((int)((2 * i + 1) * (long long)rows / (2 * count)), v);
+    F shift = (F)(sum / count);
+    if (f == 0) MAT(s, b, 0)(0, v) = shift;
+    sum = 0;
+#pragma unroll 8
+    for (int t = borders[f]; t < borders[f + 1]; t++) {
+        F x = in(t, v) - shift;
+        out(t, v) = x;
+        sum += (double)x;
+        square = fma((double)x, (double)x, square);
+    }
+    auto to = MAT(m, b, f);
+    to(0, v) = sum;
+    to(1, v) = square;
+}
+
 #define FEW 16 // folds that leave_out keeps in registers
 
 // Sums over all folds but one, and over all, as prefix plus suffix sums.

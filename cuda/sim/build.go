@@ -1,3 +1,5 @@
+//go:build voxencuda && cgo
+
 package sim
 
 import (
@@ -12,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"voxen/kernels"
 )
@@ -80,6 +83,14 @@ func Build() (string, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
+	unlock, err := lock(filepath.Join(filepath.Dir(dir), "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(lib); err == nil { // by the process that had the lock
+		return lib, nil
+	}
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), "building-")
 	if err != nil {
 		return "", err
@@ -88,12 +99,21 @@ func Build() (string, error) {
 	if err := compile(root, tmp, o); err != nil {
 		return "", err
 	}
-	if err := os.Rename(tmp, dir); err != nil {
-		if _, other := os.Stat(lib); other != nil { // another process was not faster
-			return "", err
-		}
+	return lib, os.Rename(tmp, dir)
+}
+
+// lock waits until no other process has the file locked: tests of several packages
+// start together, and one build is enough.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
 	}
-	return lib, nil
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return func() { f.Close() }, nil
 }
 
 // repository is the folder of go.mod: tests run where their sources are.

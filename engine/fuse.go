@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"voxen/engine/op"
+)
+
+// fusion is a group of operations that one step computes where the first of them
+// would be.
+type fusion struct {
+	spec op.Spec
+	out  *gorgonia.Node   // the result of the step
+	also []*gorgonia.Node // its further results, after that of the first operation
+}
+
+// shiftMoments is ColumnShift, SubRow and FoldMoments of one array.
+type shiftMoments struct{ op.FoldMoments }
+
+// fuse finds the operations that the backend computes at once.
+func (c *compiler) fuse(order []*gorgonia.Node) {
+	c.fused = map[*gorgonia.Node]fusion{}
+	if _, ok := c.be.(Fuser); !ok {
+		return
+	}
+	for _, s := range order {
+		if _, ok := specOf(s).(op.ColumnShift); !ok {
+			continue
+		}
+		y := op.Operands(s)[0]
+		if c.types[y].Dims[1] != 1 {
+			continue
+		}
+		z := user(order, func(n *gorgonia.Node) bool {
+			_, ok := specOf(n).(op.SubRow)
+			return ok && slices.Equal(op.Operands(n), []*gorgonia.Node{y, s})
+		})
+		m := user(order, func(n *gorgonia.Node) bool {
+			_, ok := specOf(n).(op.FoldMoments)
+			return ok && z != nil && op.Operands(n)[0] == z
+		})
+		if m != nil {
+			c.fused[s] = fusion{shiftMoments{specOf(m).(op.FoldMoments)}, z, []*gorgonia.Node{m}}
+		}
+	}
+}
+
+// specOf is the operation of a node that compile has sorted.
+func specOf(n *gorgonia.Node) op.Spec { return n.Op().(*op.Op).Spec }
+
+// user is the first node that fits, or nil.
+func user(order []*gorgonia.Node, fits func(*gorgonia.Node) bool) *gorgonia.Node {
+	if i := slices.IndexFunc(order, fits); i >= 0 {
+		return order[i]
+	}
+	return nil
+}
