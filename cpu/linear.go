@@ -2,7 +2,11 @@ package cpu
 
 import (
 	"context"
+	"sync"
 
+	gonum "gonum.org/v1/gonum/blas"
+
+	"voxen/cpu/blas"
 	"voxen/cpu/eig"
 	"voxen/cpu/vec"
 	"voxen/engine"
@@ -123,6 +127,9 @@ func cuts(d op.Dims) (rows, cols int) {
 
 func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
 	d := c.Out.Dims
+	if !o.TransA && o.Scale() == 1 && d[2] >= d[3] && d[3] <= fewColumns && c.In[1].Dims[0]*c.In[1].Dims[1] == 1 && rowProduct[F](b, c, o) {
+		return
+	}
 	rows, cols := cuts(d)
 	if d[0]*d[1] == 1 && rows == d[2] && threaded[F]() {
 		// One product by all threads packs its left factor once, not once per block.
@@ -154,6 +161,44 @@ func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
 		}
 		gemm(o.TransA, o.TransB, F(o.Scale()), x, y, F(len(c.In)-2), out)
 	})
+}
+
+// fewColumns bounds the columns of products whose left factor is not packed: the right one stays in the second-level cache.
+const fewColumns = 256
+
+// factors holds spare right factors of such products.
+var factors32, factors64 = sync.Pool{New: func() any { return new(blas.RowFactor[float32]) }}, sync.Pool{New: func() any { return new(blas.RowFactor[float64]) }}
+
+// rowProduct multiplies rows of one or several matrices by one right factor, where they lie, if the BLAS is this module's
+// and has kernels for it. The right factor is packed once, by all threads.
+func rowProduct[F float](b *Backend, c *engine.Call, o op.MatMul) bool {
+	own, ok := implementation[F]().(blas.Implementation)
+	if !ok {
+		return false
+	}
+	pool := &factors64
+	if _, single := any(*new(F)).(float32); single {
+		pool = &factors32
+	}
+	f := pool.Get().(*blas.RowFactor[F])
+	defer pool.Put(f)
+	y := mat[F](c.In[1], 0, 0)
+	t := gonum.NoTrans
+	if o.TransB {
+		t = gonum.Trans
+	}
+	if !f.Set(own, t, c.In[0].Dims[3], c.Out.Dims[3], y.data, y.ld) {
+		return false
+	}
+	b.each(f.Panels(), func(_ *worker, i int) { f.Pack(i) })
+	b.eachBlock(byRows(c.Out.Dims), signals, func(_ *worker, p, m, lo, hi int) {
+		x, out := mat[F](c.In[0], p, m).band(lo, hi), mat[F](c.Out, p, m).band(lo, hi)
+		if len(c.In) == 3 {
+			start(out, mat[F](c.In[2], p, m), lo)
+		}
+		f.Multiply(hi-lo, x.data, x.ld, out.data, out.ld, len(c.In) == 3)
+	})
+	return true
 }
 
 // start sets rows of out to rows of d from row on, or to its only row.

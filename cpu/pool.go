@@ -161,13 +161,17 @@ func gemmBy[F float](threads int, transA, transB bool, alpha F, a, b matrix[F], 
 	}
 }
 
+// implementation is the BLAS registered with gonum for a type.
+func implementation[F float]() any {
+	if _, single := any(*new(F)).(float32); single {
+		return blas32.Implementation()
+	}
+	return blas64.Implementation()
+}
+
 // threaded reports whether gemmBy heeds its number of threads.
 func threaded[F float]() bool {
-	var im any = blas64.Implementation()
-	if _, single := any(*new(F)).(float32); single {
-		im = blas32.Implementation()
-	}
-	_, ok := im.(blas.Implementation)
+	_, ok := implementation[F]().(blas.Implementation)
 	return ok
 }
 

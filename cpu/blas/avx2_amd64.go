@@ -62,6 +62,24 @@ func sPower6AVX2(k int, a *float32, b *float32, q *float32, s *float32)
 func sScalePathAVX2(k int, f *float32, z *float32, p *float32, c *float32, w *float32, wc *float32, zw *float32)
 
 //go:noescape
+func sRowTile1AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile2AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile3AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile4AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile5AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile6AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
 func sPackRowsAVX2(dst *float32, src *float32, lds int, rows int, np int, ps int)
 
 //go:noescape
@@ -143,6 +161,24 @@ func dPower6AVX2(k int, a *float64, b *float64, q *float64, s *float64)
 
 //go:noescape
 func dScalePathAVX2(k int, f *float64, z *float64, p *float64, c *float64, w *float64, wc *float64, zw *float64)
+
+//go:noescape
+func dRowTile1AVX2(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile2AVX2(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile3AVX2(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile4AVX2(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile5AVX2(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile6AVX2(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
 
 //go:noescape
 func dPackRowsAVX2(dst *float64, src *float64, lds int, rows int, np int, ps int)

@@ -134,6 +134,24 @@ func sPower14AVX512(k int, a *float32, b *float32, q *float32, s *float32)
 func sScalePathAVX512(k int, f *float32, z *float32, p *float32, c *float32, w *float32, wc *float32, zw *float32)
 
 //go:noescape
+func sRowTile1AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile2AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile3AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile4AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile5AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
+func sRowTile6AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int, acc int, pf *float32)
+
+//go:noescape
 func sPackRowsAVX512(dst *float32, src *float32, lds int, rows int, np int, ps int)
 
 //go:noescape
@@ -287,6 +305,24 @@ func dPower14AVX512(k int, a *float64, b *float64, q *float64, s *float64)
 
 //go:noescape
 func dScalePathAVX512(k int, f *float64, z *float64, p *float64, c *float64, w *float64, wc *float64, zw *float64)
+
+//go:noescape
+func dRowTile1AVX512(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile2AVX512(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile3AVX512(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile4AVX512(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile5AVX512(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
+
+//go:noescape
+func dRowTile6AVX512(k int, a *float64, lda int, b *float64, c *float64, ldc int, acc int, pf *float64)
 
 //go:noescape
 func dPackRowsAVX512(dst *float64, src *float64, lds int, rows int, np int, ps int)

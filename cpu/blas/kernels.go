@@ -7,6 +7,9 @@ import "unsafe"
 // prefetched, one row of the tile for every four steps of k, pfs apart. Bit j of mask selects column j of C.
 type tileFunc[T Float] func(k int, a, b, c *T, ldc int, alpha T, acc int, pf *T, pfs int, mask uint32)
 
+// rowTileFunc computes one tile of C = A*B (acc 0) or C += A*B (acc 1) of rows that lie in place; lda and ldc in bytes.
+type rowTileFunc[T Float] func(k int, a *T, lda int, b, c *T, ldc int, acc int, pf *T)
+
 // kernels is what one level offers for one element type, and the block sizes that suit it.
 type kernels[T Float] struct {
 	mr, nr int  // the largest tile
@@ -25,6 +28,12 @@ type kernels[T Float] struct {
 	power []func(k int, a, b, q, s *T)
 	// scalePath sets rows w_i = g[i] * p_i, i < k, of nr elements, wc = sum_i w_i * c_i and zw = sum_i z[i] * w_i; k > 0.
 	scalePath func(k int, g, z, p, c, w, wc, zw *T)
+
+	// Tiles of a product A B of which the rows of A are read where they lie: rowTile[h] has h rows, lda bytes apart, and nw
+	// columns, of which B is packed as k groups of nw. It sets C = A B (acc 0) or C += A B (acc 1) with the bits of tile,
+	// and prefetches as many rows from pf on. Nil: there is none.
+	rowTile []rowTileFunc[T]
+	nw      int
 
 	// packRows sets dst[q*ps + p*nr + j] = src[p*lds + q*nr + j] for q < np, j < nr; lds and ps in bytes.
 	packRows func(dst, src *T, lds, rows, np, ps int)

@@ -41,6 +41,9 @@ func writeSet(s *set) {
 		s.tile(rows)
 	}
 	s.forms()
+	for rows := 1; rows <= rowsTall; rows++ {
+		s.rowTile(rows)
+	}
 	s.packRows()
 	s.packShift()
 	s.transpose()
