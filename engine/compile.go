@@ -47,8 +47,9 @@ type plan struct {
 	inputs  []op.Type // by slot
 	results []op.Type // by slot, dense
 	steps   []step
-	temp    int // bytes of the block of intermediates
-	scratch int // bytes of the largest operation's scratch
+	temp    int    // bytes of the block of intermediates
+	scratch int    // bytes of the largest operation's scratch
+	viewed  []bool // by input slot: operations read it through views too
 }
 
 // compiler builds a plan.
@@ -77,7 +78,7 @@ func compile(be Backend, inputs []*gorgonia.Node, types []op.Type, results []*go
 	for i, n := range inputs {
 		c.types[n], c.root[n] = types[i], n
 		c.place[n] = place{Type: types[i], space: inInput, slot: i, strides: op.DenseStrides(types[i].Dims)}
-		c.plan.inputs = append(c.plan.inputs, types[i])
+		c.plan.inputs, c.plan.viewed = append(c.plan.inputs, types[i]), append(c.plan.viewed, false)
 	}
 	order, err := c.sort(results)
 	if err != nil {
@@ -184,6 +185,9 @@ func (c *compiler) emit(i int, n *gorgonia.Node) {
 		p.offset += off * int(p.Dtype.Size())
 		p.Type, p.strides = c.types[n], strides
 		c.place[n] = p
+		if p.space == inInput {
+			c.plan.viewed[p.slot] = true
+		}
 		return
 	}
 	if _, done := c.place[n]; done { // by a step before

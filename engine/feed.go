@@ -15,7 +15,7 @@ import (
 // Feeds says where the value of each input of a graph comes from.
 type Feeds map[*gorgonia.Node]Feed
 
-// Feed gives an input its values. The kinds are Value, Columns, Each and Carry.
+// Feed gives an input its values. The kinds are Value, Columns, Each, Lend and Carry.
 type Feed interface{ feed() }
 
 // Results says where the values of nodes go.
@@ -30,6 +30,10 @@ type (
 	eachFeed    struct {
 		t op.Type
 		f func(t Tile, dst Host) error
+	}
+	lendFeed struct {
+		eachFeed
+		lend func(t Tile) (Rows, bool)
 	}
 	carryFeed struct {
 		from *gorgonia.Node
@@ -61,6 +65,18 @@ func Columns(src tile.Source) Feed { return columnsFeed{src} }
 // axis, that f fills for every tile. A job without columns has one panel.
 func Each(t op.Type, f func(t Tile, dst Host) error) Feed { return eachFeed{t, f} }
 
+// Lend is Each of an array whose rows may lie in memory already: where the device can use them there, lend is asked for
+// them first, and only if it has none f copies. What was lent stays untouched until the tile's results are taken.
+func Lend(t op.Type, lend func(t Tile) (Rows, bool), f func(t Tile, dst Host) error) Feed {
+	return lendFeed{eachFeed{t, f}, lend}
+}
+
+// Rows are the rows of an array, one after the other over all axes but the last, in memory of the caller's.
+type Rows struct {
+	Data   []byte // from the first element to the last
+	Stride int    // elements from one row to the next
+}
+
 // Carry feeds init to the first tile and the value that from had in the tile
 // before to every other: state that goes in and comes out.
 func Carry(from *gorgonia.Node, init gorgonia.Value) Feed { return carryFeed{from, init} }
@@ -73,6 +89,31 @@ func Last(dst *gorgonia.Value) Result { return lastResult{dst} }
 
 // PerTile calls f with the value of every tile, in order; v is valid during the call.
 func PerTile(f func(t Tile, v Host) error) Result { return tileResult{f} }
+
+// of is the type of the array for a tile of so many panels.
+func (f eachFeed) of(panels int) op.Type {
+	t := f.t
+	t.Dims[0] *= panels
+	return t
+}
+
+// take gives rows as an array of type t; false where they are too few.
+func (r Rows) take(t op.Type) (*Array, bool) {
+	d := t.Dims
+	rows := d[0] * d[1] * d[2]
+	if r.Stride < d[3] || rows == 0 || len(r.Data) < ((rows-1)*r.Stride+d[3])*int(t.Dtype.Size()) {
+		return nil, false
+	}
+	return &Array{Type: t, Buf: lent(r.Data), Strides: [3]int{d[1] * d[2] * r.Stride, d[2] * r.Stride, r.Stride}}, true
+}
+
+// lent is a Buffer of memory that is the caller's.
+type lent []byte
+
+func (b lent) Bytes() int       { return len(b) }
+func (b lent) Pointer() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
+func (b lent) Host() []byte     { return b }
+func (b lent) Free()            {}
 
 // Tile is the part of a job that runs at once.
 type Tile struct {

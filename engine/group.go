@@ -55,7 +55,8 @@ func carries(feeds Feeds) bool {
 // eachFeeds reports whether a function fills an input.
 func eachFeeds(feeds Feeds) bool {
 	for _, f := range feeds {
-		if _, ok := f.(eachFeed); ok {
+		switch f.(type) {
+		case eachFeed, lendFeed:
 			return true
 		}
 	}

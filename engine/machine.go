@@ -150,6 +150,7 @@ type bufferSet struct {
 	tile    Tile
 	plan    *plan
 	in, out []Buffer
+	lent    []*Array     // by input slot: where its rows lie for this tile, nil for in
 	staging []HostBuffer // for in, then out; nil where the host sees the buffer
 	loaded  Event
 	done    Event
@@ -242,8 +243,9 @@ func (j *job) plan(panels int) (*plan, error) {
 			}
 			types[i] = op.Type{Dtype: n.Dtype(), Dims: op.Dims{panels, 1, f.src.Rows(), j.tiling.Width}}
 		case eachFeed:
-			types[i] = f.t
-			types[i].Dims[0] *= panels
+			types[i] = f.of(panels)
+		case lendFeed:
+			types[i] = f.of(panels)
 		}
 	}
 	key := planKey(j.inputs, types, j.outputs)
@@ -278,7 +280,7 @@ func (j *job) bytes(p *plan) int64 {
 		switch j.feeds[i].(type) {
 		case valueFeed:
 			total += int64(roundUp(t.Bytes()))
-		case columnsFeed, eachFeed:
+		case columnsFeed, eachFeed, lendFeed:
 			perSet += int64(roundUp(t.Bytes()))
 		}
 	}
@@ -380,7 +382,7 @@ func (j *job) allocateState(p *plan) error {
 // newSet makes the buffers of one tile in flight.
 func (j *job) newSet(p *plan) (*bufferSet, error) {
 	be := j.m.be
-	s := &bufferSet{plan: p, in: make([]Buffer, len(p.inputs)), out: make([]Buffer, len(p.results)),
+	s := &bufferSet{plan: p, in: make([]Buffer, len(p.inputs)), out: make([]Buffer, len(p.results)), lent: make([]*Array, len(p.inputs)),
 		staging: make([]HostBuffer, len(p.inputs)+len(p.results))}
 	var err error
 	if s.loaded, err = be.NewEvent(); err != nil {
@@ -398,7 +400,7 @@ func (j *job) newSet(p *plan) (*bufferSet, error) {
 	}
 	for i, t := range p.inputs {
 		switch j.feeds[i].(type) {
-		case columnsFeed, eachFeed:
+		case columnsFeed, eachFeed, lendFeed:
 			if s.in[i], err = alloc(t, i); err != nil {
 				return s, err
 			}

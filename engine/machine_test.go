@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -369,6 +370,76 @@ func TestCarry(t *testing.T) {
 	v, err := op.FromValue(last)
 	if err != nil || v.Data[0] != want[3] {
 		t.Errorf("last %v (%v), want %v", v.Data, err, want[3])
+	}
+}
+
+// Rows that lie apart in the caller's memory are used there, over panels and beside tiles that are copied; a graph that
+// looks at a part of the input has all of them copied.
+func TestLend(t *testing.T) {
+	const W, T, stride, panels = 3, 4, 7, 5
+	lake := make([]float64, 40+panels*W*stride)
+	for i := range lake {
+		lake[i] = float64(i)
+	}
+	run := func(part bool) (copies int) {
+		e := gorgonia.NewGraph()
+		typ := op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, W, T}}
+		in := op.Input(e, "rows", typ)
+		x := in
+		if part {
+			x = op.Must(op.Part{Axis: 2, Lo: 1, Hi: W}, in)
+		}
+		out := op.Must(op.Copy{}, x)
+		var got []float64
+		_, err := engine.NewMachine(cpu.New(1)).Run(context.Background(),
+			engine.Feeds{in: engine.Lend(typ, func(tl engine.Tile) (engine.Rows, bool) {
+				at := lake[tl.Panel*W*stride:][:(tl.Panels*W-1)*stride+T]
+				return engine.Rows{Data: unsafe.Slice((*byte)(unsafe.Pointer(&at[0])), 8*len(at)), Stride: stride}, tl.Index != 1
+			}, func(tl engine.Tile, dst engine.Host) error {
+				copies++
+				for r := range tl.Panels * W {
+					copy(dst.Float64()[r*T:(r+1)*T], lake[(tl.Panel*W+r)*stride:])
+				}
+				return nil
+			})},
+			engine.Results{out: engine.PerTile(func(_ engine.Tile, v engine.Host) error {
+				got = append(got, v.Float64()...)
+				return nil
+			})},
+			engine.Tiling{Cols: panels, Width: 1, Panels: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []float64
+		for r := range panels * W {
+			if !part || r%W > 0 {
+				want = append(want, lake[r*stride:][:T]...)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("rows %v, want %v", got, want)
+		}
+		return copies
+	}
+	if n := run(false); n != 1 {
+		t.Errorf("%d tiles were copied, want the one that was not lent", n)
+	}
+	if n := run(true); n != 3 {
+		t.Errorf("%d tiles were copied for a part of them, want all 3", n)
+	}
+}
+
+// Too few rows are refused.
+func TestLendTooLittle(t *testing.T) {
+	e := gorgonia.NewGraph()
+	typ := op.Type{Dtype: op.Float32, Dims: op.Dims{1, 1, 2, 2}}
+	in := op.Input(e, "rows", typ)
+	out := op.Must(op.Copy{}, in)
+	_, err := engine.NewMachine(cpu.New(1)).Run(context.Background(),
+		engine.Feeds{in: engine.Lend(typ, func(engine.Tile) (engine.Rows, bool) { return engine.Rows{Data: make([]byte, 19), Stride: 3}, true }, nil)},
+		engine.Results{out: engine.PerTile(func(engine.Tile, engine.Host) error { return nil })}, engine.Tiling{Cols: 1, Width: 1})
+	if err == nil || !strings.Contains(err.Error(), "rows was lent 19 bytes") {
+		t.Errorf("19 bytes for 5 elements: %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -83,6 +84,10 @@ func (j *job) load(ctx context.Context, s *bufferSet, t Tile) (err error) {
 			if err := f.f(t, s.host(s.in[i], i, typ)); err != nil {
 				return err
 			}
+		case lendFeed:
+			if s.lent[i], err = j.borrow(s, i, f); err != nil {
+				return err
+			}
 		default:
 			continue
 		}
@@ -94,6 +99,20 @@ func (j *job) load(ctx context.Context, s *bufferSet, t Tile) (err error) {
 		}
 	}
 	return j.streams[up].Record(s.loaded)
+}
+
+// borrow asks for the rows of an input where they lie, if the device can use them there; else they are copied.
+func (j *job) borrow(s *bufferSet, i int, f lendFeed) (*Array, error) {
+	if s.in[i].Host() != nil && !s.plan.viewed[i] {
+		if rows, ok := f.lend(s.tile); ok {
+			a, ok := rows.take(s.plan.inputs[i])
+			if !ok {
+				return nil, fmt.Errorf("engine: input %s was lent %d bytes, rows %d apart, for %v", j.inputs[i].Name(), len(rows.Data), rows.Stride, s.plan.inputs[i])
+			}
+			return a, nil
+		}
+	}
+	return nil, f.f(s.tile, s.host(s.in[i], i, s.plan.inputs[i]))
 }
 
 // computeAll runs the operations of every loaded set.
@@ -168,6 +187,8 @@ func (j *job) array(s *bufferSet, p place) Array {
 		}
 	case inInput:
 		switch {
+		case s.lent[p.slot] != nil:
+			return *s.lent[p.slot]
 		case j.fixed[p.slot] != nil:
 			a.Buf = j.fixed[p.slot]
 		case j.carry[p.slot] >= 0:

@@ -18,7 +18,7 @@ type bank[F float32 | float64] struct {
 	sq       []float64 // their squared norms
 	place    []int32   // where a signal is in the window, by column; nil when resident
 
-	squares []float64 // of the signals that gather or rows gave last
+	passing []float64 // squared norms of the signals that rows read last
 	zero    int       // signals of norm 0 that rows gave so far
 }
 
@@ -124,38 +124,87 @@ func ranges(columns []int32, n int) (rs [][2]int) {
 	return rs
 }
 
-// gather copies the signals of columns to rows of dst and clears what is left;
-// their squared norms are in squares until the next call.
-func (b *bank[F]) gather(columns []int32, dst []F) {
-	b.squares = b.squares[:0]
-	for i, v := range columns {
-		at := int(v)
-		if !b.resident {
-			at = int(b.place[v])
-		}
-		copy(dst[i*b.t:(i+1)*b.t], b.data[at*b.t:(at+1)*b.t])
-		b.squares = append(b.squares, b.sq[at])
+// at is where a column is.
+func (b *bank[F]) at(column int32) int {
+	if b.resident {
+		return int(column)
 	}
-	clear(dst[len(columns)*b.t:])
+	return int(b.place[column])
 }
 
-// rows copies signals [lo, hi) as gather does, and counts those that are zero.
+// lend gives the signals of a batch of the given size where they lie: at equal distances, all of them in memory.
+func (b *bank[F]) lend(step batch, size int) (engine.Rows, bool) {
+	if !b.resident || step.stride == 0 || len(step.columns) != size {
+		return engine.Rows{}, false
+	}
+	return b.inPlace(int(step.columns[0]), size, step.stride), true
+}
+
+// inPlace gives n signals from lo on, stride apart.
+func (b *bank[F]) inPlace(lo, n, stride int) engine.Rows {
+	data := b.data[lo*b.t : (lo+(n-1)*stride+1)*b.t]
+	return engine.Rows{Data: unsafe.Slice((*byte)(unsafe.Pointer(&data[0])), len(data)*int(unsafe.Sizeof(data[0]))), Stride: stride * b.t}
+}
+
+// gather copies the signals of a batch to rows of dst and clears what is left. With the first batch of a window it
+// brings the window into memory.
+func (b *bank[F]) gather(ctx context.Context, step batch, dst []F) error {
+	if step.window != nil {
+		if err := b.fill(ctx, step.window); err != nil {
+			return err
+		}
+	}
+	for i, v := range step.columns {
+		copy(dst[i*b.t:(i+1)*b.t], b.data[b.at(v)*b.t:])
+	}
+	clear(dst[len(step.columns)*b.t:])
+	return nil
+}
+
+// squares copies the squared norms of the signals that gather or lend gave and clears what is left.
+func (b *bank[F]) squares(columns []int32, dst []float64) {
+	for i, v := range columns {
+		dst[i] = b.sq[b.at(v)]
+	}
+	clear(dst[len(columns):])
+}
+
+// lendRows gives signals [lo, hi) where they lie, if they are in memory and fill an array of the given size.
+func (b *bank[F]) lendRows(lo, hi, size int) (engine.Rows, bool) {
+	if !b.resident || hi-lo != size {
+		return engine.Rows{}, false
+	}
+	return b.inPlace(lo, hi-lo, 1), true
+}
+
+// rows copies signals [lo, hi) to rows of dst and clears what is left.
 func (b *bank[F]) rows(ctx context.Context, lo, hi int, dst []F) error {
 	n := hi - lo
-	b.squares = append(b.squares[:0], make([]float64, n)...)
 	if b.resident {
 		copy(dst, b.data[lo*b.t:hi*b.t])
-		copy(b.squares, b.sq[lo:hi])
-	} else if err := b.reader.read(ctx, lo, hi, dst[:n*b.t], b.squares); err != nil {
-		return err
+	} else {
+		b.passing = append(b.passing[:0], make([]float64, n)...)
+		if err := b.reader.read(ctx, lo, hi, dst[:n*b.t], b.passing); err != nil {
+			return err
+		}
 	}
 	clear(dst[n*b.t:])
-	for _, x := range b.squares {
+	return nil
+}
+
+// rowSquares copies the squared norms of the signals that rows or lendRows gave, clears what is left, and counts those
+// that are zero.
+func (b *bank[F]) rowSquares(lo, hi int, dst []float64) {
+	from := b.passing
+	if b.resident {
+		from = b.sq[lo:hi]
+	}
+	for _, x := range from {
 		if x == 0 {
 			b.zero++
 		}
 	}
-	return nil
+	copyClear(dst, from)
 }
 
 // signal gives one signal and its squared norm.

@@ -99,11 +99,13 @@ func (r *run[F]) encode(ctx context.Context, atoms gorgonia.Value) (*Encoding, e
 	c := code(gorgonia.NewGraph(), r.o, panelSignals, r.bank.t, K, r.o.final())
 	out := &Encoding{Codes: Codes{Rows: K, Cols: n, Indptr: make([]int64, 1, n+1)}}
 	feeds := engine.Feeds{
-		c.signals: engine.Each(op.TypeOf(c.signals), func(t engine.Tile, dst engine.Host) error {
+		c.signals: engine.Lend(op.TypeOf(c.signals), func(t engine.Tile) (engine.Rows, bool) {
+			return r.bank.lendRows(t.Lo, t.Hi, t.Panels*panelSignals)
+		}, func(t engine.Tile, dst engine.Host) error {
 			return r.bank.rows(ctx, t.Lo, t.Hi, elements[F](dst))
 		}),
-		c.squares: engine.Each(op.TypeOf(c.squares), func(_ engine.Tile, dst engine.Host) error {
-			copyClear(dst.Float64(), r.bank.squares)
+		c.squares: engine.Each(op.TypeOf(c.squares), func(t engine.Tile, dst engine.Host) error {
+			r.bank.rowSquares(t.Lo, t.Hi, dst.Float64())
 			return nil
 		}),
 		c.atoms: engine.Value(atoms),

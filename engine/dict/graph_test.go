@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gorgonia.org/gorgonia"
@@ -112,33 +113,46 @@ func TestStepOnTapeMachine(t *testing.T) {
 	}
 }
 
-// An epoch visits every column once, whatever the windows, and two orders of one
-// seed agree.
+// An epoch visits every column once, whatever the windows, two orders of one seed
+// agree, and the columns of a batch that says so lie at equal distances.
 func TestOrder(t *testing.T) {
-	for _, c := range []struct{ n, t, batch int }{{1, 1, 1}, {1000, 10, 64}, {20000, 5000, 512}, {30000, 20000, 7}} {
+	for _, c := range []struct{ n, t, batch int }{{1, 1, 1}, {1000, 10, 64}, {1000, 10, 1000}, {20000, 5000, 512}, {30000, 20000, 7}} {
 		a, b := newOrder(c.n, c.t, c.batch, 3), newOrder(c.n, c.t, c.batch, 3)
 		for range 2 {
 			x, y := a.epoch(), b.epoch()
 			seen := make([]bool, c.n)
-			for i, v := range x {
-				if seen[v] || y[i] != v {
-					t.Fatalf("%+v: column %d again, or another order", c, v)
+			if len(x) != a.steps() || len(y) != len(x) {
+				t.Fatalf("%+v: %d and %d batches, want %d", c, len(x), len(y), a.steps())
+			}
+			sum, window := 0, 0
+			for i, s := range x {
+				if len(s.columns) > a.batch || !slices.Equal(s.columns, y[i].columns) {
+					t.Fatalf("%+v: batch %d has %d columns, at most %d, or others the second time", c, i, len(s.columns), a.batch)
 				}
-				seen[v] = true
+				if window == 0 {
+					window = len(s.window)
+				}
+				window -= len(s.columns)
+				sum += len(s.columns)
+				for k, v := range s.columns {
+					if seen[v] {
+						t.Fatalf("%+v: column %d again", c, v)
+					}
+					seen[v] = true
+					if s.stride > 0 && int(v) != int(s.columns[0])+k*s.stride {
+						t.Fatalf("%+v: columns %v, not %d apart", c, s.columns, s.stride)
+					}
+				}
+				if (s.stride > 0) != (a.window == c.n) {
+					t.Fatalf("%+v: batch %d of a window of %d has columns %d apart", c, i, a.window, s.stride)
+				}
 			}
-			if len(x) != c.n {
-				t.Fatalf("%+v: %d columns", c, len(x))
+			if sum != c.n || window != 0 {
+				t.Errorf("%+v: %d columns in all, a window that is %d columns longer than its batches", c, sum, window)
 			}
 		}
-		sum := 0
-		for i := range a.steps() {
-			sum += a.size(i)
-		}
-		if sum != c.n {
-			t.Errorf("%+v: steps of %d signals in all", c, sum)
-		}
-		if a.window < c.n && a.window%c.batch != 0 {
-			t.Errorf("%+v: window %d is no multiple of the batch", c, a.window)
+		if a.batch > c.batch || a.window < c.n && a.window%a.batch != 0 {
+			t.Errorf("%+v: window %d is no multiple of the batch, %d", c, a.window, a.batch)
 		}
 	}
 }

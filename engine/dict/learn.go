@@ -45,9 +45,9 @@ func Learn(ctx context.Context, be engine.Backend, s tile.Source, o Options) (*R
 func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile.Source, o Options) (*Result, error) {
 	start := time.Now()
 	n, t := src.Cols(), src.Rows()
-	o.Batch = min(o.Batch, n)
+	ord := newOrder(n, t, min(o.Batch, n), o.Seed)
+	o.Batch = ord.batch
 	r := &run[F]{o: o, be: be, bank: newBank[F](be, src, o), progress: progress{f: o.Progress, total: n * (o.Epochs + 1)}}
-	ord := newOrder(n, t, o.Batch, o.Seed)
 	if err := r.bank.learn(ctx, o, ord, bufferBytes(o, src)); err != nil {
 		return nil, err
 	}
@@ -115,14 +115,16 @@ func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Ti
 	begun := st.seconds()
 	r.progress.add(st.epoch * r.bank.n)
 	for st.epoch < r.o.Epochs {
-		b := &batches[F]{bank: r.bank, order: ord, columns: ord.epoch()}
+		steps := ord.epoch()
 		before, last := len(st.trace), st.epoch == r.o.Epochs-1
 		feeds := engine.Feeds{
-			s.signals: engine.Each(op.TypeOf(s.signals), func(_ engine.Tile, dst engine.Host) error {
-				return b.next(ctx, elements[F](dst))
+			s.signals: engine.Lend(op.TypeOf(s.signals), func(tl engine.Tile) (engine.Rows, bool) {
+				return r.bank.lend(steps[tl.Index], ord.batch)
+			}, func(tl engine.Tile, dst engine.Host) error {
+				return r.bank.gather(ctx, steps[tl.Index], elements[F](dst))
 			}),
-			s.squares: engine.Each(op.TypeOf(s.squares), func(_ engine.Tile, dst engine.Host) error {
-				copyClear(dst.Float64(), r.bank.squares)
+			s.squares: engine.Each(op.TypeOf(s.squares), func(tl engine.Tile, dst engine.Host) error {
+				r.bank.squares(steps[tl.Index].columns, dst.Float64())
 				return nil
 			}),
 			s.beta: engine.Each(op.TypeOf(s.beta), func(tl engine.Tile, dst engine.Host) error {
@@ -140,7 +142,7 @@ func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Ti
 			s.nextCross: engine.Last(&st.cross),
 			s.nextDead:  engine.Last(&st.dead),
 			s.loss: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
-				size, sum := ord.size(tl.Index), 0.0
+				size, sum := len(steps[tl.Index].columns), 0.0
 				for _, x := range v.Float64() {
 					sum += x
 				}
@@ -149,7 +151,7 @@ func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Ti
 				return nil
 			}),
 		}
-		if _, err := m.Run(ctx, feeds, results, engine.Tiling{Cols: ord.steps(), Width: 1, Panels: 1}); err != nil {
+		if _, err := m.Run(ctx, feeds, results, engine.Tiling{Cols: len(steps), Width: 1, Panels: 1}); err != nil {
 			return err
 		}
 		st.epoch++
@@ -157,27 +159,6 @@ func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Ti
 			return err
 		}
 	}
-	return nil
-}
-
-// batches hands out the signals of one step after the other.
-type batches[F float32 | float64] struct {
-	bank    *bank[F]
-	order   *order
-	columns []int32 // of the pass
-	at      int     // next in columns
-}
-
-// next copies the signals of the next batch to rows of dst.
-func (b *batches[F]) next(ctx context.Context, dst []F) error {
-	if b.at%b.order.window == 0 {
-		if err := b.bank.fill(ctx, b.columns[b.at:min(b.at+b.order.window, len(b.columns))]); err != nil {
-			return err
-		}
-	}
-	end := min(b.at+b.order.batch, len(b.columns))
-	b.bank.gather(b.columns[b.at:end], dst)
-	b.at = end
 	return nil
 }
 

@@ -24,8 +24,8 @@ type Options struct {
 	Atoms       int     // K; Encode takes it from the atoms
 	Lambda      float64 // penalty of the codes, at least 0
 	Epochs      int     // passes over the signals
-	Batch       int     // signals per step
-	Seed        uint64  // of the order of signals and of the first atoms
+	Batch       int     // signals per step, at most
+	Seed        uint64  // of the order of batches and of the first atoms
 	NonNegative bool    // codes are at least 0
 	Standardize Standardize
 	// Forgetting is rho in beta_t = (1 - 1/t)^rho, the weight of the statistics of
