@@ -43,14 +43,22 @@ func (o options) flags() []string {
 	return append(f, "-O2")
 }
 
-// Build compiles the stand-in with g++, once per content of its sources and
+// compiler is that of C++, which CXX names: another one for tests under emulation.
+func compiler() string {
+	if cxx := os.Getenv("CXX"); cxx != "" {
+		return cxx
+	}
+	return "g++"
+}
+
+// Build compiles the stand-in, once per content of its sources and
 // kernels, and returns the path of its libcuda.so.1, beside which lie stand-ins for
 // cuBLAS and cuSOLVER (see lazy.SearchVariable). It finds cuda.h by the flags
 // in the variable CGO_CFLAGS.
 func Build() (string, error) {
 	o := options{sanitize: os.Getenv(SanitizeVariable) != ""}
 	hash := sha256.New()
-	fmt.Fprintln(hash, o.flags(), os.Getenv("CGO_CFLAGS"))
+	fmt.Fprintln(hash, compiler(), o.flags(), os.Getenv("CGO_CFLAGS"))
 	root := repository()
 	files, err := filepath.Glob(filepath.Join(root, "kernels", "*.cu*"))
 	if err != nil || len(files) == 0 {
@@ -193,11 +201,11 @@ func gxx(jobs ...[]string) error {
 		go func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			cmd := exec.Command("g++", args...)
+			cmd := exec.Command(compiler(), args...)
 			cmd.Env = append(os.Environ(), "LD_PRELOAD=") // a sanitizer's runtime is for us alone
 			out, err := cmd.CombinedOutput()
 			if err != nil {
-				err = fmt.Errorf("g++ %s: %w\n%s", strings.Join(args, " "), err, out)
+				err = fmt.Errorf("%s %s: %w\n%s", compiler(), strings.Join(args, " "), err, out)
 			}
 			errs <- err
 		}()
