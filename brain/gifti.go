@@ -235,24 +235,41 @@ func findRoot(d *xml.Decoder) (xml.StartElement, error) {
 	}
 }
 
-// GiftiArrays returns how many arrays a GIFTI file says it has, by its first
-// element alone.
-func GiftiArrays(path string) (int, error) {
+// GiftiShape returns how many arrays a GIFTI file says it has, and how many
+// values its first array, by their elements alone.
+func GiftiShape(path string) (arrays, values int, err error) {
 	r, err := openReader(path)
 	if err != nil {
-		return 0, fileError(path, err)
+		return 0, 0, fileError(path, err)
 	}
 	defer r.Close()
-	root, err := findRoot(xml.NewDecoder(bufio.NewReader(r)))
+	d := xml.NewDecoder(bufio.NewReader(r))
+	root, err := findRoot(d)
 	if err != nil {
-		return 0, fileError(path, err)
+		return 0, 0, fileError(path, err)
 	}
 	text := (&xmlArray{Attributes: root.Attr}).attribute("NumberOfDataArrays")
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		return 0, inputErrorf(path, "NumberOfDataArrays is %q, expected a number", text)
+	arrays, err = strconv.Atoi(text)
+	if err != nil || arrays < 0 {
+		return 0, 0, inputErrorf(path, "NumberOfDataArrays is %q, expected a number", text)
 	}
-	return n, nil
+	for arrays > 0 {
+		token, err := d.Token()
+		if err != nil {
+			return 0, 0, inputErrorf(path, "no DataArray, expected %d", arrays)
+		}
+		e, ok := token.(xml.StartElement)
+		if !ok || e.Name.Local != "DataArray" {
+			continue
+		}
+		x := &xmlArray{Attributes: e.Attr}
+		values, err = x.dims(&GiftiArray{Datatype: Uint8}, math.MaxInt64) // a byte per value
+		if err != nil {
+			return 0, 0, fileError(path, err)
+		}
+		break
+	}
+	return arrays, values, nil
 }
 
 func (g *Gifti) readElement(d *xml.Decoder, e xml.StartElement, memory *int64) error {

@@ -12,7 +12,7 @@ import (
 )
 
 // The page opens in a browser without a complaint, asks for nothing outside its
-// file, and the viewer shows its volumes.
+// file, and the viewers show their volumes and surfaces.
 func TestPageInBrowser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(path, []byte(write(t, everything(t))), 0o666); err != nil {
@@ -22,5 +22,5 @@ func TestPageInBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen.Check(t, 1)
+	seen.Check(t, 2)
 }

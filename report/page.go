@@ -43,7 +43,7 @@ func (p *Page) Section(id, title, lead string) *Section {
 func (s *Section) Add(blocks ...Block) { s.Blocks = append(s.Blocks, blocks...) }
 
 // Block is something in a section. The kinds are Text, Heading, Missing, Table,
-// Figure, Details, Code and Viewer.
+// Figure, Details, Code, Viewer and SurfaceViewer.
 type Block interface{ kind() string }
 
 type (
@@ -104,8 +104,7 @@ func (Viewer) kind() string  { return "viewer" }
 // Picture makes a figure of an image.
 func Picture(img image.Image, caption, alt string) (Figure, error) {
 	var b bytes.Buffer
-	enc := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := enc.Encode(&b, img); err != nil {
+	if err := png.Encode(&b, img); err != nil {
 		return Figure{}, err
 	}
 	return Figure{Caption: caption, Alt: alt, src: dataURL("image/png", b.Bytes()), Width: img.Bounds().Dx()}, nil
@@ -154,7 +153,7 @@ func (p *Page) Write(w io.Writer) error {
 }
 
 // Viewers counts the viewers of the page, and Figures its drawings.
-func (p *Page) Viewers() int { return p.count("viewer") }
+func (p *Page) Viewers() int { return p.count("viewer") + p.count("surfaces") }
 
 // Figures counts the drawings.
 func (p *Page) Figures() int { return p.count("figure") }

@@ -5,12 +5,14 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"image"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +78,96 @@ func everything(t *testing.T) *report.Page {
 		t.Fatal(err)
 	}
 	s.Add(report.Viewer{ID: "viewer", Caption: "A ball.", Background: &grey, Volumes: []report.Volume{v, l}})
+	surfaces := report.SurfaceViewer{ID: "surfaces", Caption: "Two balls."}
+	points, triangles := ball(30)
+	for side := range 2 {
+		if err := surfaces.SetMesh(side, points, triangles); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x, y := make([]float64, len(points)), make([]float64, len(points))
+	for i, p := range points {
+		x[i], y[i] = p[1], p[2]
+	}
+	x[0] = math.NaN()
+	surfaces.Maps = []report.SurfaceMap{report.NewSurfaceMap("gradient", []string{"forward", "up"}, [][2][]float64{{x, y}, {y, x}}), report.NewSurfaceMap("left alone", nil, [][2][]float64{{y, nil}})}
+	s.Add(surfaces)
 	return p
+}
+
+// ball is a sphere of triangles about the origin.
+func ball(radius float64) (points [][3]float64, triangles [][3]int) {
+	const rings, sides = 24, 48
+	for i := range rings + 1 {
+		for j := range sides {
+			a, b := math.Pi*float64(i)/rings, 2*math.Pi*float64(j)/sides
+			points = append(points, [3]float64{radius * math.Sin(a) * math.Cos(b), radius * math.Sin(a) * math.Sin(b), radius * math.Cos(a)})
+			if i < rings {
+				p, q := i*sides+j, i*sides+(j+1)%sides
+				triangles = append(triangles, [3]int{p, p + sides, q}, [3]int{q, p + sides, q + sides})
+			}
+		}
+	}
+	return points, triangles
+}
+
+// unpacked reads what the viewer of surfaces reads.
+func unpacked[T int16 | uint32](t *testing.T, text string) []T {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]T, len(data)/binary.Size(T(0)))
+	if err := binary.Read(bytes.NewReader(data), binary.LittleEndian, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Points and values come back within a step of those embedded; hemispheres that lie
+// on each other are moved apart, and triangles that are the same are there once.
+func TestSurfaceViewerData(t *testing.T) {
+	points, triangles := ball(30)
+	var v report.SurfaceViewer
+	for side := range 2 {
+		if err := v.SetMesh(side, points, triangles); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for side, shift := range []float64{-32, 32} {
+		m := v.Meshes[side]
+		places := unpacked[int16](t, m.Points)
+		if len(places) != 3*len(points) {
+			t.Fatalf("%d coordinates of %d points", len(places), len(points))
+		}
+		for i, p := range points {
+			for k, want := range [3]float64{p[0] + shift, p[1], p[2]} {
+				if got := float64(places[3*i+k]) * m.Scale; math.Abs(got-want) > m.Scale/2*1.001 {
+					t.Fatalf("side %d, point %d: %g, want %g", side, i, got, want)
+				}
+			}
+		}
+	}
+	corners := unpacked[uint32](t, v.Meshes[0].Triangles)
+	if len(corners) != 3*len(triangles) || int(corners[4]) != triangles[1][1] || v.Meshes[1].Triangles != "" {
+		t.Errorf("%d corners, right %q", len(corners), v.Meshes[1].Triangles)
+	}
+	m := report.NewSurfaceMap("map", nil, [][2][]float64{{{0.5, -2}, nil}, {{math.NaN(), 1}, nil}})
+	if got := unpacked[int16](t, m.Data[0]); !slices.Equal(got, []int16{8000, -32000, 0, 16000}) || m.Limit != 2 || m.Data[1] != "" {
+		t.Errorf("%v, limit %g, right %q", got, m.Limit, m.Data[1])
+	}
+	if err := v.SetMesh(0, nil, nil); err == nil {
+		t.Error("a surface of nothing is embedded")
+	}
 }
 
 func write(t *testing.T, p *report.Page) string {
@@ -104,8 +195,8 @@ func TestPage(t *testing.T) {
 	if found := regexp.MustCompile(`(?i)\b(src|href)="?(https?:|//)[^"> ]*`).FindString(page[:strings.Index(page, "NiiVue")]); found != "" {
 		t.Errorf("the page points to %s", found)
 	}
-	if p.Figures() != 2 || p.Viewers() != 1 {
-		t.Errorf("%d figures and %d viewers, want 2 and 1", p.Figures(), p.Viewers())
+	if p.Figures() != 2 || p.Viewers() != 2 {
+		t.Errorf("%d figures and %d viewers, want 2 and 2", p.Figures(), p.Viewers())
 	}
 	p.Sections[0].Blocks = p.Sections[0].Blocks[:4]
 	if small := write(t, p); strings.Contains(small, "NiiVue") || len(small) > 20_000 {

@@ -1,6 +1,10 @@
 "use strict";
-// Each viewer of the page: niivue over the volumes that stand beside it.
-for (const figure of document.querySelectorAll("figure.viewer")) {
+// The colours of the pictures: the further from 0 the lighter, orange above and blue below.
+const above = {R: [160, 160, 255], G: [66, 66, 228], B: [0, 0, 196], A: [0, 255, 255], I: [0, 1, 255]};
+const below = {R: [0, 0, 196], G: [98, 98, 240], B: [178, 178, 255], A: [0, 255, 255], I: [0, 1, 255]};
+
+// Each viewer of volumes: niivue over those that stand beside it.
+for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) {
   const one = selector => figure.querySelector(selector);
   const {background, volumes} = JSON.parse(one("script.volumes").textContent);
   const canvas = one("canvas");
@@ -13,9 +17,8 @@ for (const figure of document.querySelectorAll("figure.viewer")) {
     isOrientationTextVisible: true, scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "silent",
     onLocationChange: p => one(".place").textContent = describe(p),
   });
-  // the colours of the slices: the further from 0 the lighter, orange above and blue below
-  nv.addColormap("above", {R: [160, 160, 255], G: [66, 66, 228], B: [0, 0, 196], A: [0, 255, 255], I: [0, 1, 255]});
-  nv.addColormap("below", {R: [0, 0, 196], G: [98, 98, 240], B: [178, 178, 255], A: [0, 255, 255], I: [0, 1, 255]});
+  nv.addColormap("above", above);
+  nv.addColormap("below", below);
   let current = volumes[0];
 
   // describe says where the crosshair is and what the map has there.
@@ -84,5 +87,90 @@ for (const figure of document.querySelectorAll("figure.viewer")) {
     nv.opts.multiplanarShowRender = 1; // always
     nv.setSliceType(nv.sliceTypeMultiplanar);
     return show(volumes[0]);
+  }).catch(err => { unavailable(); console.error(err); });
+}
+
+// unpack reads little-endian numbers that were gzipped and put in base64.
+async function unpack(text, kind) {
+  const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new kind(await new Response(stream).arrayBuffer());
+}
+
+// Each viewer of surfaces: the meshes stay, their layer changes.
+for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
+  const one = selector => figure.querySelector(selector);
+  const {meshes, maps} = JSON.parse(one("script.volumes").textContent);
+  const canvas = one("canvas");
+  const unavailable = () => { one(".canvas").hidden = true; one(".controls").hidden = true; one(".unavailable").hidden = false; };
+  if (!document.createElement("canvas").getContext("webgl2")) { unavailable(); continue; }
+
+  const nv = new niivue.Niivue({
+    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], show3Dcrosshair: false, isColorbar: true, fontMinPx: 16, fontSizeScaling: 0.6, colorbarHeight: 0.03,
+    isOrientationTextVisible: false, scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "silent",
+  });
+  nv.addColormap("above", above);
+  nv.addColormap("below", below);
+  const angles = {left: [90, 0], right: [270, 0], above: [0, 90], below: [0, -90], front: [180, 0], back: [0, 0]};
+  const cortex = []; // a mesh of niivue or nothing, left and right
+  let current = maps[0], values = [];
+
+  async function load() {
+    let triangles;
+    for (const m of meshes) {
+      if (!m) { cortex.push(null); continue; }
+      const points = Float32Array.from(await unpack(m.points, Int16Array), x => x * m.scale);
+      if (m.triangles) triangles = await unpack(m.triangles, Uint32Array);
+      const mesh = new niivue.NVMesh(points, triangles.slice(), m.name, new Uint8Array([190, 190, 190, 255]), 1, true, nv.gl);
+      cortex.push(mesh);
+      nv.addMesh(mesh);
+    }
+    one(".hemispheres").hidden = cortex.some(m => !m);
+  }
+
+  // paint puts one of the current maps on the meshes.
+  function paint(low) {
+    const frame = Math.max(0, one(".frame").selectedIndex);
+    cortex.forEach((mesh, side) => {
+      if (!mesh) return;
+      const n = mesh.pts.length / 3;
+      const own = values[side] ? values[side].subarray(frame * n, (frame + 1) * n) : new Float32Array(n);
+      mesh.layers = [{values: own, name: current.name, opacity: 1, colormap: "above", colormapNegative: "below", useNegativeCmap: true, cal_min: low, cal_max: current.limit,
+        cal_minNeg: NaN, cal_maxNeg: NaN, global_min: -current.limit, global_max: current.limit, nFrame4D: 1, frame4D: 0, outlineBorder: 0, colormapInvert: false, colormapType: 0,
+        isTransparentBelowCalMin: true, isAdditiveBlend: false, colorbarVisible: side === cortex.findIndex(Boolean), colormapLabel: null, showLegend: false}];
+      mesh.updateMesh(nv.gl);
+    });
+    one(".lowvalue").textContent = low.toPrecision(2);
+    nv.updateGLVolume();
+  }
+
+  let turn = 0;
+  async function show(map) {
+    const mine = ++turn, low = map.threshold || map.limit / 10;
+    figure.dataset.shown = "";
+    const data = await Promise.all(map.data.map(async d => d ? Float32Array.from(await unpack(d, Int16Array), x => x * map.scale) : null));
+    if (mine !== turn) return;
+    current = map; values = data;
+    one(".low").value = map.limit ? Math.round(100 * low / map.limit) : 0;
+    one(".frames").hidden = !map.frames || map.frames.length < 2;
+    one(".frame").replaceChildren(...(map.frames || []).map(name => new Option(name)));
+    paint(low);
+    figure.dataset.shown = map.name;
+  }
+
+  const low = () => current.limit * one(".low").value / 100;
+  one(".volume").addEventListener("change", e => show(maps[e.target.selectedIndex]));
+  one(".frame").addEventListener("change", () => paint(low()));
+  one(".low").addEventListener("input", () => paint(low()));
+  one(".view").addEventListener("change", e => nv.setRenderAzimuthElevation(...angles[e.target.value]));
+  one(".side").addEventListener("change", e => {
+    cortex.forEach((m, side) => { if (m) m.visible = e.target.value === "both" || e.target.value === m.name; });
+    nv.updateGLVolume();
+  });
+  nv.attachToCanvas(canvas).then(async () => {
+    nv.setSliceType(nv.sliceTypeRender);
+    await load();
+    nv.setRenderAzimuthElevation(...angles.left);
+    return show(maps[0]);
   }).catch(err => { unavailable(); console.error(err); });
 }

@@ -144,7 +144,7 @@ type CoupleConfig struct {
 // GroupConfig are the options of group.
 type GroupConfig struct {
 	Skip         bool     `key:"skip" doc:"leave the step out"`
-	Atlas        string   `key:"atlas" doc:"label image of volumes whose regions are tested"`
+	Atlas        string   `key:"atlas" doc:"label image whose regions are tested: of volumes, a dlabel, or L.label.gii,R.label.gii"`
 	Participants string   `key:"participants" doc:"table of the subjects; the dataset's participants.tsv if empty"`
 	Scores       []string `key:"scores" doc:"its columns of cognitive scores"`
 	Covariates   []string `key:"covariates" doc:"its columns that are held constant"`
@@ -154,8 +154,9 @@ type GroupConfig struct {
 
 // ReportPartsConfig are the options of report.
 type ReportPartsConfig struct {
-	Skip       bool   `key:"skip" doc:"leave the step out"`
-	Background string `key:"background" doc:"image behind the maps"`
+	Skip       bool     `key:"skip" doc:"leave the step out"`
+	Background string   `key:"background" doc:"image behind the maps"`
+	Surfaces   []string `key:"surfaces" doc:"GIFTI surfaces, left then right, on which maps of surfaces are drawn; the spheres of match if empty"`
 }
 
 // DefaultConfig is the configuration of which a file changes what it names.

@@ -424,11 +424,16 @@ func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 		defer f.Close()
 		s = shape{f.Rows(), f.Step, f.Cols()}
 	case "surface":
-		n, err := brain.GiftiArrays(first)
-		if err != nil {
-			return s, err
+		for _, side := range hemispheresOf(r.bold) {
+			n, vertices, err := brain.GiftiShape(side)
+			if err != nil {
+				return s, err
+			}
+			if s.volumes > 0 && n != s.volumes {
+				return s, input(side, "has %d volumes, %s has %d", n, first, s.volumes)
+			}
+			s.volumes, s.columns = n, s.columns+vertices
 		}
-		s.volumes = n
 	default:
 		a, err := openMatrix(fsys, first)
 		if err != nil {

@@ -386,6 +386,28 @@ func (s *Study) note(format string, args ...any) {
 // arrays.
 func (s *Study) kind() string { return imageKind(hemispheresOf(s.recordings[0].bold)[0]) }
 
+// imageOf names the image of a result of encode: both hemispheres separated by a
+// comma; the array where there is no image, or none that says its side.
+func (s *Study) imageOf(out, name string) string {
+	path := filepath.Join(out, name)
+	switch s.kind() {
+	case "volume":
+		return path + ".nii.gz"
+	case "cifti":
+		return path + ".dscalar.nii"
+	case "surface":
+		var parts []string
+		for _, h := range hemispheresOf(s.recordings[0].bold) {
+			if sideOf(h) == "" {
+				return path + ".npy"
+			}
+			parts = append(parts, path+"_hemi-"+sideOf(h)+".func.gii")
+		}
+		return strings.Join(parts, ",")
+	}
+	return path + ".npy"
+}
+
 // group adds the statistics over subjects of one model's scores: of held-out runs
 // if every subject has one, else of the cross-validation.
 func (s *Study) group(m *modelSteps) error {
@@ -396,8 +418,8 @@ func (s *Study) group(m *modelSteps) error {
 	case len(m.subjects) < 2:
 		s.note("group is left out: it needs at least two subjects")
 		return nil
-	case c.Atlas != "" && s.kind() != "volume":
-		return s.bad("group.atlas", "is a label image of volumes, but the BOLD is not: leave it out")
+	case c.Atlas != "" && s.kind() == "":
+		return s.bad("group.atlas", "is given, but the BOLD is arrays that lie nowhere: leave it out")
 	}
 	name := "test_score"
 	_, of := s.bySubject()
@@ -405,11 +427,6 @@ func (s *Study) group(m *modelSteps) error {
 		if !slices.ContainsFunc(of[subject], func(r recording) bool { return s.Stimulus[r.run].Test }) {
 			name = "cv_score"
 		}
-	}
-	if s.kind() == "volume" {
-		name += ".nii.gz"
-	} else {
-		name += ".npy"
 	}
 	o := GroupOptions{Atlas: s.resolve(c.Atlas), FisherZ: s.Encode.Score == "r", Scores: c.Scores, Covariates: c.Covariates,
 		Permutations: c.Permutations, Seed: c.Seed, Out: s.path(m.config.Name, "group")}
@@ -422,7 +439,7 @@ func (s *Study) group(m *modelSteps) error {
 		}
 	}
 	for i, e := range m.encode {
-		o.Maps, o.Subjects = append(o.Maps, filepath.Join(e.Out, name)), append(o.Subjects, "sub-"+m.subjects[i])
+		o.Maps, o.Subjects = append(o.Maps, s.imageOf(e.Out, name)), append(o.Subjects, "sub-"+m.subjects[i])
 	}
 	n, V := float64(len(o.Maps)), float64(s.columns)
 	w := work{size: fmt.Sprintf("%d subjects, %d permutations", len(o.Maps), o.Permutations), flops: 2 * n * V * float64(o.Permutations), bytes: 4 * n * V,
@@ -455,7 +472,6 @@ func (s *Study) participants() string {
 // match adds the comparison of one model's maps with the networks.
 func (s *Study) match(m *modelSteps) error {
 	c, kind := s.Match, s.kind()
-	name := map[string]string{"volume": "weights.nii.gz", "cifti": "weights.dscalar.nii", "": "weights.npy"}[kind]
 	switch {
 	case c.Templates == "":
 		s.note("match and organize are left out: match.templates names no networks")
@@ -475,15 +491,7 @@ func (s *Study) match(m *modelSteps) error {
 		o.Spheres = append(o.Spheres, s.resolve(sphere))
 	}
 	for _, e := range m.encode {
-		path := filepath.Join(e.Out, name)
-		if kind == "surface" {
-			var parts []string
-			for _, h := range hemispheresOf(s.recordings[0].bold) {
-				parts = append(parts, filepath.Join(e.Out, "weights_hemi-"+sideOf(h)+".func.gii"))
-			}
-			path = strings.Join(parts, ",")
-		}
-		o.Maps = append(o.Maps, path)
+		o.Maps = append(o.Maps, s.imageOf(e.Out, "weights"))
 	}
 	n, K, V, draws := float64(len(o.Maps)), float64(s.Dictionary.Atoms), float64(s.columns), float64(c.Draws)
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * (14*K + 200), bytes: 4 * n * K * V,

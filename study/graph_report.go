@@ -50,8 +50,17 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 	run := max(0, slices.IndexFunc(s.Stimulus, func(r StimulusConfig) bool { return !r.Test }))
 	st := s.Stimulus[run]
 	o.Words, o.Columns, o.TR, o.Start = st.Words, st.columns(), st.TR, st.Start
-	if s.kind() == "volume" {
+	if s.kind() != "" {
 		o.Templates = s.resolve(s.Match.Templates)
+	}
+	if kind := s.kind(); kind == "surface" || kind == "cifti" {
+		surfaces := s.Report.Surfaces
+		if len(surfaces) == 0 {
+			surfaces = s.Match.Spheres
+		}
+		for _, path := range surfaces {
+			o.Surfaces = append(o.Surfaces, s.resolve(path))
+		}
 	}
 	if organized != nil {
 		o.Organize = organized.Out

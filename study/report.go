@@ -33,6 +33,9 @@ type ReportOptions struct {
 	HRF        string // that the responses were convolved with; glover if empty
 	Background string // image behind the maps
 	Templates  string // label image of the networks, shown beside the maps
+	// Surfaces are GIFTI surfaces, left and right, on which maps of their vertices
+	// are drawn: inflated ones show the most.
+	Surfaces []string
 }
 
 // ReportModel is what the steps wrote for one language model.
@@ -156,6 +159,10 @@ type reporter struct {
 	nAtoms, nMatched      int
 	background, templates *brain.Volume
 	labels                brain.LabelTable
+
+	meshes         [2]*mesh // left, right; nil where none is given
+	shown          []report.SurfaceMap
+	drawnTemplates bool
 }
 
 // ranStep is a run.json with where it was.
@@ -199,8 +206,12 @@ func (b *reporter) open(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, f := range []file{{"--words", b.o.Words}, {"--background", b.o.Background}, {"--templates", b.o.Templates}} {
-		b.inputs = append(b.inputs, f)
+	b.inputs = append(b.inputs, file{"--words", b.o.Words}, file{"--background", b.o.Background})
+	for _, path := range hemispheresOf(b.o.Templates) {
+		b.inputs = append(b.inputs, file{"--templates", path})
+	}
+	if err := b.readSurfaces(); err != nil {
+		return err
 	}
 	if err := b.readVolumes(ctx); err != nil {
 		return err

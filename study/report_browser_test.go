@@ -24,3 +24,16 @@ func TestReportInBrowser(t *testing.T) {
 	}
 	seen.Check(t, 1)
 }
+
+// The same of a study on surfaces.
+func TestSurfaceReportInBrowser(t *testing.T) {
+	o := onSurfaces(t, ".gii")
+	if _, err := study.Report(context.Background(), env(), o); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := browser.Look(context.Background(), o.Out, os.Getenv("VOXEN_SCREENSHOT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen.Check(t, 1)
+}

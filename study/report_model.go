@@ -281,6 +281,17 @@ func (m *modelMatches) network(k int) string {
 	return ""
 }
 
+// best is the atom of a network with the highest correlation, -1 if none belongs to it.
+func (m *modelMatches) best(place int) int {
+	best := -1
+	for k, a := range m.atoms {
+		if a.belongs && a.place == place && (best < 0 || a.r > m.atoms[best].r) {
+			best = k
+		}
+	}
+	return best
+}
+
 // rank orders atoms by network, best first, those of none last.
 func (m *modelMatches) rank(k int) int {
 	if m.network(k) == "" {
@@ -408,13 +419,19 @@ func (b *reporter) maps(ctx context.Context) error {
 	var volumes []report.Volume
 	var grid *brain.Grid
 	for _, m := range b.o.Models {
+		if b.onSurfaces(m) {
+			if err := b.cortexBlocks(ctx, m, s); err != nil {
+				return err
+			}
+			continue
+		}
 		if len(m.Encode) > 0 {
 			mean, n, err := b.meanImage(ctx, m)
 			if err != nil {
 				return err
 			}
 			if mean == nil {
-				s.Add(b.lack("%s: the scores are not on a volume, so they are drawn on no slices.", m.Name))
+				s.Add(b.lack("%s: the scores are on no image, so they are not drawn.", m.Name))
 			} else {
 				score := option(b.of(m.Name+": encode "+m.Subjects[0]), "--score", "score")
 				f, err := b.slices(mean, fmt.Sprintf("%s: held-out %s", m.Name, score), score, 16,
@@ -444,8 +461,14 @@ func (b *reporter) maps(ctx context.Context) error {
 			volumes = append(volumes, *v)
 		}
 	}
-	if b.o.Templates != "" && b.templates == nil {
-		s.Add(b.lack("The templates %s are no labels on a volume: they are not drawn.", filepath.Base(b.o.Templates)))
+	if err := b.templatesOnCortex(ctx, s); err != nil {
+		return err
+	}
+	if b.o.Templates != "" && b.templates == nil && !b.drawnTemplates {
+		s.Add(b.lack("The templates %s are no labels on a volume or on the surfaces given: they are not drawn.", filepath.Base(b.o.Templates)))
+	}
+	if err := b.surfaceViewer(s); err != nil {
+		return err
 	}
 	if b.templates != nil {
 		v, err := report.LabelVolume("network templates", b.templates, b.labels)
@@ -458,7 +481,9 @@ func (b *reporter) maps(ctx context.Context) error {
 		}
 	}
 	if len(volumes) == 0 {
-		s.Add(b.lack("There is no map on a volume: the viewer is left out."))
+		if len(b.shown) == 0 {
+			s.Add(b.lack("There is no map on a volume or a surface: the viewer is left out."))
+		}
 		return nil
 	}
 	back, err := b.behind(grid)
@@ -471,6 +496,13 @@ func (b *reporter) maps(ctx context.Context) error {
 	}
 	s.Add(report.Heading("Interactive viewer"), report.Viewer{ID: "viewer", Caption: "Click to move the crosshair; drag the rendering to turn it; the slider hides what is nearer to 0.", Background: &grey, Volumes: volumes})
 	return nil
+}
+
+// onSurfaces reports whether a model's scores are on surfaces.
+func (b *reporter) onSurfaces(m ReportModel) bool {
+	return slices.ContainsFunc(m.Encode, func(dir string) bool {
+		return slices.ContainsFunc([]string{".dscalar.nii", "_hemi-L.func.gii", "_hemi-R.func.gii"}, func(end string) bool { return b.there(filepath.Join(dir, "cv_score"+end)) })
+	})
 }
 
 // meanImage averages the score images of a model's subjects that are on one
@@ -613,7 +645,7 @@ func (b *reporter) networkMaps(ctx context.Context, m ReportModel, s *report.Sec
 	}
 	path := filepath.Join(m.Match, "group_maps.nii.gz")
 	if !b.there(path) {
-		s.Add(b.lack("%s: the maps of its atoms are not on a volume, so they are drawn on no slices.", m.Name))
+		s.Add(b.lack("%s: the maps of its atoms are on no image, so they are not drawn.", m.Name))
 		return nil, nil, nil
 	}
 	im, err := brain.Open(path)
@@ -624,12 +656,7 @@ func (b *reporter) networkMaps(ctx context.Context, m ReportModel, s *report.Sec
 	var volumes []*brain.Volume
 	var figures []report.Block
 	for place, network := range matches.networks {
-		best := -1
-		for k, a := range matches.atoms {
-			if a.belongs && a.place == place && (best < 0 || a.r > matches.atoms[best].r) {
-				best = k
-			}
-		}
+		best := matches.best(place)
 		if best < 0 {
 			continue
 		}
@@ -641,7 +668,7 @@ func (b *reporter) networkMaps(ctx context.Context, m ReportModel, s *report.Sec
 			return nil, nil, err
 		}
 		title := fmt.Sprintf("%s: atom %d, %s", m.Name, best, network)
-		f, err := b.slices(v, title, "weight", 8, fmt.Sprintf("%s: group-mean weights of atom %d, the best match of the network %s (r = %s).", m.Name, best, network, short(matches.atoms[best].r)))
+		f, err := b.slices(v, title, "weight", 8, bestCaption(m, matches, best, network))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -650,13 +677,22 @@ func (b *reporter) networkMaps(ctx context.Context, m ReportModel, s *report.Sec
 	if len(volumes) == 0 {
 		return nil, nil, nil
 	}
-	// the first stays open, the others would fill pages
+	addNetworks(s, m, figures)
+	v, err := report.MapVolume(m.Name+": best atom of each network", names, volumes)
+	return &v, volumes[0].Grid, err
+}
+
+// addNetworks adds the pictures of a model's networks: the first stays open, the
+// others would fill pages.
+func addNetworks(s *report.Section, m ReportModel, figures []report.Block) {
 	s.Add(figures[0])
 	if len(figures) > 1 {
 		s.Add(report.Details{Summary: fmt.Sprintf("%s: the best atoms of %d further networks", m.Name, len(figures)-1), Blocks: figures[1:]})
 	}
-	v, err := report.MapVolume(m.Name+": best atom of each network", names, volumes)
-	return &v, volumes[0].Grid, err
+}
+
+func bestCaption(m ReportModel, matches *modelMatches, atom int, network string) string {
+	return fmt.Sprintf("%s: group-mean weights of atom %d, the best match of the network %s (r = %s).", m.Name, atom, network, short(matches.atoms[atom].r))
 }
 
 // groupVolume embeds t over subjects of the group step, where it is on a volume.

@@ -62,6 +62,10 @@ func Surfaces(f SurfaceFigure) (*image.RGBA, error) {
 	s := SliceFigure{Label: f.Label, Threshold: f.Threshold, Limit: f.Limit, Labels: f.Labels, Map: &brain.Volume{Values: f.values()}}
 	limit := s.limit()
 	scale, tile := scaleOf(shown)
+	var ramp [1025]color.RGBA // a colour costs powers and roots, and there are a million pixels
+	for i := range ramp {
+		ramp[i] = onGrey(float64(i-512) / 512)
+	}
 	columns := len(shown) / 2
 	l := layout{columns: columns, tileW: tile.X, tileH: tile.Y}
 	l.width = max(2*margin+barSpace+columns*(tile.X+gap), 480, 2*margin+width(f.Title, titleSize))
@@ -77,7 +81,7 @@ func Surfaces(f SurfaceFigure) (*image.RGBA, error) {
 			if label, ok := f.Labels.Find(int(x)); ok {
 				return color.RGBA{label.Color[0], label.Color[1], label.Color[2], 255}, true
 			}
-			return onGrey(s.position(x, limit)), true
+			return ramp[512+int(math.Round(512*s.position(x, limit)))], true
 		}, f.Labels != nil)
 		page.text(v.name, (r.Min.X+r.Max.X)/2, r.Max.Y+caption-4, 0.5, smallSize, black)
 	}

@@ -18,7 +18,7 @@ func (a *app) reportCommand() *cobra.Command {
 		Use:   "report --model learn=DIR,encode=DIR,... --out report.html",
 		Short: "One HTML file with all that a study found",
 		Long: `Gather what the steps wrote into one self-contained HTML file: what was run, data
-quality, learning curves, atoms, maps on slices and in an interactive viewer, matching
+quality, learning curves, atoms, maps on slices or surfaces and in an interactive viewer, matching
 tables, organisation of layers and models, the words that drive each sub-group, coupled
 neurons, tests over subjects, and methods text with versions and references.
 
@@ -68,7 +68,8 @@ Writes report.html and report.html.run.json.` + "\n" + exitHelp,
 	f.Float64Var(&o.Start, "start", 0, "when the first volume starts, in seconds of the word table")
 	f.StringVar(&o.HRF, "hrf", "glover", "response that the neurons were convolved with: none, glover or spm")
 	f.StringVar(&o.Background, "background", "", "image behind the maps")
-	f.StringVar(&o.Templates, "templates", "", "label image of the networks, shown beside the maps")
+	f.StringVar(&o.Templates, "templates", "", "labels of the networks, shown beside the maps: a volume, a dlabel, or L.label.gii,R.label.gii")
+	f.StringArrayVar(&o.Surfaces, "surface", nil, "GIFTI surface (.surf.gii) on which maps of its vertices are drawn, left then right")
 	f.StringVar(&o.Out, "out", "", "the report, .html")
 	choices(cmd, map[string][]string{"hrf": {"none", "glover", "spm"}})
 	cmd.MarkFlagRequired("out")
