@@ -130,7 +130,7 @@ type OrganizeConfig struct {
 // CoupleConfig are the options of couple.
 type CoupleConfig struct {
 	Skip     bool    `key:"skip" doc:"leave the step out"`
-	Run      string  `key:"run" doc:"run of the stimulus that is analysed; the first that is not held out if empty"`
+	Run      string  `key:"run" doc:"run of the stimulus that is analysed; all that are not held out if empty"`
 	Detrend  string  `key:"detrend" doc:"of the BOLD: none, linear or cosine:SECONDS"`
 	Atoms    int     `key:"atoms" min:"1" doc:"biological neurons: atoms learned from the BOLD"`
 	Lambda   float64 `key:"lambda" min:"0" doc:"weight of the L1 norm of their codes"`

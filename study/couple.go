@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,12 +25,13 @@ import (
 // CoupleOptions are the options of the couple step (docs/study.md, "couple").
 // Strings are as on the command line; "" is the default.
 type CoupleOptions struct {
-	Responses  string   // (T, N): artificial neurons, aligned to volumes
-	Biological string   // (T, M): time courses of biological neurons; or
-	Bold       []string // a recording of the same piece per subject, from which they are learned
-	Mask       string   // voxels of the images
-	Detrend    string   // of the BOLD: none, linear or cosine:SECONDS
-	TR, Start  float64  // seconds between volumes, and when the first one starts
+	Responses  []string  // a file per run, (T, N): artificial neurons, aligned to volumes
+	Biological []string  // a file per run, (T, M): time courses of biological neurons; or
+	Bold       []string  // what they are learned from: the runs of the first subject, of the second, ...
+	Mask       string    // voxels of the images
+	Detrend    string    // of the BOLD, within each run: none, linear or cosine:SECONDS
+	TR         float64   // seconds between volumes
+	Starts     []float64 // when the first volume starts, of each run or of all; none: 0
 	Out        string
 
 	// of the dictionary of the BOLD
@@ -36,8 +39,8 @@ type CoupleOptions struct {
 	Lambda               float64
 	Seed                 uint64
 
-	Q           float64 // false discovery rate of the coupled pairs
-	Words       string  // word table: what drives the anchored pairs
+	Q           float64  // false discovery rate of the coupled pairs
+	Words       []string // a word table per run: what drives the anchored pairs
 	WordColumns brain.WordColumns
 	HRF         string // that the responses were convolved with: none, glover or spm
 	TopWords    int
@@ -52,7 +55,8 @@ func CoupleDefaults() CoupleOptions {
 // CoupleSummary is what the couple step found.
 type CoupleSummary struct {
 	Out        string  `json:"out"`
-	Rows       int     `json:"rows"`
+	Rows       int     `json:"rows"` // of all runs
+	Runs       int     `json:"runs"`
 	Artificial int     `json:"artificial"`
 	Biological int     `json:"biological"`
 	Pairs      int     `json:"pairs"`    // tested
@@ -85,9 +89,9 @@ func (o *CoupleOptions) plan() (couplePlan, error) {
 		return p, input("", "--hrf: %v", err)
 	}
 	switch {
-	case o.Responses == "" || o.Out == "":
+	case len(o.Responses) == 0 || slices.Contains(o.Responses, "") || o.Out == "":
 		return p, input("", "--responses and --out are needed")
-	case (o.Biological == "") == (len(o.Bold) == 0):
+	case (len(o.Biological) == 0) == (len(o.Bold) == 0):
 		return p, input("", "expected either --biological or --bold: the time courses, or what they are learned from")
 	case o.Mask != "" && len(o.Bold) == 0:
 		return p, input(o.Mask, "is a mask, but no --bold is given that it could apply to")
@@ -95,22 +99,68 @@ func (o *CoupleOptions) plan() (couplePlan, error) {
 		return p, input("", "--fdr %g, expected a rate between 0 and 1", o.Q)
 	case o.TopWords < 1:
 		return p, input("", "--top-words %d, expected at least 1", o.TopWords)
-	case o.Words != "" && !(o.TR > 0):
+	case len(o.Words) > 0 && !(o.TR > 0):
 		return p, input("", "--words needs --tr, the seconds between volumes")
 	case p.trend.Kind == "cosine" && !(o.TR > 0):
 		return p, input("", "--detrend %s needs --tr, the seconds between volumes", o.Detrend)
 	case p.trend.Kind != "none" && len(o.Bold) == 0:
 		return p, input("", "--detrend %s is of --bold, which is not given", o.Detrend)
 	}
-	return p, nil
+	return p, o.planRuns()
+}
+
+// planRuns checks that what comes by runs has as many of them as the responses.
+func (o *CoupleOptions) planRuns() error {
+	runs := len(o.Responses)
+	switch {
+	case len(o.Biological) > 0 && len(o.Biological) != runs:
+		return input("", "--biological names %d files, expected one for each of %d --responses", len(o.Biological), runs)
+	case len(o.Words) > 0 && len(o.Words) != runs:
+		return input("", "--words names %d tables, expected one for each of %d --responses", len(o.Words), runs)
+	case len(o.Starts) > 1 && len(o.Starts) != runs:
+		return input("", "--start has %d times, expected one, or one for each of %d --responses", len(o.Starts), runs)
+	case len(o.Bold)%runs != 0:
+		return input("", "--bold names %d recordings, expected %d for each subject: one for each of --responses", len(o.Bold), runs)
+	}
+	for i, path := range o.Bold {
+		first := o.Bold[i-i%runs]
+		if a, b := subjectIn(path), subjectIn(first); a != "" && b != "" && a != b {
+			return input(path, "is of %s, expected run %d of %s: the %d runs of a subject, then those of the next", a, i%runs+1, b, runs)
+		}
+	}
+	return nil
+}
+
+// start is when the first volume of a run starts.
+func (o *CoupleOptions) start(run int) float64 {
+	switch len(o.Starts) {
+	case 0:
+		return 0
+	case 1:
+		return o.Starts[0]
+	}
+	return o.Starts[run]
+}
+
+// subjectIn is the subject that a BIDS path names last, "" if it names none.
+func subjectIn(path string) string {
+	all := subjectEntity.FindAllString(filepath.ToSlash(path), -1)
+	if all == nil {
+		return ""
+	}
+	return all[len(all)-1]
 }
 
 // options lists the options for run.json and for resuming.
 func (o CoupleOptions) options(e *Env) []store.Option {
 	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
 	g := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	var starts []string
+	for run := range max(1, len(o.Starts)) {
+		starts = append(starts, g(o.start(run)))
+	}
 	return []store.Option{
-		s("detrend", o.Detrend), s("tr", g(o.TR)), s("start", g(o.Start)), s("atoms", strconv.Itoa(o.Atoms)), s("epochs", strconv.Itoa(o.Epochs)),
+		s("detrend", o.Detrend), s("tr", g(o.TR)), s("start", strings.Join(starts, ",")), s("atoms", strconv.Itoa(o.Atoms)), s("epochs", strconv.Itoa(o.Epochs)),
 		s("batch", strconv.Itoa(o.Batch)), s("lambda", g(o.Lambda)), s("seed", strconv.FormatUint(o.Seed, 10)), s("fdr", g(o.Q)), s("hrf", o.HRF),
 		s("top-words", strconv.Itoa(o.TopWords)), s("columns", strings.Join([]string{o.WordColumns.Word, o.WordColumns.Onset, o.WordColumns.Offset}, ",")),
 		s("precision", e.Precision.String()), s("device", e.Device),
@@ -148,10 +198,10 @@ type coupler struct {
 	choice engine.Choice
 	plan   couplePlan
 	job    *store.Job
-	x      *store.Array   // artificial neurons
+	x      *responses     // artificial neurons
 	names  *columnNames   // of them; nil without a table
-	bold   []*responses   // a recording per subject
-	words  brain.Words    // nil without a table
+	bold   []*responses   // the recordings of each subject
+	words  []brain.Words  // of each run; nil without tables
 	y      op.Tensor      // biological neurons, (1, 1, T, M)
 	result *dict.Encoding // of the BOLD; nil where the courses are given
 }
@@ -171,24 +221,28 @@ func (c *coupler) close() {
 // open checks the inputs and begins the output.
 func (c *coupler) open(ctx context.Context) error {
 	var err error
-	if c.x, err = openMatrix(c.e.FS, c.o.Responses); err != nil {
-		return err
-	}
-	switch T, N := c.x.Rows(), c.x.Cols(); {
-	case T < 10 || T > coupling.MaxRows:
-		return input(c.o.Responses, "has %d rows, expected 10 to %d volumes of one recording", T, coupling.MaxRows)
-	case N == 0:
-		return input(c.o.Responses, "has no columns, expected a response per artificial neuron")
-	}
-	if c.names, err = readColumns(c.e.FS, c.o.Responses+".columns.tsv", c.x.Cols()); err != nil {
-		return err
-	}
-	if c.o.Words != "" {
-		if c.words, err = brain.ReadWords(c.o.Words, c.o.WordColumns); err != nil {
+	c.x = &responses{paths: c.o.Responses}
+	for i, path := range c.o.Responses {
+		if err := c.openRun(i, path); err != nil {
 			return err
 		}
 	}
-	files := []file{{"--responses", c.o.Responses}, {"--biological", c.o.Biological}, {"--mask", c.o.Mask}, {"--words", c.o.Words}}
+	var files []file
+	for _, list := range []struct {
+		role  string
+		paths []string
+	}{{"--responses", c.o.Responses}, {"--biological", c.o.Biological}, {"--mask", []string{c.o.Mask}}, {"--words", c.o.Words}} {
+		for _, path := range list.paths {
+			files = append(files, file{list.role, path})
+		}
+	}
+	for _, path := range c.o.Words {
+		words, err := brain.ReadWords(path, c.o.WordColumns)
+		if err != nil {
+			return err
+		}
+		c.words = append(c.words, words)
+	}
 	for _, path := range c.o.Bold {
 		for _, part := range hemispheresOf(path) {
 			files = append(files, file{"--bold", part})
@@ -202,10 +256,37 @@ func (c *coupler) open(ctx context.Context) error {
 	return err
 }
 
+// openRun opens the responses of one run; the neurons of all are the same.
+func (c *coupler) openRun(i int, path string) error {
+	if err := c.x.openArray(c.e.FS, path); err != nil {
+		return err
+	}
+	part := c.x.parts[i]
+	switch {
+	case part.Rows() < 10 || part.Rows() > coupling.MaxRows:
+		return input(path, "has %d rows, expected 10 to %d volumes of one recording", part.Rows(), coupling.MaxRows)
+	case part.Cols() == 0:
+		return input(path, "has no columns, expected a response per artificial neuron")
+	case part.Cols() != c.x.Cols():
+		return input(path, "has %d columns, %s has %d", part.Cols(), c.o.Responses[0], c.x.Cols())
+	}
+	names, err := readColumns(c.e.FS, path+".columns.tsv", part.Cols())
+	if err != nil {
+		return err
+	}
+	if i > 0 && names != nil && c.names != nil && !names.same(c.names) {
+		return input(path+".columns.tsv", "names other neurons than %s.columns.tsv", c.o.Responses[0])
+	}
+	if c.names == nil {
+		c.names = names
+	}
+	return nil
+}
+
 func (c *coupler) couple(ctx context.Context) (CoupleSummary, error) {
 	var sum CoupleSummary
 	var err error
-	if c.o.Biological != "" {
+	if len(c.o.Biological) > 0 {
 		err = c.readBiological(ctx)
 	} else {
 		err = c.learnBiological(ctx)
@@ -218,12 +299,12 @@ func (c *coupler) couple(ctx context.Context) (CoupleSummary, error) {
 		return sum, err
 	}
 	var t *pairs
-	err = c.e.stage("testing", 0, func() error { t = newPairs(R, nEff, c.y.Dims[3], c.x.Cols()); return nil })
+	err = c.e.stage("testing", 0, func() error { t = newPairs(R, nEff, c.y.Dims[3], c.x.Cols(), len(c.x.parts)); return nil })
 	if err != nil {
 		return sum, err
 	}
 	if t.tested == 0 {
-		return sum, input(c.o.Responses, "has no neuron to couple: all %d are constant or not finite", c.x.Cols())
+		return sum, input(c.o.Responses[0], "has no neuron to couple: all %d are constant or not finite", c.x.Cols())
 	}
 	if err := c.e.stage("tables", 0, func() error { return c.tables(ctx, t) }); err != nil {
 		return sum, err
@@ -236,34 +317,42 @@ func (c *coupler) couple(ctx context.Context) (CoupleSummary, error) {
 		run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: "constant or not finite", N: c.result.Zero})
 	}
 	coupled, anchored := t.count(c.o.Q)
-	run.Results = map[string]float64{"pairs": float64(t.tested), "coupled": float64(coupled), "anchored": float64(anchored)}
+	run.Results = map[string]float64{"pairs": float64(t.tested), "coupled": float64(coupled), "anchored": float64(anchored), "runs": float64(len(c.x.parts))}
+	if len(c.bold) > 0 {
+		run.Results["subjects"] = float64(len(c.bold))
+	}
 	if err := c.job.Commit(ctx, run); err != nil {
 		return sum, err
 	}
-	return CoupleSummary{Out: c.o.Out, Rows: c.x.Rows(), Artificial: c.x.Cols(), Biological: c.y.Dims[3], Pairs: t.tested, Coupled: coupled,
+	return CoupleSummary{Out: c.o.Out, Rows: c.x.Rows(), Runs: len(c.x.parts), Artificial: c.x.Cols(), Biological: c.y.Dims[3], Pairs: t.tested, Coupled: coupled,
 		Anchored: anchored, Constant: t.constant, Device: c.be.Device().Name, Seconds: run.Seconds}, nil
 }
 
-// readBiological loads given time courses.
+// readBiological loads given time courses, run by run.
 func (c *coupler) readBiological(ctx context.Context) error {
-	a, err := openMatrix(c.e.FS, c.o.Biological)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if a.Rows() != c.x.Rows() {
-		return input(c.o.Biological, "has %d rows, %s has %d", a.Rows(), c.o.Responses, c.x.Rows())
-	}
-	m, err := loadMatrix(ctx, c.o.Biological, a)
-	if err != nil {
-		return err
-	}
-	for j := range m.Cols {
-		if constantColumn(m.Data, m.Rows, m.Cols, j) {
-			return input(c.o.Biological, "is constant in column %d: a biological neuron must vary", j)
+	for i, path := range c.o.Biological {
+		a, err := openMatrix(c.e.FS, path)
+		if err != nil {
+			return err
 		}
+		defer a.Close()
+		if want := c.x.parts[i].Rows(); a.Rows() != want {
+			return input(path, "has %d rows, %s has %d", a.Rows(), c.o.Responses[i], want)
+		}
+		m, err := loadMatrix(ctx, path, a)
+		if err != nil {
+			return err
+		}
+		if i > 0 && m.Cols != c.y.Dims[3] {
+			return input(path, "has %d columns, %s has %d", m.Cols, c.o.Biological[0], c.y.Dims[3])
+		}
+		for j := range m.Cols {
+			if constantColumn(m.Data, m.Rows, m.Cols, j) {
+				return input(path, "is constant in column %d: a biological neuron must vary", j)
+			}
+		}
+		c.y = op.Tensor{Dims: op.Dims{1, 1, c.y.Dims[2] + m.Rows, m.Cols}, Data: append(c.y.Data, m.Data...)}
 	}
-	c.y = op.Tensor{Dims: op.Dims{1, 1, m.Rows, m.Cols}, Data: m.Data}
 	return nil
 }
 
@@ -282,9 +371,13 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err := c.e.stage("reading", 0, func() error { return c.openBold(ctx) }); err != nil {
 		return err
 	}
-	basis, err := c.plan.trend.Basis(c.x.Rows(), c.o.TR)
-	if err != nil {
-		return input("", "--detrend %s: %v", c.o.Detrend, err)
+	clean := &cleaned{borders: c.x.borders()}
+	for _, run := range c.x.parts {
+		basis, err := c.plan.trend.Basis(run.Rows(), c.o.TR)
+		if err != nil {
+			return input("", "--detrend %s: %v", c.o.Detrend, err)
+		}
+		clean.trends = append(clean.trends, basis)
 	}
 	sources := make([]brain.Columns, len(c.bold))
 	for i, r := range c.bold {
@@ -303,7 +396,8 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	o.Progress = func(done, _ int) { c.e.Report.Progress(done) }
 	var res *dict.Result
 	err = c.e.stage("learning (voxels)", all.Cols()*(o.Epochs+1), func() error {
-		res, err = dict.Learn(ctx, c.be, &cleaned{all, basis}, o)
+		clean.Columns = all
+		res, err = dict.Learn(ctx, c.be, clean, o)
 		return c.e.refuse(err, budget)
 	})
 	if err != nil {
@@ -317,7 +411,7 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	return c.writeBiological(ctx, res)
 }
 
-// openBold opens the recordings, all of as many volumes as the responses.
+// openBold opens the recordings, each of as many volumes as its run's responses.
 func (c *coupler) openBold(ctx context.Context) error {
 	budget, err := c.e.hostBudget(0)
 	if err != nil {
@@ -326,22 +420,32 @@ func (c *coupler) openBold(ctx context.Context) error {
 	if budget == 0 {
 		budget = 1 << 40
 	}
-	for i, path := range c.o.Bold {
-		scratch, err := c.job.Scratch("bold-" + strconv.Itoa(i))
-		if err != nil {
-			return err
+	runs := len(c.x.parts)
+	for s := range len(c.o.Bold) / runs {
+		var scratch []string
+		for i := range runs {
+			dir, err := c.job.Scratch("bold-" + strconv.Itoa(s*runs+i))
+			if err != nil {
+				return err
+			}
+			scratch = append(scratch, dir)
 		}
-		budget /= 2 // what is left for the next, and for the dictionary
-		r, err := openResponses(ctx, c.e.FS, []string{path}, c.o.Mask, func(int) brain.Storage { return brain.Storage{Memory: budget, Scratch: scratch} })
+		paths := c.o.Bold[s*runs : (s+1)*runs]
+		r, err := openResponses(ctx, c.e.FS, paths, c.o.Mask, func(i int) brain.Storage {
+			budget /= 2 // what is left for the next, and for the dictionary
+			return brain.Storage{Memory: budget, Scratch: scratch[i]}
+		})
 		if err != nil {
 			return err
 		}
 		c.bold = append(c.bold, r)
-		switch {
-		case r.Rows() != c.x.Rows():
-			return input(path, "has %d volumes, %s has %d rows", r.Rows(), c.o.Responses, c.x.Rows())
-		case r.Cols() != c.bold[0].Cols():
-			return input(path, "has %d voxels, %s has %d", r.Cols(), c.o.Bold[0], c.bold[0].Cols())
+		for i, part := range r.parts {
+			if want := c.x.parts[i].Rows(); part.Rows() != want {
+				return input(paths[i], "has %d volumes, %s has %d rows", part.Rows(), c.o.Responses[i], want)
+			}
+		}
+		if r.Cols() != c.bold[0].Cols() {
+			return input(paths[0], "has %d voxels, %s has %d", r.Cols(), c.o.Bold[0], c.bold[0].Cols())
 		}
 	}
 	return nil
@@ -410,7 +514,7 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 	}
 	err = c.e.stage("correlating (neurons)", N, func() error {
 		_, err := coupling.Fit(ctx, c.be, c.x, c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, coupling.Options{Precision: c.e.Precision,
-			Budget: budget, Checkpoint: c.job, Progress: func(done, _ int) { c.e.Report.Progress(done) }})
+			Borders: c.x.borders(), Budget: budget, Checkpoint: c.job, Progress: func(done, _ int) { c.e.Report.Progress(done) }})
 		return c.e.refuse(err, budget)
 	})
 	values := make([][]float64, 2)
@@ -429,10 +533,12 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 	return values[0], values[1], err
 }
 
-// cleaned is BOLD without the trend; a voxel that is not finite somewhere is 0.
+// cleaned is BOLD without the trends of its runs; of several runs each is brought to
+// mean 0 and SD 1. A voxel that is not finite somewhere, or constant within a run, is 0.
 type cleaned struct {
 	brain.Columns
-	trend *brain.Basis
+	borders op.Borders
+	trends  []*brain.Basis // of each run
 }
 
 // ReadFloat64 reads and cleans the columns [lo, hi).
@@ -440,23 +546,64 @@ func (c *cleaned) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, st
 	if err := c.Columns.ReadFloat64(ctx, lo, hi, dst, stride); err != nil {
 		return err
 	}
-	T := c.Rows()
 	for v := range hi - lo {
-		finite, constant := true, true
-		for t := range T {
-			x := dst[t*stride+v]
-			finite = finite && !math.IsNaN(x) && !math.IsInf(x, 0)
-			constant = constant && x == dst[v]
+		if c.usable(dst[v:], stride) {
+			continue
 		}
 		// what the trend leaves of a constant is rounding, which would be scaled up
-		for t := 0; t < T && (!finite || constant); t++ {
+		for t := range c.Rows() {
 			dst[t*stride+v] = 0
 		}
 	}
-	if c.trend.Cols > 0 {
-		c.trend.Remove(dst, hi-lo, stride)
+	for i, trend := range c.trends {
+		run := dst[c.borders[i]*stride:]
+		if trend.Cols > 0 {
+			trend.Remove(run, hi-lo, stride)
+		}
+		if len(c.trends) > 1 {
+			standardizeColumns(run, c.borders[i+1]-c.borders[i], hi-lo, stride)
+		}
 	}
 	return nil
+}
+
+// usable reports whether a voxel is finite and varies within every run.
+func (c *cleaned) usable(y []float64, stride int) bool {
+	for i := range c.trends {
+		first, varies := y[c.borders[i]*stride], false
+		for t := c.borders[i]; t < c.borders[i+1]; t++ {
+			x := y[t*stride]
+			if x-x != 0 {
+				return false
+			}
+			varies = varies || x != first
+		}
+		if !varies {
+			return false
+		}
+	}
+	return true
+}
+
+// standardizeColumns brings columns to mean 0 and SD 1; those of zeros stay.
+func standardizeColumns(y []float64, rows, cols, stride int) {
+	for v := range cols {
+		mean, sq := 0.0, 0.0
+		for t := range rows {
+			mean += y[t*stride+v] / float64(rows)
+		}
+		for t := range rows {
+			y[t*stride+v] -= mean
+			sq += y[t*stride+v] * y[t*stride+v]
+		}
+		if sq == 0 {
+			continue
+		}
+		f := math.Sqrt(float64(rows) / sq)
+		for t := range rows {
+			y[t*stride+v] *= f
+		}
+	}
 }
 
 // ReadFloat32 is ReadFloat64 rounded.
@@ -501,6 +648,11 @@ func readColumns(fsys store.FS, path string, columns int) (*columnNames, error) 
 	return n, nil
 }
 
+// same reports whether two tables name the same columns.
+func (n *columnNames) same(o *columnNames) bool {
+	return slices.Equal(n.model, o.model) && slices.Equal(n.layer, o.layer) && slices.Equal(n.unit, o.unit) && slices.Equal(n.tap, o.tap)
+}
+
 // of gives model, layer, unit and tap of a column, empty without a table.
 func (n *columnNames) of(column int) []string {
 	if n == nil {
@@ -522,13 +674,13 @@ type pairs struct {
 
 // newPairs tests all pairs and finds the best of each neuron: the largest |r|,
 // the first of equals.
-func newPairs(r, nEff []float64, M, N int) *pairs {
+func newPairs(r, nEff []float64, M, N, runs int) *pairs {
 	t := &pairs{M: M, N: N, r: r, nEff: nEff, p: make([]float64, M*N), bestOf: make([]int, N), bestFor: make([]int, M)}
 	var wg sync.WaitGroup
 	for m := range M { // a million p-values take a second on one core
 		wg.Go(func() {
 			for i := m * N; i < (m+1)*N; i++ {
-				t.p[i] = coupling.P(r[i], nEff[i])
+				t.p[i] = coupling.P(r[i], nEff[i], runs)
 			}
 		})
 	}
@@ -612,10 +764,14 @@ func (c *coupler) drivers(ctx context.Context, t *pairs) (map[int]string, error)
 	if c.words == nil {
 		return words, nil
 	}
-	T, M := c.y.Dims[2], t.M
-	l := newListener(c.words, c.o.TR, c.o.Start, T, c.plan.hrf)
-	if len(l.words) == 0 {
-		return nil, input(c.o.Words, "has no word within the %d volumes of %g s from %g s", T, c.o.TR, c.o.Start)
+	T, M, borders := c.y.Dims[2], t.M, c.x.borders()
+	l := &listener{hrf: c.plan.hrf.Weights(c.o.TR)}
+	for i, words := range c.words {
+		before, volumes := len(l.words), borders[i+1]-borders[i]
+		l.hear(words, c.o.TR, c.o.start(i), borders[i], volumes)
+		if len(l.words) == before {
+			return nil, input(c.o.Words[i], "has no word within the %d volumes of %g s from %g s", volumes, c.o.TR, c.o.start(i))
+		}
 	}
 	x, y := make([]float64, T), make([]float64, T)
 	for n := range t.N {
@@ -629,18 +785,21 @@ func (c *coupler) drivers(ctx context.Context, t *pairs) (map[int]string, error)
 		for i := range y {
 			y[i] = c.y.Data[i*M+m]
 		}
-		words[n] = joinWords(l.drivers(together(x, y, t.r[m*t.N+n]), c.o.TopWords))
+		words[n] = joinWords(l.drivers(together(x, y, borders, t.r[m*t.N+n]), c.o.TopWords))
 	}
 	return words, nil
 }
 
 // together is where both courses of a pair are up: the product of their z-scores
-// where both are positive, x turned around when r is negative, else 0.
-func together(x, y []float64, r float64) []float64 {
-	x, y = zscore(x), zscore(y)
+// within runs where both are positive, x turned around when r is negative, else 0.
+func together(x, y []float64, borders op.Borders, r float64) []float64 {
 	c := make([]float64, len(x))
-	for t := range c {
-		c[t] = max(0, math.Copysign(1, r)*x[t]) * max(0, y[t])
+	for f := range borders.Folds() {
+		lo, hi := borders[f], borders[f+1]
+		zx, zy := zscore(x[lo:hi]), zscore(y[lo:hi])
+		for t := range zx {
+			c[lo+t] = max(0, math.Copysign(1, r)*zx[t]) * max(0, zy[t])
+		}
 	}
 	return c
 }

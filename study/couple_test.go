@@ -123,8 +123,8 @@ func TestCoupleGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := study.CoupleDefaults()
-	o.Responses, o.Biological, o.Out = responses, biological, filepath.Join(dir, "out")
-	o.Words, o.TR = "../testdata/alice/words.tsv", 2
+	o.Responses, o.Biological, o.Out = []string{responses}, []string{biological}, filepath.Join(dir, "out")
+	o.Words, o.TR = []string{"../testdata/alice/words.tsv"}, 2
 	sum, err := study.Couple(context.Background(), &study.Env{Device: "cpu", Threads: 2}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestCoupleLearned(t *testing.T) {
 		}
 	}
 	o := study.CoupleDefaults()
-	o.Responses, o.Bold, o.Out, o.Atoms, o.Batch, o.Detrend = responses, bold, filepath.Join(dir, "out"), 8, 32, "linear" // more atoms than courses, as always
+	o.Responses, o.Bold, o.Out, o.Atoms, o.Batch, o.Detrend = []string{responses}, bold, filepath.Join(dir, "out"), 8, 32, "linear" // more atoms than courses, as always
 	if _, err := study.Couple(context.Background(), &study.Env{Device: "cpu", Threads: 1}, o); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestCoupleResumes(t *testing.T) {
 		return path
 	}
 	o := study.CoupleDefaults()
-	o.Responses, o.Biological = random("S.npy", N), random("B.npy", M)
+	o.Responses, o.Biological = []string{random("S.npy", N)}, []string{random("B.npy", M)}
 	run := func(out string, stopAfter int) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
@@ -273,5 +273,107 @@ func TestCoupleResumes(t *testing.T) {
 		if err != nil || !slices.Equal(a, b) {
 			t.Errorf("%s differs after the interruption (%v)", name, err)
 		}
+	}
+}
+
+// Two runs of two subjects, of other lengths, levels and scales: courses are
+// standardised within runs, the neurons behind the BOLD anchor, and their words are
+// those of both tables. Cut in two, the story is told in two halves.
+func TestCoupleRuns(t *testing.T) {
+	dir := t.TempDir()
+	const n, V, first = 60, 90, 200
+	whole, data, T := aliceAligned(t, dir, n)
+	rng := rand.New(rand.NewPCG(5, 5))
+	planted := []int{5, 50}
+	save := func(name string, rows, cols int, x []float64) string {
+		path := filepath.Join(dir, name)
+		if err := store.SaveNpy(store.OS{}, path, []int{rows, cols}, x); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	table, err := os.ReadFile(whole + ".columns.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bold []string
+	o := study.CoupleDefaults()
+	halves := [][2]int{{0, first}, {first, T}}
+	for i, h := range halves {
+		path := save(fmt.Sprintf("S%d.npy", i), h[1]-h[0], n, data[h[0]*n:h[1]*n])
+		if err := os.WriteFile(path+".columns.tsv", table, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		o.Responses = append(o.Responses, path)
+	}
+	for s := range 2 {
+		for i, h := range halves {
+			rows := h[1] - h[0]
+			y := make([]float64, rows*V)
+			for v := range V {
+				x, e := scaled(data, T, n, planted[v*len(planted)/V]), noise(rng, rows)
+				for k := range rows {
+					y[k*V+v] = 1000 + 500*float64(i) + 10*float64(1+3*i)*(x[h[0]+k]+0.7*e[k]) + 0.05*float64(k)
+				}
+			}
+			for k := range rows {
+				if i == 1 {
+					y[k*V+7] = 500 // constant in one run
+				}
+			}
+			bold = append(bold, save(fmt.Sprintf("sub-%d_run-%d.npy", s, i), rows, V, y))
+		}
+	}
+	o.Bold, o.Out, o.Atoms, o.Batch, o.Detrend = bold, filepath.Join(dir, "out"), 8, 32, "linear"
+	o.Words, o.TR, o.Starts = []string{"../testdata/alice/words.tsv", "../testdata/alice/words.tsv"}, 2, []float64{0, 2 * first}
+	env := &study.Env{Device: "cpu", Threads: 2}
+	sum, err := study.Couple(context.Background(), env, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Rows != T || sum.Runs != 2 || sum.Artificial != n {
+		t.Errorf("%+v", sum)
+	}
+	biological := readTable(t, filepath.Join(o.Out, "biological.tsv"))
+	found := map[string]string{}
+	for m, c := range column(t, biological, "column") {
+		if column(t, biological, "anchored")[m] == "1" {
+			found[c] = column(t, biological, "words")[m]
+		}
+	}
+	for _, c := range planted {
+		if words := found[strconv.Itoa(c)]; len(strings.Fields(words)) != 10 {
+			t.Errorf("neuron %d is anchored with words %q; anchored are %v", c, words, found)
+		}
+	}
+	run, err := store.ReadRun(store.OS{}, filepath.Join(o.Out, "run.json"))
+	if err != nil || len(run.LeftOut) != 1 || run.LeftOut[0].N != 2 || run.Results["subjects"] != 2 || run.Results["runs"] != 2 {
+		t.Errorf("left out %+v, results %v, %v; want 2 voxels", run.LeftOut, run.Results, err)
+	}
+	// the courses that were learned, given back run by run, are coupled alike
+	courses, shape, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, "biological.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := o
+	given.Bold, given.Detrend, given.Out = nil, "none", filepath.Join(dir, "given")
+	for i, h := range halves {
+		given.Biological = append(given.Biological, save(fmt.Sprintf("B%d.npy", i), h[1]-h[0], shape[1], courses[h[0]*shape[1]:h[1]*shape[1]]))
+	}
+	if _, err := study.Couple(context.Background(), env, given); err != nil {
+		t.Fatal(err)
+	}
+	a, b := readTable(t, filepath.Join(o.Out, "coupling.tsv")), readTable(t, filepath.Join(given.Out, "coupling.tsv"))
+	for i, name := range a.Columns {
+		if name == "biological" || name == "anchored" || name == "words" {
+			if x, y := column(t, a, name), column(t, b, name); !slices.Equal(x, y) {
+				t.Errorf("%s differs when the courses are given (column %d)", name, i)
+			}
+		}
+	}
+	swapped := o
+	swapped.Bold, swapped.Out = []string{bold[0], bold[2], bold[1], bold[3]}, filepath.Join(dir, "swapped")
+	if _, err := study.Couple(context.Background(), env, swapped); err == nil || !strings.Contains(err.Error(), "is of sub-1, expected run 2 of sub-0") {
+		t.Errorf("recordings in another order: %v", err)
 	}
 }

@@ -14,22 +14,28 @@ import (
 type listener struct {
 	words  []string  // as compared: lower case, without marks around
 	volume []int     // in which the word's onset lies
+	end    []int     // of the run in which it was heard
 	hrf    []float64 // share of a response that falls d volumes after
 }
 
-// newListener places the words of a table in volumes; words outside them, and
-// rows without a letter or digit, are left out.
+// newListener places the words of a table in volumes.
 func newListener(words brain.Words, tr, start float64, volumes int, hrf brain.HRF) *listener {
 	l := &listener{hrf: hrf.Weights(tr)}
+	l.hear(words, tr, start, 0, volumes)
+	return l
+}
+
+// hear places the words of a run, whose first volume is the given one and starts at
+// start; words outside its volumes, and rows without a letter or digit, are left out.
+func (l *listener) hear(words brain.Words, tr, start float64, first, volumes int) {
 	for _, w := range words {
 		text := strings.ToLower(strings.TrimFunc(w.Text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
 		v := math.Floor((w.Onset - start) / tr)
 		if text == "" || v < 0 || v >= float64(volumes) {
 			continue
 		}
-		l.words, l.volume = append(l.words, text), append(l.volume, int(v))
+		l.words, l.volume, l.end = append(l.words, text), append(l.volume, first+int(v)), append(l.end, first+volumes)
 	}
-	return l
 }
 
 // driver is a word with how strongly it drives a course.
@@ -50,7 +56,7 @@ func (l *listener) drivers(course []float64, k int) []driver {
 	values := make([]float64, len(l.words))
 	for i, v := range l.volume {
 		for d, h := range l.hrf {
-			if v+d < len(course) {
+			if v+d < l.end[i] {
 				values[i] += h * course[v+d]
 			}
 		}

@@ -500,33 +500,66 @@ func (s *Study) match(m *modelSteps) error {
 	return nil
 }
 
-// couple adds the synchronisation of single neurons with biological ones, of one
-// run.
+// couple adds the synchronisation of single neurons with biological ones, over the
+// runs that are not held out, or one of them, of the subjects who have them all.
 func (s *Study) couple(m *modelSteps) {
 	c := s.Couple
-	run := slices.IndexFunc(s.Stimulus, func(r StimulusConfig) bool { return c.Run == r.Name || c.Run == "" && !r.Test })
-	var bold []string
-	for _, r := range s.recordings {
-		if r.run == run {
-			bold = append(bold, r.bold)
+	o := CoupleDefaults()
+	var runs []int
+	T := 0.0
+	for i, st := range s.Stimulus {
+		if c.Run != st.Name && (c.Run != "" || st.Test) {
+			continue
 		}
+		runs = append(runs, i)
+		T += float64(s.shapes[i].volumes)
+		o.Responses, o.Words, o.Starts = append(o.Responses, m.aligned[i]), append(o.Words, st.Words), append(o.Starts, st.Start)
+		o.TR = st.TR
+		if len(runs) > 1 && o.WordColumns != st.columns() {
+			o.Words = nil
+		}
+		o.WordColumns = st.columns()
 	}
-	if c.Skip || len(bold) == 0 {
+	if len(o.Words) < len(runs) {
+		s.note("couple lists no words: the runs' tables have other columns")
+		o.Words = nil
+	}
+	names, of := s.bySubject()
+	var without []string
+	subjects := 0
+	for _, name := range names {
+		var bold []string
+		for _, run := range runs {
+			for _, r := range of[name] {
+				if r.run == run {
+					bold = append(bold, r.bold)
+				}
+			}
+		}
+		if len(bold) < len(runs) {
+			without = append(without, name)
+			continue
+		}
+		o.Bold = append(o.Bold, bold...)
+		subjects++
+	}
+	if c.Skip || len(o.Bold) == 0 {
 		return
 	}
-	st, T, N, K := s.Stimulus[run], float64(s.shapes[run].volumes), float64(m.neurons), float64(c.Atoms)
-	o := CoupleDefaults()
-	o.Responses, o.Bold, o.Mask, o.Detrend, o.TR, o.Start, o.Out = m.aligned[run], bold, s.maskFile(), c.Detrend, st.TR, st.Start, s.path(m.config.Name, "couple")
+	if len(without) > 0 {
+		s.note("couple is without sub-%s, who lack some of its %d runs", strings.Join(without, ", sub-"), len(runs))
+	}
+	N, K := float64(m.neurons), float64(c.Atoms)
+	o.Mask, o.Detrend, o.HRF, o.Out = s.maskFile(), c.Detrend, s.Align.HRF, s.path(m.config.Name, "couple")
 	o.Atoms, o.Epochs, o.Batch, o.Lambda, o.Seed, o.Q, o.TopWords = c.Atoms, c.Epochs, c.Batch, c.Lambda, c.Seed, c.Q, c.TopWords
-	o.Words, o.WordColumns, o.HRF = st.Words, st.columns(), s.Align.HRF
 	from := []*Step{}
 	for _, step := range s.Steps {
-		if step.Out == o.Responses || step == s.maskStep {
+		if slices.Contains(o.Responses, step.Out) || step == s.maskStep {
 			from = append(from, step)
 		}
 	}
-	V := float64(s.columns * len(bold))
-	w := work{size: fmt.Sprintf("%d neurons with %d atoms of %d subjects", m.neurons, c.Atoms, len(bold)),
+	V := float64(s.columns * subjects)
+	w := work{size: fmt.Sprintf("%d neurons with %d atoms of %d subjects", m.neurons, c.Atoms, subjects),
 		flops: float64(c.Epochs+1)*(V*(4*T*K+60*2*K*K)+math.Ceil(V/float64(c.Batch))*2*T*K*K) + 2*T*N*K + N*K*T*T/5, bytes: 4 * T * (V + N), output: 30 * N * K, memory: 4 * T * (N + V)}
 	m.couple = s.add("couple", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *Env) (any, error) { return Couple(ctx, e, o) })
 }

@@ -99,8 +99,8 @@ func (b *reporter) modelMethods(m *methodsText, model ReportModel) {
 			templateNames(run), option(run, "--draws", "?"), option(run, "--fdr", "0.05"))
 	}
 	if run := b.of(model.Name + ": couple"); run != nil {
-		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946), and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
-			model.Name, learnedFrom(run), option(run, "--fdr", "0.05"))
+		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946)%s, and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
+			model.Name, learnedFrom(run), overRuns(run), option(run, "--fdr", "0.05"))
 	}
 	if run := b.of(model.Name + ": group"); run != nil {
 		m.add("Means over subjects were tested by flipping the signs of subjects (%s draws, or all flips where they are fewer), with the familywise error by the maximum statistic (Winkler et al. 2014).", option(run, "--permutations", "?"))
@@ -144,9 +144,17 @@ func templateNames(run *store.Run) string {
 	return strings.Join(names, ", ")
 }
 
+// overRuns says how couple put several runs together.
+func overRuns(run *store.Run) string {
+	if runs := run.Results["runs"]; runs > 1 {
+		return fmt.Sprintf(" for each of the %g runs, within which courses were standardised, and the variances of the runs' sums of products were added", runs)
+	}
+	return ""
+}
+
 // learnedFrom says where biological neurons come from.
 func learnedFrom(run *store.Run) string {
-	if n := inputsAs(run, "--bold"); n > 0 {
+	if n := int(run.Results["subjects"]); n > 0 {
 		return fmt.Sprintf(", learned from the BOLD of %d %s by the same dictionary learning with %s atoms", n, plural(n, "subject"), option(run, "--atoms", "?"))
 	}
 	return ", which was given"

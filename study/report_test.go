@@ -76,8 +76,8 @@ func planted(t *testing.T, dir string) study.ReportOptions {
 		bold, maps, model.Encode = append(bold, file), append(maps, filepath.Join(out, "cv_score.nii.gz")), append(model.Encode, out)
 	}
 	couple := study.CoupleDefaults()
-	couple.Responses, couple.Bold, couple.Mask, couple.Atoms, couple.Out = responses, bold[:1], path("mask.nii.gz"), 3, model.Couple
-	couple.Words, couple.TR = "../testdata/alice/words.tsv", 2
+	couple.Responses, couple.Bold, couple.Mask, couple.Atoms, couple.Out = []string{responses}, bold[:1], path("mask.nii.gz"), 3, model.Couple
+	couple.Words, couple.TR = []string{"../testdata/alice/words.tsv"}, 2
 	_, err = study.Couple(ctx, env, couple)
 	must(err)
 	must(os.WriteFile(path("participants.tsv"), []byte("participant_id\tMoCA\nsub-0\t21\nsub-1\t26\nsub-2\t24\n"), 0o666))

@@ -154,6 +154,31 @@ func init() {
 		coupled("courses of another length", `b.npy: has 19 rows, .*s.npy has 20`, func(f *files) []string {
 			return []string{"--responses", f.npy("s.npy", []int{20, 4}), "--biological", f.npy("b.npy", []int{19, 2})}
 		}),
+		coupled("runs of other neurons", `s2.npy: has 3 columns, .*s1.npy has 2`, func(f *files) []string {
+			return []string{"--responses", f.npy("s1.npy", []int{20, 2}), "--responses", f.npy("s2.npy", []int{20, 3}), "--biological", f.npy("b.npy", []int{20, 2}), "--biological", f.npy("c.npy", []int{20, 2})}
+		}),
+		coupled("runs with neurons of other names", `s2.npy.columns.tsv: names other neurons than .*s1.npy.columns.tsv`, func(f *files) []string {
+			a, b := f.npy("s1.npy", []int{20, 1}), f.npy("s2.npy", []int{20, 1})
+			f.bytes("s1.npy.columns.tsv", []byte("column\tmodel\tlayer\tunit\ttap\n0\tm\t0\t0\tffn.out\n"))
+			f.bytes("s2.npy.columns.tsv", []byte("column\tmodel\tlayer\tunit\ttap\n0\tm\t0\t1\tffn.out\n"))
+			return []string{"--responses", a, "--responses", b, "--biological", a, "--biological", b}
+		}),
+		coupled("fewer runs of given courses", `--biological names 1 files, expected one for each of 2`, func(f *files) []string {
+			s := f.npy("s.npy", []int{20, 2})
+			return []string{"--responses", s, "--responses", s, "--biological", s}
+		}),
+		coupled("a run of BOLD missing", `--bold names 3 recordings, expected 2 for each subject`, func(f *files) []string {
+			s := f.npy("s.npy", []int{20, 2})
+			return []string{"--responses", s, "--responses", s, "--bold", s, "--bold", s, "--bold", s}
+		}),
+		coupled("more starts than runs", `--start has 3 times, expected one, or one for each of 2`, func(f *files) []string {
+			s := f.npy("s.npy", []int{20, 2})
+			return []string{"--responses", s, "--responses", s, "--biological", s, "--biological", s, "--start", "0,1,2"}
+		}),
+		coupled("words of one run", `--words names 1 tables, expected one for each of 2`, func(f *files) []string {
+			s := f.npy("s.npy", []int{20, 2})
+			return []string{"--responses", s, "--responses", s, "--biological", s, "--biological", s, "--tr", "2", "--words", "w.tsv"}
+		}),
 		coupled("a constant biological neuron", `b.npy: is constant in column 0`, func(f *files) []string {
 			return []string{"--responses", f.npy("s.npy", []int{20, 4}), "--biological", f.npy("b.npy", []int{20, 1}, repeat(20, 3)...)}
 		}),

@@ -14,8 +14,8 @@ import (
 	"voxen/engine/tile"
 )
 
-// MaxRows bounds the rows, since the Fourier transform is a dense matrix here:
-// at the bound it has 400 MB, and no recording of one piece is as long.
+// MaxRows bounds the rows of a run, since the Fourier transform is a dense matrix here:
+// at the bound it has 400 MB, and no recording is as long.
 const MaxRows = 8192
 
 // PanelWidth is the number of courses that are computed as one. It is fixed, so
@@ -25,7 +25,9 @@ const PanelWidth = 2048
 // Options of Fit.
 type Options struct {
 	Precision tensor.Dtype // op.Float32 (also the zero value) or op.Float64
-	// MaxLag is the last lag of the sum, 0 for a fifth of the rows, but at least 1.
+	// Borders are those of the runs; nil: all rows are one.
+	Borders op.Borders
+	// MaxLag is the last lag of the sum, 0 for a fifth of the run's rows, but at least 1.
 	MaxLag int
 	// Budget bounds the bytes of buffers; 0: no bound.
 	Budget     int64
@@ -38,10 +40,10 @@ type Options struct {
 // per course of x. A pair with a course that is constant or not finite is NaN.
 type Outputs struct {
 	R    tile.Sink // correlations
-	NEff tile.Sink // effective numbers of samples, at least 3
+	NEff tile.Sink // effective numbers of samples, at least runs + 2
 }
 
-// Lags is the last lag for N rows.
+// Lags is the last lag for a run of N rows.
 func (o Options) Lags(N int) int {
 	if o.MaxLag > 0 {
 		return min(o.MaxLag, N-1)
@@ -50,29 +52,39 @@ func (o Options) Lags(N int) int {
 }
 
 // Fit correlates every column of x (N rows) with every column of y, an array
-// (1, 1, N, M). The rows are one uninterrupted recording. When ctx ends, panels under way are finished
+// (1, 1, N, M). The rows of a run are uninterrupted. A course that is constant within
+// a run counts there with a correlation of 0. When ctx ends, panels under way are finished
 // and ctx's error is returned.
 func Fit(ctx context.Context, be engine.Backend, x tile.Source, y op.Tensor, out Outputs, o Options) (engine.Stats, error) {
 	N := x.Rows()
-	switch {
+	if o.Borders == nil {
+		o.Borders = op.Borders{0, N}
+	}
+	switch last := o.Borders.Folds(); {
 	case N != y.Dims[2]:
 		return engine.Stats{}, fmt.Errorf("coupling: %d rows and %d", N, y.Dims[2])
-	case N < 4 || N > MaxRows:
-		return engine.Stats{}, fmt.Errorf("coupling: %d rows, want 4 to %d", N, MaxRows)
+	case last < 1 || o.Borders[0] != 0 || o.Borders[last] != N:
+		return engine.Stats{}, fmt.Errorf("coupling: runs %v of %d rows", o.Borders, N)
 	case x.Cols() == 0 || y.Dims[3] == 0:
 		return engine.Stats{}, fmt.Errorf("coupling: no courses: %d and %d", x.Cols(), y.Dims[3])
+	}
+	for f := range o.Borders.Folds() {
+		if n := o.Borders[f+1] - o.Borders[f]; n < 4 || n > MaxRows {
+			return engine.Stats{}, fmt.Errorf("coupling: run %d has %d rows, want 4 to %d", f, n, MaxRows)
+		}
 	}
 	if o.Precision.Type == nil {
 		o.Precision = op.Float32
 	}
 	width := min(PanelWidth, (x.Cols()+63)/64*64)
-	g := newGraph(o.Precision, N, o.Lags(N))
+	g := &graph{g: gorgonia.NewGraph(), feeds: engine.Feeds{}, dtype: o.Precision, transforms: map[int]transform{}}
 	xs := g.input("x", engine.Columns(x), op.Dims{1, 1, N, width})
 	ys := g.constant("y", y)
-	r, excess := g.pairs(xs, ys)
+	r, excess := g.pairs(xs, ys, o)
+	runs := o.Borders.Folds()
 	results := engine.Results{
 		r:      engine.ToSink(out.R),
-		excess: engine.PerTile(func(t engine.Tile, v engine.Host) error { return writeNEff(ctx, out.NEff, t, v, N, width) }),
+		excess: engine.PerTile(func(t engine.Tile, v engine.Host) error { return writeNEff(ctx, out.NEff, t, v, N, runs, width) }),
 	}
 	return engine.NewMachine(be).Run(ctx, g.feeds, results,
 		engine.Tiling{Cols: x.Cols(), Width: width, Budget: o.Budget, Checkpoint: o.Checkpoint, Progress: o.Progress})
@@ -80,18 +92,13 @@ func Fit(ctx context.Context, be engine.Backend, x tile.Source, y op.Tensor, out
 
 // graph builds the operations of one panel.
 type graph struct {
-	g     *gorgonia.ExprGraph
-	feeds engine.Feeds
-	dtype tensor.Dtype
-	n     int // rows
-	lags  int
+	g          *gorgonia.ExprGraph
+	feeds      engine.Feeds
+	dtype      tensor.Dtype
+	transforms map[int]transform // by the rows of a run
 }
 
 type node = *gorgonia.Node
-
-func newGraph(dtype tensor.Dtype, n, lags int) *graph {
-	return &graph{g: gorgonia.NewGraph(), feeds: engine.Feeds{}, dtype: dtype, n: n, lags: lags}
-}
 
 // input adds an input with where it comes from.
 func (g *graph) input(name string, f engine.Feed, d op.Dims) node {
@@ -106,16 +113,27 @@ func (g *graph) constant(name string, m op.Tensor) node {
 }
 
 // pairs gives the correlations of all pairs, (M, W), and what the lags add to 1
-// in the denominator of N_eff.
-func (g *graph) pairs(x, y node) (r, excess node) {
-	run := op.Borders{0, g.n}
-	status := op.Must(op.ColumnStatus{Borders: run}, x)
-	scale := op.RunScale{Borders: run, Unit: true}
+// in the denominator of N_eff: the mean over runs, weighted by their rows.
+func (g *graph) pairs(x, y node, o Options) (r, excess node) {
+	N := float64(x.Shape()[2])
+	status := op.Must(op.ColumnStatus{Borders: o.Borders}, x)
+	scale := op.RunScale{Borders: o.Borders, Unit: true}
 	x, y = op.Must(scale, x), op.Must(scale, y)
-	r = op.Must(op.MatMul{TransA: true, Alpha: 1 / float64(g.n)}, y, x)
-	f := g.fourier()
-	rhoX, rhoY := f.autocorrelation(x), f.autocorrelation(y)
-	excess = op.Must(op.MatMul{TransA: true}, op.Must(op.Zip{Kind: op.Mul}, rhoY, g.constant("weights", lagWeights(g.n, g.lags))), rhoX)
+	r = op.Must(op.MatMul{TransA: true, Alpha: 1 / N}, y, x)
+	for f := range o.Borders.Folds() {
+		lo, hi := o.Borders[f], o.Borders[f+1]
+		xs, ys := x, y
+		if o.Borders.Folds() > 1 {
+			rows := op.Part{Axis: 2, Lo: lo, Hi: hi}
+			xs, ys = op.Must(rows, x), op.Must(rows, y)
+		}
+		t := g.transform(hi-lo, o.Lags(hi-lo))
+		ofLags := []node{op.Must(op.Zip{Kind: op.Mul}, t.autocorrelation(ys), t.weights), t.autocorrelation(xs)}
+		if excess != nil {
+			ofLags = append(ofLags, excess)
+		}
+		excess = op.Must(op.MatMul{TransA: true, Alpha: float64(hi-lo) / N}, ofLags...)
+	}
 	return op.Must(op.MaskColumns{}, r, status), op.Must(op.MaskColumns{}, excess, status)
 }
 
@@ -128,49 +146,56 @@ func lagWeights(n, lags int) op.Tensor {
 	return w
 }
 
-// fourier holds the matrices of the transform and of its way back.
-type fourier struct{ forth, back node }
+// transform holds the matrices of the Fourier transform of a run and of its way back,
+// and the weights of the lags.
+type transform struct{ forth, back, weights node }
 
-// fourier makes the transform to n + lags points, so that no lag of the sum
-// wraps around. With frequencies f = 0 .. H-1 of period P = n + lags,
+// transform makes the transform of n rows to n + lags points, so that no lag of the
+// sum wraps around. With frequencies f = 0 .. H-1 of period P = n + lags,
 //
 //	forth: cos(2 pi f t / P) in row f, sin(2 pi f t / P) in row H + f     (2H, n)
 //	back:  c_f cos(2 pi f k / P) / (n P) for both halves, k = 1 .. lags   (lags, 2H)
 //
-// where c_f counts f and P - f.
-func (g *graph) fourier() fourier {
-	P := g.n + g.lags
+// where c_f counts f and P - f. Runs of as many rows share it.
+func (g *graph) transform(n, lags int) transform {
+	if t, ok := g.transforms[n]; ok {
+		return t
+	}
+	P := n + lags
 	H := P/2 + 1
-	forth := op.NewTensor(op.Dims{1, 1, 2 * H, g.n})
-	back := op.NewTensor(op.Dims{1, 1, g.lags, 2 * H})
+	forth := op.NewTensor(op.Dims{1, 1, 2 * H, n})
+	back := op.NewTensor(op.Dims{1, 1, lags, 2 * H})
 	// the angle depends on the product modulo the period: exact for any size
 	turn := func(f, t int) float64 { return 2 * math.Pi * float64(f*t%P) / float64(P) }
 	for f := range H {
-		for t := range g.n {
+		for t := range n {
 			s, c := math.Sincos(turn(f, t))
-			forth.Data[f*g.n+t], forth.Data[(H+f)*g.n+t] = c, s
+			forth.Data[f*n+t], forth.Data[(H+f)*n+t] = c, s
 		}
 		count := 2.0
 		if f == 0 || 2*f == P {
 			count = 1
 		}
-		for i := range g.lags {
-			c := count * math.Cos(turn(f, i+1)) / (float64(g.n) * float64(P))
+		for i := range lags {
+			c := count * math.Cos(turn(f, i+1)) / (float64(n) * float64(P))
 			back.Data[i*2*H+f], back.Data[i*2*H+H+f] = c, c
 		}
 	}
-	return fourier{g.constant("forth", forth), g.constant("back", back)}
+	of := fmt.Sprintf(" of %d rows", n)
+	t := transform{g.constant("forth"+of, forth), g.constant("back"+of, back), g.constant("weights"+of, lagWeights(n, lags))}
+	g.transforms[n] = t
+	return t
 }
 
-// autocorrelation gives rho(k) = 1/N sum_t z_t z_{t+k} of standardised courses,
-// (N, W) to (lags, W), by the power spectrum.
-func (f fourier) autocorrelation(z node) node {
-	s := op.Must(op.MatMul{}, f.forth, z)
-	return op.Must(op.MatMul{}, f.back, op.Must(op.Zip{Kind: op.Mul}, s, s))
+// autocorrelation gives rho(k) = 1/n sum_t z_t z_{t+k} of standardised courses,
+// (n, W) to (lags, W), by the power spectrum.
+func (t transform) autocorrelation(z node) node {
+	s := op.Must(op.MatMul{}, t.forth, z)
+	return op.Must(op.MatMul{}, t.back, op.Must(op.Zip{Kind: op.Mul}, s, s))
 }
 
 // writeNEff turns what the lags add into effective numbers of samples.
-func writeNEff(ctx context.Context, sink tile.Sink, t engine.Tile, v engine.Host, n, width int) error {
+func writeNEff(ctx context.Context, sink tile.Sink, t engine.Tile, v engine.Host, n, runs, width int) error {
 	size := v.Dims[2] * width
 	for p := range t.Panels {
 		lo := (t.Panel + p) * width
@@ -179,13 +204,13 @@ func writeNEff(ctx context.Context, sink tile.Sink, t engine.Tile, v engine.Host
 		if v.Dtype == op.Float32 {
 			panel := v.Float32()[p*size : (p+1)*size]
 			for i, e := range panel {
-				panel[i] = float32(NEff(n, float64(e)))
+				panel[i] = float32(NEff(n, runs, float64(e)))
 			}
 			err = sink.WriteFloat32(ctx, lo, hi, panel, width)
 		} else {
 			panel := v.Float64()[p*size : (p+1)*size]
 			for i, e := range panel {
-				panel[i] = NEff(n, e)
+				panel[i] = NEff(n, runs, e)
 			}
 			err = sink.WriteFloat64(ctx, lo, hi, panel, width)
 		}
@@ -196,9 +221,10 @@ func writeNEff(ctx context.Context, sink tile.Sink, t engine.Tile, v engine.Host
 	return nil
 }
 
-// NEff is N / (1 + excess), at least 3. Autocorrelations of short recordings can
-// make the denominator 0 or negative, where the formula has no meaning: N then.
-func NEff(n int, excess float64) float64 {
+// NEff is N / (1 + excess), at least runs + 2, with which a test has a degree of
+// freedom. Autocorrelations of short recordings can make the denominator 0 or negative,
+// where the formula has no meaning: N then.
+func NEff(n, runs int, excess float64) float64 {
 	d := 1 + excess
 	if d <= 0 {
 		return float64(n)
@@ -206,15 +232,16 @@ func NEff(n int, excess float64) float64 {
 	if math.IsNaN(d) {
 		return math.NaN()
 	}
-	return max(3, float64(n)/d)
+	return max(float64(runs+2), float64(n)/d)
 }
 
 // P is the two-sided p of a correlation under the hypothesis of none, by
-// Student's t with nEff - 2 degrees of freedom; NaN where r or nEff is.
-func P(r, nEff float64) float64 {
+// Student's t with nEff - runs - 1 degrees of freedom, since every run has a mean of
+// its own; NaN where r or nEff is.
+func P(r, nEff float64, runs int) float64 {
 	if math.IsNaN(r) || math.IsNaN(nEff) {
 		return math.NaN()
 	}
 	// P(|T| > t) = I_{df/(df+t^2)}(df/2, 1/2), and df/(df+t^2) = 1 - r^2
-	return mathext.RegIncBeta((nEff-2)/2, 0.5, min(1, max(0, 1-r*r)))
+	return mathext.RegIncBeta((nEff-float64(runs)-1)/2, 0.5, min(1, max(0, 1-r*r)))
 }

@@ -21,6 +21,7 @@ import (
 type golden struct {
 	Name                      string
 	N, Artificial, Biological int
+	Runs                      []int // rows of each
 	X, Y, R, NEff, P, Q       []float64
 }
 
@@ -65,10 +66,10 @@ func TestGolden(t *testing.T) {
 			limit float64
 			// the data have means 100 times their SDs: float32 keeps 5 digits of what varies
 		}{{op.Float64, 1e-10}, {op.Float32, 3e-5}} {
-			r, nEff := fit(t, 2, matrix(g.N, g.Artificial, g.X), matrix(g.N, g.Biological, g.Y), coupling.Options{Precision: c.dtype})
+			r, nEff := fit(t, 2, matrix(g.N, g.Artificial, g.X), matrix(g.N, g.Biological, g.Y), coupling.Options{Precision: c.dtype, Borders: borders(g.Runs)})
 			p := make([]float64, len(r))
 			for i := range r {
-				p[i] = coupling.P(r[i], nEff[i])
+				p[i] = coupling.P(r[i], nEff[i], len(g.Runs))
 				near(t, g.Name, "r", i, r[i], g.R[i], c.limit)
 				// where the denominator is near 0 N_eff has none of its digits
 				near(t, g.Name, "n_eff", i, nEff[i]/float64(g.N), g.NEff[i]/float64(g.N), c.limit*max(1, g.NEff[i]/float64(g.N)))
@@ -79,6 +80,15 @@ func TestGolden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// borders are those of runs of so many rows.
+func borders(rows []int) op.Borders {
+	b := op.Borders{0}
+	for _, n := range rows {
+		b = append(b, b[len(b)-1]+n)
+	}
+	return b
 }
 
 func near(t *testing.T, name, what string, i int, got, want, limit float64) {
@@ -103,30 +113,39 @@ func ar1(r *rand.Rand, n, cols int, phi float64) op.Tensor {
 }
 
 // Unrelated slow courses correlate by accident. With N_eff the share of p below
-// 0.05 stays near 0.05; with the number of volumes it is several times that.
+// 0.05 stays near 0.05; with the number of volumes it is several times that. Runs are
+// short pieces that begin anew.
 func TestTypeIError(t *testing.T) {
 	const n, N, M = 372, 100, 30
 	rng := rand.New(rand.NewPCG(1, 1))
-	for _, phi := range []float64{0, 0.5, 0.9} {
-		x, y := ar1(rng, n, N, phi), ar1(rng, n, M, phi)
-		r, nEff := fit(t, 2, x, y, coupling.Options{Precision: op.Float64})
+	for _, c := range []struct {
+		phi  float64
+		runs []int
+	}{{0, []int{n}}, {0.5, []int{n}}, {0.9, []int{n}}, {0.9, []int{150, 122, 100}}, {0.5, []int{72, 300}}} {
+		x, y := matrix(n, N, nil), matrix(n, M, nil)
+		for _, rows := range c.runs {
+			x.Data = append(x.Data, ar1(rng, rows, N, c.phi).Data...)
+			y.Data = append(y.Data, ar1(rng, rows, M, c.phi).Data...)
+		}
+		r, nEff := fit(t, 2, x, y, coupling.Options{Precision: op.Float64, Borders: borders(c.runs)})
 		below, naive := 0, 0
 		for i := range r {
-			if coupling.P(r[i], nEff[i]) < 0.05 {
+			if coupling.P(r[i], nEff[i], len(c.runs)) < 0.05 {
 				below++
 			}
-			if coupling.P(r[i], n) < 0.05 {
+			if coupling.P(r[i], n, len(c.runs)) < 0.05 {
 				naive++
 			}
 		}
 		share := float64(below) / float64(len(r))
+		t.Logf("phi %g, runs %v: share of p < 0.05 is %.3f, %.3f without N_eff", c.phi, c.runs, share, float64(naive)/float64(len(r)))
 		// 3,000 pairs of 130 courses depend on each other: the standard error is
 		// about that of 130 tests, and autocorrelations are estimated
 		if share > 0.09 || share < 0.02 {
-			t.Errorf("phi %g: share of p < 0.05 is %.3f, want 0.02 to 0.09", phi, share)
+			t.Errorf("phi %g, runs %v: share of p < 0.05 is %.3f, want 0.02 to 0.09", c.phi, c.runs, share)
 		}
-		if phi == 0.9 && float64(naive)/float64(len(r)) < 0.3 {
-			t.Errorf("phi %g: without N_eff the share is %.3f, expected the error that N_eff mends", phi, float64(naive)/float64(len(r)))
+		if c.phi == 0.9 && float64(naive)/float64(len(r)) < 0.3 {
+			t.Errorf("phi %g: without N_eff the share is %.3f, expected the error that N_eff mends", c.phi, float64(naive)/float64(len(r)))
 		}
 	}
 }
@@ -155,15 +174,32 @@ func TestPanelsAndLeftOut(t *testing.T) {
 }
 
 func TestNEff(t *testing.T) {
-	for _, c := range []struct{ excess, want float64 }{{0, 100}, {1, 50}, {99, 3}, {-0.5, 200}, {-1, 100}, {-3, 100}} {
-		if got := coupling.NEff(100, c.excess); got != c.want {
-			t.Errorf("NEff(100, %g) = %g, want %g", c.excess, got, c.want)
+	for _, c := range []struct {
+		runs         int
+		excess, want float64
+	}{{1, 0, 100}, {1, 1, 50}, {1, 99, 3}, {3, 99, 5}, {1, -0.5, 200}, {1, -1, 100}, {2, -3, 100}} {
+		if got := coupling.NEff(100, c.runs, c.excess); got != c.want {
+			t.Errorf("NEff(100, %d, %g) = %g, want %g", c.runs, c.excess, got, c.want)
 		}
 	}
-	if p := coupling.P(1, 3); p != 0 {
+	if p := coupling.P(1, 3, 1); p != 0 {
 		t.Errorf("p of a correlation of 1 is %g", p)
 	}
-	if p := coupling.P(0, 50); p != 1 {
+	if p := coupling.P(0, 50, 4); p != 1 {
 		t.Errorf("p of a correlation of 0 is %g", p)
+	}
+}
+
+func TestRefusesRuns(t *testing.T) {
+	x := ar1(rand.New(rand.NewPCG(3, 3)), 20, 2, 0)
+	src, err := tile.Of(20, 2, x.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := tile.NewArray[float64](2, 2)
+	for _, b := range []op.Borders{{0, 17, 20}, {0, 10}, {1, 20}, {0}} {
+		if _, err := coupling.Fit(context.Background(), cpu.New(1), src, x, coupling.Outputs{R: out, NEff: out}, coupling.Options{Borders: b}); err == nil {
+			t.Errorf("runs %v of 20 rows are not refused", b)
+		}
 	}
 }

@@ -5,7 +5,8 @@ usage: python statistics.py       (needs numpy, scipy, statsmodels; writes stati
 Everything comes from other people's routines, in float64:
   coupling: correlations by scipy.stats.pearsonr, autocorrelations by
             statsmodels.tsa.stattools.acf (its plain, biased estimate), p by
-            scipy.stats.t, q by statsmodels' fdr_bh over all pairs
+            scipy.stats.t, q by statsmodels' fdr_bh over all pairs; runs by summing
+            the variances of their sums of products
   one sample: scipy.stats.ttest_1samp; flips by scipy.stats.permutation_test of
             the mean, exact; the maximum over variables by plain loops
   partial:  statsmodels OLS of the full model, r = t / sqrt(t^2 + df); Freedman
@@ -47,18 +48,38 @@ def coupling(seed, n, N, M, slow=False):
         x = np.cumsum(x, 0)
         y = np.cumsum(y, 0)
     y[:, 0] += 0.7 * x[:, -1]
-    x, y = 1000 + 10 * x, 3 * y
-    lags = max(1, n // 5)
-    k = np.arange(1, lags + 1)
-    rho = lambda a: np.array([acf(c, adjusted=False, nlags=lags, fft=False)[1:] for c in a.T])
-    rx, ry = rho(x), rho(y)
-    d = 1 + 2 * np.einsum("ik,jk,k->ij", ry, rx, 1 - k / n)
-    neff = np.where(d > 0, np.maximum(3, n / np.where(d > 0, d, 1)), n)
-    r = np.array([[stats.pearsonr(a, b)[0] for a in x.T] for b in y.T])
-    t = r * np.sqrt((neff - 2) / (1 - r**2))
-    p = 2 * stats.t.sf(np.abs(t), neff - 2)
+    return coupled(f"{n}x{N}x{M}" + ("-slow" if slow else ""), [1000 + 10 * x], [3 * y])
+
+
+def several(seed, rows, N, M):
+    """Runs of other lengths, levels and scales."""
+    rng = np.random.default_rng(seed)
+    xs, ys = [], []
+    for i, n in enumerate(rows):
+        x, y = courses(rng, n, N), courses(rng, n, M)
+        y[:, 0] += 0.7 * x[:, -1]
+        xs.append(1000 + 100 * i + (10 + 5 * i) * x)
+        ys.append(3 * (i + 1) * y - i)
+    return coupled(f"{'+'.join(map(str, rows))}x{N}x{M}", xs, ys)
+
+
+def coupled(name, xs, ys):
+    """r is the mean over runs, weighted by their rows; the variances of the runs' sums of products add."""
+    rows = [len(x) for x in xs]
+    n, N, M = sum(rows), xs[0].shape[1], ys[0].shape[1]
+    r, variance = np.zeros((M, N)), np.zeros((M, N))
+    for x, y, m in zip(xs, ys, rows):
+        lags = max(1, m // 5)
+        k = np.arange(1, lags + 1)
+        rho = lambda a: np.array([acf(c, adjusted=False, nlags=lags, fft=False)[1:] for c in a.T])
+        variance += m / n**2 * (1 + 2 * np.einsum("ik,jk,k->ij", rho(y), rho(x), 1 - k / m))
+        r += m / n * np.array([[stats.pearsonr(a, b)[0] for a in x.T] for b in y.T])
+    neff = np.where(variance > 0, np.maximum(len(rows) + 2, 1 / np.where(variance > 0, variance, 1)), n)
+    df = neff - len(rows) - 1
+    t = r * np.sqrt(df / (1 - r**2))
+    p = 2 * stats.t.sf(np.abs(t), df)
     q = multipletests(p.ravel(), method="fdr_bh")[1].reshape(p.shape)
-    return dict(name=f"{n}x{N}x{M}" + ("-slow" if slow else ""), n=n, x=x.ravel().tolist(), y=y.ravel().tolist(), artificial=N, biological=M,
+    return dict(name=name, n=n, runs=rows, x=np.concatenate(xs).ravel().tolist(), y=np.concatenate(ys).ravel().tolist(), artificial=N, biological=M,
                 r=r.ravel().tolist(), neff=neff.ravel().tolist(), p=p.ravel().tolist(), q=q.ravel().tolist())
 
 
@@ -101,6 +122,7 @@ def partial(seed, n, V, q):
                 p=(count / len(orders)).tolist(), pmax=pmax)
 
 
-write("coupling", [coupling(0, 372, 12, 7), coupling(1, 150, 1, 1), coupling(2, 10, 3, 2), coupling(3, 40, 5, 9, slow=True), coupling(4, 5, 4, 1)])
+write("coupling", [coupling(0, 372, 12, 7), coupling(1, 150, 1, 1), coupling(2, 10, 3, 2), coupling(3, 40, 5, 9, slow=True), coupling(4, 5, 4, 1),
+                   several(5, [120, 75, 75], 8, 5), several(6, [10, 31], 3, 2)])
 write("onesample", [one_sample(0, 8, 5), one_sample(1, 2, 1), one_sample(2, 11, 3)])
 write("partial", [partial(0, 6, 3, 0), partial(1, 6, 2, 1), partial(2, 6, 1, 2)])
