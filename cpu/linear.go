@@ -138,7 +138,7 @@ func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
 			sum := mat[F](c.In[2], 0, 0)
 			b.eachBlock(byRows(d), rowBlock, func(_ *worker, _, _, lo, hi int) { start(out.band(lo, hi), sum, lo) })
 		}
-		gemmBy(b.threads, o.TransA, o.TransB, F(o.Scale()), x, y, F(len(c.In)-2), out)
+		gemmBy(b.threads, b.share, o.TransA, o.TransB, F(o.Scale()), x, y, F(len(c.In)-2), out)
 		return
 	}
 	down := (d[2] + rows - 1) / rows

@@ -32,6 +32,7 @@ type worker struct {
 	sweep64   sparse.SweepWork[float64]
 	users32   []sparse.List[float32]
 	users64   []sparse.List[float64]
+	id        int // place in the team
 
 	_ [64]byte // a cache line of its own
 }
@@ -55,6 +56,11 @@ func scratch[F float](w *worker, n int) []F {
 // each calls f for the pieces 0..n-1 on the backend's threads. Pieces must write
 // to places of their own; which thread takes which piece is not fixed.
 func (b *Backend) each(n int, f func(w *worker, i int)) { b.team.each(n, f) }
+
+// share is each for package blas.
+func (b *Backend) share(n int, f func(t, i int)) {
+	b.each(n, func(w *worker, i int) { f(w.id, i) })
+}
 
 // eachMat calls f for every matrix of dims.
 func (b *Backend) eachMat(d op.Dims, f func(w *worker, batch, group int)) {
@@ -127,12 +133,12 @@ func address(mem []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceDat
 
 // gemm is c = alpha op(a) op(b) + beta c on the BLAS registered with gonum.
 func gemm[F float](transA, transB bool, alpha F, a, b matrix[F], beta F, c matrix[F]) {
-	gemmBy(1, transA, transB, alpha, a, b, beta, c)
+	gemmBy(1, nil, transA, transB, alpha, a, b, beta, c)
 }
 
-// gemmBy is gemm by so many threads, where the BLAS is this module's; another
-// uses what it likes.
-func gemmBy[F float](threads int, transA, transB bool, alpha F, a, b matrix[F], beta F, c matrix[F]) {
+// gemmBy is gemm by so many threads, by way of each where that is not nil, where
+// the BLAS is this module's; another uses what it likes.
+func gemmBy[F float](threads int, each func(n int, f func(t, i int)), transA, transB bool, alpha F, a, b matrix[F], beta F, c matrix[F]) {
 	tA, k := gonum.NoTrans, a.cols
 	if transA {
 		tA, k = gonum.Trans, a.rows
@@ -145,7 +151,7 @@ func gemmBy[F float](threads int, transA, transB bool, alpha F, a, b matrix[F], 
 	case matrix[float32]:
 		im := blas32.Implementation()
 		if own, ok := im.(blas.Implementation); ok {
-			own.Threads = threads
+			own.Threads, own.Each = threads, each
 			im = own
 		}
 		b, c := any(b).(matrix[float32]), any(c).(matrix[float32])
@@ -153,7 +159,7 @@ func gemmBy[F float](threads int, transA, transB bool, alpha F, a, b matrix[F], 
 	case matrix[float64]:
 		im := blas64.Implementation()
 		if own, ok := im.(blas.Implementation); ok {
-			own.Threads = threads
+			own.Threads, own.Each = threads, each
 			im = own
 		}
 		b, c := any(b).(matrix[float64]), any(c).(matrix[float64])

@@ -35,7 +35,11 @@ const (
 const lookout = 100 * time.Microsecond
 
 func newTeam(threads int) *team {
-	return &team{workers: make([]worker, threads), present: make([]atomic.Bool, threads), woken: make(chan struct{})}
+	t := &team{workers: make([]worker, threads), present: make([]atomic.Bool, threads), woken: make(chan struct{})}
+	for i := range t.workers {
+		t.workers[i].id = i
+	}
+	return t
 }
 
 // each calls f for the pieces 0..n-1; it may be called from several goroutines, but not from f.

@@ -40,6 +40,20 @@ func bitsOverThreads[T Float](t *testing.T, l Level) {
 				}
 				sameBits(t, first, c, "gemm with more threads")
 			}
+			c := append([]T(nil), c0...)
+			calls := 0
+			backwards := func(n int, f func(t, i int)) {
+				calls++
+				for i := n - 1; i >= 0; i-- {
+					f(i%3, i)
+				}
+			}
+			gemm(Implementation{Level: l, Threads: 3, Each: backwards}, trans(tA), trans(tB), m, n, k,
+				0.7, a, pick(tA, m, k), b, pick(tB, k, n), 0.3, c, n)
+			sameBits(t, first, c, "gemm by another's goroutines")
+			if calls < 2 {
+				t.Errorf("Each was called %d times, want at least 2: to pack and to multiply", calls)
+			}
 		}
 	}
 }

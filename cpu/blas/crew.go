@@ -12,11 +12,12 @@ const smallWork = 1 << 20
 type crew[T Float] struct {
 	bufs     []*buffers[T]
 	borrowed []*Scratch
+	run      func(n int, f func(t, i int)) // Implementation.Each
 }
 
 // newCrew takes as many goroutines as im allows, or only the calling one.
 func newCrew[T Float](im Implementation, parallel bool) *crew[T] {
-	c := new(crew[T])
+	c := &crew[T]{run: im.Each}
 	threads := 1
 	if parallel {
 		threads = im.threads()
@@ -36,6 +37,15 @@ func (c *crew[T]) release() {
 	for _, s := range c.borrowed {
 		scratches.Put(s)
 	}
+}
+
+// each calls f(t, i) once for every i < n, t telling the goroutines of the crew apart.
+func (c *crew[T]) each(n int, f func(t, i int)) {
+	if c.run != nil && len(c.bufs) > 1 {
+		c.run(n, f)
+		return
+	}
+	each(len(c.bufs), n, f)
 }
 
 // each calls f(t, i) once for every i < n from the given number of goroutines, t < threads telling them apart; the

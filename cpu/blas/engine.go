@@ -18,6 +18,10 @@ type Implementation struct {
 
 	// Threads is the number of goroutines that a product may use; 0 is GOMAXPROCS. It has no effect on results.
 	Threads int
+	// Each, where there is one, runs f(t, i) for every i < n on at most Threads goroutines, t < Threads telling them
+	// apart, and returns when all are done: helpers that are awake already save the start of goroutines, which
+	// costs as much as a small product. Nil starts some for every product.
+	Each func(n int, f func(t, i int))
 	// Level is the set of kernels; the zero value is the best one present.
 	Level Level
 	// Scratch holds the packing buffers of the calling goroutine, for a worker that computes many products: with

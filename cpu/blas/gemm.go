@@ -70,8 +70,8 @@ func run[T Float](im Implementation, g *product[T]) {
 			_, tallest := b.panel(0)
 			b.stride = min(kc, b.kb)*tallest + 16
 			g.cut(ks, b, len(c.bufs))
-			g.packA(ks, b, c.bufs)
-			g.multiply(ks, b, c.bufs)
+			g.packA(ks, b, c)
+			g.multiply(ks, b, c)
 		}
 	}
 }
@@ -102,26 +102,26 @@ func (g *product[T]) cut(ks *kernels[T], b *block, threads int) {
 }
 
 // packA packs the block of A into the buffer of the calling goroutine, panel by panel, run by run.
-func (g *product[T]) packA(ks *kernels[T], b *block, bufs []*buffers[T]) {
-	dst := grow(&bufs[0].a, b.panels*b.runs()*b.stride)
-	each(len(bufs), b.panels, func(t, i int) {
+func (g *product[T]) packA(ks *kernels[T], b *block, c *crew[T]) {
+	dst := grow(&c.bufs[0].a, b.panels*b.runs()*b.stride)
+	c.each(b.panels, func(t, i int) {
 		row, h := b.panel(i)
 		for q := range b.runs() {
 			p := q * b.kc
-			g.a.pack(ks, bufs[t], dst[(q*b.panels+i)*b.stride:], h, b.i0+row, h, b.p0+p, min(b.kc, b.kb-p))
+			g.a.pack(ks, c.bufs[t], dst[(q*b.panels+i)*b.stride:], h, b.i0+row, h, b.p0+p, min(b.kc, b.kb-p))
 		}
 	})
 }
 
 // multiply takes the tasks of a block: each is a chunk of columns of C.
-func (g *product[T]) multiply(ks *kernels[T], b *block, bufs []*buffers[T]) {
-	each(len(bufs), b.chunks, func(t, chunk int) {
+func (g *product[T]) multiply(ks *kernels[T], b *block, c *crew[T]) {
+	c.each(b.chunks, func(t, chunk int) {
 		j0 := chunk * b.nc
 		w := min(b.nc, g.n-j0)
 		if b.p0 == 0 && g.beta != 0 && g.beta != 1 {
 			g.scale(b.i0, b.i0+b.mb, j0, j0+w)
 		}
-		k := &chunkTask[T]{product: g, ks: ks, block: b, buf: bufs[t], a: bufs[0].a, j0: j0, w: w, next: len(bufs) * b.nc}
+		k := &chunkTask[T]{product: g, ks: ks, block: b, buf: c.bufs[t], a: c.bufs[0].a, j0: j0, w: w, next: len(c.bufs) * b.nc}
 		k.run()
 	})
 }

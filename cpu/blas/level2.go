@@ -63,7 +63,7 @@ func gemv[T Float](im Implementation, tA blas.Transpose, m, n int, alpha T, a []
 	scaleVector(ys, beta)
 	if alpha != 0 {
 		ks := kernelsOf[T](im.Level)
-		each(len(c.bufs), (ny+gemvChunk-1)/gemvChunk, func(t, i int) {
+		c.each((ny+gemvChunk-1)/gemvChunk, func(t, i int) {
 			lo, hi := i*gemvChunk, min(ny, (i+1)*gemvChunk)
 			if tA == blas.NoTrans {
 				ks.gemvRows(c.bufs[t], alpha, a[lo*lda:], lda, xs, ys[lo:hi])
@@ -113,7 +113,7 @@ func ger[T Float](im Implementation, m, n int, alpha T, x []T, incX int, y []T, 
 	ys := gather(&c.bufs[0].y, y, n, incY)
 	ks := kernelsOf[T](im.Level)
 	rows := 1 + smallSweep/8/n
-	each(len(c.bufs), (m+rows-1)/rows, func(_, chunk int) {
+	c.each((m+rows-1)/rows, func(_, chunk int) {
 		for i := chunk * rows; i < min(m, (chunk+1)*rows); i++ {
 			ks.axpyOf(alpha*xs[i], ys, a[i*lda:][:n])
 		}

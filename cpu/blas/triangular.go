@@ -170,7 +170,7 @@ func (t *triangular[T]) block(lo, hi int) {
 	c := newCrew[T](t.im, (hi-lo)*t.other >= smallSweep/8)
 	defer c.release()
 	ks := kernelsOf[T](t.im.Level)
-	each(len(c.bufs), (t.other+triangleChunk-1)/triangleChunk, func(i, chunk int) {
+	c.each((t.other+triangleChunk-1)/triangleChunk, func(i, chunk int) {
 		j0 := chunk * triangleChunk
 		w := min(triangleChunk, t.other-j0)
 		if !t.right {
