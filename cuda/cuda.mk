@@ -44,7 +44,7 @@ cuda-lint: build/cuda/include/cuda.h
 
 cuda-test: build/cuda/include/cuda.h ## test the CUDA backend on the simulated driver; needs g++
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m $(CUDA_TESTED)
-	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m -run 'Goldens/cuda|Sklearn/cuda|OnDevice|WithTheCPU|WithTheDevice|HalvesTheTile' ./engine/ridge ./engine/dict ./cmd/voxen
+	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m -run 'Goldens/cuda|Sklearn/cuda|OnDevice|WithTheCPU|WithTheDevice|HalvesTheTile' ./engine/ridge ./engine/dict ./lm ./cmd/voxen
 CUDA_TESTED = ./cuda/...
 
 # The sanitizers' runtime has to be in the process before anything else.

@@ -69,43 +69,49 @@ func TestModelsMatchTransformers(t *testing.T) {
 	for _, f := range folders {
 		dir := filepath.Dir(f)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			m := openModel(t, dir)
-			var golden struct{ IDs []int }
-			readJSON(t, f, &golden)
-			r, err := m.ReadIDs(golden.IDs)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := store.OpenSafetensors(store.OS{}, filepath.Join(dir, "golden.safetensors"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer want.Close()
 			for _, wide := range []bool{false, true} {
-				opt := Options{Taps: Taps, Float64: wide}
-				cols := m.Config.Columns(opt.Taps, []int{0, 1})
-				sink := newMemorySink(r.Rows, len(cols))
-				if _, err := m.Extract(context.Background(), machine(), r, opt, sink); err != nil {
-					t.Fatal(err)
-				}
-				for _, tap := range Taps {
-					a, err := want.Tensor(string(tap))
-					if err != nil {
-						t.Fatal(err)
-					}
-					full, err := a.Float32s(context.Background())
-					if err != nil {
-						t.Fatal(err)
-					}
-					for layer := range 2 {
-						got, ref := pick(sink, cols, tap, layer), part(full, r.Rows, layer, m.Config.Units(tap))
-						if e := relative(got, ref); !(e < 5e-6) {
-							t.Errorf("%s layer %d float64=%v: relative error %.2g", tap, layer, wide, e)
-						}
-					}
-				}
+				compareGolden(t, machine(), dir, wide)
 			}
 		})
+	}
+}
+
+// compareGolden runs the model of a folder over its golden ids, all taps at once.
+func compareGolden(t *testing.T, mach *engine.Machine, dir string, wide bool) {
+	t.Helper()
+	m := openModel(t, dir)
+	var golden struct{ IDs []int }
+	readJSON(t, filepath.Join(dir, "golden.json"), &golden)
+	r, err := m.ReadIDs(golden.IDs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := store.OpenSafetensors(store.OS{}, filepath.Join(dir, "golden.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	opt := Options{Taps: Taps, Float64: wide}
+	cols := m.Config.Columns(opt.Taps, []int{0, 1})
+	sink := newMemorySink(r.Rows, len(cols))
+	if _, err := m.Extract(context.Background(), mach, r, opt, sink); err != nil {
+		t.Fatal(err)
+	}
+	for _, tap := range Taps {
+		a, err := want.Tensor(string(tap))
+		if err != nil {
+			t.Fatal(err)
+		}
+		full, err := a.Float32s(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for layer := range 2 {
+			got, ref := pick(sink, cols, tap, layer), part(full, r.Rows, layer, m.Config.Units(tap))
+			if e := relative(got, ref); !(e < 5e-6) {
+				t.Errorf("%s layer %d float64=%v: relative error %.2g", tap, layer, wide, e)
+			}
+		}
 	}
 }
 
