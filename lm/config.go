@@ -128,6 +128,57 @@ func (r *configReader) only(key string, want bool) {
 	}
 }
 
+// unbuilt are keys that change a model in ways that are not built, with the value
+// at which they change nothing (null always is one). Transformers heeds few of
+// them in these families: where one is set, the file is that of another model
+// under a borrowed model_type.
+var unbuilt = []struct{ key, neutral, what string }{
+	{"quantization_config", "null", "quantised weights are"},
+	{"sliding_window", "null", "windows of attention are"},
+	{"attention_chunk_size", "null", "chunks of attention are"},
+	{"num_local_experts", "1", "mixtures of experts are"},
+	{"num_experts", "1", "mixtures of experts are"},
+	{"n_routed_experts", "1", "mixtures of experts are"},
+	{"use_qk_norm", "false", "norms of queries and keys are"},
+	{"clip_qkv", "null", "bounds of projections are"},
+	{"attention_multiplier", "null", "another scale of attention is"},
+	{"embedding_multiplier", "1", "scaled embeddings are"},
+	{"residual_multiplier", "1", "scaled residuals are"},
+	{"partial_rotary_factor", "1", "the rotation of a part of a head is"},
+	{"pruned_heads", "{}", "pruned heads are"},
+	{"is_encoder_decoder", "false", "encoder-decoder models are"},
+}
+
+// refuseUnbuilt refuses the keys of unbuilt, and layers that differ in kind.
+func (r *configReader) refuseUnbuilt() {
+	for _, u := range unbuilt {
+		if u.key == "sliding_window" && r.has("use_sliding_window") && !r.flag("use_sliding_window", true) {
+			continue
+		}
+		if r.has(u.key) && !sameJSON(r.values[u.key], u.neutral) {
+			r.fail(u.key, u.neutral+": "+u.what+" not built")
+		}
+	}
+	var kinds []string
+	if r.has("layer_types") && json.Unmarshal(r.values["layer_types"], &kinds) != nil {
+		r.fail("layer_types", "a list of strings")
+	}
+	for _, k := range kinds {
+		if k != "full_attention" {
+			r.fail("layer_types", "full_attention alone")
+		}
+	}
+}
+
+// sameJSON compares a value with a scalar or an empty object: 1.0 is 1.
+func sameJSON(raw json.RawMessage, want string) bool {
+	var x, y float64
+	if json.Unmarshal(raw, &x) == nil && json.Unmarshal([]byte(want), &y) == nil {
+		return x == y
+	}
+	return short(raw) == want
+}
+
 // object reads a nested object.
 func (r *configReader) object(key string) *configReader {
 	sub := &configReader{in: r.in + key + "."}
@@ -171,9 +222,7 @@ func parseConfig(b []byte) (*Config, error) {
 	default:
 		r.fail("model_type", "bert, roberta, llama or gpt2")
 	}
-	if r.has("quantization_config") {
-		r.fail("quantization_config", "none: quantised weights are not built")
-	}
+	r.refuseUnbuilt()
 	if r.has("bos_token_id") {
 		if v := r.number("bos_token_id", 0); v >= 0 && v < float64(c.Vocab) {
 			c.Start = int(v)

@@ -429,17 +429,20 @@ func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 		return err
 	}
 	flat := table.AsRow()
-	err = engine.Fill(ctx, x.s, words, func(lo, hi int, dst []F) error {
-		for at := lo; at < hi; {
-			token, unit := at/c.Hidden, at%c.Hidden
-			n := min(c.Hidden-unit, hi-at)
-			from := w.IDs[token]*c.Hidden + unit
-			if err := readElements(ctx, flat, from, from+n, dst[at-lo:at-lo+n]); err != nil {
-				return err
+	const tokens = 32 // of a piece
+	err = engine.Fill(ctx, x.s, words, func(first, last int, dst []F) error {
+		return inPieces(first, last, tokens*c.Hidden, func(lo, hi int) error {
+			for at := lo; at < hi; {
+				token, unit := at/c.Hidden, at%c.Hidden
+				n := min(c.Hidden-unit, hi-at)
+				from := w.IDs[token]*c.Hidden + unit
+				if err := readElements(ctx, flat, from, from+n, dst[at-first:at-first+n]); err != nil {
+					return err
+				}
+				at += n
 			}
-			at += n
-		}
-		return nil
+			return nil
+		})
 	})
 	if err != nil || x.embed == nil {
 		return err
@@ -538,14 +541,22 @@ func (x *extractor[F]) fetch(ctx context.Context, r engine.Resident, k, col int)
 		for i := 0; i < len(src); {
 			row, unit := (lo+i)/units, (lo+i)%units
 			n := min(units-unit, len(src)-i)
-			dst := x.rows[base+row*x.cols+unit:]
-			for j, v := range src[i : i+n] {
-				dst[j] = float32(v)
-			}
+			narrow(x.rows[base+row*x.cols+unit:][:n], src[i:i+n])
 			i += n
 		}
 		return nil
 	})
+}
+
+// narrow is dst = src in float32.
+func narrow[F float32 | float64](dst []float32, src []F) {
+	if same, ok := any(src).([]float32); ok {
+		copy(dst, same)
+		return
+	}
+	for j, v := range src {
+		dst[j] = float32(v)
+	}
 }
 
 // hand gives the rows of window k of a group to the sink.

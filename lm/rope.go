@@ -2,7 +2,9 @@ package lm
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 )
 
 // RopeType is a rule for the frequencies of the rotary position embedding.
@@ -67,6 +69,11 @@ func (p *Rope) read(r *configReader, positions int) {
 		}
 	default:
 		r.fail(key, "default, linear, dynamic or llama3")
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.values)) {
+		if raw := r.values[k]; len(raw) > 0 && raw[0] == '{' {
+			r.fail(k, "no numbers for some layers alone")
+		}
 	}
 	if r.number("partial_rotary_factor", 1) != 1 {
 		r.fail("partial_rotary_factor", "1")

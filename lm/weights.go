@@ -100,22 +100,20 @@ func readElements[F float32 | float64](ctx context.Context, a *store.Array, lo, 
 // readParallel is readElements by several goroutines: widening bfloat16 on one
 // core is slower than most disks.
 func readParallel[F float32 | float64](ctx context.Context, a *store.Array, lo, hi int, dst []F) error {
-	const piece = 1 << 20
+	return inPieces(lo, hi, 1<<20, func(at, end int) error { return readElements(ctx, a, at, end, dst[at-lo:end-lo]) })
+}
+
+// inPieces calls f for the pieces of [lo, hi) from several goroutines.
+func inPieces(lo, hi, piece int, f func(lo, hi int) error) error {
 	const readers = 4
 	var wg sync.WaitGroup
 	errs := make([]error, readers)
 	for r := range readers {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for at := lo + r*piece; at < hi; at += readers * piece {
-				end := min(at+piece, hi)
-				if err := readElements(ctx, a, at, end, dst[at-lo:end-lo]); err != nil {
-					errs[r] = err
-					return
-				}
+		wg.Go(func() {
+			for at := lo + r*piece; at < hi && errs[r] == nil; at += readers * piece {
+				errs[r] = f(at, min(at+piece, hi))
 			}
-		}()
+		})
 	}
 	wg.Wait()
 	for _, err := range errs {

@@ -35,10 +35,14 @@ func broken(name, says string, spoil func(f *files, dir string)) refusal {
 	}, 2, says}
 }
 
-// configured refuses an extract of a model whose configuration says key.
+// configured refuses an extract of a Llama whose configuration says key.
 func configured(says, key string, value any) refusal {
-	return refusal{fmt.Sprintf("config.json with %s %v", key, value), func(f *files) []string {
-		m := llamaModel(32, 48, 2)
+	return configuredOf(llamaModel(32, 48, 2), says, key, value)
+}
+
+// configuredOf refuses an extract of a model whose configuration says key.
+func configuredOf(m *testModel, says, key string, value any) refusal {
+	return refusal{fmt.Sprintf("config.json of %v with %s %v", m.config["model_type"], key, value), func(f *files) []string {
 		m.config[key] = value
 		return extractArgs(f.model("model", m), f.story("w.tsv", 12), f.path("out/r.npy"))
 	}, 2, says}
@@ -139,6 +143,24 @@ var lmRefusals = []refusal{
 	configured(`config.json: head_dim is 7, want an even number`, "head_dim", 7),
 	configured(`config.json: rope_scaling.rope_type is "yarn", want default, linear, dynamic or llama3`, "rope_scaling", map[string]any{"rope_type": "yarn", "factor": 2}),
 	configured(`config.json: rope_parameters.factor is missing, want a number`, "rope_parameters", map[string]any{"rope_type": "linear"}),
+	configured(`config.json: rope_scaling.rope_type is "longrope", want default`, "rope_scaling", map[string]any{"rope_type": "longrope", "long_factor": []int{1}}),
+	configured(`config.json: rope_scaling.type is "yarn", want default`, "rope_scaling", map[string]any{"type": "yarn", "factor": 2}),
+	configured(`config.json: rope_parameters.full_attention is .*want no numbers for some layers alone`, "rope_parameters", map[string]any{"full_attention": map[string]any{"rope_type": "default"}}),
+	configured(`config.json: partial_rotary_factor is 0.5, want 1: the rotation of a part of a head is not built`, "partial_rotary_factor", 0.5),
+	configured(`config.json: sliding_window is 4096, want null: windows of attention are not built`, "sliding_window", 4096),
+	configured(`config.json: layer_types is \["full_attention","sliding_attention"\], want full_attention alone`, "layer_types", []string{"full_attention", "sliding_attention"}),
+	configured(`config.json: num_local_experts is 8, want 1: mixtures of experts are not built`, "num_local_experts", 8),
+	configured(`config.json: num_experts is 60, want 1`, "num_experts", 60),
+	configured(`config.json: clip_qkv is 8, want null`, "clip_qkv", 8),
+	configured(`config.json: residual_multiplier is 0.22, want 1: scaled residuals are not built`, "residual_multiplier", 0.22),
+	configured(`config.json: hidden_act is "gelu_10", want`, "hidden_act", "gelu_10"),
+	configuredOf(bertModel(), `config.json: position_embedding_type is "relative_key", want absolute`, "position_embedding_type", "relative_key"),
+	configuredOf(bertModel(), `config.json: is_decoder is true, want false`, "is_decoder", true),
+	configuredOf(bertModel(), `config.json: add_cross_attention is true, want false`, "add_cross_attention", true),
+	configuredOf(bertModel(), `config.json: pruned_heads is {"0":\[1\]}, want {}: pruned heads are not built`, "pruned_heads", map[string]any{"0": []int{1}}),
+	configuredOf(bertModel(), `config.json: hidden_act is "mish", want`, "hidden_act", "mish"),
+	configuredOf(gpt2Config(), `config.json: scale_attn_by_inverse_layer_idx is true, want false`, "scale_attn_by_inverse_layer_idx", true),
+	configuredOf(gpt2Config(), `config.json: scale_attn_weights is false, want true`, "scale_attn_weights", false),
 	configured(`config.json: quantization_config is .*quantised weights are not built`, "quantization_config", map[string]any{"bits": 4}),
 	configured(`config.json: attention_bias is "yes", want true or false`, "attention_bias", "yes"),
 	configured(`tensor model.layers.0.mlp.gate_proj.weight has shape \[48 32\], the configuration wants 64 x 32`, "intermediate_size", 64),
@@ -203,6 +225,11 @@ var lmRefusals = []refusal{
 	wordTable("no onset in any row", `w.tsv: no row of 2 has an onset`, "word\tonset\toffset\na\t\t\nb\t\t\n"),
 	wordTable("onset that is no number", `w.tsv: .*"soon"`, "word\tonset\toffset\na\tsoon\t2\nb\t1\t2\n"),
 	wordTable("row cut short", `w.tsv: `, "word\tonset\toffset\na\t1\t2\nb\n"),
+}
+
+// gpt2Config is a GPT-2 of which there is a configuration alone, which is read first.
+func gpt2Config() *testModel {
+	return &testModel{tensors: map[string][]int{}, config: map[string]any{"model_type": "gpt2", "vocab_size": testVocab, "n_embd": 32, "n_head": 4, "n_layer": 2}}
 }
 
 // ids writes token ids.
