@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compares voxen with its peers on this machine: run.sh [--threads N] [--rounds N] [ROW...], run.sh --list.
+# Compares voxen with its peers on this machine: run.sh [--threads N] [--rounds N] [--minutes N] [--keep] [ROW...], run.sh --list.
 # Makes a Python environment under build/peers with what requirements.txt names; VOXEN_PEERS_PYTHON takes another one.
+# Exit status: 0 every row has its rounds, 1 a row failed, 2 wrong usage, 3 too few rounds with the machine to itself (peers.py).
 set -eu
 cd "$(dirname "$0")/../.."
 build=build/peers

@@ -57,9 +57,9 @@ func newGemm(a, b array, transpose bool) *gemmJob {
 		j.trans, j.c.rows = gonum.Trans, a.cols
 	}
 	if a.f32 != nil {
-		j.c.f32 = make([]float32, j.c.rows*j.c.cols)
+		j.c.f32 = blas.Float32s(j.c.rows * j.c.cols)
 	} else {
-		j.c.f64 = make([]float64, j.c.rows*j.c.cols)
+		j.c.f64 = blas.Float64s(j.c.rows * j.c.cols)
 	}
 	blas.UseThreads(runtime.GOMAXPROCS(0))
 	return j

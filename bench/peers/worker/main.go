@@ -25,6 +25,7 @@ import (
 	_ "go4.org/unsafe/assume-no-moving-gc"
 
 	"voxen/bench"
+	"voxen/cpu/blas"
 	"voxen/store"
 )
 
@@ -99,7 +100,7 @@ type array struct {
 	f64        []float64
 }
 
-// read loads a matrix of float32 or float64.
+// read loads a matrix of float32 or float64, in huge pages as numpy's own arrays are.
 func read(ctx context.Context, path string) (array, error) {
 	a, err := store.OpenNpy(store.OS{}, path)
 	if err != nil {
@@ -108,10 +109,10 @@ func read(ctx context.Context, path string) (array, error) {
 	defer a.Close()
 	m := array{rows: a.Rows(), cols: a.Cols()}
 	if a.DType() == store.Float64 {
-		m.f64 = make([]float64, m.rows*m.cols)
+		m.f64 = blas.Float64s(m.rows * m.cols)
 		return m, a.ReadFloat64(ctx, 0, m.cols, m.f64, m.cols)
 	}
-	m.f32 = make([]float32, m.rows*m.cols)
+	m.f32 = blas.Float32s(m.rows * m.cols)
 	return m, a.ReadFloat32(ctx, 0, m.cols, m.f32, m.cols)
 }
 
