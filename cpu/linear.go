@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 
-	gonum "gonum.org/v1/gonum/blas"
-
 	"voxen/cpu/blas"
 	"voxen/cpu/eig"
 	"voxen/cpu/vec"
@@ -141,6 +139,10 @@ func matMul[F float](b *Backend, c *engine.Call, o op.MatMul) {
 		gemmBy(b.threads, b.share, o.TransA, o.TransB, F(o.Scale()), x, y, F(len(c.In)-2), out)
 		return
 	}
+	if rows == d[2] && matrices(c.In[0])*2*cols <= d[0]*d[1]*d[3] && threaded[F]() {
+		leftProduct[F](b, c, o, cols)
+		return
+	}
 	down := (d[2] + rows - 1) / rows
 	b.eachBlock(op.Dims{d[0], d[1] * down, 1, d[3]}, cols, func(_ *worker, p, i, lo, hi int) {
 		m, r0, r1 := i/down, i%down*rows, min((i%down+1)*rows, d[2])
@@ -183,11 +185,7 @@ func rowProduct[F float](b *Backend, c *engine.Call, o op.MatMul) bool {
 	f := pool.Get().(*blas.RowFactor[F])
 	defer pool.Put(f)
 	y := mat[F](c.In[1], 0, 0)
-	t := gonum.NoTrans
-	if o.TransB {
-		t = gonum.Trans
-	}
-	if !f.Set(own, t, c.In[0].Dims[3], c.Out.Dims[3], y.data, y.ld) {
+	if !f.Set(own, blasTrans(o.TransB), c.In[0].Dims[3], c.Out.Dims[3], y.data, y.ld) {
 		return false
 	}
 	b.each(f.Panels(), func(_ *worker, i int) { f.Pack(i) })

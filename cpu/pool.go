@@ -23,6 +23,7 @@ type worker struct {
 	f32 []float32
 	f64 []float64
 
+	packing   blas.Scratch
 	strips32  blas.PathWork[float32]
 	strips64  blas.PathWork[float64]
 	descent32 sparse.Work[float32]
@@ -139,13 +140,9 @@ func gemm[F float](transA, transB bool, alpha F, a, b matrix[F], beta F, c matri
 // gemmBy is gemm by so many threads, by way of each where that is not nil, where
 // the BLAS is this module's; another uses what it likes.
 func gemmBy[F float](threads int, each func(n int, f func(t, i int)), transA, transB bool, alpha F, a, b matrix[F], beta F, c matrix[F]) {
-	tA, k := gonum.NoTrans, a.cols
+	tA, tB, k := blasTrans(transA), blasTrans(transB), a.cols
 	if transA {
-		tA, k = gonum.Trans, a.rows
-	}
-	tB := gonum.NoTrans
-	if transB {
-		tB = gonum.Trans
+		k = a.rows
 	}
 	switch a := any(a).(type) {
 	case matrix[float32]:
@@ -173,6 +170,14 @@ func implementation[F float]() any {
 		return blas32.Implementation()
 	}
 	return blas64.Implementation()
+}
+
+// blasTrans is BLAS' word for whether a factor is transposed.
+func blasTrans(t bool) gonum.Transpose {
+	if t {
+		return gonum.Trans
+	}
+	return gonum.NoTrans
 }
 
 // threaded reports whether gemmBy heeds its number of threads.

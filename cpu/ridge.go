@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"voxen/cpu/blas"
+	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -35,12 +36,20 @@ func outerAdd[F float](b *Backend, c *engine.Call, o op.OuterAdd) {
 		x, y := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi)
 		a, v := mat[F](c.In[1], p, m).row(0), mat[F](c.In[2], p, m).part(lo, hi).row(0)
 		for r := range y.rows {
-			s, dst, src := F(o.Factors[m])*a[r], y.row(r), x.row(r)
-			for i := range dst {
-				dst[i] = src[i] + s*v[i]
-			}
+			addScaled(y.row(r), x.row(r), F(o.Factors[m])*a[r], v)
 		}
 	})
+}
+
+// addScaled is dst = x + a y.
+func addScaled[F float](dst, x []F, a F, y []F) {
+	if dst, ok := any(dst).([]float32); ok {
+		vec.AddScaled(dst, any(x).([]float32), float32(a), any(y).([]float32))
+		return
+	}
+	for i := range dst {
+		dst[i] = x[i] + a*y[i]
+	}
 }
 
 // FeatureScale is small: one piece per model.

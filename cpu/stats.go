@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"voxen/cpu/sparse"
+	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -16,18 +17,22 @@ func (b *Backend) ColumnShift(c *engine.Call, o op.ColumnShift) error {
 func columnShift[F float](b *Backend, c *engine.Call) {
 	rows := op.ShiftRows(c.In[0].Dims[2])
 	b.eachBlock(c.Out.Dims, block, func(w *worker, p, m, lo, hi int) {
-		y, s := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi).row(0)
-		sum := scratch[float64](w, hi-lo)
-		clear(sum)
-		for _, t := range rows {
-			for v, x := range y.row(t) {
-				sum[v] += float64(x)
-			}
-		}
-		for v := range s {
-			s[v] = F(sum[v] / float64(len(rows)))
-		}
+		meanRow(w, mat[F](c.Out, p, m).part(lo, hi).row(0), mat[F](c.In[0], p, m).part(lo, hi), rows)
 	})
+}
+
+// meanRow sets s to the mean of some rows of y.
+func meanRow[F float](w *worker, s []F, y matrix[F], rows []int) {
+	sum := scratch[float64](w, len(s))
+	clear(sum)
+	for _, t := range rows {
+		for v, x := range y.row(t) {
+			sum[v] += float64(x)
+		}
+	}
+	for v := range s {
+		s[v] = F(sum[v] / float64(len(rows)))
+	}
 }
 
 // SubRow subtracts.
@@ -60,10 +65,55 @@ func foldMoments[F float](b *Backend, c *engine.Call, o op.FoldMoments) {
 		clear(sum)
 		clear(sq)
 		for t := o.Borders[f]; t < o.Borders[f+1]; t++ {
-			for v, x := range z.row(t) {
-				x := float64(x)
-				sum[v] += x
-				sq[v] += x * x
+			moments(z.row(t), sum, sq)
+		}
+	})
+}
+
+// moments adds a row and its squares to sums in float64.
+func moments[F float](z []F, sum, sq []float64) {
+	if z, ok := any(z).([]float32); ok {
+		vec.Moments(z, sum, sq)
+		return
+	}
+	for v, x := range z {
+		x := float64(x)
+		sum[v] += x
+		sq[v] += x * x
+	}
+}
+
+// statBlock is the number of columns of a piece of a pass over responses: rows of 2 KiB stream well, and the sums stay
+// in the first-level cache.
+const statBlock = 512
+
+var _ engine.Fuser = (*Backend)(nil)
+
+// ShiftMoments shifts and sums while a row is in the first-level cache.
+func (b *Backend) ShiftMoments(c *engine.Call, o op.FoldMoments) error {
+	return in(c.Out.Dtype, func() { shiftMoments[float32](b, c, o) }, func() { shiftMoments[float64](b, c, o) })
+}
+
+func shiftMoments[F float](b *Backend, c *engine.Call, o op.FoldMoments) {
+	rows := op.ShiftRows(c.In[0].Dims[2])
+	b.eachBlock(c.Out.Dims, statBlock, func(w *worker, p, m, lo, hi int) {
+		y, z, s := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi), mat[F](c.Also[0], p, m).part(lo, hi).row(0)
+		meanRow(w, s, y, rows)
+		for f := range o.Borders.Folds() {
+			out := mat[float64](c.Also[1], p, f).part(lo, hi)
+			sum, sq := out.row(0), out.row(1)
+			clear(sum)
+			clear(sq)
+			for t := o.Borders[f]; t < o.Borders[f+1]; t++ {
+				from, to := y.row(t), z.row(t)
+				if to, ok := any(to).([]float32); ok {
+					vec.ShiftMoments(to, any(from).([]float32), any(s).([]float32), sum, sq)
+					continue
+				}
+				for v, x := range from {
+					to[v] = x - s[v]
+				}
+				moments(to, sum, sq)
 			}
 		}
 	})
@@ -120,11 +170,17 @@ func (b *Backend) FoldCross(c *engine.Call, o op.FoldCross) error {
 }
 
 func foldCross[F float](b *Backend, c *engine.Call, o op.FoldCross) {
+	rows := func(a engine.Array, p, f int) matrix[F] { return mat[F](a, p, 0).band(o.Borders[f], o.Borders[f+1]) }
+	if d := c.Out.Dims; matrices(c.In[0])*2*block <= d[0]*d[3] && threaded[F]() {
+		x := packed[F](b, c.In[0].Dims[0], d[1], true, func(p, f int) matrix[F] { return rows(c.In[0], p, f) })
+		defer x.release()
+		b.eachBlock(d, block, func(w *worker, p, f, lo, hi int) {
+			x.mul(w, p, f, false, 1, rows(c.In[1], p, f).part(lo, hi), 0, mat[F](c.Out, p, f).part(lo, hi))
+		})
+		return
+	}
 	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, f, lo, hi int) {
-		r0, r1 := o.Borders[f], o.Borders[f+1]
-		x := mat[F](c.In[0], p, 0).band(r0, r1)
-		z := mat[F](c.In[1], p, 0).band(r0, r1).part(lo, hi)
-		gemm(true, false, 1, x, z, 0, mat[F](c.Out, p, f).part(lo, hi))
+		gemm(true, false, 1, rows(c.In[0], p, f), rows(c.In[1], p, f).part(lo, hi), 0, mat[F](c.Out, p, f).part(lo, hi))
 	})
 }
 
@@ -155,6 +211,10 @@ func leaveOut[F float](b *Backend, c *engine.Call) {
 
 // addTo is y += x.
 func addTo[F float](y, x []F) {
+	if y, ok := any(y).([]float32); ok {
+		vec.Add(y, y, any(x).([]float32))
+		return
+	}
 	for i, v := range x {
 		y[i] += v
 	}

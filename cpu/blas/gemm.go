@@ -60,21 +60,32 @@ func run[T Float](im Implementation, g *product[T]) {
 	ks := kernelsOf[T](im.Level)
 	c := newCrew[T](im, float64(g.m)*float64(g.n)*float64(g.k) >= smallWork)
 	defer c.release()
-	kc := ks.depth(g.k)
-	rows := evenly(g.m, ks.mc, ks.mr)
+	eachPart(ks, g.m, g.k, func(b *block) {
+		g.cut(ks, b, len(c.bufs))
+		a := grow(&c.bufs[0].a, b.size())
+		g.a.packBlock(ks, b, c, a)
+		g.multiply(ks, b, c, a)
+	})
+}
+
+// eachPart calls f for the blocks of A, m x k, that are packed at a time, in the order of k. They depend on m and k alone.
+func eachPart[T Float](ks *kernels[T], m, k int, f func(b *block)) {
+	kc := ks.depth(k)
+	rows := evenly(m, ks.mc, ks.mr)
 	depth := max(1, maxBlock/(rows*kc)) * kc
-	for p0 := 0; p0 < g.k; p0 += depth {
-		for i0 := 0; i0 < g.m; i0 += rows {
-			b := &block{i0: i0, mb: min(rows, g.m-i0), p0: p0, kb: min(depth, g.k-p0), kc: kc}
+	for p0 := 0; p0 < k; p0 += depth {
+		for i0 := 0; i0 < m; i0 += rows {
+			b := &block{i0: i0, mb: min(rows, m-i0), p0: p0, kb: min(depth, k-p0), kc: kc}
 			b.panels = (b.mb + ks.mr - 1) / ks.mr
 			_, tallest := b.panel(0)
 			b.stride = min(kc, b.kb)*tallest + 16
-			g.cut(ks, b, len(c.bufs))
-			g.packA(ks, b, c)
-			g.multiply(ks, b, c)
+			f(b)
 		}
 	}
 }
+
+// size is the number of elements of a packed block of A.
+func (b *block) size() int { return b.panels * b.runs() * b.stride }
 
 // evenly divides n into the fewest parts of at most most, multiples of unit but for the last, of equal size.
 func evenly(n, most, unit int) int {
@@ -101,27 +112,26 @@ func (g *product[T]) cut(ks *kernels[T], b *block, threads int) {
 	b.chunks = (g.n + b.nc - 1) / b.nc
 }
 
-// packA packs the block of A into the buffer of the calling goroutine, panel by panel, run by run.
-func (g *product[T]) packA(ks *kernels[T], b *block, c *crew[T]) {
-	dst := grow(&c.bufs[0].a, b.panels*b.runs()*b.stride)
+// packBlock packs a block of A, panel by panel, run by run.
+func (s *source[T]) packBlock(ks *kernels[T], b *block, c *crew[T], dst []T) {
 	c.each(b.panels, func(t, i int) {
 		row, h := b.panel(i)
 		for q := range b.runs() {
 			p := q * b.kc
-			g.a.pack(ks, c.bufs[t], dst[(q*b.panels+i)*b.stride:], h, b.i0+row, h, b.p0+p, min(b.kc, b.kb-p))
+			s.pack(ks, c.bufs[t], dst[(q*b.panels+i)*b.stride:], h, b.i0+row, h, b.p0+p, min(b.kc, b.kb-p))
 		}
 	})
 }
 
-// multiply takes the tasks of a block: each is a chunk of columns of C.
-func (g *product[T]) multiply(ks *kernels[T], b *block, c *crew[T]) {
+// multiply takes the tasks of a block, packed in a: each is a chunk of columns of C.
+func (g *product[T]) multiply(ks *kernels[T], b *block, c *crew[T], a []T) {
 	c.each(b.chunks, func(t, chunk int) {
 		j0 := chunk * b.nc
 		w := min(b.nc, g.n-j0)
 		if b.p0 == 0 && g.beta != 0 && g.beta != 1 {
 			g.scale(b.i0, b.i0+b.mb, j0, j0+w)
 		}
-		k := &chunkTask[T]{product: g, ks: ks, block: b, buf: c.bufs[t], a: c.bufs[0].a, j0: j0, w: w, next: len(c.bufs) * b.nc}
+		k := &chunkTask[T]{product: g, ks: ks, block: b, buf: c.bufs[t], a: a, j0: j0, w: w, next: len(c.bufs) * b.nc}
 		k.run()
 	})
 }

@@ -58,3 +58,18 @@ func squaresAVX2(x *float32, n int, mean float32) (sum float32)
 //
 //go:noescape
 func affineAVX2(dst *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, rest float32, scale float32)
+
+// addScaled sets dst = x + a y.
+//
+//go:noescape
+func addScaledAVX2(dst *float32, x *float32, y *float32, n int, a float32)
+
+// moments adds z to sum and z^2 to square.
+//
+//go:noescape
+func momentsAVX2(z *float32, sum *float64, square *float64, n int)
+
+// shiftMoments sets z = y - shift and adds z to sum and z^2 to square.
+//
+//go:noescape
+func shiftMomentsAVX2(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)

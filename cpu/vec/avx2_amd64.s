@@ -583,3 +583,96 @@ loop:
 	JNZ         loop
 	VZEROUPPER
 	RET
+
+// func addScaledAVX2(dst *float32, x *float32, y *float32, n int, a float32)
+// Requires: AVX, FMA3
+TEXT ·addScaledAVX2(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS a+32(FP), Y0
+
+loop:
+	VMOVUPS     (CX), Y1
+	VFMADD231PS (DX), Y0, Y1
+	VMOVUPS     Y1, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, BX
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func momentsAVX2(z *float32, sum *float64, square *float64, n int)
+// Requires: AVX, FMA3
+TEXT ·momentsAVX2(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ sum+8(FP), CX
+	MOVQ square+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	VMOVUPS      (AX), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X0, Y0
+	VADDPD       (CX), Y0, Y2
+	VMOVUPD      Y2, (CX)
+	VMOVUPD      (DX), Y2
+	VFMADD231PD  Y0, Y0, Y2
+	VMOVUPD      Y2, (DX)
+	VADDPD       32(CX), Y1, Y0
+	VMOVUPD      Y0, 32(CX)
+	VMOVUPD      32(DX), Y0
+	VFMADD231PD  Y1, Y1, Y0
+	VMOVUPD      Y0, 32(DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func shiftMomentsAVX2(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)
+// Requires: AVX, FMA3
+TEXT ·shiftMomentsAVX2(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ sum+24(FP), CX
+	MOVQ square+32(FP), DX
+	MOVQ y+8(FP), BX
+	MOVQ shift+16(FP), SI
+	MOVQ n+40(FP), DI
+
+loop:
+	VMOVUPS      (BX), Y0
+	VSUBPS       (SI), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VEXTRACTF128 $0x01, Y0, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X0, Y0
+	VADDPD       (CX), Y0, Y2
+	VMOVUPD      Y2, (CX)
+	VMOVUPD      (DX), Y2
+	VFMADD231PD  Y0, Y0, Y2
+	VMOVUPD      Y2, (DX)
+	VADDPD       32(CX), Y1, Y0
+	VMOVUPD      Y0, 32(CX)
+	VMOVUPD      32(DX), Y0
+	VFMADD231PD  Y1, Y1, Y0
+	VMOVUPD      Y0, 32(DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, DI
+	JNZ          loop
+	VZEROUPPER
+	RET

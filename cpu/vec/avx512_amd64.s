@@ -783,3 +783,96 @@ loop:
 	JNZ         loop
 	VZEROUPPER
 	RET
+
+// func addScaledAVX512(dst *float32, x *float32, y *float32, n int, a float32)
+// Requires: AVX, AVX512F
+TEXT ·addScaledAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS a+32(FP), Z0
+
+loop:
+	VMOVUPS     (CX), Z1
+	VFMADD231PS (DX), Z0, Z1
+	VMOVUPS     Z1, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, BX
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func momentsAVX512(z *float32, sum *float64, square *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·momentsAVX512(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ sum+8(FP), CX
+	MOVQ square+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	VMOVUPS       (AX), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y0, Z0
+	VADDPD        (CX), Z0, Z2
+	VMOVUPD       Z2, (CX)
+	VMOVUPD       (DX), Z2
+	VFMADD231PD   Z0, Z0, Z2
+	VMOVUPD       Z2, (DX)
+	VADDPD        64(CX), Z1, Z0
+	VMOVUPD       Z0, 64(CX)
+	VMOVUPD       64(DX), Z0
+	VFMADD231PD   Z1, Z1, Z0
+	VMOVUPD       Z0, 64(DX)
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, AX
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	SUBQ          $0x10, BX
+	JNZ           loop
+	VZEROUPPER
+	RET
+
+// func shiftMomentsAVX512(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·shiftMomentsAVX512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ sum+24(FP), CX
+	MOVQ square+32(FP), DX
+	MOVQ y+8(FP), BX
+	MOVQ shift+16(FP), SI
+	MOVQ n+40(FP), DI
+
+loop:
+	VMOVUPS       (BX), Z0
+	VSUBPS        (SI), Z0, Z0
+	VMOVUPS       Z0, (AX)
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y0, Z0
+	VADDPD        (CX), Z0, Z2
+	VMOVUPD       Z2, (CX)
+	VMOVUPD       (DX), Z2
+	VFMADD231PD   Z0, Z0, Z2
+	VMOVUPD       Z2, (DX)
+	VADDPD        64(CX), Z1, Z0
+	VMOVUPD       Z0, 64(CX)
+	VMOVUPD       64(DX), Z0
+	VFMADD231PD   Z1, Z1, Z0
+	VMOVUPD       Z0, 64(DX)
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, AX
+	ADDQ          $0x40, BX
+	ADDQ          $0x40, SI
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	SUBQ          $0x10, DI
+	JNZ           loop
+	VZEROUPPER
+	RET

@@ -18,6 +18,9 @@ type kernels struct {
 	sum                  func(x *float32, n int) float64
 	squares              func(x *float32, n int, mean float32) float32
 	affine               func(dst, x, gamma, beta *float32, n int, mean, rest, scale float32)
+	addScaled            func(dst, x, y *float32, n int, a float32)
+	moments              func(z *float32, sum, square *float64, n int)
+	shiftMoments         func(z, y, shift *float32, sum, square *float64, n int)
 }
 
 // use are the kernels that this processor has; nil for plain Go.
@@ -189,4 +192,52 @@ func MeanSquare(x []float32) float64 {
 		square += float64(v) * float64(v)
 	}
 	return square / float64(len(x))
+}
+
+// AddScaled sets dst = x + a y. The bits of an element do not depend on its place.
+func AddScaled(dst, x []float32, a float32, y []float32) {
+	if use == nil {
+		for i := range dst {
+			dst[i] = x[i] + float32(a*y[i])
+		}
+		return
+	}
+	n := whole(len(dst))
+	if n > 0 {
+		use.addScaled(&dst[0], &x[0], &y[0], n, a)
+	}
+	if n < len(dst) {
+		var to, from, other [lanes]float32
+		copy(from[:], x[n:])
+		copy(other[:], y[n:])
+		use.addScaled(&to[0], &from[0], &other[0], lanes, a)
+		copy(dst[n:], to[:])
+	}
+}
+
+// Moments adds z to sum and z^2 to square, in which z^2 is exact.
+func Moments(z []float32, sum, square []float64) {
+	n := whole(len(z))
+	if n > 0 {
+		use.moments(&z[0], &sum[0], &square[0], n)
+	}
+	for i := n; i < len(z); i++ {
+		x := float64(z[i])
+		sum[i] += x
+		square[i] += x * x
+	}
+}
+
+// ShiftMoments sets z = y - shift and adds it as Moments does.
+func ShiftMoments(z, y, shift []float32, sum, square []float64) {
+	n := whole(len(z))
+	if n > 0 {
+		use.shiftMoments(&z[0], &y[0], &shift[0], &sum[0], &square[0], n)
+	}
+	for i := n; i < len(z); i++ {
+		z[i] = y[i] - shift[i]
+		x := float64(z[i])
+		sum[i] += x
+		square[i] += x * x
+	}
 }

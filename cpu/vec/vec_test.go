@@ -190,3 +190,40 @@ func BenchmarkGELU(b *testing.B) {
 		GELU(dst, x)
 	}
 }
+
+func TestAddScaled(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range lengths {
+			x, y, dst := normals(n, 2), normals(n+1, 3)[1:], make([]float32, n)
+			AddScaled(dst, x, 0.7, y)
+			for i := range dst {
+				want := float64(x[i]) + float64(float32(0.7))*float64(y[i])
+				if math.Abs(float64(dst[i])-want) > 1e-6*(math.Abs(float64(x[i]))+math.Abs(float64(y[i]))) {
+					t.Fatalf("n=%d: element %d is %g, want %g", n, i, dst[i], want)
+				}
+			}
+		}
+	})
+}
+
+// Sums in float64 of float32 values and their squares, which are exact, have one value in whatever way they are computed.
+func TestMoments(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range lengths {
+			y, shift := normals(n, 100), normals(n+1, 5)[1:]
+			z, sum, square := make([]float32, n), make([]float64, n), make([]float64, n)
+			alone, again := make([]float64, n), make([]float64, n)
+			for range 3 {
+				ShiftMoments(z, y, shift, sum, square)
+				Moments(z, alone, again)
+			}
+			for i := range z {
+				x := y[i] - shift[i]
+				w := float64(x)
+				if s, q := w+w+w, w*w+w*w+w*w; z[i] != x || sum[i] != s || square[i] != q || alone[i] != s || again[i] != q {
+					t.Fatalf("n=%d: element %d is %g with sums %g, %g and %g, %g, want %g with %g, %g", n, i, z[i], sum[i], square[i], alone[i], again[i], x, s, q)
+				}
+			}
+		}
+	})
+}

@@ -52,6 +52,9 @@ func write(s *set) {
 	s.sum()
 	s.squares()
 	s.affine()
+	s.addScaled()
+	s.moments("moments", false)
+	s.moments("shiftMoments", true)
 }
 
 // konst is read-only memory with f in every lane.
@@ -372,6 +375,62 @@ func (s *set) affine() {
 		VMULPS(scale, v, v)
 		VFMADD213PS(Mem{Base: beta}, s.load(gamma), v)
 		VMOVUPS(v, Mem{Base: dst})
+	})
+	s.end()
+}
+
+func (s *set) addScaled() {
+	s.begin("addScaled", "dst, x, y *float32, n int, a float32", "addScaled sets dst = x + a y.")
+	dst, x, y, n, a := arg("dst"), arg("x"), arg("y"), arg("n"), s.spread("a")
+	s.loop(n, []reg.GPVirtual{dst, x, y}, func() {
+		v := s.load(x)
+		VFMADD231PS(Mem{Base: y}, a, v)
+		VMOVUPS(v, Mem{Base: dst})
+	})
+	s.end()
+}
+
+// moments adds a row to sums and sums of squares in float64; with shift it is y less a row, and is stored.
+func (s *set) moments(name string, shift bool) {
+	args, doc := "", name+" adds z to sum and z^2 to square."
+	if shift {
+		args, doc = ", y, shift", name+" sets z = y - shift and adds z to sum and z^2 to square."
+	}
+	s.begin(name, "z"+args+" *float32, sum, square *float64, n int", doc)
+	z := arg("z")
+	narrow, wide := []reg.GPVirtual{z}, []reg.GPVirtual{arg("sum"), arg("square")}
+	if shift {
+		narrow = append(narrow, arg("y"), arg("shift"))
+	}
+	s.loop(arg("n"), append(narrow, wide...), func() {
+		v := s.load(narrow[len(narrow)/2])
+		if shift {
+			VSUBPS(Mem{Base: narrow[2]}, v, v)
+			VMOVUPS(v, Mem{Base: z})
+		}
+		low, high := s.vec(), s.vec()
+		if s.bytes == 64 {
+			y := YMM()
+			VEXTRACTF64X4(Imm(1), v, y)
+			VCVTPS2PD(y, high)
+			VCVTPS2PD(v.AsY(), low)
+		} else {
+			x := XMM()
+			VEXTRACTF128(Imm(1), v, x)
+			VCVTPS2PD(x, high)
+			VCVTPS2PD(v.AsX(), low)
+		}
+		for i, half := range []reg.VecVirtual{low, high} {
+			sum, square := s.vec(), s.vec()
+			VADDPD(Mem{Base: wide[0], Disp: i * s.bytes}, half, sum)
+			VMOVUPD(sum, Mem{Base: wide[0], Disp: i * s.bytes})
+			VMOVUPD(Mem{Base: wide[1], Disp: i * s.bytes}, square)
+			VFMADD231PD(half, half, square)
+			VMOVUPD(square, Mem{Base: wide[1], Disp: i * s.bytes})
+		}
+		for _, p := range wide { // their elements are twice as long
+			ADDQ(Imm(uint64(s.bytes)), p)
+		}
 	})
 	s.end()
 }
