@@ -90,9 +90,12 @@ func delay[F float](b *Backend, c *engine.Call, o op.Delay) {
 				row := y.row(t)
 				for j, d := range o.Delays {
 					part := row[j*K : (j+1)*K]
-					if t-d >= lo && t-d < hi {
+					switch {
+					case t-d >= lo && t-d < hi:
 						copy(part, x.row(t-d))
-					} else {
+					case len(c.In) == 2:
+						copy(part, mat[F](c.In[1], 0, 0).row(0))
+					default:
 						clear(part)
 					}
 				}

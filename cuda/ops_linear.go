@@ -41,6 +41,9 @@ func largeCols(of tensor.Dtype) int { return 512 / int(of.Size()) }
 
 // multiply queues a product by our own kernels.
 func (b *Backend) multiply(c *engine.Call, p product) error {
+	if p.a.Delay != nil {
+		return b.multiplyDelayed(c, p)
+	}
 	d := c.Out.Dims
 	k := kernel{name: p.kernel, of: p.of, block: size{64}, grid: size{cover(d[3], smallTile), cover(d[2], smallTile), d[0] * d[1]}}
 	if p.kernel == "gemm" {
@@ -78,7 +81,7 @@ const libraryFlops = 5e8
 // MatMul multiplies.
 func (b *Backend) MatMul(c *engine.Call, o op.MatMul) error {
 	r, inner, cols := o.Inner(c.In[0].Dims, c.In[1].Dims)
-	if b.libs.blas && 2*float64(r)*float64(inner)*float64(cols) >= b.libs.least {
+	if c.In[0].Delay == nil && b.libs.blas && 2*float64(r)*float64(inner)*float64(cols) >= b.libs.least {
 		return b.libraryMatMul(c, o, r, inner, cols)
 	}
 	p := product{kernel: "gemm", of: c.Out.Dtype, a: c.In[0], b: c.In[1], ta: o.TransA, tb: o.TransB, alpha: o.Scale(), inner: inner}

@@ -38,20 +38,16 @@ func (b *Backend) RunScale(c *engine.Call, o op.RunScale) error {
 
 // Delay copies shifted rows.
 func (b *Backend) Delay(c *engine.Call, o op.Delay) error {
-	borders, err := b.ints(o.Borders)
+	from, err := b.ints(o.From())
 	if err != nil {
 		return err
 	}
-	runs, err := b.ints(foldOf(o.Borders))
-	if err != nil {
-		return err
+	var pad *engine.Array
+	if len(c.In) == 2 {
+		pad = &c.In[1]
 	}
-	delays, err := b.ints(o.Delays)
-	if err != nil {
-		return err
-	}
-	return b.launch(c, sheet("delay", c.Out.Dtype, c.Out.Dims), c.Out, c.In[0], borders, runs, delays,
-		len(o.Delays), c.Out.Dims[2], c.In[0].Dims[3])
+	args := append([]any{c.Out, c.In[0]}, operand(pad)...)
+	return b.launch(c, sheet("delay", c.Out.Dtype, c.Out.Dims), append(args, from, len(o.Delays), c.Out.Dims[2], c.In[0].Dims[3])...)
 }
 
 // foldOf gives the fold of every row.

@@ -59,6 +59,9 @@ func (b *Backend) ShiftMoments(c *engine.Call, o op.FoldMoments) error {
 
 // FoldMoments sums in float64.
 func (b *Backend) FoldMoments(c *engine.Call, o op.FoldMoments) error {
+	if c.In[0].Delay != nil {
+		return b.delayedMoments(c, o.Borders)
+	}
 	borders, err := b.ints(o.Borders)
 	if err != nil {
 		return err

@@ -191,6 +191,81 @@ func TestShiftMoments(t *testing.T) {
 	}
 }
 
+// Products read features through their delays, with the bits that they have for
+// features in memory.
+func TestDelayedProducts(t *testing.T) {
+	const T, K, W = 37, 11, 70
+	borders := op.Borders{0, 9, 20, T}
+	delay := op.Delay{Borders: borders, Delays: []int{1, 0, -2, 12}}
+	b := open(t)
+	b.libs = libraries{}
+	type graph struct {
+		name  string
+		build func(f, y, z, d *gorgonia.Node) *gorgonia.Node
+	}
+	for _, c := range []graph{
+		{"FoldCross", func(f, y, _, _ *gorgonia.Node) *gorgonia.Node { return op.Must(op.FoldCross{Borders: borders}, f, y) }},
+		{"FoldGram", func(f, _, _, _ *gorgonia.Node) *gorgonia.Node { return op.Must(op.FoldGram{Borders: borders}, f) }},
+		{"FoldMoments", func(f, _, _, _ *gorgonia.Node) *gorgonia.Node {
+			return op.Must(op.FoldMoments{Borders: borders}, f)
+		}},
+		{"FF'", func(f, _, _, _ *gorgonia.Node) *gorgonia.Node {
+			return op.Must(op.MatMul{TransB: true, Alpha: 0.5}, f, f)
+		}},
+		{"FDDF'", func(f, _, _, d *gorgonia.Node) *gorgonia.Node { return op.Must(op.ScaledKernel{}, f, d) }},
+		{"Fz", func(f, _, z, _ *gorgonia.Node) *gorgonia.Node { return op.Must(op.MatMul{}, f, z) }},
+		{"Fz' + row", func(f, y, z, _ *gorgonia.Node) *gorgonia.Node {
+			row := op.Must(op.Part{Axis: 2, Lo: 0, Hi: 1}, y)
+			return op.Must(op.MatMul{TransB: true, Alpha: -1}, f, op.Must(op.Transpose{}, z), row)
+		}},
+		{"F'y", func(f, y, _, _ *gorgonia.Node) *gorgonia.Node { return op.Must(op.MatMul{TransA: true}, f, y) }},
+		{"F'y'", func(f, y, _, _ *gorgonia.Node) *gorgonia.Node {
+			return op.Must(op.MatMul{TransA: true, TransB: true}, f, op.Must(op.Transpose{}, y))
+		}},
+	} {
+		for _, p := range []tensor.Dtype{op.Float32, op.Float64} {
+			for _, batches := range []int{1, 140} { // small tiles, large ones
+				for _, padded := range []bool{false, true} {
+					rng := rand.New(rand.NewPCG(4, 1))
+					g := gorgonia.NewGraph()
+					feeds := engine.Feeds{}
+					input := func(name string, d op.Dims) *gorgonia.Node {
+						x := op.NewTensor(d)
+						for i := range x.Data {
+							x.Data[i] = rng.NormFloat64()
+						}
+						n := op.Input(g, name, op.Type{Dtype: p, Dims: d})
+						feeds[n] = engine.Value(op.ToValue(x, p))
+						return n
+					}
+					x := op.Must(op.Part{Axis: 3, Lo: 2, Hi: 2 + K}, input("x", op.Dims{1, 1, T, K + 3}))
+					operands := []*gorgonia.Node{x}
+					if padded {
+						operands = append(operands, op.Must(op.GroupScale{Factors: []float64{2}}, input("pad", op.Dims{1, 1, 1, K})))
+					}
+					f := op.Must(delay, operands...)
+					out := c.build(f, input("y", op.Dims{batches, 1, T, W}), input("z", op.Dims{batches, 1, 4 * K, W}), input("d", op.Dims{1, 2, 1, 4 * K}))
+					run := func(be engine.Backend) (v gorgonia.Value, operations map[string]time.Duration) {
+						stats, err := engine.NewMachine(be).Run(context.Background(), feeds, engine.Results{out: engine.Last(&v)}, engine.Tiling{})
+						if err != nil {
+							t.Fatalf("%s: %v", c.name, err)
+						}
+						return v, stats.Operation
+					}
+					got, operations := run(b)
+					want, _ := run(struct{ engine.Backend }{b}) // of features in memory
+					if _, made := operations["Delay"]; made {
+						t.Errorf("%s: the features are in memory", c.name)
+					}
+					if !reflect.DeepEqual(got.Data(), want.Data()) {
+						t.Errorf("%s, %v, %d batches, padded %t: other bits", c.name, p, batches, padded)
+					}
+				}
+			}
+		}
+	}
+}
+
 // codes is a problem of few signals over K atoms.
 func codes(K int, p tensor.Dtype, nonnegative bool) conform.Problem {
 	const signals = 9

@@ -129,6 +129,14 @@ type Fuser interface {
 	ShiftMoments(c *Call, m op.FoldMoments) error
 }
 
+// Delayer is a Backend whose operations read operands through delays, so that what
+// op.Delay gives is never in memory.
+type Delayer interface {
+	// ReadsDelayed reports whether the operation o can, for the operands marked. Its
+	// call has them as they are before the delays (Array.Delay).
+	ReadsDelayed(o op.Spec, delayed []bool) bool
+}
+
 // dispatch calls the backend's method for the operation s.
 func dispatch(b Backend, c *Call, s op.Spec) error {
 	switch o := s.(type) {
@@ -297,6 +305,11 @@ type Array struct {
 	Buf     Buffer
 	Offset  int // bytes from the start of Buf
 	Strides [3]int
+	// Delay, if any, says that the memory is that of features and the array their
+	// delayed copies, of this type; Pad is the second operand of that operation, or
+	// nil. Only calls to a Delayer have such operands.
+	Delay *op.Delay
+	Pad   *Array
 }
 
 // Dense reports whether the elements lie without gaps in row-major order.

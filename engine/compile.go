@@ -30,6 +30,8 @@ type place struct {
 	slot    int
 	offset  int // bytes
 	strides [3]int
+	delay   *op.Delay // of the array that is there; pad is its second operand or nil
+	pad     *place
 }
 
 // step is one operation of a plan, or several that a Fuser runs as one.
@@ -61,6 +63,7 @@ type compiler struct {
 	place   map[*gorgonia.Node]place
 	wanted  map[*gorgonia.Node]int // result slot
 	fused   map[*gorgonia.Node]fusion
+	delayed map[*gorgonia.Node]bool // those that are read through their delays
 	heap    heap.Heap
 	plan    plan
 }
@@ -84,15 +87,18 @@ func compile(be Backend, inputs []*gorgonia.Node, types []op.Type, results []*go
 	if err != nil {
 		return nil, err
 	}
-	c.liveness(order)
-	c.fuse(order)
-	var late []*gorgonia.Node // results that need a dense copy of their own
 	for slot, n := range results {
 		c.plan.results = append(c.plan.results, c.types[n])
 		if _, dup := c.wanted[n]; dup {
 			return nil, fmt.Errorf("engine: result %v is listed twice", n)
 		}
 		c.wanted[n] = slot
+	}
+	c.fuse(order)
+	c.absorb(order)
+	c.liveness(order)
+	var late []*gorgonia.Node // results that need a dense copy of their own
+	for _, n := range results {
 		if c.root[n] != n || n.Op() == nil {
 			late = append(late, n)
 			c.lastUse[c.root[n]] = len(order) // kept for the copy
@@ -171,6 +177,11 @@ func (c *compiler) liveness(order []*gorgonia.Node) {
 	for i, n := range order {
 		for _, p := range op.Operands(n) {
 			c.lastUse[c.root[p]] = i
+			if c.delayed[p] { // its pad is read with it
+				for _, q := range op.Operands(p) {
+					c.lastUse[c.root[q]] = i
+				}
+			}
 		}
 	}
 }
@@ -188,6 +199,17 @@ func (c *compiler) emit(i int, n *gorgonia.Node) {
 		if p.space == inInput {
 			c.plan.viewed[p.slot] = true
 		}
+		return
+	}
+	if c.delayed[n] {
+		p := c.place[operands[0]]
+		delay := o.Spec.(op.Delay)
+		p.Type, p.delay = c.types[n], &delay
+		if len(operands) == 2 {
+			pad := c.place[operands[1]]
+			p.pad = &pad
+		}
+		c.place[n] = p
 		return
 	}
 	if _, done := c.place[n]; done { // by a step before
@@ -212,6 +234,11 @@ func (c *compiler) emit(i int, n *gorgonia.Node) {
 	}
 	c.plan.steps = append(c.plan.steps, s)
 	c.plan.scratch = max(c.plan.scratch, roundUp(c.be.Scratch(s.spec, t, types)))
+	for _, p := range operands {
+		if c.delayed[p] {
+			operands = append(operands, op.Operands(p)...)
+		}
+	}
 	c.release(i, append(operands, n))
 }
 

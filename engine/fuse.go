@@ -47,6 +47,39 @@ func (c *compiler) fuse(order []*gorgonia.Node) {
 	}
 }
 
+// absorb finds the delayed arrays that all their users read through the delays: to
+// the plan they are views.
+func (c *compiler) absorb(order []*gorgonia.Node) {
+	c.delayed = map[*gorgonia.Node]bool{}
+	be, ok := c.be.(Delayer)
+	if !ok {
+		return
+	}
+	for _, n := range order {
+		_, result := c.wanted[n]
+		if _, ok := specOf(n).(op.Delay); ok && !result {
+			c.delayed[n] = true
+		}
+	}
+	for _, n := range order {
+		operands := op.Operands(n)
+		marks, any := make([]bool, len(operands)), false
+		for i, p := range operands {
+			marks[i] = c.delayed[p]
+			any = any || marks[i]
+		}
+		if !any || be.ReadsDelayed(specOf(n), marks) {
+			continue
+		}
+		for _, p := range operands {
+			delete(c.delayed, p)
+		}
+	}
+	for n := range c.delayed {
+		c.root[n] = c.root[op.Operands(n)[0]]
+	}
+}
+
 // specOf is the operation of a node that compile has sorted.
 func specOf(n *gorgonia.Node) op.Spec { return n.Op().(*op.Op).Spec }
 

@@ -176,7 +176,11 @@ func (j *job) growTemp(st Stream, p *plan) error {
 
 // array finds the memory of a place for the tile of a set.
 func (j *job) array(s *bufferSet, p place) Array {
-	a := Array{Type: p.Type, Offset: p.offset, Strides: p.strides}
+	a := Array{Type: p.Type, Offset: p.offset, Strides: p.strides, Delay: p.delay}
+	if p.pad != nil {
+		pad := j.array(s, *p.pad)
+		a.Pad = &pad
+	}
 	switch p.space {
 	case inTemp:
 		a.Buf = j.temp

@@ -77,8 +77,13 @@ func (s *Session) Run(in, out map[*gorgonia.Node]Resident) error {
 	if err := s.grow(p); err != nil {
 		return err
 	}
-	array := func(at place) Array {
-		a := Array{Type: at.Type, Offset: at.offset, Strides: at.strides}
+	var array func(at place) Array
+	array = func(at place) Array {
+		a := Array{Type: at.Type, Offset: at.offset, Strides: at.strides, Delay: at.delay}
+		if at.pad != nil {
+			pad := array(*at.pad)
+			a.Pad = &pad
+		}
 		switch at.space {
 		case inTemp:
 			a.Buf = s.temp

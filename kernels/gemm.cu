@@ -20,66 +20,13 @@
 // depend on the size of tiles, and large and small may be chosen freely.
 #include "gemm.cuh"
 
-#define PART 512 // terms of a float32 chain
-
-// Forget is the factor of D: beta, or 0 for what is dead.
-struct Forget {
-    const double *beta, *dead;
-    bool both;
-    template <class S> __device__ __forceinline__ S of(S d, int r, int c) const {
-        if (!beta) return d;
-        if (dead[r] != 0 || (both && dead[c] != 0)) return 0;
-        return (S)*beta * d;
-    }
-};
-
-// Product is what a launch of gemm is told.
-template <class T, class S> struct Product {
-    Matrix<S> C;
-    Side<T> A, B;
-    Matrix<const S> D;
-    bool add; // there is a D
-    Scale<T> scale;
-    Forget forget;
-    int M, N, k0, k1;
-    S alpha;
-    bool symmetric;
-};
-
-template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> __device__ __forceinline__ void multiply(const Product<T, S> &p) {
-    Tile<T, S, MR, NR, TX, TY, TA, TB> tile;
-    int r0 = blockIdx.y * tile.BM, c0 = blockIdx.x * tile.BN;
-    if (p.symmetric && c0 >= r0 + tile.BM) return;
-    for (int k = p.k0, next;; k = next) {
-        next = sizeof(S) == 4 && k + PART < p.k1 ? k + PART : p.k1;
-        tile.clear();
-        tile.run(p.A, p.B, p.scale, r0, c0, k, next);
-#pragma unroll
-        for (int i = 0; i < MR; i++)
-#pragma unroll
-            for (int j = 0; j < NR; j++) {
-                int r = r0 + tile.row(i), c = c0 + tile.col(j);
-                if (r >= p.M || c >= p.N || (p.symmetric && c > r)) continue;
-                S value = 0;
-                if (k > p.k0)
-                    value = p.C(r, c);
-                else if (p.add)
-                    value = p.forget.of(p.D(r, c), r, c);
-                value = fma(p.alpha, tile.acc[i][j], value);
-                p.C(r, c) = value;
-                if (p.symmetric) p.C(c, r) = value;
-            }
-        if (next == p.k1) return;
-    }
-}
-
 // GEMM is a kernel over operands of type T with sums of type S.
 #define GEMM(name, T, S, MR, NR, TX, TY, TA, TB, BLOCKS)                                                                          \
     BOUNDED(name, TX * TY, BLOCKS)                                                                                                \
     (OUT(S, C), IN(T, A), IN(T, B), IN(S, D), IN(T, scale), IN(double, beta), IN(double, dead), const int *borders, int M, int N, \
      int K, int groups, int both, int symmetric, double alpha) {                                                                  \
         int b = blockIdx.z / groups, g = blockIdx.z % groups;                                                                     \
-        Product<T, S> p;                                                                                                          \
+        Product<T, S, Side<T>, Side<T>> p;                                                                                                       \
         p.C = MAT(C, b, g);                                                                                                       \
         p.A = {MAT(A, b, g).p, TA ? 1 : A_r, TA ? A_r : 1, M};                                                                    \
         p.B = {MAT(B, b, g).p, TB ? B_r : 1, TB ? 1 : B_r, N};                                                                    \
@@ -90,7 +37,7 @@ template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> __
         p.M = M, p.N = N, p.alpha = (S)alpha, p.symmetric = symmetric != 0;                                                       \
         p.k0 = borders ? borders[g] : 0;                                                                                          \
         p.k1 = borders ? borders[g + 1] : K;                                                                                      \
-        multiply<T, S, MR, NR, TX, TY, TA, TB>(p);                                                                                \
+        multiply<MR, NR, TX, TY, TA, TB>(p);                                                                                      \
     }
 
 constexpr int WIDE = sizeof(F) == 4 ? 8 : 4; // columns of a thread in large tiles

@@ -1,4 +1,4 @@
-// The tile of a matrix product that one block computes, for gemm.cu and path.cu.
+// The tile of a matrix product that one block computes, for gemm.cu, fir.cu and path.cu.
 // Included within a namespace, so without a guard.
 
 #define SLAB 16
@@ -8,6 +8,23 @@ template <class T> struct Side {
     const T *p;
     long long row, col;
     int rows; // extent of i
+};
+
+// Delayed is a side of features that are read through delays (op.Delay): its columns
+// are those of X once per delay. from[j * times + t] is the row of X that delay j
+// shows at row t, or -1 where that is pad (0 where it is null).
+template <class T> struct Delayed {
+    const T *p;
+    long long ld;
+    const T *pad;
+    const int *from;
+    int cols, times; // of X
+    int rows;        // extent of i, which is a row of the features or a column
+
+    __device__ __forceinline__ T at(int t, int j, int k) const {
+        int r = from[j * times + t];
+        return r >= 0 ? p[r * ld + k] : pad ? pad[k] : (T)0;
+    }
 };
 
 // Fetch reads a slab of a side for a block of THREADS into registers: BM x SLAB
@@ -24,6 +41,16 @@ template <class T, int BM, int THREADS, bool ALONG_K> struct Fetch {
         long long step = STEP * (ALONG_K ? s.row : s.col);
 #pragma unroll
         for (int i = 0; i < N; i++, p += step) v[i] = r0 + row(i) < s.rows && k0 + col(i) < k1 ? *p : (T)0;
+    }
+    // A thread's elements lie in one column.
+    __device__ __forceinline__ void read(const Delayed<T> &s, int r0, int k0, int k1) {
+        int c = ALONG_K ? k0 + col(0) : r0 + row(0), j = c / s.cols, k = c % s.cols;
+        bool inside = c < (ALONG_K ? k1 : s.rows);
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            int t = ALONG_K ? r0 + row(i) : k0 + col(i);
+            v[i] = inside && t < (ALONG_K ? s.rows : k1) ? s.at(t, j, k) : (T)0;
+        }
     }
     // write puts the slab into shared memory, k by k, converted to the type of the sums.
     template <class S> __device__ __forceinline__ void write(S (*to)[BM + 4]) const {
@@ -77,8 +104,8 @@ template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> st
 
     // run adds the terms [k0, k1) of A's rows from r0 and B's from c0, and calls after
     // when every so many of them (0: never) have been added since k0.
-    template <class After>
-    __device__ __forceinline__ void run(const Side<T> &A, const Side<T> &B, const Scale<T> &scale, int r0, int c0, int k0, int k1, int every, After after) {
+    template <class SA, class SB, class After>
+    __device__ __forceinline__ void run(const SA &A, const SB &B, const Scale<T> &scale, int r0, int c0, int k0, int k1, int every, After after) {
         __align__(16) __shared__ S as[2][SLAB][BM + 4];
         __align__(16) __shared__ S bs[2][SLAB][BN + 4];
         Fetch<T, BM, THREADS, !TA> fa;
@@ -105,7 +132,63 @@ template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> st
         }
         __syncthreads();
     }
-    __device__ __forceinline__ void run(const Side<T> &A, const Side<T> &B, const Scale<T> &scale, int r0, int c0, int k0, int k1) {
+    template <class SA, class SB>
+    __device__ __forceinline__ void run(const SA &A, const SB &B, const Scale<T> &scale, int r0, int c0, int k0, int k1) {
         run(A, B, scale, r0, c0, k0, k1, 0, [] {});
     }
 };
+
+#define PART 512 // terms of a float32 chain
+
+// Forget is the factor of D: beta, or 0 for what is dead.
+struct Forget {
+    const double *beta, *dead;
+    bool both;
+    template <class S> __device__ __forceinline__ S of(S d, int r, int c) const {
+        if (!beta) return d;
+        if (dead[r] != 0 || (both && dead[c] != 0)) return 0;
+        return (S)*beta * d;
+    }
+};
+
+// Product is what a launch of a product is told.
+template <class T, class S, class SA, class SB> struct Product {
+    Matrix<S> C;
+    SA A;
+    SB B;
+    Matrix<const S> D;
+    bool add; // there is a D
+    Scale<T> scale;
+    Forget forget;
+    int M, N, k0, k1;
+    S alpha;
+    bool symmetric;
+};
+
+template <int MR, int NR, int TX, int TY, bool TA, bool TB, class T, class S, class SA, class SB>
+__device__ __forceinline__ void multiply(const Product<T, S, SA, SB> &p) {
+    Tile<T, S, MR, NR, TX, TY, TA, TB> tile;
+    int r0 = blockIdx.y * tile.BM, c0 = blockIdx.x * tile.BN;
+    if (p.symmetric && c0 >= r0 + tile.BM) return;
+    for (int k = p.k0, next;; k = next) {
+        next = sizeof(S) == 4 && k + PART < p.k1 ? k + PART : p.k1;
+        tile.clear();
+        tile.run(p.A, p.B, p.scale, r0, c0, k, next);
+#pragma unroll
+        for (int i = 0; i < MR; i++)
+#pragma unroll
+            for (int j = 0; j < NR; j++) {
+                int r = r0 + tile.row(i), c = c0 + tile.col(j);
+                if (r >= p.M || c >= p.N || (p.symmetric && c > r)) continue;
+                S value = 0;
+                if (k > p.k0)
+                    value = p.C(r, c);
+                else if (p.add)
+                    value = p.forget.of(p.D(r, c), r, c);
+                value = fma(p.alpha, tile.acc[i][j], value);
+                p.C(r, c) = value;
+                if (p.symmetric) p.C(c, r) = value;
+            }
+        if (next == p.k1) return;
+    }
+}

@@ -60,20 +60,22 @@ KERNEL(run_scale)(OUT(F, z), IN(F, y), const int *borders, int cols, int unit) {
     for (int t = lo; t < hi; t++) out(t, v) = (F)((in(t, v) - mean) * scale);
 }
 
-// Shifted copies of features side by side.
+// Shifted copies of features side by side, where they have to be in memory (see
+// fir.cu).
 //
-//   out[t, j cols + k] = x[t - delays[j], k] if that row is in t's run, else 0
+//   out[t, j cols + k] = x[from[j, t], k], or pad[k] (0 without it) where that is -1
 //
 // Launch: x covers the columns of the result, y rows in strides of the grid, z batches.
-// run[t] is the run of row t. Moves 2 values per element.
-KERNEL(delay)(OUT(F, out), IN(F, x), const int *borders, const int *run, const int *delays, int count, int rows, int cols) {
+// Moves 2 values per element.
+KERNEL(delay)(OUT(F, out), IN(F, x), IN(F, pad), const int *from, int count, int rows, int cols) {
     int c = THREAD_X, b = blockIdx.z;
     if (c >= count * cols) return;
-    int d = delays[c / cols], k = c % cols;
+    int j = c / cols, k = c % cols;
     auto in = MAT(x, b, 0);
     auto to = MAT(out, b, 0);
+    F outside = pad_p ? pad_p[k] : (F)0;
     for (int t = blockIdx.y; t < rows; t += gridDim.y) {
-        int from = t - d, lo = borders[run[t]], hi = borders[run[t] + 1];
-        to(t, c) = from >= lo && from < hi ? in(from, k) : (F)0;
+        int r = from[j * rows + t];
+        to(t, c) = r >= 0 ? in(r, k) : outside;
     }
 }

@@ -130,6 +130,7 @@ func preprocess() []Case {
 		{Spec: op.Delay{Borders: op.Borders{0, 1}, Delays: []int{1}}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
 		{Spec: op.Delay{Borders: uneven, Delays: []int{0, 1, 2, 40, -1}}, In: []Operand{in(d(2, 1, 33, 5), Normal)}},
 		{Spec: op.Delay{Borders: two, Delays: []int{2, 4, 6, 8}}, In: []Operand{view(d(1, 1, 40, 70), Normal)}},
+		{Spec: op.Delay{Borders: uneven, Delays: []int{3, -2}}, In: []Operand{view(d(2, 1, 33, 35), Normal), view(d(1, 1, 1, 35), Normal)}},
 	}
 }
 

@@ -114,9 +114,9 @@ func InverseSD(variance, meanSquare float64) float64 {
 // Delay puts shifted copies of the columns of X side by side (finite impulse
 // response features),
 //
-//	out[t, j*K + k] = X[t - Delays[j], k] if that row is in t's run, else 0,
+//	out[t, j*K + k] = X[t - Delays[j], k] if that row is in t's run, else pad[k],
 //
-// (B, 1, T, K) to (B, 1, T, J*K).
+// (B, 1, T, K) and pad (1, 1, 1, K), 0 where it is not given, to (B, 1, T, J*K).
 type Delay struct {
 	Borders Borders
 	Delays  []int
@@ -124,6 +124,12 @@ type Delay struct {
 
 // Infer multiplies the columns.
 func (o Delay) Infer(in ...Type) (Type, error) {
+	if len(in) == 2 {
+		if in[1].Dtype != in[0].Dtype || in[1].Dims != (Dims{1, 1, 1, in[0].Dims[3]}) {
+			return Type{}, fmt.Errorf("Delay: pad %v for %v", in[1], in[0])
+		}
+		in = in[:1]
+	}
 	if err := arity(o, in, 1); err != nil {
 		return Type{}, err
 	}
@@ -131,6 +137,25 @@ func (o Delay) Infer(in ...Type) (Type, error) {
 		return Type{}, fmt.Errorf("Delay: no delays")
 	}
 	return folded1(o, o.Borders, in[0], in[0].Dims[2], in[0].Dims[3]*len(o.Delays))
+}
+
+// From lists for every delay and row the row of X that is shown there, or -1.
+func (o Delay) From() []int {
+	T := o.Borders[o.Borders.Folds()]
+	from := make([]int, 0, len(o.Delays)*T)
+	for _, d := range o.Delays {
+		for f := range o.Borders.Folds() {
+			lo, hi := o.Borders[f], o.Borders[f+1]
+			for t := lo; t < hi; t++ {
+				row := t - d
+				if row < lo || row >= hi {
+					row = -1
+				}
+				from = append(from, row)
+			}
+		}
+	}
+	return from
 }
 
 // folded1 is folded for a result of one group with other rows and columns.
@@ -143,17 +168,16 @@ func folded1(s Spec, borders Borders, in Type, rows, cols int) (Type, error) {
 
 // Ref shifts.
 func (o Delay) Ref(out Tensor, in ...Tensor) {
-	K := in[0].Dims[3]
+	T, K := in[0].Dims[2], in[0].Dims[3]
 	eachMat(out, func(b, m int, y []float64) {
 		x := in[0].Mat(b, 0)
-		for f := range o.Borders.Folds() {
-			lo, hi := o.Borders[f], o.Borders[f+1]
-			for t := lo; t < hi; t++ {
-				for j, d := range o.Delays {
-					if t-d >= lo && t-d < hi {
-						copy(y[(t*len(o.Delays)+j)*K:][:K], x[(t-d)*K:])
-					}
-				}
+		for i, from := range o.From() {
+			j, t := i/T, i%T
+			switch dst := y[(t*len(o.Delays)+j)*K:][:K]; {
+			case from >= 0:
+				copy(dst, x[from*K:])
+			case len(in) == 2:
+				copy(dst, in[1].Mat(0, 0))
 			}
 		}
 	})

@@ -170,13 +170,14 @@ func (d designer) kernel(x node) design {
 	out.rot, out.s = eigen(op.Must(op.TrainKernel{Borders: d.o.Folds, Both: true}, K))
 	cross := op.Must(op.TrainKernel{Borders: d.o.Folds}, K)
 	out.rows = op.Must(op.FoldRows{Borders: d.o.Folds}, op.Must(op.MatMul{TransB: true}, folds(cross), folds(out.rot)))
-	centred := x
-	if d.o.centerX() {
-		centred = op.Must(op.SubRow{}, x, total(d.means(x)))
+	sums := op.Must(op.MatMul{TransB: true}, d.ones, out.rot) // of the directions; 0 but for rounding when centred
+	back := []node{x, total(out.rot)}
+	if d.o.centerX() { // (x - 1 mean)' Q
+		back = append(back, op.Must(op.MatMul{TransA: true, Alpha: -1}, total(d.means(x)), total(sums)))
 	} else {
-		out.ones = op.Must(op.MatMul{TransB: true}, d.ones, out.rot)
+		out.ones = sums
 	}
-	out.back = op.Must(op.MatMul{TransA: true, TransB: true}, centred, total(out.rot))
+	out.back = op.Must(op.MatMul{TransA: true, TransB: true}, back...)
 	if scale != nil {
 		sq := op.Must(op.Transpose{}, op.Must(op.Zip{Kind: op.Mul}, total(scale), total(scale)))
 		out.back = op.Must(op.Zip{Kind: op.Mul}, out.back, sq)

@@ -3,6 +3,7 @@ package ridge
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -64,8 +65,8 @@ type fitter struct {
 	data Data
 	res  Result
 
-	x, testX gorgonia.Value   // features after per-run steps and delays, float64, shifted
-	offset   gorgonia.Value   // what x was shifted by; nil when features are not centred
+	x, testX gorgonia.Value   // features after per-run steps, float64, shifted
+	offset   gorgonia.Value   // what columns of x were shifted by; nil when features are not centred
 	design   []gorgonia.Value // fields of the design in working precision; nil where absent
 	pass     int
 }
@@ -102,7 +103,7 @@ func (f *fitter) prepare(ctx context.Context) error {
 	return f.makeDesign(ctx)
 }
 
-// features runs per-run steps and delays on a matrix of features, in float64.
+// features runs per-run steps on a matrix of features, in float64.
 func (f *fitter) features(ctx context.Context, m, trends Matrix, runs op.Borders) (gorgonia.Value, error) {
 	g := gorgonia.NewGraph()
 	in := op.Input(g, "X", matrixType(m))
@@ -113,9 +114,6 @@ func (f *fitter) features(ctx context.Context, m, trends Matrix, runs op.Borders
 		feeds[basis] = engine.Value(matrixValue(trends))
 	}
 	x := f.o.preprocess(in, basis, runs)
-	if len(f.o.Delays) > 0 {
-		x = op.Must(op.Delay{Borders: runs, Delays: f.o.Delays}, x)
-	}
 	if x == in {
 		return matrixValue(m), nil
 	}
@@ -157,6 +155,33 @@ func subtractRow(v, row gorgonia.Value) gorgonia.Value {
 	return matrixValue(Matrix{len(x) / len(r), len(r), out})
 }
 
+// delayed puts features side by side with their delays, in the graph of x. Rows that
+// a run has not are 0 before the shift of the columns.
+func (f *fitter) delayed(x node, runs op.Borders, value func(name string, v gorgonia.Value) node) node {
+	if len(f.o.Delays) == 0 {
+		return x
+	}
+	delay := op.Delay{Borders: runs, Delays: f.o.Delays}
+	if f.offset == nil {
+		return op.Must(delay, x)
+	}
+	offset := f.offset.Data().([]float64)
+	pad := op.NewTensor(op.Dims{1, 1, 1, len(offset)})
+	for k, o := range offset {
+		pad.Data[k] = -o
+	}
+	return op.Must(delay, x, value("pad", op.ToValue(pad, x.Dtype())))
+}
+
+// delayedOffset is the offset of every column of the design.
+func (f *fitter) delayedOffset() gorgonia.Value {
+	if f.offset == nil || len(f.o.Delays) == 0 {
+		return f.offset
+	}
+	all := slices.Repeat(f.offset.Data().([]float64), len(f.o.Delays))
+	return matrixValue(Matrix{1, len(all), all})
+}
+
 // makeDesign computes the design in float64 and keeps it in working precision.
 func (f *fitter) makeDesign(ctx context.Context) error {
 	g := gorgonia.NewGraph()
@@ -165,12 +190,20 @@ func (f *fitter) makeDesign(ctx context.Context) error {
 	x := op.Input(g, "X", op.Type{Dtype: op.Float64, Dims: op.Dims(f.x.Shape())})
 	ones := op.Input(g, "ones", matrixType(one))
 	feeds := engine.Feeds{x: engine.Value(f.x), ones: engine.Value(matrixValue(one))}
-	var offset node
-	if f.offset != nil {
-		offset = op.Input(g, "offset", op.Type{Dtype: op.Float64, Dims: op.Dims(f.offset.Shape())})
-		feeds[offset] = engine.Value(f.offset)
+	value := func(name string, v gorgonia.Value) node {
+		n := op.Input(g, name, op.Type{Dtype: op.Float64, Dims: op.Dims(v.Shape())})
+		feeds[n] = engine.Value(v)
+		return n
 	}
-	d := newDesigner(f.o, f.res.Form, ones).build(x, offset)
+	var offset node
+	if v := f.delayedOffset(); v != nil {
+		offset = value("offset", v)
+	}
+	delayed := f.delayed(x, f.o.Runs, value)
+	d := newDesigner(f.o, f.res.Form, ones).build(delayed, offset)
+	if delayed != x && d.x == delayed {
+		d.x = nil // tiles read the features through their delays again
+	}
 	fields := d.fields()
 	f.design = make([]gorgonia.Value, len(fields))
 	results := engine.Results{}
@@ -194,24 +227,37 @@ type tileGraph struct {
 	d     designer
 	x     design
 	feeds engine.Feeds
+	fixed map[node]gorgonia.Value // those of feeds that are values
 }
 
 // newTileGraph brings the design into a new graph.
 func (f *fitter) newTileGraph() *tileGraph {
-	t := &tileGraph{g: gorgonia.NewGraph(), d: newDesigner(f.o, f.res.Form, nil), feeds: engine.Feeds{}}
+	t := &tileGraph{g: gorgonia.NewGraph(), d: newDesigner(f.o, f.res.Form, nil), feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
 	t.x.form = f.res.Form
 	for i, field := range t.x.fields() {
 		if f.design[i] != nil {
 			*field = t.value(fmt.Sprintf("design%d", i), f.design[i])
 		}
 	}
+	if t.x.x == nil && f.res.Form != Kernel {
+		t.x.x = f.delayed(t.value("X", f.working(f.x)), f.o.Runs, t.value)
+	}
 	return t
+}
+
+// working converts a value of this package to the working precision.
+func (f *fitter) working(v gorgonia.Value) gorgonia.Value {
+	t, err := op.FromValue(v)
+	if err != nil {
+		panic("ridge: " + err.Error()) // made by this package
+	}
+	return op.ToValue(t, f.o.Precision)
 }
 
 // value adds an input with a fixed value.
 func (t *tileGraph) value(name string, v gorgonia.Value) node {
 	n := op.Input(t.g, name, op.Type{Dtype: v.Dtype(), Dims: op.Dims(v.Shape())})
-	t.feeds[n] = engine.Value(v)
+	t.feeds[n], t.fixed[n] = engine.Value(v), v
 	return n
 }
 
@@ -336,10 +382,40 @@ func (f *fitter) testScore(t *tileGraph, fit fitted, width int) node {
 	if fit.mean != nil {
 		y = op.Must(op.SubRow{}, y, cast(fit.mean, f.o.Precision))
 	}
-	x, err := op.FromValue(f.testX)
-	if err != nil {
-		panic("ridge: " + err.Error()) // made by this package
-	}
-	prediction := op.Must(op.MatMul{}, t.value("testX", op.ToValue(x, f.o.Precision)), fit.weights)
+	x := f.delayed(t.value("testX", f.working(f.testX)), f.data.TestRuns, t.value)
+	prediction := op.Must(op.MatMul{}, x, fit.weights)
 	return op.Must(op.ScorePredictions{Score: f.o.Score}, y, prediction)
+}
+
+// Tile is the graph that Fit runs over tiles of voxels, for who times it without
+// sources and sinks.
+type Tile struct {
+	Y       node                    // (P, 1, T, W) responses; P panels as the caller likes
+	Fixed   map[node]gorgonia.Value // all else that the graph reads
+	Results []node                  // weights, alpha and score at it, status
+	Form    Form
+}
+
+// NewTile makes the design of the features on be, and the graph of tiles of the
+// given width.
+func NewTile(ctx context.Context, be engine.Backend, data Data, o Options, width int) (*Tile, error) {
+	if err := o.check(data); err != nil {
+		return nil, err
+	}
+	form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
+	if err != nil {
+		return nil, err
+	}
+	f := &fitter{be: be, o: o, data: data, res: Result{Form: form}}
+	if err := f.prepare(ctx); err != nil {
+		return nil, err
+	}
+	t := f.newTileGraph()
+	out := &Tile{Y: t.responses("Y", data.X.Rows, width, o.Precision), Fixed: t.fixed, Form: form}
+	fit := t.d.fit(t.x, out.Y, t.matrix("trends", o.Trends, o.Precision))
+	for _, n := range []node{fit.weights, fit.alpha, fit.best} {
+		out.Results = append(out.Results, t.masked(n, fit.status, o.Precision))
+	}
+	out.Results = append(out.Results, op.Must(op.Copy{}, fit.status))
+	return out, nil
 }

@@ -42,7 +42,7 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 		return nil, err
 	}
 	g := gorgonia.NewGraph()
-	t := &tileGraph{g: g, feeds: engine.Feeds{}}
+	t := &tileGraph{g: g, feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
 	t.d = newDesigner(o, form, t.matrix("ones", Matrix{1, T, factors(T, 1)}, op.Float64))
 	perDraw := op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, T, K}}
 	in := op.Input(g, "X", perDraw)
