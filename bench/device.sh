@@ -2,75 +2,92 @@
 # Checks and times the CUDA backend on a real card, in the folder that `make
 # device-check` packed: nothing is built here and nothing is fetched.
 #
-#   device.sh [PART...]     parts: conform goldens bits sanitizer bench peers (default: all)
+#   device.sh [PART...]     parts, in the order of what is wanted most: conform bench
+#                           learning peers cpu goldens bits wide language ops sanitizer
 #
-# What is found goes to $OUT (default: ./out): a log per part, bench.jsonl, and
-# record.md, the record for docs/gpu.md. The exit status is that of the tests.
+# Every part has a limit of its own and goes on after a failure of another; when
+# BUDGET seconds (default 570) are used up the rest is left out, and a second call
+# can name it. What is found goes to $OUT (default: ./out) in six files: machine.txt,
+# steps.tsv (part, status, seconds), tests.log, bench.jsonl, ops.txt, and record.md,
+# the record for docs/gpu.md. The exit status is that of the tests.
 set -u
 cd "$(dirname "$0")"
-out=${OUT:-out}
-mkdir -p "$out"
-export VOXEN_TEST_DEVICE=${VOXEN_TEST_DEVICE:-cuda:0}
-parts=${*:-conform goldens bits sanitizer bench peers}
+mkdir -p "${OUT:-out}"
+out=$(cd "${OUT:-out}" && pwd)
+budget=${BUDGET:-570} share=${SHARE:-1} # SHARE: so many times fewer voxels and signals, to try this script
+export VOXEN_TEST_DEVICE=${VOXEN_TEST_DEVICE:-cuda:0} PYTHONUNBUFFERED=1
+export PYTHONPATH=$PWD/python${PYTHONPATH:+:$PYTHONPATH}
+# where containers have the driver, should the loader not look there
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/nvidia/lib64:/usr/local/nvidia/lib
+parts=${*:-conform bench learning peers cpu goldens bits wide language ops sanitizer}
 failed=0
+touch "$out/tests.log" "$out/bench.jsonl" "$out/steps.tsv"
 
 {
     echo "date: $(date -u +%Y-%m-%d)"
-    nvidia-smi --query-gpu=name,driver_version,memory.total,power.limit --format=csv 2>&1
+    timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total,power.limit,clocks.max.sm --format=csv 2>&1
     grep -m1 'model name' /proc/cpuinfo
     echo "$(nproc) processors"
-    ./voxen devices
+    timeout 60 ./voxen devices
 } >"$out/machine.txt" 2>&1
 cat "$out/machine.txt"
 
-# check NAME FOLDER COMMAND...: run tests in a folder, keep the log, show the end.
-check() {
-    local name=$1 folder=$2 start=$SECONDS
-    shift 2
-    (cd "$folder" && "$@") >"$out/$name.log" 2>&1
-    local status=$?
-    echo "== $name: status $status after $((SECONDS - start)) s, $(grep -cE '^ *--- PASS' "$out/$name.log") passed, $(grep -cE '^ *--- FAIL' "$out/$name.log") failed, $(grep -cE '^ *--- SKIP' "$out/$name.log") skipped"
-    [ $status -eq 0 ] || { failed=1; grep -E '^ *--- FAIL|error|off by' "$out/$name.log" | head -20; }
+# step NAME LIMIT FILE FOLDER COMMAND...: run a command in a folder for at most LIMIT
+# seconds, or what is left of the budget, and append what it prints to FILE.
+step() {
+    local name=$1 limit=$2 file=$3 folder=$4 start=$SECONDS status left=$((budget - SECONDS))
+    shift 4
+    if [ $left -lt 15 ]; then
+        printf '%s\tleft out\t0\n' "$name" | tee -a "$out/steps.tsv"
+        return 0
+    fi
+    [ $limit -le $left ] || limit=$left
+    [ "$file" = bench.jsonl ] || echo "== $name" >>"$out/$file"
+    (cd "$folder" && timeout -k 5 "$limit" "$@") 2> >(tail -c 20000 >>"$out/tests.log") >>"$out/$file"
+    status=$?
+    printf '%s\t%s\t%s\n' "$name" "$status" $((SECONDS - start)) | tee -a "$out/steps.tsv"
     return $status
 }
+
+# check is step for tests: a failure counts.
+check() {
+    step "$1" "$2" tests.log "${@:3}" || { failed=1; grep -E '^ *--- FAIL|off by|other bits|^panic' "$out/tests.log" | tail -20; }
+}
+
+time_rows() { step "$1" "$2" bench.jsonl . ./gpu --device "$3" --limit "$4" --share "$share" "${@:5}"; }
 
 for part in $parts; do
     case $part in
     conform)
-        check conform cuda ./cuda.test -test.v -test.run 'Conform|Libraries' -test.timeout 10m
+        check conform 120 cuda ./cuda.test -test.v -test.run 'Conform|Libraries|Large|ManyAtoms|Delayed|ShiftMoments|SymEig|Products'
         ;;
+    bench) time_rows bench 120 "$VOXEN_TEST_DEVICE" 12s copy ridge-locked ridge limits ridge-device ;;
+    learning) time_rows learning 75 "$VOXEN_TEST_DEVICE" 20s codes learn ;;
+    peers) step peers 75 bench.jsonl . python3 himalaya_cuda.py --limit 50 --share "$share" ridge ;;
+    cpu) time_rows cpu 100 cpu 25s codes learn ;;
     goldens)
-        check ridge-goldens engine/ridge ./ridge.test -test.v -test.run 'Goldens/cuda' -test.timeout 10m
-        check dict-goldens engine/dict ./dict.test -test.v -test.run 'Sklearn/cuda|OnDevice' -test.timeout 10m
+        check ridge-goldens 60 engine/ridge ./ridge.test -test.v -test.run 'Goldens/cuda'
+        check dict-goldens 45 engine/dict ./dict.test -test.v -test.run 'Sklearn/cuda|OnDevice'
         ;;
     bits)
-        check bits engine/ridge ./ridge.test -test.v -test.run 'BitsOnDevice' -test.timeout 10m
-        check overlap cuda ./cuda.test -test.v -test.run 'Tiles|Recorded|PageLocked' -test.timeout 10m
+        check bits 60 engine/ridge ./ridge.test -test.v -test.run 'BitsOnDevice'
+        check overlap 30 cuda ./cuda.test -test.v -test.run 'Tiles|Recorded|PageLocked'
         ;;
+    wide)
+        time_rows wide 60 "$VOXEN_TEST_DEVICE" 20s ridge-wide
+        step peers-wide 75 bench.jsonl . python3 himalaya_cuda.py --limit 50 --share "$share" ridge-wide
+        ;;
+    language) step language 60 bench.jsonl . python3 language.py --voxen ./voxen --device "$VOXEN_TEST_DEVICE" ;;
+    ops) step ops 60 ops.txt . ./voxen bench --device "$VOXEN_TEST_DEVICE" --only ops --quiet ;;
     sanitizer)
         sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
         if [ -z "$sanitizer" ]; then
-            echo "== compute-sanitizer: not on this machine" | tee "$out/sanitizer.log"
+            printf 'sanitizer\tnot on this machine\t0\n' | tee -a "$out/steps.tsv"
             continue
         fi
-        for tool in memcheck racecheck initcheck synccheck; do
-            check "sanitizer-$tool" cuda "$sanitizer" --tool $tool --error-exitcode 9 ./cuda.test -test.run 'ConformOwnKernels' -test.timeout 30m
+        for tool in memcheck racecheck synccheck initcheck; do
+            check "sanitizer-$tool" 90 cuda "$sanitizer" --tool $tool --error-exitcode 9 ./cuda.test -test.run 'LargeCases|ShiftMoments'
         done
-        ;;
-    bench)
-        for device in "$VOXEN_TEST_DEVICE" cpu; do
-            rows=
-            [ "$device" = cpu ] && rows="ridge codes learn"
-            ./gpu --device "$device" $rows 2>&1 | tee -a "$out/bench.jsonl"
-        done
-        ./voxen bench --device "$VOXEN_TEST_DEVICE" --only ops --out "$out/ops" >"$out/ops.log" 2>&1 || failed=1
-        ;;
-    peers)
-        if python3 -c 'import himalaya, torch; assert torch.cuda.is_available()' 2>/dev/null; then
-            python3 himalaya_cuda.py 2>&1 | tee -a "$out/bench.jsonl"
-        else
-            echo "== peers: no himalaya with CUDA's torch in python3"
-        fi
         ;;
     *)
         echo "device.sh: no part $part" >&2
@@ -79,19 +96,6 @@ for part in $parts; do
     esac
 done
 
-# The table, a line per measurement, for docs/gpu.md.
-{
-    sed 's/^/    /' "$out/machine.txt"
-    echo
-    echo "| row | device | median s | rounds |"
-    echo "|---|---|---|---|"
-    [ -f "$out/bench.jsonl" ] && python3 - "$out/bench.jsonl" <<'PYTHON'
-import json, sys
-for line in open(sys.argv[1]):
-    if line.startswith("{"):
-        r = json.loads(line)
-        s = r["seconds"]
-        print(f"| {r['row']}{' (himalaya, ' + r['model'] + ')' if 'batch' in r else ''} | {r['device']} | {'-' if s is None else f'{s:.4g}'} | {len(r.get('rounds', []))} |")
-PYTHON
-} >"$out/record.md"
+wait
+python3 record.py "$out" | tee "$out/record.md"
 exit $failed

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"voxen/engine"
+	"voxen/engine/conform"
 	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
@@ -95,6 +96,73 @@ func ridgeData(s RidgeSize) (ridge.Matrix, *tile.Array[float32]) {
 	}
 	return x, y
 }
+
+// ResidentRidge is the ridge job with everything on the device: the responses of all
+// voxels as one tile, the design, the results.
+type ResidentRidge struct {
+	r     *resident
+	Work  Work // what the job has to do: operations of its form, responses read and results written once
+	Seats int  // voxels, those that fill the last panel too
+}
+
+// NewResidentRidge puts the job on the device. The responses come from data, whose
+// columns are repeated where the last panel has none.
+func NewResidentRidge(ctx context.Context, be engine.Backend, s RidgeSize, data ridge.Data, o ridge.Options) (*ResidentRidge, error) {
+	t, err := ridge.NewTile(ctx, be, data, o, ridge.Width(s.Voxels))
+	if err != nil {
+		return nil, err
+	}
+	width := ridge.Width(s.Voxels)
+	panels := (s.Voxels + width - 1) / width
+	pr := conform.Problem{}
+	for n, v := range t.Fixed {
+		pr.Inputs, pr.Values = append(pr.Inputs, n), append(pr.Values, v)
+	}
+	r, err := place(ctx, be, pr)
+	job := &ResidentRidge{r: r, Seats: panels * width}
+	if err != nil {
+		job.Close()
+		return nil, err
+	}
+	y := op.TypeOf(t.Y)
+	y.Dims[0] = panels
+	if r.in[t.Y], err = r.array(be, y); err == nil {
+		all, T := data.Y.(*tile.Array[float32]), s.Rows
+		err = engine.Fill(ctx, r.session, r.in[t.Y], func(lo, hi int, dst []float32) error {
+			for i := lo; i < hi; i++ {
+				p, row, v := i/(T*width), i/width%T, i%width
+				dst[i-lo] = all.Data[row*s.Voxels+(p*width+v)%s.Voxels]
+			}
+			return nil
+		})
+	}
+	out := 0
+	for _, n := range t.Results {
+		if err == nil {
+			d := op.TypeOf(n)
+			d.Dims[0] = panels
+			out += d.Bytes()
+			r.out[n], err = r.array(be, d)
+		}
+	}
+	if err != nil {
+		job.Close()
+		return nil, err
+	}
+	job.Work = Work{Flops: t.Form.Cost(s.Rows, s.Features, s.Folds, s.Alphas) * float64(job.Seats), Bytes: float64(y.Bytes() + out)}
+	return job, nil
+}
+
+// Run computes the job once and waits for it.
+func (j *ResidentRidge) Run() error {
+	if err := j.r.session.Run(j.r.in, j.r.out); err != nil {
+		return err
+	}
+	return j.r.session.Wait()
+}
+
+// Close gives the memory back.
+func (j *ResidentRidge) Close() { j.r.free() }
 
 // DictSize is the dictionary job: values of a signal, signals, atoms and passes.
 type DictSize struct{ Rows, Signals, Atoms, Epochs int }

@@ -110,7 +110,7 @@ func timeCase(ctx context.Context, be engine.Backend, c conform.Case, p tensor.D
 	return r, err
 }
 
-// place puts the operands of a problem on the device.
+// place puts the operands of a problem on the device, and makes room for its result.
 func place(ctx context.Context, be engine.Backend, pr conform.Problem) (*resident, error) {
 	r := &resident{in: map[*gorgonia.Node]engine.Resident{}, out: map[*gorgonia.Node]engine.Resident{}}
 	var err error
@@ -135,7 +135,9 @@ func place(ctx context.Context, be engine.Backend, pr conform.Problem) (*residen
 			return r, err
 		}
 	}
-	r.out[pr.Out], err = r.array(be, op.TypeOf(pr.Out))
+	if pr.Out != nil {
+		r.out[pr.Out], err = r.array(be, op.TypeOf(pr.Out))
+	}
 	return r, err
 }
 

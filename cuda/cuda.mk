@@ -55,14 +55,17 @@ cuda-sanitize: build/cuda/include/cuda.h
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 60m -exec "$(SANITIZE)" $(CUDA_TESTED)
 
 # Everything that a machine with a card needs and no compiler: run device.sh there.
+# himalaya is pure Python; it needs the numpy, scikit-learn and torch of that machine.
 DEVICE = build/device
 device-check: build/cuda/include/cuda.h ## pack build/device and its archive: what checks and times a real card (docs/gpu.md)
 	rm -rf $(DEVICE)
-	mkdir -p $(DEVICE)/cuda $(DEVICE)/engine/ridge $(DEVICE)/engine/dict $(DEVICE)/testdata
+	mkdir -p $(DEVICE)/cuda $(DEVICE)/engine/ridge $(DEVICE)/engine/dict $(DEVICE)/testdata $(DEVICE)/python
 	$(CUDA_ENV) $(GO) build -tags voxencuda -ldflags "-s -w" -o $(DEVICE)/ ./cmd/voxen ./bench/gpu
 	for p in cuda engine/ridge engine/dict; do \
 		$(CUDA_ENV) $(GO) test -c -tags voxencuda -ldflags "-s -w" -o $(DEVICE)/$$p/$$(basename $$p).test ./$$p || exit 1; done
-	cp -r testdata/golden testdata/alice $(DEVICE)/testdata/
-	cp bench/device.sh bench/gpu/himalaya_cuda.py $(DEVICE)/
-	tar czf $(DEVICE).tar.gz -C build device
-	@du -sh $(DEVICE) $(DEVICE).tar.gz
+	mkdir $(DEVICE)/testdata/golden && cp -r testdata/golden/ridge testdata/golden/dict $(DEVICE)/testdata/golden/
+	cp bench/device.sh bench/gpu/*.py $(DEVICE)/
+	$(WHEELS) --require-hashes -r bench/gpu/himalaya.txt
+	python3 -m zipfile -e build/wheels/himalaya-0.4.11-*.whl $(DEVICE)/python
+	tar c -C build device | xz -9 >$(DEVICE).tar.xz
+	@du -sh $(DEVICE) $(DEVICE).tar.xz
