@@ -43,21 +43,54 @@ func digestReader(ctx context.Context, path string, r io.ReaderAt, size int64) (
 	} else {
 		h = sha256.New()
 	}
-	buf := getScratch()
-	defer putScratch(buf)
-	for off := int64(0); off < size; {
-		if err := ctx.Err(); err != nil {
-			return Input{}, err
+	if err := eachPiece(ctx, r, size, func(b []byte) { h.Write(b) }); err != nil {
+		if ctx.Err() == nil {
+			err = pathError(path, err)
 		}
-		b := buf.bytes()[:min(size-off, scratchBytes)]
-		if n, err := r.ReadAt(b, off); n < len(b) {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return Input{}, pathError(path, err)
-		}
-		h.Write(b)
-		off += int64(len(b))
+		return Input{}, err
 	}
 	return Input{Path: path, Bytes: size, Digest: fmt.Sprintf("%s:%x", name, h.Sum(nil))}, nil
+}
+
+// eachPiece calls f with the bytes of r in order, while it reads the ones that follow.
+func eachPiece(ctx context.Context, r io.ReaderAt, size int64, f func(b []byte)) error {
+	type piece struct {
+		buf *scratch
+		n   int64
+		err error
+	}
+	const inFlight = 2
+	free, full := make(chan *scratch, inFlight), make(chan piece, inFlight)
+	for range inFlight {
+		buf := getScratch()
+		defer putScratch(buf)
+		free <- buf
+	}
+	go func() {
+		defer close(full)
+		for off := int64(0); off < size; {
+			p := piece{buf: <-free, n: min(size-off, scratchBytes), err: ctx.Err()}
+			if p.err == nil {
+				var n int
+				if n, p.err = r.ReadAt(p.buf.bytes()[:p.n], off); int64(n) == p.n {
+					p.err = nil
+				} else if p.err == nil || p.err == io.EOF {
+					p.err = io.ErrUnexpectedEOF
+				}
+			}
+			full <- p
+			if p.err != nil {
+				return
+			}
+			off += p.n
+		}
+	}()
+	var err error
+	for p := range full {
+		if err = p.err; err == nil {
+			f(p.buf.bytes()[:p.n])
+		}
+		free <- p.buf
+	}
+	return err
 }

@@ -35,7 +35,7 @@ func newBank[F float32 | float64](be engine.Backend, src tile.Source, o Options)
 // which a source is read.
 func (b *bank[F]) each() int64 { return int64(b.t)*int64(unsafe.Sizeof(*new(F))) + 8 }
 func (b *bank[F]) blocks() int64 {
-	return int64(b.reader.threads) * blockColumns * b.each()
+	return int64(b.reader.threads) * int64(b.reader.block()+16) * b.each()
 }
 
 // bytes is the memory that the bank holds, and what reading takes.

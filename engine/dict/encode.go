@@ -78,6 +78,7 @@ type run[F float32 | float64] struct {
 	be       engine.Backend
 	bank     *bank[F]
 	progress progress
+	keeping  chan error // of the state that is being kept, if any
 }
 
 // progress counts signals over passes.

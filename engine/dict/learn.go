@@ -51,6 +51,7 @@ func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile
 	if err := r.bank.learn(ctx, o, ord, bufferBytes(o, src)); err != nil {
 		return nil, err
 	}
+	defer r.kept()
 	st, err := r.begin(ctx, ord)
 	if err != nil {
 		return nil, err
@@ -60,6 +61,9 @@ func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile
 	}
 	e, err := r.encode(ctx, st.atoms)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.kept(); err != nil {
 		return nil, err
 	}
 	res := &Result{Encoding: *e, Trace: st.trace}
@@ -108,7 +112,7 @@ func (r *run[F]) firstAtoms(ctx context.Context, ord *order) (gorgonia.Value, er
 	return op.ToValue(atoms, r.o.Precision), nil
 }
 
-// train runs the passes that st does not have yet, and keeps st after each.
+// train runs the passes that st does not have yet, and keeps st after each while the next one runs.
 func (r *run[F]) train(ctx context.Context, ord *order, st *state, start time.Time) error {
 	m := engine.NewMachine(r.be)
 	s := learnStep(gorgonia.NewGraph(), r.o, r.o.Batch, r.bank.t)

@@ -48,6 +48,7 @@ type Options struct {
 type Checkpoint interface {
 	// Load gives what Save kept last, or nil.
 	Load() ([]byte, error)
+	// Save is called from one goroutine at a time, beside the next pass.
 	Save(state []byte) error
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"voxen/engine/tile"
 )
@@ -52,8 +53,16 @@ func toColumns[D, S float32 | float64](dst []D, stride int, src []S, t int) {
 	}
 }
 
-// blockColumns is how many columns are read from a source at once.
+// blockColumns is how many columns are handled at once at least, of which each is a row of a file for each value.
 const blockColumns = 256
+
+// block is how many columns are read from a source at once: as many as blockBytes hold, since a read of a few
+// hundred values of a row costs as much as one of a page.
+func (r *reader[F]) block() int {
+	const blockBytes, most = 2 << 20, 1024
+	n := blockBytes / (r.src.Rows() * int(unsafe.Sizeof(*new(F)))) / blockColumns * blockColumns
+	return min(max(n, blockColumns), most)
+}
 
 // reader reads signals from a source, standardised, one after the other in
 // memory, with their squared norms. It refuses values that are not finite.
@@ -65,15 +74,17 @@ type reader[F float32 | float64] struct {
 
 // read fills dst with signals [lo, hi) and sq with their squared norms.
 func (r *reader[F]) read(ctx context.Context, lo, hi int, dst []F, sq []float64) error {
-	t, n := r.src.Rows(), (hi-lo+blockColumns-1)/blockColumns
-	return r.parallel(n, func(i int, buf []F) error {
-		a := lo + i*blockColumns
-		b := min(a+blockColumns, hi)
-		if err := r.columns(ctx, a, b, buf); err != nil {
+	t, block := r.src.Rows(), r.block()
+	// rows a page apart would share one set of the first-level cache when they are transposed
+	stride := block + 16
+	return r.parallel((hi-lo+block-1)/block, stride*t, func(i int, buf []F) error {
+		a := lo + i*block
+		b := min(a+block, hi)
+		if err := r.columns(ctx, a, b, buf, stride); err != nil {
 			return err
 		}
 		out := dst[(a-lo)*t : (b-lo)*t]
-		toRows(out, buf, b-a, t)
+		toRows(out, buf, b-a, t, stride)
 		for v := a; v < b; v++ {
 			s := out[(v-a)*t : (v-a+1)*t]
 			if err := r.finish(s, v, &sq[v-lo]); err != nil {
@@ -87,7 +98,7 @@ func (r *reader[F]) read(ctx context.Context, lo, hi int, dst []F, sq []float64)
 // inPlace checks signals that are in memory already and finds their squared norms.
 func (r *reader[F]) inPlace(data []F, sq []float64) error {
 	t, n := r.src.Rows(), (len(sq)+blockColumns-1)/blockColumns
-	return r.parallel(n, func(i int, _ []F) error {
+	return r.parallel(n, 0, func(i int, _ []F) error {
 		for v := i * blockColumns; v < min((i+1)*blockColumns, len(sq)); v++ {
 			if err := r.finish(data[v*t:(v+1)*t], v, &sq[v]); err != nil {
 				return err
@@ -97,9 +108,9 @@ func (r *reader[F]) inPlace(data []F, sq []float64) error {
 	})
 }
 
-// parallel runs f for pieces 0..n-1, each goroutine with a buffer for a block of
-// columns, and gives the error of the first piece that has one.
-func (r *reader[F]) parallel(n int, f func(i int, buf []F) error) error {
+// parallel runs f for pieces 0..n-1, each goroutine with a buffer of size
+// elements, and gives the error of the first piece that has one.
+func (r *reader[F]) parallel(n, size int, f func(i int, buf []F) error) error {
 	errs := make([]error, n)
 	var next atomic.Int64
 	var failed atomic.Bool
@@ -108,7 +119,7 @@ func (r *reader[F]) parallel(n int, f func(i int, buf []F) error) error {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			buf := make([]F, blockColumns*r.src.Rows())
+			buf := make([]F, size)
 			for i := int(next.Add(1)) - 1; i < n && !failed.Load(); i = int(next.Add(1)) - 1 {
 				if errs[i] = f(i, buf); errs[i] != nil {
 					failed.Store(true)
@@ -125,29 +136,29 @@ func (r *reader[F]) parallel(n int, f func(i int, buf []F) error) error {
 	return nil
 }
 
-// columns reads columns [lo, hi) to rows of hi-lo values.
-func (r *reader[F]) columns(ctx context.Context, lo, hi int, buf []F) error {
+// columns reads columns [lo, hi) to rows stride values apart.
+func (r *reader[F]) columns(ctx context.Context, lo, hi int, buf []F, stride int) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
 	switch buf := any(buf).(type) {
 	case []float32:
-		return r.src.ReadFloat32(ctx, lo, hi, buf, hi-lo)
+		return r.src.ReadFloat32(ctx, lo, hi, buf, stride)
 	case []float64:
-		return r.src.ReadFloat64(ctx, lo, hi, buf, hi-lo)
+		return r.src.ReadFloat64(ctx, lo, hi, buf, stride)
 	}
 	return nil
 }
 
-// toRows transposes t rows of n values to n rows of t, by squares.
-func toRows[F float32 | float64](dst, src []F, n, t int) {
+// toRows transposes t rows of n values, stride apart, to n rows of t, by squares.
+func toRows[F float32 | float64](dst, src []F, n, t, stride int) {
 	const side = 16
 	for v0 := 0; v0 < n; v0 += side {
 		for t0 := 0; t0 < t; t0 += side {
 			for v := v0; v < min(v0+side, n); v++ {
 				row := dst[v*t : (v+1)*t]
 				for i := t0; i < min(t0+side, t); i++ {
-					row[i] = src[i*n+v]
+					row[i] = src[i*stride+v]
 				}
 			}
 		}

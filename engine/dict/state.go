@@ -53,31 +53,50 @@ func (r *run[F]) begin(ctx context.Context, ord *order) (*state, error) {
 	return &state{atoms: first, gram: zeros(op.Float64, K, K), cross: zeros(r.o.Precision, K, t), dead: zeros(op.Float64, 1, K)}, nil
 }
 
-// keep hands the state to the checkpoint.
+// keep hands the state to the checkpoint, in the background once the state
+// before is kept. kept waits for it.
 func (r *run[F]) keep(ord *order, st *state) error {
 	if r.o.Checkpoint == nil {
 		return nil
+	}
+	if err := r.kept(); err != nil {
+		return err
 	}
 	rng, err := ord.rng.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	s := savedState{Epoch: st.epoch, Order: rng, Trace: st.trace}
-	for _, v := range []struct {
-		dst *[]float64
-		src gorgonia.Value
-	}{{&s.Atoms, st.atoms}, {&s.Gram, st.gram}, {&s.Cross, st.cross}, {&s.Dead, st.dead}} {
-		x, err := op.FromValue(v.src)
+	// the values of a pass are its own, and traces only grow
+	values, s := [...]gorgonia.Value{st.atoms, st.gram, st.cross, st.dead}, savedState{Epoch: st.epoch, Order: rng, Trace: st.trace}
+	r.keeping = make(chan error, 1)
+	go func() { r.keeping <- save(r.o.Checkpoint, &s, values[:]) }()
+	return nil
+}
+
+// kept waits for what is being kept, if anything, and gives its error.
+func (r *run[F]) kept() error {
+	if r.keeping == nil {
+		return nil
+	}
+	err := <-r.keeping
+	r.keeping = nil
+	return err
+}
+
+// save hands s to the checkpoint, with the values of the atoms, A, B and the dead atoms.
+func save(c Checkpoint, s *savedState, values []gorgonia.Value) error {
+	for i, dst := range []*[]float64{&s.Atoms, &s.Gram, &s.Cross, &s.Dead} {
+		x, err := op.FromValue(values[i])
 		if err != nil {
 			return err
 		}
-		*v.dst = x.Data
+		*dst = x.Data
 	}
 	var buf bytes.Buffer
 	if err := gob.NewEncoder(&buf).Encode(s); err != nil {
 		return err
 	}
-	return r.o.Checkpoint.Save(buf.Bytes())
+	return c.Save(buf.Bytes())
 }
 
 // restore is the reverse of keep.
