@@ -66,10 +66,43 @@ func OpenStudy(fsys store.FS, path string, warn func(format string, args ...any)
 	if len(s.recordings) == 0 {
 		return nil, s.bad("data.subjects", "have no files of BOLD")
 	}
+	if err := s.files(); err != nil {
+		return nil, err
+	}
 	if err := s.runs(); err != nil {
 		return nil, err
 	}
 	return s, s.build()
+}
+
+// files looks for what the configuration names besides BOLD, words and models,
+// which are opened: a study should not end hours later over a name.
+func (s *Study) files() error {
+	type files struct {
+		key   string
+		paths []string
+	}
+	named := []files{
+		{"encode.atlas", []string{s.Encode.Atlas}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
+		{"match.spheres", s.Match.Spheres}, {"group.atlas", []string{s.Group.Atlas}}, {"group.participants", []string{s.Group.Participants}},
+		{"report.background", []string{s.Report.Background}}, {"report.surfaces", s.Report.Surfaces},
+	}
+	if m := s.Data.Mask; m != "auto" && m != "none" {
+		named = append(named, files{"data.mask", []string{m}})
+	}
+	for i := range s.Data.Subjects {
+		named = append(named, files{element("data.subjects", i) + ".confounds", s.Data.Subjects[i].Confounds})
+	}
+	for _, n := range named {
+		for _, path := range n.paths {
+			for _, part := range hemispheresOf(s.resolve(path)) {
+				if part != "" && !isThere(s.fsys, part) {
+					return s.bad(n.key, "is %s: no such file", part)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // runs finds the volumes, the TR and the words of every run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"runtime"
@@ -168,6 +169,11 @@ func (r *runner) memory(step *Step) int64 {
 // a step that was begun goes on from what it finished.
 func (s *Study) Run(ctx context.Context, e *Env) (RunSummary, error) {
 	r := s.newRunner(e)
+	lock, err := s.lock(r.e.FS)
+	if err != nil {
+		return RunSummary{}, err
+	}
+	defer lock.Close()
 	began := time.Now()
 	sum := RunSummary{Title: s.Title, Out: s.dir, Steps: len(s.Steps)}
 	for i, step := range s.Steps {
@@ -186,6 +192,22 @@ func (s *Study) Run(ctx context.Context, e *Env) (RunSummary, error) {
 	}
 	sum.Seconds = time.Since(began).Seconds()
 	return sum, nil
+}
+
+// lockName is the file in a study's folder that a Run holds.
+const lockName = ".lock"
+
+// lock keeps a second Run out of the folder: it would wait for steps of the first
+// at best, and take its unfinished ones for its own at worst.
+func (s *Study) lock(fsys store.FS) (io.Closer, error) {
+	if err := fsys.MkdirAll(s.dir); err != nil {
+		return nil, fmt.Errorf("%s: cannot be made: %w", s.dir, err)
+	}
+	lock, err := fsys.Lock(filepath.Join(s.dir, lockName))
+	if errors.Is(err, store.ErrLocked) {
+		return nil, input(s.dir, "another voxen run is at work in it: wait until it ends, or give another out")
+	}
+	return lock, err
 }
 
 // step runs one step, or finds that its output is there.

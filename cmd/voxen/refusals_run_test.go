@@ -103,6 +103,16 @@ func init() {
 		studied("model that is gone", `study.yaml: line \d+: .*model`, func(f *files) { os.RemoveAll(f.path("example-data/model")) }),
 		studied("layers that the model lacks", `line \d+: models\[0\].layers is refused`, func(f *files) { f.edit("window: 40", "window: 40\n    layers: 0,7") }),
 		studied("words that are gone", `words.tsv: no such file`, func(f *files) { os.Remove(f.path("example-data/words.tsv")) }),
+		studied("mask that is gone", `line \d+: data.mask is .*example-data/mask.nii.gz: no such file`, func(f *files) { os.Remove(f.path("example-data/mask.nii.gz")) }),
+		studied("templates that are gone", `line \d+: match.templates is .*nets.nii.gz: no such file`, func(f *files) {
+			f.edit("templates: example-data/networks.nii.gz", "templates: example-data/nets.nii.gz")
+		}),
+		studied("one of two surfaces that is gone", `line \d+: report.surfaces is .*R.surf.gii: no such file`, func(f *files) {
+			f.bytes("L.surf.gii", nil)
+			f.edit("  # background", "  surfaces: [L.surf.gii, R.surf.gii]\n  # background")
+		}),
+		studied("participants that are gone", `line \d+: group.participants is .*participants.tsv: no such file`, func(f *files) { os.Remove(f.path("example-data/participants.tsv")) }),
+		studied("confounds that are gone", `line \d+: data.subjects\[2\].confounds is .*sub-03_confounds.tsv: no such file`, func(f *files) { os.Remove(f.path("example-data/sub-03_confounds.tsv")) }),
 		studied("images of other lengths", `line \d+: stimulus\[0\].volumes is 60, but .*sub-02_bold.nii.gz has 12 volumes: leave sub-02 out`, func(f *files) {
 			f.bytes("example-data/sub-02_bold.nii.gz", zipped(nifti(grid, nil)))
 		}),

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"voxen/store"
 	"voxen/study"
 )
 
@@ -315,6 +316,27 @@ func TestRunReplacesUnfinished(t *testing.T) {
 		t.Errorf("did %v", done)
 	}
 	sameTree(t, "replaced", tree(t, f.path("results")), want)
+}
+
+// A second run in the same folder is refused while the first is at work, whatever
+// step that is at.
+func TestRunTwiceAtOnce(t *testing.T) {
+	f := newFiles(t)
+	yaml := f.example()
+	mustRun(t, "run", yaml, "--quiet")
+	lock, err := store.OS{}.Lock(f.path("results/.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, errOut, status := voxen("run", yaml, "--quiet")
+	if status != 2 || !strings.Contains(errOut, "results: another voxen run is at work in it") || strings.Count(errOut, "\n") != 1 {
+		t.Errorf("status %d, %q", status, errOut)
+	}
+	if s := states(t, yaml, "--status"); len(s) == 0 {
+		t.Error("no states")
+	}
+	lock.Close()
+	mustRun(t, "run", yaml, "--quiet")
 }
 
 // stopAfterJournal kills a command once its output has a journal.
