@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -403,6 +404,7 @@ type shape struct {
 	volumes int
 	tr      float64 // 0: not said
 	columns int     // voxels of the whole grid; 0: not known without reading
+	voxel   float64 // size of a voxel in mm: the cubic root of its volume; 0 if there is none
 }
 
 // shapeOf reads headers and the sidecar, not the values.
@@ -415,14 +417,15 @@ func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 		if err != nil {
 			return s, err
 		}
-		s = shape{im.Header.Volumes(), im.Header.TR(), im.Grid.Voxels()}
+		size := voxelSize(im.Grid)
+		s = shape{im.Header.Volumes(), im.Header.TR(), im.Grid.Voxels(), math.Cbrt(size[0] * size[1] * size[2])}
 	case "cifti":
 		f, err := brain.OpenCifti(first)
 		if err != nil {
 			return s, err
 		}
 		defer f.Close()
-		s = shape{f.Rows(), f.Step, f.Cols()}
+		s = shape{volumes: f.Rows(), tr: f.Step, columns: f.Cols()}
 	case "surface":
 		for _, side := range hemispheresOf(r.bold) {
 			n, vertices, err := brain.GiftiShape(side)

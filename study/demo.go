@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"io"
 	"io/fs"
@@ -187,6 +188,24 @@ func (d *demo) planted(ctx context.Context) error {
 		d.sum.Planted, err = PlantedStudy(ctx, e, PlantedOptions{Responses: d.data("alice/minilm_neurons_tr.npy"),
 			Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Table: d.data("networks/yeo7.tsv"), Subjects: 2, Draws: 2 * d.o.Draws, Seed: d.o.Seed,
 			Out: filepath.Join(d.o.Out, "planted")})
-		return err
+		if err != nil {
+			return err
+		}
+		return d.report(ctx, e)
 	})
+}
+
+// report is that of the planted study, which says that its BOLD is simulated.
+func (d *demo) report(ctx context.Context, e *Env) error {
+	p := &d.sum.Planted
+	in := func(name string) string { return filepath.Join(p.Out, name) }
+	m := ReportModel{Name: p.Organize.Models[0].Model, Responses: d.data("alice/minilm_neurons_tr.npy"), Learn: in("dictionary"), Match: in("match")}
+	for s := range p.Subjects {
+		m.Encode = append(m.Encode, in(fmt.Sprintf("sub-%02d", s+1)))
+	}
+	o := ReportOptions{Title: "A simulated study with the answer planted", Simulated: p.Simulated, Models: []ReportModel{m}, Organize: in("organize"),
+		Words: d.data("alice/words.tsv"), TR: aliceTR, HRF: "none", Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Out: in("report.html")}
+	sum, err := Report(ctx, e, o)
+	p.Report = sum.Out
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	_ "voxen/cpu"
@@ -82,6 +83,15 @@ func TestDemo(t *testing.T) {
 		"haxby-slice/cv_score.nii.gz", "alice/codes.npz", "alice/columns.tsv", "alice_atoms.png", "alice_layers.png", "alice_objective.png", "alice_atoms.tsv"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	page, err := os.ReadFile(sum.Planted.Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<strong>Simulated data.</strong> The BOLD of all 2 subjects is simulated", "These data are simulated.", "Words (z, times heard)"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the report does not say %q", want)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(out, ".partial")); err == nil {

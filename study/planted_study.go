@@ -36,6 +36,7 @@ type PlantedSummary struct {
 	Matched   int              `json:"matched"`   // atoms, planted or alike
 	Networks  []PlantedNetwork `json:"networks"`
 	Organize  OrganizeSummary  `json:"organize"`
+	Report    string           `json:"report,omitempty"` // of the demo
 }
 
 // PlantedNetwork is a network with the atoms planted in it.

@@ -85,6 +85,7 @@ func demoText(s study.DemoSummary) string {
 	for _, m := range p.Organize.Models {
 		fmt.Fprintf(&b, "  %d of %d neurons in the sub-groups of networks\n", m.Assigned, m.Neurons)
 	}
+	fmt.Fprintf(&b, "  its report, marked as simulated: %s\n", p.Report)
 	fmt.Fprintf(&b, "on %s in %s\nresults in %s; look first at haxby-slice-differences_prefers.png and alice_atoms.png", s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond), s.Out)
 	return b.String()
 }
