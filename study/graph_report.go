@@ -81,6 +81,6 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 		o.Models = append(o.Models, r)
 	}
 	V := float64(s.columns)
-	w := work{size: fmt.Sprintf("%d steps", len(s.Steps)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
+	w := work{size: fmt.Sprintf("%d steps", len(s.Steps)), flops: 1e10 * float64(1+len(models)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
 	s.add("report", "", o.Out, true, slices.Clone(s.Steps), w, func(ctx context.Context, e *Env) (any, error) { return Report(ctx, e, o) })
 }
