@@ -492,6 +492,15 @@ func (s *Study) group(m *modelSteps) error {
 		if o.Participants = s.participants(); o.Participants == "" {
 			return s.bad("group.scores", "are given, but no participants, and the dataset has no participants.tsv")
 		}
+		p, err := readParticipants(s.fsys, o.Participants, c.Scores, c.Covariates)
+		if err != nil {
+			return err
+		}
+		for _, name := range m.subjects {
+			if _, ok := p.place["sub-"+name]; !ok {
+				return input(o.Participants, "has no participant sub-%s, whose scores group.scores asks for", name)
+			}
+		}
 	}
 	for i, e := range m.encode {
 		o.Maps, o.Subjects = append(o.Maps, s.imageOf(e.Out, name)), append(o.Subjects, "sub-"+m.subjects[i])

@@ -112,6 +112,8 @@ func init() {
 			f.edit("  # background", "  surfaces: [L.surf.gii, R.surf.gii]\n  # background")
 		}),
 		studied("participants that are gone", `line \d+: group.participants is .*participants.tsv: no such file`, func(f *files) { os.Remove(f.path("example-data/participants.tsv")) }),
+		studied("score that no participant has", `participants.tsv: has no column "memry", only participant_id, age, memory`, func(f *files) { f.edit("scores: [memory]", "scores: [memry]") }),
+		studied("subject who is no participant", `participants.tsv: has no participant sub-05, whose scores`, func(f *files) { f.edit(`name: "04"`, `name: "05"`) }),
 		studied("confounds that are gone", `line \d+: data.subjects\[2\].confounds is .*sub-03_confounds.tsv: no such file`, func(f *files) { os.Remove(f.path("example-data/sub-03_confounds.tsv")) }),
 		studied("images of other lengths", `line \d+: stimulus\[0\].volumes is 60, but .*sub-02_bold.nii.gz has 12 volumes: leave sub-02 out`, func(f *files) {
 			f.bytes("example-data/sub-02_bold.nii.gz", zipped(nifti(grid, nil)))
