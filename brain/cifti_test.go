@@ -20,6 +20,7 @@ var (
 type goldenSurface struct {
 	Cifti  map[string][][]float64
 	Func   [][]float64
+	Shape  [][]*float64 // nil: NaN
 	Points [][3]float64
 	Faces  [][3]int
 	Keys   []float64

@@ -2,6 +2,7 @@ package brain
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -39,6 +40,18 @@ func TestGiftiAsNibabel(t *testing.T) {
 			t.Errorf("%s: metadata %v, %v", name, im.Meta, im.Arrays[0].Meta)
 		}
 	}
+	shape, err := ReadGifti(surface("small.shape.gii"), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shape.Meta["AnatomicalStructurePrimary"] != "CortexLeft" || shape.Arrays[0].Meta["Name"] != "thickness" || shape.Arrays[1].Intent != IntentShape {
+		t.Errorf("shape: metadata %v, %v, intent %s", shape.Meta, shape.Arrays[0].Meta, shape.Arrays[1].Intent)
+	}
+	for r, a := range shape.Arrays {
+		if d := maxAbs(a.Float64s(), known(g.Shape[r])); d != 0 || a.Datatype != Float32 {
+			t.Errorf("shape %d differs by %g, of %s", r, d, a.Datatype)
+		}
+	}
 	im, err := ReadGifti(surface("small.surf.gii"), 1<<20)
 	if err != nil {
 		t.Fatal(err)
@@ -57,8 +70,20 @@ func TestGiftiAsNibabel(t *testing.T) {
 	}
 }
 
+// known gives numbers of which some are NaN.
+func known(x []*float64) []float64 {
+	out := make([]float64, len(x))
+	for i, p := range x {
+		out[i] = math.NaN()
+		if p != nil {
+			out[i] = *p
+		}
+	}
+	return out
+}
+
 func TestGiftiRoundTrip(t *testing.T) {
-	for _, name := range []string{"func_gz.func.gii", "small.surf.gii", "small.label.gii"} {
+	for _, name := range []string{"func_gz.func.gii", "small.surf.gii", "small.label.gii", "small.shape.gii"} {
 		im, err := ReadGifti(surface(name), 1<<20)
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +96,7 @@ func TestGiftiRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back.Path = im.Path; !reflect.DeepEqual(back, im) {
+		if back.Path = im.Path; !reflect.DeepEqual(back, im) { // bytes, so that NaN is equal
 			t.Errorf("%s: %+v, want %+v", name, back, im)
 		}
 	}
@@ -160,7 +185,7 @@ func TestGiftiRefuses(t *testing.T) {
 // FuzzGifti: no panic on any text, values as many as the dimensions say.
 func FuzzGifti(f *testing.F) {
 	f.Add(giftiText)
-	for _, name := range []string{"func_ascii.func.gii", "func_gz.func.gii", "small.surf.gii", "small.label.gii"} {
+	for _, name := range []string{"func_ascii.func.gii", "func_gz.func.gii", "small.surf.gii", "small.label.gii", "small.shape.gii"} {
 		if b, err := os.ReadFile(surface(name)); err == nil {
 			f.Add(string(b))
 		}

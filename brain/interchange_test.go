@@ -76,7 +76,7 @@ func TestInterchange(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"func_gz.func.gii", "small.surf.gii", "small.label.gii"} {
+	for _, name := range []string{"func_gz.func.gii", "small.surf.gii", "small.label.gii", "small.shape.gii"} {
 		g, err := ReadGifti(surface(name), 1<<20)
 		if err != nil {
 			t.Fatal(err)

@@ -156,8 +156,8 @@ func (p *surfacePlaces) write(ctx context.Context, w *mapWriter, m maps) error {
 			return err
 		}
 		at += h.vertices
-		for r := range m.rows.Rows() {
-			a, err := brain.NewGiftiArray(brain.IntentNone, w.datatype(), []int{h.vertices}, values[r*h.vertices:(r+1)*h.vertices])
+		for r := range m.rows.Rows() { // GIFTI has no doubles
+			a, err := brain.NewGiftiArray(brain.IntentNone, brain.Float32, []int{h.vertices}, values[r*h.vertices:(r+1)*h.vertices])
 			if err != nil {
 				return err
 			}

@@ -62,7 +62,7 @@ for path in sorted(glob.glob(f"{here}/surface/*.d*.nii")):
                     same(name, l[key][1], k[key][1], 0.5 / 255 + 1e-6)
         else:
             same(name + f" axis {i}", x == y, True)
-for name in ("func_gz.func.gii", "small.surf.gii", "small.label.gii"):
+for name in ("func_gz.func.gii", "small.surf.gii", "small.label.gii", "small.shape.gii"):
     a, b = nib.load(f"{here}/surface/{name}"), nib.load(f"{out}/{name}")
     same(name, len(b.darrays), len(a.darrays))
     for x, y in zip(a.darrays, b.darrays):

@@ -1,4 +1,4 @@
-"""Runs voxen encode on images that nibabel wrote and reads its maps with nibabel.
+"""Runs voxen encode and match on images that nibabel wrote and reads their maps with nibabel.
 
 usage: python testdata/brain/check_encode.py path/to/voxen
 """
@@ -52,6 +52,19 @@ for name, values in r.items():
         im = nib.load(f"gifti/{name}_hemi-{side}.func.gii")
         same(name + side, np.array([a.data for a in im.darrays]), part)
         same(name + side + " structure", im.meta["AnatomicalStructurePrimary"] == {"L": "CortexLeft", "R": "CortexRight"}[side], True)
+
+# match: mean maps on both cortices, NaN on the medial wall
+golden = f"{here}/../golden/match/surface"
+both = lambda name, ending: ",".join(f"{golden}/{name}_hemi-{side}{ending}" for side in "LR")
+for out, maps, networks in (("dense", f"{golden}/weights.dscalar.nii", f"{golden}/networks.dlabel.nii"), ("sides", both("weights", ".func.gii"), both("networks", ".label.gii"))):
+    subprocess.run([voxen, "match", "--maps", maps, "--templates", networks, "--out", out, "--draws", "20", "--quiet", "--device", "cpu",
+                    "--sphere", f"{golden}/sphere_hemi-L.surf.gii", "--sphere", f"{golden}/sphere_hemi-R.surf.gii"], check=True, stdout=subprocess.DEVNULL)
+a, b = nib.load("dense/group_maps.dscalar.nii"), nib.load(f"{golden}/weights.dscalar.nii")
+same("mean maps", a.get_fdata(dtype="f4"), b.get_fdata(dtype="f4"))
+same("mean maps' grayordinates", a.header.get_axis(1) == b.header.get_axis(1), True)
+for side in "LR":
+    a, b = (nib.load(f"{f}_hemi-{side}.func.gii").darrays for f in ("sides/group_maps", f"{golden}/weights"))
+    same("mean maps " + side, [x.data for x in a], [x.data for x in b])
 
 # a volume with an atlas
 affine = np.diag([-3.0, 3, 3, 1])

@@ -259,5 +259,9 @@ for k, (n, c) in table.items():
     lt.labels.append(lab_)
 keys = np.array([0, 3, 7, 3, 0], "i4")
 nib.save(nib.GiftiImage(darrays=[ga(keys, intent="NIFTI_INTENT_LABEL")], labeltable=lt), os.path.join(cif, "small.label.gii"))
-json.dump({"versions": golden["versions"], "cifti": s, "func": [f.tolist() for f in func], "points": points.tolist(), "faces": faces.tolist(), "keys": keys.tolist()},
+shape = [rng.standard_normal(5).astype("f4") for _ in range(2)]  # thickness, say; one is named
+shape[1][2] = np.nan
+nib.save(nib.GiftiImage(darrays=[ga(x, intent="NIFTI_INTENT_SHAPE", meta=nib.gifti.GiftiMetaData(m)) for x, m in zip(shape, ({"Name": "thickness"}, {}))],
+                        meta=nib.gifti.GiftiMetaData({"AnatomicalStructurePrimary": "CortexLeft"})), os.path.join(cif, "small.shape.gii"))
+json.dump({"versions": golden["versions"], "cifti": s, "shape": [[None if np.isnan(v) else float(v) for v in x] for x in shape], "func": [f.tolist() for f in func], "points": points.tolist(), "faces": faces.tolist(), "keys": keys.tolist()},
           open(os.path.join(here, "surface.json"), "w"))
