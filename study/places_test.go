@@ -142,6 +142,15 @@ func hemisphereFiles(t testing.TB, dir, run string, rows int, vertices ...int) (
 	return left, right
 }
 
+// singles rounds to float32, all that a GIFTI file holds.
+func singles(x []float64) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(float32(v))
+	}
+	return out
+}
+
 // Two hemispheres are fitted side by side, and their maps are a file for each.
 func TestEncodeHemispheres(t *testing.T) {
 	dir := t.TempDir()
@@ -163,7 +172,7 @@ func TestEncodeHemispheres(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := worst(g.Arrays[0].Float64s(), score[h.lo:h.hi]); d != 0 || g.Meta["AnatomicalStructurePrimary"] != h.structure {
+		if d := worst(g.Arrays[0].Float64s(), singles(score[h.lo:h.hi])); d != 0 || g.Meta["AnatomicalStructurePrimary"] != h.structure {
 			t.Errorf("hemisphere %s: differs by %g, metadata %v", h.side, d, g.Meta)
 		}
 	}
@@ -260,7 +269,7 @@ func TestAtlasOfVertices(t *testing.T) {
 		t.Fatal(err)
 	}
 	score, nan := loadNpy(t, o.Out+"/cv_score.npy"), math.NaN()
-	if d := worst(g.Arrays[0].Float64s(), []float64{nan, score[0], score[1], score[0], nan}); d != 0 {
+	if d := worst(g.Arrays[0].Float64s(), singles([]float64{nan, score[0], score[1], score[0], nan})); d != 0 {
 		t.Errorf("painted %v, scores %v", g.Arrays[0].Float64s(), score)
 	}
 }
