@@ -77,7 +77,7 @@ for part in $parts; do
         time_rows wide 60 "$VOXEN_TEST_DEVICE" 20s ridge-wide
         step peers-wide 75 bench.jsonl . python3 himalaya_cuda.py --limit 50 --share "$share" ridge-wide
         ;;
-    language) step language 60 bench.jsonl . python3 language.py --voxen ./voxen --device "$VOXEN_TEST_DEVICE" ;;
+    language) step language 90 bench.jsonl . python3 language.py --voxen ./voxen --device "$VOXEN_TEST_DEVICE" ;;
     ops) step ops 60 ops.txt . ./voxen bench --device "$VOXEN_TEST_DEVICE" --only ops --quiet ;;
     sanitizer)
         sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)

@@ -20,7 +20,7 @@ BUILD_TAGS = -tags voxencuda
 BUILD_SAYS = with CUDA, from the headers in $(CUDA_INCLUDE)
 endif
 
-.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-sanitize cuda-lint device-check
+.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-test-backend cuda-test-jobs cuda-sanitize cuda-lint device-check
 
 cuda-headers: build/cuda/include/cuda.h ## get cuda.h into build/, for make build to include CUDA
 build/cuda/include/cuda.h:
@@ -43,7 +43,10 @@ cuda-lint: build/cuda/include/cuda.h
 	$(CUDA_ENV) $(GO) vet -tags voxencuda ./cuda/... ./cmd/...
 
 cuda-test: build/cuda/include/cuda.h ## test the CUDA backend on the simulated driver; needs g++
+	$(MAKE) --no-print-directory -j2 -O cuda-test-backend cuda-test-jobs
+cuda-test-backend:
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m $(CUDA_TESTED)
+cuda-test-jobs:
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m -run 'Goldens/cuda|Sklearn/cuda|OnDevice|WithTheCPU|WithTheDevice|HalvesTheTile' ./engine/ridge ./engine/dict ./lm ./cmd/voxen
 CUDA_TESTED = ./cuda/...
 

@@ -177,6 +177,9 @@ static void finish(Runner *r) {
 static void fiberMain();
 
 static void reset(Fiber *f) {
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(f->stack, kStack); // of frames that a fault left there
+#endif
     auto *top = (void **)(((uintptr_t)f->stack + kStack - 64) & ~(uintptr_t)63);
     void **sp = (void **)((char *)top - kFrame) - kSaved - (kFrame ? 1 : 0);
     memset(sp, 0, (kSaved + 1) * sizeof *sp);
