@@ -116,6 +116,9 @@ func (c oneRow) ReadFloat64(_ context.Context, lo, hi int, dst []float64, _ int)
 func TestReportOnSurfaces(t *testing.T) {
 	for _, ending := range []string{".gii", ".nii"} {
 		t.Run(ending, func(t *testing.T) {
+			if testing.Short() && ending == ".nii" {
+				t.Skip("draws what .gii draws")
+			}
 			o := onSurfaces(t, ending)
 			sum, err := study.Report(context.Background(), env(), o)
 			if err != nil {
