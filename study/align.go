@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -70,6 +71,10 @@ func (o *AlignOptions) plan() (brain.AlignOptions, error) {
 		return p, input("", "--responses, --words and --out are needed")
 	case !strings.HasSuffix(o.Out, ".npy"):
 		return p, input(o.Out, "is of no kind that is written here: expected .npy")
+	case o.WordRate != "" && !strings.HasSuffix(o.WordRate, ".npy"):
+		return p, input(o.WordRate, "is of no kind that is written here: expected .npy")
+	case o.WordRate != "" && filepath.Clean(o.WordRate) == filepath.Clean(o.Out):
+		return p, input(o.WordRate, "is --out too: --word-rate wants a file of its own")
 	case !(o.TR >= minTR && o.TR <= maxTR):
 		return p, input("", "--tr %g, expected the seconds from one volume to the next, %g to %g", o.TR, minTR, maxTR)
 	case o.Volumes < 1 || o.Volumes > maxVolumes:
@@ -122,6 +127,9 @@ func Align(ctx context.Context, e *Env, o AlignOptions) (AlignSummary, error) {
 	if err != nil {
 		return sum, &store.InputError{Err: err}
 	}
+	if alignment.OutOfRange == len(words) {
+		return sum, outsideVolumes(o, words)
+	}
 	src, err := openMatrix(e.FS, o.Responses)
 	if err != nil {
 		return sum, err
@@ -161,6 +169,17 @@ func Align(ctx context.Context, e *Env, o AlignOptions) (AlignSummary, error) {
 	}
 	return AlignSummary{Out: o.Out, Words: len(words), Volumes: aligned.Rows(), Columns: aligned.Cols(), Untimed: words.Untimed(),
 		Outside: alignment.OutOfRange, Empty: alignment.Empty, WordRate: o.WordRate, Seconds: run.Seconds}, nil
+}
+
+// outsideVolumes refuses a table without a word in any volume: its times are not
+// those of the recording, or not in seconds.
+func outsideVolumes(o AlignOptions, words brain.Words) error {
+	first, last := words[0].Onset, words[0].Onset
+	for _, w := range words {
+		first, last = min(first, w.Onset), max(last, w.Onset)
+	}
+	return input(o.Words, "no word begins within the volumes: onsets go from %g to %g s, the volumes from %g to %g s", first, last,
+		o.Start, o.Start+float64(o.Volumes)*o.TR)
 }
 
 // localRun starts a run.json of a step that needs no backend.
@@ -245,6 +264,9 @@ func carryColumns(fsys store.FS, from string, job *store.Job, name string) error
 
 // saveWordRate writes the words per volume, convolved as the responses are.
 func (e *Env) saveWordRate(path string, rate []float64) error {
+	if err := e.FS.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
 	if e.Precision == op.Float64 {
 		return store.SaveNpy(e.FS, path, []int{len(rate)}, rate)
 	}

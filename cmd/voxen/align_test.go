@@ -22,7 +22,7 @@ func TestAlignAlice(t *testing.T) {
 	const W, N, T = 2132, 3, 372
 	r := f.npy("r.npy", []int{W, N})
 	f.bytes("r.npy.columns.tsv", []byte("column\tmodel\tlayer\tunit\ttap\n0\tm\t0\t0\tffn.out\n1\tm\t0\t1\tffn.out\n2\tm\t0\t2\tffn.out\n"))
-	out := mustRun(t, "align", "--responses", r, "--words", aliceWords, "--tr", "2", "--volumes", "372", "--out", f.path("s.npy"), "--word-rate", f.path("rate.npy"))
+	out := mustRun(t, "align", "--responses", r, "--words", aliceWords, "--tr", "2", "--volumes", "372", "--out", f.path("s.npy"), "--word-rate", f.path("rates/rate.npy"))
 	if !strings.Contains(out, "372 volumes of 3 units from 2132 words") || !strings.Contains(out, "without an onset of their own: 31") {
 		t.Errorf("said %q", out)
 	}
@@ -48,7 +48,7 @@ func TestAlignAlice(t *testing.T) {
 			t.Fatalf("volume %d unit %d is %g, want %g", i/N, i%N, v, want)
 		}
 	}
-	rate, shape, err := store.LoadFloat32(context.Background(), store.OS{}, f.path("rate.npy"))
+	rate, shape, err := store.LoadFloat32(context.Background(), store.OS{}, f.path("rates/rate.npy"))
 	if err != nil || len(shape) != 1 {
 		t.Fatalf("word rate of shape %v: %v", shape, err)
 	}

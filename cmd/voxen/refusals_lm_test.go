@@ -214,6 +214,9 @@ var lmRefusals = []refusal{
 	align("words of a volume", `--within "median", expected mean, sum, last, lanczos`, "--within", "median"),
 	align("trend", `--detrend: .*"cubic"`, "--detrend", "cubic"),
 	align("scaling", `--standardize "unit", expected none, zscore`, "--standardize", "unit"),
+	align("word rate of another kind", `rate.txt: .*expected .npy`, "--word-rate", "rate.txt"),
+	align("word rate in the place of the responses", `s.npy: is --out too`, "--out", "x/s.npy", "--word-rate", "./x/s.npy"),
+	align("no word in any volume", `w.tsv: no word begins within the volumes: onsets go from 1 to 6.5 s, the volumes from 1000 to 1020 s`, "--start", "1000"),
 	align("aligned to another kind", `s.nii: .*expected .npy`, "--out", "s.nii"),
 	align("columns of a word table", `--columns "a,,c", expected`, "--columns", "a,,c"),
 	{"responses of other words", func(f *files) []string {
