@@ -112,6 +112,9 @@ func TestSpinGolden(t *testing.T) {
 // sqrt(q (1-q) (1/n + 1/m)); 4 of them, over 8 quantiles, are exceeded by chance once
 // in 2,000 times.
 func TestSpinQuantiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of spins")
+	}
 	g := loadSpins(t)
 	const n = 5000
 	null := tile.NewArray[float64](g.maps.Rows, n)
