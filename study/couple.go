@@ -25,14 +25,17 @@ import (
 // CoupleOptions are the options of the couple step (docs/study.md, "couple").
 // Strings are as on the command line; "" is the default.
 type CoupleOptions struct {
-	Responses  []string  // a file per run, (T, N): artificial neurons, aligned to volumes
-	Biological []string  // a file per run, (T, M): time courses of biological neurons; or
-	Bold       []string  // what they are learned from: the runs of the first subject, of the second, ...
-	Mask       string    // voxels of the images
-	Detrend    string    // of the BOLD, within each run: none, linear or cosine:SECONDS
-	TR         float64   // seconds between volumes
-	Starts     []float64 // when the first volume starts, of each run or of all; none: 0
-	Out        string
+	Responses  []string // a file per run, (T, N): artificial neurons, aligned to volumes
+	Biological []string // a file per run, (T, M): time courses of biological neurons; or
+	Bold       []string // what they are learned from: the runs of the first subject, of the second, ...
+	Mask       string   // voxels of the images
+	Detrend    string   // of the BOLD, within each run: none, linear or cosine:SECONDS
+	Confounds  []string // a table per recording of Bold, regressed out within each run
+	// ConfoundColumns are names, separated by commas; "" for all.
+	ConfoundColumns string
+	TR              float64   // seconds between volumes
+	Starts          []float64 // when the first volume starts, of each run or of all; none: 0
+	Out             string
 
 	// of the dictionary of the BOLD
 	Atoms, Epochs, Batch int
@@ -119,6 +122,10 @@ func (o *CoupleOptions) planRuns() error {
 		return input("", "--words names %d tables, expected one for each of %d --responses", len(o.Words), runs)
 	case len(o.Starts) > 1 && len(o.Starts) != runs:
 		return input("", "--start has %d times, expected one, or one for each of %d --responses", len(o.Starts), runs)
+	case len(o.Confounds) > 0 && len(o.Confounds) != len(o.Bold):
+		return input("", "--confounds names %d tables, expected one for each of %d --bold", len(o.Confounds), len(o.Bold))
+	case len(o.Confounds) == 0 && o.ConfoundColumns != "":
+		return input("", "--confound-columns %q without --confounds", o.ConfoundColumns)
 	case len(o.Bold)%runs != 0:
 		return input("", "--bold names %d recordings, expected %d for each subject: one for each of --responses", len(o.Bold), runs)
 	}
@@ -155,6 +162,10 @@ func subjectIn(path string) string {
 func (o CoupleOptions) options(e *Env) []store.Option {
 	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
 	g := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+	columns := strings.Join([]string{o.WordColumns.Word, o.WordColumns.Onset, o.WordColumns.Offset}, ",")
+	if columns == ",," {
+		columns = ""
+	}
 	var starts []string
 	for run := range max(1, len(o.Starts)) {
 		starts = append(starts, g(o.start(run)))
@@ -162,7 +173,7 @@ func (o CoupleOptions) options(e *Env) []store.Option {
 	return []store.Option{
 		s("detrend", o.Detrend), s("tr", g(o.TR)), s("start", strings.Join(starts, ",")), s("atoms", strconv.Itoa(o.Atoms)), s("epochs", strconv.Itoa(o.Epochs)),
 		s("batch", strconv.Itoa(o.Batch)), s("lambda", g(o.Lambda)), s("seed", strconv.FormatUint(o.Seed, 10)), s("fdr", g(o.Q)), s("hrf", o.HRF),
-		s("top-words", strconv.Itoa(o.TopWords)), s("columns", strings.Join([]string{o.WordColumns.Word, o.WordColumns.Onset, o.WordColumns.Offset}, ",")),
+		s("top-words", strconv.Itoa(o.TopWords)), s("columns", columns), s("confound-columns", o.ConfoundColumns),
 		s("precision", e.Precision.String()), s("device", e.Device),
 	}
 }
@@ -231,7 +242,7 @@ func (c *coupler) open(ctx context.Context) error {
 	for _, list := range []struct {
 		role  string
 		paths []string
-	}{{"--responses", c.o.Responses}, {"--biological", c.o.Biological}, {"--mask", []string{c.o.Mask}}, {"--words", c.o.Words}} {
+	}{{"--responses", c.o.Responses}, {"--biological", c.o.Biological}, {"--mask", []string{c.o.Mask}}, {"--words", c.o.Words}, {"--confounds", c.o.Confounds}} {
 		for _, path := range list.paths {
 			files = append(files, file{list.role, path})
 		}
@@ -371,17 +382,12 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err := c.e.stage("reading", 0, func() error { return c.openBold(ctx) }); err != nil {
 		return err
 	}
-	clean := &cleaned{borders: c.x.borders()}
-	for _, run := range c.x.parts {
-		basis, err := c.plan.trend.Basis(run.Rows(), c.o.TR)
-		if err != nil {
-			return input("", "--detrend %s: %v", c.o.Detrend, err)
-		}
-		clean.trends = append(clean.trends, basis)
-	}
 	sources := make([]brain.Columns, len(c.bold))
-	for i, r := range c.bold {
-		sources[i] = r
+	for i := range c.bold {
+		var err error
+		if sources[i], err = c.clean(i); err != nil {
+			return err
+		}
 	}
 	all, err := brain.Join(sources...)
 	if err != nil {
@@ -396,8 +402,7 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	o.Progress = func(done, _ int) { c.e.Report.Progress(done) }
 	var res *dict.Result
 	err = c.e.stage("learning (voxels)", all.Cols()*(o.Epochs+1), func() error {
-		clean.Columns = all
-		res, err = dict.Learn(ctx, c.be, clean, o)
+		res, err = dict.Learn(ctx, c.be, all, o)
 		return c.e.refuse(err, budget)
 	})
 	if err != nil {
@@ -409,6 +414,29 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	c.result = &res.Encoding
 	c.y = op.Tensor{Dims: op.Dims{1, 1, res.Atoms.Rows, res.Atoms.Cols}, Data: res.Atoms.Data}
 	return c.writeBiological(ctx, res)
+}
+
+// clean gives the recordings of a subject without trends and confounds.
+func (c *coupler) clean(subject int) (*cleaned, error) {
+	runs, bold := len(c.x.parts), c.bold[subject]
+	var tables []string
+	if len(c.o.Confounds) > 0 {
+		tables = c.o.Confounds[subject*runs : (subject+1)*runs]
+	}
+	confounds, err := c.e.readConfounds(tables, c.o.ConfoundColumns, bold)
+	if err != nil {
+		return nil, err
+	}
+	n := nuisance{c.plan.trend, c.o.TR, c.o.Detrend}
+	y := &cleaned{Columns: bold, borders: c.x.borders()}
+	for r := range runs {
+		basis, err := n.basis(y.borders, r, confounds)
+		if err != nil {
+			return nil, err
+		}
+		y.nuisance = append(y.nuisance, basis)
+	}
+	return y, nil
 }
 
 // openBold opens the recordings, each of as many volumes as its run's responses.
@@ -533,12 +561,12 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 	return values[0], values[1], err
 }
 
-// cleaned is BOLD without the trends of its runs; of several runs each is brought to
+// cleaned is BOLD without the trends and confounds of its runs; of several runs each is brought to
 // mean 0 and SD 1. A voxel that is not finite somewhere, or constant within a run, is 0.
 type cleaned struct {
 	brain.Columns
-	borders op.Borders
-	trends  []*brain.Basis // of each run
+	borders  op.Borders
+	nuisance []*brain.Basis // of each run
 }
 
 // ReadFloat64 reads and cleans the columns [lo, hi).
@@ -550,17 +578,17 @@ func (c *cleaned) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, st
 		if c.usable(dst[v:], stride) {
 			continue
 		}
-		// what the trend leaves of a constant is rounding, which would be scaled up
+		// what a trend leaves of a constant is rounding, which would be scaled up
 		for t := range c.Rows() {
 			dst[t*stride+v] = 0
 		}
 	}
-	for i, trend := range c.trends {
+	for i, basis := range c.nuisance {
 		run := dst[c.borders[i]*stride:]
-		if trend.Cols > 0 {
-			trend.Remove(run, hi-lo, stride)
+		if basis.Cols > 0 {
+			basis.Remove(run, hi-lo, stride)
 		}
-		if len(c.trends) > 1 {
+		if len(c.nuisance) > 1 {
 			standardizeColumns(run, c.borders[i+1]-c.borders[i], hi-lo, stride)
 		}
 	}
@@ -569,7 +597,7 @@ func (c *cleaned) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, st
 
 // usable reports whether a voxel is finite and varies within every run.
 func (c *cleaned) usable(y []float64, stride int) bool {
-	for i := range c.trends {
+	for i := range c.nuisance {
 		first, varies := y[c.borders[i]*stride], false
 		for t := c.borders[i]; t < c.borders[i+1]; t++ {
 			x := y[t*stride]

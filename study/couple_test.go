@@ -14,6 +14,7 @@ import (
 
 	"voxen/brain"
 	_ "voxen/cpu"
+	"voxen/engine/op"
 	"voxen/store"
 	"voxen/study"
 )
@@ -211,6 +212,90 @@ func TestCoupleLearned(t *testing.T) {
 	_, shape, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, "biological_maps.npy"))
 	if err != nil || !slices.Equal(shape, []int{8, V}) {
 		t.Errorf("maps: %v, %v", shape, err)
+	}
+}
+
+// What the confounds of a recording explain, each subject's their own, leaves no trace
+// in the courses that are learned; without the tables it does.
+func TestCoupleConfounds(t *testing.T) {
+	dir := t.TempDir()
+	const n, V, subjects, first = 60, 60, 2, 200
+	_, data, T := aliceAligned(t, dir, n)
+	rng := rand.New(rand.NewPCG(6, 6))
+	halves := [][2]int{{0, first}, {first, T}}
+	o := study.CoupleDefaults()
+	save := func(name string, rows, cols int, x []float64) string {
+		path := filepath.Join(dir, name)
+		if err := store.SaveNpy(store.OS{}, path, []int{rows, cols}, x); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for i, h := range halves {
+		o.Responses = append(o.Responses, save(fmt.Sprintf("S%d.npy", i), h[1]-h[0], n, data[h[0]*n:h[1]*n]))
+	}
+	var still, moved []string
+	for s := range subjects {
+		for i, h := range halves {
+			rows := h[1] - h[0]
+			head, other := noise(rng, rows), noise(rng, rows)
+			var table strings.Builder
+			table.WriteString("trans_x\tunused\ttrans_y\n")
+			for k := range rows {
+				fmt.Fprintf(&table, "%.17g\tn/a\t%.17g\n", head[k], other[k])
+			}
+			path := filepath.Join(dir, fmt.Sprintf("sub-%d_run-%d.tsv", s, i))
+			if err := os.WriteFile(path, []byte(table.String()), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			o.Confounds = append(o.Confounds, path)
+			a, b := make([]float64, rows*V), make([]float64, rows*V)
+			for v := range V {
+				x, e := scaled(data, T, n, []int{5, 50}[v%2]), noise(rng, rows)
+				for k := range rows {
+					a[k*V+v] = 100 + x[h[0]+k] + 0.5*e[k]
+					b[k*V+v] = a[k*V+v] + float64(v%5)*head[k] - 3*other[k]
+				}
+			}
+			still = append(still, save(fmt.Sprintf("still-%d-%d.npy", s, i), rows, V, a))
+			moved = append(moved, save(fmt.Sprintf("moved-%d-%d.npy", s, i), rows, V, b))
+		}
+	}
+	o.Atoms, o.Batch, o.Detrend = 2, 32, "linear" // as many as there are courses: an atom of noise alone is anybody's
+	tables := o.Confounds
+	learn := func(name string, bold, confounds []string) []float64 {
+		o.Bold, o.Confounds, o.ConfoundColumns, o.Out = bold, confounds, "", filepath.Join(dir, name)
+		if len(confounds) > 0 {
+			o.ConfoundColumns = "trans_*"
+		}
+		if _, err := study.Couple(context.Background(), &study.Env{Device: "cpu", Threads: 1, Precision: op.Float64}, o); err != nil {
+			t.Fatal(err)
+		}
+		y, _, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, "biological.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return y
+	}
+	worst := func(a, b []float64) float64 {
+		most := 0.0
+		for i := range a {
+			most = max(most, math.Abs(a[i]-b[i]))
+		}
+		return most
+	}
+	want := learn("still", still, tables)
+	// atoms have unit norm; codes are solved to 1e-7 of the largest correlation, which steps of learning add up
+	if d := worst(learn("moved", moved, tables), want); d > 1e-5 {
+		t.Errorf("courses differ by %g", d)
+	}
+	if d := worst(learn("raw", moved, nil), want); d < 0.01 {
+		t.Errorf("without the tables courses differ by %g alone: this test shows nothing", d)
+	}
+	o.Confounds = tables[:3]
+	o.Out = filepath.Join(dir, "refused")
+	if _, err := study.Couple(context.Background(), &study.Env{Device: "cpu"}, o); err == nil || !strings.Contains(err.Error(), "names 3 tables, expected one for each of 4 --bold") {
+		t.Errorf("three tables: %v", err)
 	}
 }
 

@@ -603,11 +603,15 @@ func (s *Study) couple(m *modelSteps) {
 	var without []string
 	subjects := 0
 	for _, name := range names {
-		var bold []string
+		var bold, confounds []string
 		for _, run := range runs {
 			for _, r := range of[name] {
-				if r.run == run {
-					bold = append(bold, r.bold)
+				if r.run != run {
+					continue
+				}
+				bold = append(bold, r.bold)
+				if r.confounds != "" {
+					confounds = append(confounds, r.confounds)
 				}
 			}
 		}
@@ -615,7 +619,7 @@ func (s *Study) couple(m *modelSteps) {
 			without = append(without, name)
 			continue
 		}
-		o.Bold = append(o.Bold, bold...)
+		o.Bold, o.Confounds = append(o.Bold, bold...), append(o.Confounds, confounds...)
 		subjects++
 	}
 	if c.Skip || len(o.Bold) == 0 {
@@ -625,6 +629,9 @@ func (s *Study) couple(m *modelSteps) {
 		s.note("couple is without sub-%s, who lack some of its %d runs", strings.Join(without, ", sub-"), len(runs))
 	}
 	N, K := float64(m.neurons), float64(c.Atoms)
+	if len(o.Confounds) > 0 {
+		o.ConfoundColumns = strings.Join(s.Data.Confounds, ",")
+	}
 	o.Mask, o.Detrend, o.HRF, o.Out = s.maskFile(), c.Detrend, s.Align.HRF, s.path(m.config.Name, "couple")
 	o.Atoms, o.Epochs, o.Batch, o.Lambda, o.Seed, o.Q, o.TopWords = c.Atoms, c.Epochs, c.Batch, c.Lambda, c.Seed, c.Q, c.TopWords
 	from := []*Step{}

@@ -32,13 +32,9 @@ func (n nuisance) bases(runs op.Borders, confounds *confoundRows) (ridge.Matrix,
 	var m ridge.Matrix
 	var bases []*brain.Basis
 	for r := range runs.Folds() {
-		lo, hi := runs[r], runs[r+1]
-		b, err := brain.Orthonormal(hi-lo, n.columns(hi-lo, confounds.of(lo, hi)))
-		switch {
-		case err != nil:
-			return m, input("", "--detrend %s: run %d: %v", n.flag, r, err)
-		case b.Cols >= hi-lo && confounds != nil:
-			return m, input(confounds.at(lo), "run %d has %d rows, of which trends and confounds leave nothing: expected fewer of them", r, hi-lo)
+		b, err := n.basis(runs, r, confounds)
+		if err != nil {
+			return m, err
 		}
 		bases = append(bases, b)
 		m.Cols = max(m.Cols, b.Cols)
@@ -54,6 +50,19 @@ func (n nuisance) bases(runs op.Borders, confounds *confoundRows) (ridge.Matrix,
 		}
 	}
 	return m, nil
+}
+
+// basis is the orthonormal basis of run r.
+func (n nuisance) basis(runs op.Borders, r int, confounds *confoundRows) (*brain.Basis, error) {
+	lo, hi := runs[r], runs[r+1]
+	b, err := brain.Orthonormal(hi-lo, n.columns(hi-lo, confounds.of(lo, hi)))
+	switch {
+	case err != nil:
+		return nil, input("", "--detrend %s: run %d: %v", n.flag, r, err)
+	case b.Cols >= hi-lo && confounds != nil:
+		return nil, input(confounds.at(lo), "run %d has %d rows, of which trends and confounds leave nothing: expected fewer of them", r, hi-lo)
+	}
+	return b, nil
 }
 
 // confoundRows are the confounds of files of responses, one table per file.

@@ -62,6 +62,8 @@ biological.npy and biological_maps when they were learned, and run.json to DIR.`
 	f.StringVar(&o.Mask, "mask", "", "mask of BOLD images")
 	f.StringVar(&o.Out, "out", "", "folder of the results")
 	f.StringVar(&o.Detrend, "detrend", o.Detrend, "of the BOLD, within each run: none, linear or cosine:SECONDS")
+	f.StringArrayVar(&o.Confounds, "confounds", nil, "table of confounds (fMRIPrep's .tsv), regressed out of the BOLD within each run; one file per --bold")
+	f.StringVar(&o.ConfoundColumns, "confound-columns", "", "columns a,b,... of the confounds; * and ? stand for any letters (default: all)")
 	f.Float64Var(&o.TR, "tr", 0, "seconds between volumes, for --words and --detrend cosine")
 	f.Float64SliceVar(&o.Starts, "start", nil, "when the first volume starts, in seconds of the word table: of all runs, or a,b,c of each (default 0)")
 	f.IntVar(&o.Atoms, "atoms", o.Atoms, "biological neurons to learn")
