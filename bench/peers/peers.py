@@ -19,6 +19,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -105,11 +106,26 @@ class Command:
         shutil.rmtree(self.out, ignore_errors=True)
         start = time.perf_counter()
         process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
+        watch = threading.Thread(target=self.watch, args=(process.pid,))
+        watch.start()
+        status = process.wait()
         seconds = time.perf_counter() - start
-        want(status == 0, "voxen %s ended with status %d", self.command[1], os.waitstatus_to_exitcode(status))
-        self.resident = max(self.resident, usage.ru_maxrss << 10)
+        watch.join()
+        want(status == 0, "voxen %s ended with status %d", self.command[1], status)
         return seconds
+
+    def watch(self, pid):
+        """Follows the high-water mark of a process; wait4's counts what this process held when it forked."""
+        try:
+            while True:
+                with open("/proc/%d/status" % pid) as f:
+                    high = [int(l.split()[1]) << 10 for l in f if l.startswith("VmHWM:")]
+                if not high:  # it has ended
+                    return
+                self.resident = max(self.resident, high[0])
+                time.sleep(0.02)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
 
     def results(self):
         return {f[:-4]: np.load(os.path.join(self.out, f)) for f in os.listdir(self.out) if f.endswith(".npy")}
@@ -444,8 +460,8 @@ ROWS = {
 
 def place(row):
     """The job and the side of a row."""
-    job, _, side = row.partition("-command")
-    return job, side and "command" or ("memory" if row + "-command" in ROWS else "")
+    job, command, _ = row.partition("-command")
+    return job, "command" if command else "memory"
 
 
 def compare(job, rows, keep):
