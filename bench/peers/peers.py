@@ -315,8 +315,8 @@ class Ridge(Job):
 class Dictionary(Job):
     """Learning and codes against SPAMS' four passes: the objective must be at most SPAMS' own."""
 
-    def __init__(self, T, N, epochs=EPOCHS):
-        self.shape, self.epochs = (T, N, 0), str(epochs)
+    def __init__(self, T, N):
+        self.shape, self.epochs = (T, N, 0), str(EPOCHS)
 
     def start(self, side):
         folder = data("dictionary", *self.shape)
@@ -425,8 +425,6 @@ JOBS = {
     "ridge": lambda: Ridge(1000, 64, 60000),
     "ridge-512": lambda: Ridge(1000, 512, 20000),
     "dual": lambda: Ridge(600, 3072, 10000, kernel=True),
-    "learn-small-2": lambda: Dictionary(300, 9216, epochs=2),
-    "learn-large-2": lambda: Dictionary(600, 36864, epochs=2),
     "learn-small": lambda: Dictionary(300, 9216),
     "learn-large": lambda: Dictionary(600, 36864),
     "streaming": lambda: Streaming(600, 64, 228000),
@@ -445,10 +443,6 @@ ROWS = {
     "ridge-command": ("the same, whole command", "himalaya in memory", 30),
     "ridge-512": ("RidgeCV T=1000 K=512 V=20,000", "himalaya RidgeCV", 3),
     "dual": ("T=600 K=3072 V=10,000, dual", "himalaya KernelRidgeCV", 2),
-    "learn-small-2": ("learn T=300 N=9,216, 2 passes", "SPAMS, 4 passes", 4),
-    "learn-small-2-command": ("the same, whole command", "SPAMS in memory", 2),
-    "learn-large-2": ("learn T=600 N=36,864, 2 passes", "SPAMS, 4 passes", 4),
-    "learn-large-2-command": ("the same, whole command", "SPAMS in memory", 2),
     "learn-small": ("learn T=300 N=9,216, 4 passes", "SPAMS, 4 passes", 4),
     "learn-small-command": ("the same, whole command", "SPAMS in memory", 2),
     "learn-large": ("learn T=600 N=36,864, 4 passes", "SPAMS, 4 passes", 4),
