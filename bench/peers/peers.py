@@ -169,7 +169,7 @@ class Job:
     """What a row runs: sides of voxen's by name, the peer and the check of their answers."""
 
     def start(self, side):
-        """Voxen's side, ready to run: of one name, "" where there is but one."""
+        """Voxen's side, "memory" or "command", ready to run."""
         raise NotImplementedError
 
     def load(self):
@@ -316,13 +316,13 @@ class Dictionary(Job):
     """Learning and codes against SPAMS' four passes: the objective must be at most SPAMS' own."""
 
     def __init__(self, T, N):
-        self.shape, self.epochs = (T, N, 0), str(EPOCHS)
+        self.shape = (T, N, 0)
 
     def start(self, side):
         folder = data("dictionary", *self.shape)
         if side == "command":
-            return Command("learn", "--responses", os.path.join(folder, "S.npy"), "--standardize", "none", "--epochs", self.epochs)
-        return Worker("--epochs", self.epochs, "dict", folder)
+            return Command("learn", "--responses", os.path.join(folder, "S.npy"), "--standardize", "none", "--epochs", str(EPOCHS))
+        return Worker("--epochs", str(EPOCHS), "dict", folder)
 
     def load(self):
         (self.S,) = arrays(data("dictionary", *self.shape), "S")
@@ -479,14 +479,14 @@ def compare(job, rows, keep):
         for row in rows:
             sides[row] = work.start(place(row)[1])
         work.load()
-        for row in list(rows):
+        for row in list(rounds):
             attempt(row, sides[row].run)  # fills caches and pages; a peer's first run counts, medians bear it
         alone = meter.alone()
         for i in range(TRIES * args.rounds):
             if not rounds or i and time.monotonic() - begun > 60 * args.minutes:
                 break
             seconds, peaks = {}, [meter.peak()]
-            for row in list(rows):
+            for row in list(rounds):
                 seconds[row] = attempt(row, sides[row].run), len(peaks)
                 peaks.append(meter.peak())
             theirs = work.peer()
