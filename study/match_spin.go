@@ -54,8 +54,11 @@ func surfacesOf(p places) []hemisphere {
 	return nil
 }
 
-// ciftiStructures are GIFTI's names of CIFTI's cortices.
-var ciftiStructures = map[string]string{"CIFTI_STRUCTURE_CORTEX_LEFT": "CortexLeft", "CIFTI_STRUCTURE_CORTEX_RIGHT": "CortexRight"}
+// cortices are CIFTI's names of the left and the right cortex.
+var cortices = [2]string{"CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT"}
+
+// ciftiStructures are GIFTI's names of them.
+var ciftiStructures = map[string]string{cortices[0]: "CortexLeft", cortices[1]: "CortexRight"}
 
 // maxSphere bounds the bytes of a sphere's arrays.
 const maxSphere = 1 << 30

@@ -524,7 +524,7 @@ func (x *organizer) draw(name string, figure func() (*image.RGBA, error)) error 
 // indexFigures draws the indices of layers and of sub-groups, all models side by side,
 // with their intervals.
 func (x *organizer) indexFigures() error {
-	layers := plotting.Panels{Title: "Layers of each model", XLabel: "layer", YLabels: []string{"coverage", "specialisation", "diversity"}, Joined: true}
+	layers := plotting.Panels{Title: "Layers of each model", XLabel: "layer", YLabels: layerNames, Joined: true}
 	groups := plotting.Panels{Title: "Sub-groups of each network", XNames: labelNames(x.models[0].networks), YLabels: []string{"compactness", "consistency over subjects"}}
 	for _, m := range x.models {
 		numbers := m.index.numbers()

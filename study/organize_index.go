@@ -234,8 +234,8 @@ func (x *indices) numbers() []float64 {
 
 // ofLayer, ofGroup and ofPair are where the numbers of a layer, of a sub-group and of
 // a pair of networks begin.
-func (x *indices) ofLayer(i int) int   { return len(numberNames) + 3*i }
-func (x *indices) ofGroup(b int) int   { return x.ofLayer(len(x.layers)) + 2*b }
+func (x *indices) ofLayer(i int) int   { return len(numberNames) + len(layerNames)*i }
+func (x *indices) ofGroup(b int) int   { return x.ofLayer(len(x.layers)) + len(groupNames)*b }
 func (x *indices) ofPair(b, c int) int { return x.ofGroup(len(x.groups)) + b*len(x.groups) + c }
 
 // both is the least share on each of two networks of a neuron that ties them.

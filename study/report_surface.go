@@ -98,7 +98,7 @@ func cortexOf(h *brain.CiftiHeader) (out [2]cortexPlaces) {
 	offset := 0
 	for i := range h.Models {
 		m := &h.Models[i]
-		for k, name := range [2]string{"CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT"} {
+		for k, name := range cortices {
 			if m.Structure == name && m.SurfaceVertices > 0 {
 				out[k] = cortexPlaces{m.SurfaceVertices, offset, m.Vertices}
 			}
@@ -238,8 +238,11 @@ func (b *reporter) cortexBlocks(ctx context.Context, m ReportModel, s *report.Se
 	if err := b.networksOnCortex(ctx, m, s); err != nil {
 		return err
 	}
+	if m.Group == "" {
+		return nil
+	}
 	t, err := b.openCortex(m.Group, "t")
-	if m.Group == "" || t == nil || err != nil {
+	if t == nil || err != nil {
 		return err
 	}
 	defer t.close()
