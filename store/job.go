@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -108,8 +109,9 @@ func partialFolder(out string, file bool) (partial, final string) {
 
 // OpenJob begins an output, or goes on with one that was begun with the same
 // command, options and inputs. One begun with others is refused with an
-// InputError that names what differs. A commit that a crash interrupted is
-// completed first.
+// InputError that names what differs, and so are an output that would replace or
+// remove one of the inputs, and, but with Replace, one in whose place are the
+// results of another command. A commit that a crash interrupted is completed first.
 func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 2 * time.Second
@@ -126,6 +128,9 @@ func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 		notes: map[string]string{}, sinks: map[string]ColumnSink{},
 	}
 	j.partial, j.final = partialFolder(out, o.File)
+	if err := j.checkReplaced(); err != nil {
+		return nil, err
+	}
 	j.made = !o.File && isMissing(fsys, j.final)
 	if err := makeFolder(fsys, j.partial); err != nil {
 		return nil, err
@@ -159,6 +164,55 @@ func checkOut(fsys FS, out string, file bool) error {
 		return inputErrorf(out, "is a folder, expected the name of a file")
 	case !file && !info.IsDir():
 		return inputErrorf(out, "is a file, expected the name of a folder")
+	}
+	return nil
+}
+
+// checkReplaced refuses to take away what somebody still needs: inputs, and the
+// results of another command, whose files would go with its run.json.
+func (j *Job) checkReplaced() error {
+	if j.opts.File {
+		if err := j.checkInputs(filepath.Base(j.out)); err != nil {
+			return err
+		}
+	}
+	old, err := ReadRun(j.fsys, RunPath(j.out, j.opts.File))
+	if IsInput(err) {
+		return nil // there is none, or it is not ours
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range old.Outputs {
+		if !localName(o.Name) {
+			continue
+		}
+		if err := j.checkInputs(o.Name); err != nil {
+			return err
+		}
+	}
+	if old.Command != j.opts.Command && !j.opts.Replace {
+		return inputErrorf(j.out, "holds results of %s, expected another name for those of %s", old.Command, j.opts.Command)
+	}
+	return nil
+}
+
+// checkInputs refuses an output, named relative to the folder of the final
+// names, that is one of the inputs.
+func (j *Job) checkInputs(file string) error {
+	full := filepath.Join(j.final, filepath.FromSlash(file))
+	info, err := j.fsys.Stat(full)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return pathError(full, err)
+	}
+	for _, in := range j.opts.Inputs {
+		other, err := j.fsys.Stat(in.Path)
+		if err == nil && (filepath.Clean(in.Path) == full || os.SameFile(info, other)) {
+			return inputErrorf(in.Path, "is an input (%s) that the output would replace, expected another name for the output", in.Role)
+		}
 	}
 	return nil
 }
@@ -319,10 +373,13 @@ func localName(name string) bool {
 
 // Path registers an output that the caller writes by itself, and returns where
 // to write it. It must be complete when Commit is called, which makes it
-// durable.
+// durable. An output that would replace an input is refused.
 func (j *Job) Path(name string) (string, error) {
 	file, err := j.fileName(name)
 	if err != nil {
+		return "", err
+	}
+	if err := j.checkInputs(file); err != nil {
 		return "", err
 	}
 	full := filepath.Join(j.partial, filepath.FromSlash(file))

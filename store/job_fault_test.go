@@ -118,7 +118,7 @@ func btoi(b bool) int {
 func oldResult(t *testing.T, fsys store.FS, out string, file bool) {
 	t.Helper()
 	o := jobOptions
-	o.File, o.Command = file, "older"
+	o.File, o.Inputs = file, nil
 	j, err := store.OpenJob(fsys, out, o)
 	if err != nil {
 		t.Fatal(err)

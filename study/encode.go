@@ -546,6 +546,11 @@ type sinks struct {
 func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 	s := &sinks{maps: map[string]*store.ArraySink{}, rows: map[string]int{}}
 	V := x.y.Cols()
+	if v, ok := x.y.places.(*volumePlaces); ok {
+		if err := v.writeMask(ctx, x.job); err != nil {
+			return nil, err
+		}
+	}
 	for _, f := range []struct {
 		name string
 		rows int
@@ -618,15 +623,6 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Encod
 func (x *encoder) images(ctx context.Context, s *sinks) error {
 	if x.y.places == nil {
 		return nil
-	}
-	if v, ok := x.y.places.(*volumePlaces); ok {
-		path, err := x.job.Path("mask.nii.gz")
-		if err != nil {
-			return err
-		}
-		if err := v.mask.Write(ctx, path); err != nil {
-			return err
-		}
 	}
 	if x.y.regions != nil {
 		if err := x.y.regions.write(x.job); err != nil {

@@ -217,6 +217,11 @@ func (x *matcher) match(ctx context.Context) error {
 	if err := x.e.stage("reading maps", len(x.o.Maps), func() error { return x.read(ctx) }); err != nil {
 		return err
 	}
+	if v, ok := x.places.(*volumePlaces); ok {
+		if err := v.writeMask(ctx, x.job); err != nil {
+			return err
+		}
+	}
 	var gram spatial.Matrix
 	err := x.e.stage("comparing (voxels)", len(x.keep), func() (err error) {
 		gram, err = x.products(ctx)
@@ -444,14 +449,5 @@ func (x *matcher) groupImages(ctx context.Context) error {
 	}
 	m := maps{name: "group_maps", rows: src, label: func(r int) string { return "atom " + strconv.Itoa(r) },
 		row: func(_ context.Context, r int, dst []float64) error { copy(dst, all[r*V:(r+1)*V]); return nil }}
-	if v, ok := x.places.(*volumePlaces); ok {
-		path, err := x.job.Path("mask.nii.gz")
-		if err != nil {
-			return err
-		}
-		if err := v.mask.Write(ctx, path); err != nil {
-			return err
-		}
-	}
 	return x.places.write(ctx, &mapWriter{x.job, x.e.FS, x.e.Precision}, m)
 }

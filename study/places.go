@@ -60,6 +60,16 @@ type volumePlaces struct {
 
 func (p *volumePlaces) kind() string { return "volumes" }
 
+// writeMask stores the mask beside the results. Steps do it before they compute,
+// so that --mask mask.nii.gz --out . is refused at once.
+func (p *volumePlaces) writeMask(ctx context.Context, job *store.Job) error {
+	path, err := job.Path("mask.nii.gz")
+	if err != nil {
+		return err
+	}
+	return p.mask.Write(ctx, path)
+}
+
 func (p *volumePlaces) write(ctx context.Context, w *mapWriter, m maps) error {
 	path, err := w.job.Path(m.name + ".nii.gz")
 	if err != nil {
