@@ -31,7 +31,7 @@ func TestStepOnTapeMachine(t *testing.T) {
 	signals, atoms, cross := fill(W, T), fill(K, T), fill(K, T)
 	squares, gram, dead, beta := fill(1, W), fill(K, K), fill(1, K), fill(1, 1)
 	for v := range W {
-		squares.Data[v] = sumSquares(signals.Data[v*T:(v+1)*T], 0)
+		squares.Data[v] = sumSquares(signals.Data[v*T : (v+1)*T])
 	}
 	for i := range K { // a positive semidefinite history in which atom 2 is unused
 		for j := range K {
@@ -108,7 +108,7 @@ func TestStepOnTapeMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sq := sumSquares(a.Data[2*T:3*T], 0); math.Abs(sq-1) > 1e-12 {
+	if sq := sumSquares(a.Data[2*T : 3*T]); math.Abs(sq-1) > 1e-12 {
 		t.Errorf("the unused atom was replaced by one of squared norm %g", sq)
 	}
 }

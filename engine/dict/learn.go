@@ -104,7 +104,7 @@ func (r *run[F]) firstAtoms(ctx context.Context, ord *order) (gorgonia.Value, er
 		for i := range row {
 			row[i] = ord.uniform()
 		}
-		unit := math.Sqrt(sumSquares(row, 0))
+		unit := math.Sqrt(sumSquares(row))
 		for i := range row {
 			row[i] /= unit
 		}

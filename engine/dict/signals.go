@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
+
 	"voxen/engine/tile"
 )
 
@@ -150,16 +153,23 @@ func (r *reader[F]) columns(ctx context.Context, lo, hi int, buf []F, stride int
 	return nil
 }
 
-// toRows transposes t rows of n values, stride apart, to n rows of t, by squares.
+// toRows transposes t rows of n values, stride apart, to n rows of t: eight rows of a few columns at a time, which
+// stay in the first-level cache with the signals that they become.
 func toRows[F float32 | float64](dst, src []F, n, t, stride int) {
-	const side = 16
-	for v0 := 0; v0 < n; v0 += side {
-		for t0 := 0; t0 < t; t0 += side {
-			for v := v0; v < min(v0+side, n); v++ {
-				row := dst[v*t : (v+1)*t]
-				for i := t0; i < min(t0+side, t); i++ {
-					row[i] = src[i*stride+v]
-				}
+	const columns, rows = 16, 8
+	for v0 := 0; v0 < n; v0 += columns {
+		width, i := min(columns, n-v0), 0
+		for ; i+rows <= t; i += rows {
+			row := func(k int) []F { return src[(i+k)*stride+v0:][:width] }
+			a, b, c, d, e, f, g, h := row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)
+			for v, x := range a {
+				out := dst[(v0+v)*t+i:][:rows]
+				out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7] = x, b[v], c[v], d[v], e[v], f[v], g[v], h[v]
+			}
+		}
+		for ; i < t; i++ {
+			for v, x := range src[i*stride+v0:][:width] {
+				dst[(v0+v)*t+i] = x
 			}
 		}
 	}
@@ -167,15 +177,15 @@ func toRows[F float32 | float64](dst, src []F, n, t, stride int) {
 
 // finish standardises signal v and finds its squared norm.
 func (r *reader[F]) finish(s []F, v int, sq *float64) error {
-	*sq = sumSquares(s, 0)
+	*sq = sumSquares(s)
 	if !(*sq <= math.MaxFloat64) {
 		if err := r.refuse(s, v); err != nil {
 			return err
 		}
 	}
 	if r.scale {
-		unit(s)
-		*sq = sumSquares(s, 0)
+		unit(s, *sq)
+		*sq = sumSquares(s)
 	}
 	return nil
 }
@@ -213,48 +223,73 @@ func (e *Overflow) Error() string {
 	return fmt.Sprintf("signal %d has values whose squares overflow, want smaller values or standardised columns", e.Signal)
 }
 
-// sumSquares is sum (s_i - mean)^2 in float64, in a fixed order.
-func sumSquares[F float32 | float64](s []F, mean float64) float64 {
-	var a, b, c, d float64
-	for ; len(s) >= 4; s = s[4:] {
-		w, x, y, z := float64(s[0])-mean, float64(s[1])-mean, float64(s[2])-mean, float64(s[3])-mean
-		a, b, c, d = a+w*w, b+x*x, c+y*y, d+z*z
+// sumSquares is sum s_i^2 in float64, in a fixed order.
+func sumSquares[F float32 | float64](s []F) float64 {
+	if s, ok := any(s).([]float32); ok {
+		v := blas32.Vector{N: len(s), Inc: 1, Data: s}
+		return blas32.DDot(v, v)
 	}
-	for _, x := range s {
-		a += (float64(x) - mean) * (float64(x) - mean)
-	}
-	return (a + b) + (c + d)
+	v := blas64.Vector{N: len(s), Inc: 1, Data: any(s).([]float64)}
+	return blas64.Dot(v, v)
 }
 
-// unit scales a signal to mean 0 and norm 1, or to zeros where it is constant.
-// Values of any size are brought near 1 first, so that no square overflows or
-// vanishes.
-func unit[F float32 | float64](s []F) {
-	lo, hi := s[0], s[0]
-	for _, x := range s {
-		lo, hi = min(lo, x), max(hi, x)
-	}
-	if lo == hi {
+// unit scales a signal with the sum of squares sq to mean 0 and norm 1, or to
+// zeros where it is constant. Values of any size are brought near 1 first, so
+// that no square overflows or vanishes.
+func unit[F float32 | float64](s []F, sq float64) {
+	if constant(s) {
 		clear(s)
 		return
 	}
 	factor := 1.0
-	if top := max(math.Abs(float64(lo)), math.Abs(float64(hi))); top > 1e100 || top < 1e-100 {
-		_, exp := math.Frexp(top)
-		factor = math.Ldexp(1, min(-exp, 1023)) // a power of two rounds nothing; a larger one overflows
+	if !(sq > 1e-200 && sq < 1e200) {
+		factor = nearOne(s)
 	}
-	mean := 0.0
-	for _, x := range s {
-		mean += float64(x) * factor
+	mean := total(s, factor) / float64(len(s))
+	var a, b, c, d float64
+	rest := s
+	for ; len(rest) >= 4; rest = rest[4:] {
+		w, x, y, z := float64(rest[0])*factor-mean, float64(rest[1])*factor-mean, float64(rest[2])*factor-mean, float64(rest[3])*factor-mean
+		a, b, c, d = a+w*w, b+x*x, c+y*y, d+z*z
 	}
-	mean /= float64(len(s))
-	sq := 0.0
-	for _, x := range s {
-		d := float64(x)*factor - mean
-		sq += d * d
+	for _, x := range rest {
+		w := float64(x)*factor - mean
+		a += w * w
 	}
-	norm := math.Sqrt(sq)
+	scale := 1 / math.Sqrt((a+b)+(c+d))
 	for i, x := range s {
-		s[i] = F((float64(x)*factor - mean) / norm)
+		s[i] = F((float64(x)*factor - mean) * scale)
 	}
+}
+
+// constant reports whether all values are the same.
+func constant[F float32 | float64](s []F) bool {
+	for _, x := range s {
+		if x != s[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// nearOne is a power of two, which rounds nothing, that brings the largest value near 1.
+func nearOne[F float32 | float64](s []F) float64 {
+	top := 0.0
+	for _, x := range s {
+		top = max(top, math.Abs(float64(x)))
+	}
+	_, exp := math.Frexp(top)
+	return math.Ldexp(1, min(-exp, 1023)) // a larger one overflows
+}
+
+// total is sum factor s_i.
+func total[F float32 | float64](s []F, factor float64) float64 {
+	var a, b, c, d float64
+	for ; len(s) >= 4; s = s[4:] {
+		a, b, c, d = a+float64(s[0])*factor, b+float64(s[1])*factor, c+float64(s[2])*factor, d+float64(s[3])*factor
+	}
+	for _, x := range s {
+		a += float64(x) * factor
+	}
+	return (a + b) + (c + d)
 }
