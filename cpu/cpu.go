@@ -14,6 +14,7 @@ import (
 	"voxen/cpu/blas"
 	"voxen/cpu/sysblas"
 	"voxen/engine"
+	"voxen/engine/heap"
 	"voxen/engine/op"
 )
 
@@ -127,14 +128,30 @@ func moduleVersion(path string) string {
 	return "unknown"
 }
 
-// Alloc takes memory from the system, outside the Go heap.
+// slab is memory from the system, outside the Go heap where that can be.
+type slab struct{ mem, all []byte }
+
+// arena is the memory of all backends. Pages that were touched before cost
+// nothing; what is kept idle is little beside what jobs of any size use.
+var arena = heap.Slabs[slab]{
+	Size: slabBytes,
+	Take: func(n int) (s slab, err error) {
+		s.mem, s.all, err = allocate(n)
+		return s, err
+	},
+	Give:     func(s slab) { release(s.all) },
+	NoMemory: func(error) bool { return true },
+	Frugal:   true,
+}
+
+// Alloc takes memory of the arena.
 func (b *Backend) Alloc(n int) (engine.Buffer, error) {
-	mem, err := allocate(n)
+	p, err := arena.Alloc(max(n, 1))
 	if err != nil {
 		free, _, _ := memory()
 		return nil, &engine.OutOfMemory{Device: "cpu", Want: int64(n), Free: free}
 	}
-	return &buffer{mem: mem[:n:n], all: mem}, nil
+	return &buffer{p.Slab.mem[p.At : p.At+n : p.At+n], p}, nil
 }
 
 // Host is never needed: buffers are host memory.
@@ -153,8 +170,11 @@ func (b *Backend) Memory() (free, total int64, err error) { return memory() }
 // that every thread has work between two operations.
 func (b *Backend) Panels() int { return max(2, b.threads) }
 
-// Close has nothing to free.
-func (b *Backend) Close() error { return nil }
+// Close gives memory back that no backend uses.
+func (b *Backend) Close() error {
+	arena.Trim()
+	return nil
+}
 
 // Upload copies.
 func (b *Backend) Upload(_ engine.Stream, dst engine.Buffer, offset int, src []byte) error {
@@ -177,16 +197,19 @@ func (b *Backend) NewEvent() (engine.Event, error) { return event{}, nil }
 // Scratch is 0: scratch of this backend is per worker, and grows once.
 func (b *Backend) Scratch(op.Spec, op.Type, []op.Type) int { return 0 }
 
-type buffer struct{ mem, all []byte }
+type buffer struct {
+	mem   []byte
+	piece heap.Piece[slab]
+}
 
 func (b *buffer) Bytes() int       { return len(b.mem) }
 func (b *buffer) Pointer() uintptr { return address(b.mem) }
 func (b *buffer) Host() []byte     { return b.mem }
 func (b *buffer) Free() {
-	if b.all != nil {
-		release(b.all)
+	if b.piece.N > 0 {
+		arena.Free(b.piece)
 	}
-	b.mem, b.all = nil, nil
+	*b = buffer{}
 }
 
 type hostBuffer struct{ engine.Buffer }

@@ -10,20 +10,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hugePage is the size from which a buffer asks for huge pages.
+// hugePage is the size of a huge page: memory of that size asks for them, as first
+// touching it by small pages takes several times as long.
 const hugePage = 2 << 20
 
-// allocate maps n bytes of zeroed memory.
-func allocate(n int) ([]byte, error) {
-	mem, err := unix.Mmap(-1, 0, max(n, 1), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err == nil && n >= hugePage {
+// slabBytes is the size of a slab; only what was touched of it is resident.
+const slabBytes = 64 << 20
+
+// allocate maps n bytes of zeroed memory, which begin at the border of a huge page
+// where they fill one. release takes all that was mapped.
+func allocate(n int) (mem, all []byte, err error) {
+	extra := 0 // address space alone: it is never touched
+	if n >= hugePage {
+		extra = hugePage
+	}
+	all, err = unix.Mmap(-1, 0, max(n, 1)+extra, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, nil, err
+	}
+	mem = all
+	if extra > 0 {
+		mem = all[-address(all)&(hugePage-1):][:n]
 		unix.Madvise(mem, unix.MADV_HUGEPAGE) // only speed depends on it
 	}
-	return mem, err
+	return mem, all, nil
 }
 
 // release unmaps.
-func release(mem []byte) { unix.Munmap(mem) }
+func release(all []byte) { unix.Munmap(all) }
 
 // memory reports the smaller of what the machine and the cgroup have.
 func memory() (free, total int64, err error) {

@@ -7,11 +7,13 @@ import (
 	"runtime"
 )
 
+// slabBytes is the size of a slab.
+const slabBytes = 16 << 20
+
 // allocate takes n bytes from the Go heap, aligned to 256.
-func allocate(n int) ([]byte, error) {
-	mem := make([]byte, n+256)
-	skip := int(-address(mem) & 255)
-	return mem[skip : skip+max(n, 1)], nil
+func allocate(n int) (mem, all []byte, err error) {
+	all = make([]byte, n+256)
+	return all[-address(all)&255:][:n], all, nil
 }
 
 // release leaves the memory to the collector.

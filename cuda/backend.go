@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/cu"
 
 	"voxen/engine"
+	"voxen/engine/heap"
 )
 
 // Backend runs operations on one GPU.
@@ -25,7 +26,7 @@ type Backend struct {
 	modules modules
 	tables  tables
 	pinned  pinned
-	arena   arena
+	arena   *heap.Slabs[cu.DevicePtr]
 
 	solverSizes sync.Map // workspace of cuSOLVER by the size of a matrix
 }
@@ -43,7 +44,7 @@ func New(index int, cfg engine.Config) (*Backend, error) {
 		return nil, err
 	}
 	b := &Backend{dev: dev, cfg: cfg}
-	b.arena.b = b
+	b.arena = newArena(b)
 	if b.device, err = cu.GetDevice(index); err != nil {
 		return nil, b.check("cuDeviceGet", err)
 	}
@@ -80,7 +81,7 @@ func (b *Backend) do(f func() error) error {
 // Close frees tables and modules and gives the context back.
 func (b *Backend) Close() error {
 	b.tables.free()
-	b.arena.close()
+	b.arena.Close()
 	err := b.do(func() error { return b.modules.unload(b) })
 	if rel := b.device.ReleasePrimaryCtx(); err == nil {
 		err = b.check("cuDevicePrimaryCtxRelease", rel)

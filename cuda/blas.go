@@ -89,7 +89,7 @@ func (b *Backend) blasOf(s *stream) (*lazy.BLAS, error) {
 	if err != nil {
 		return nil, err
 	}
-	blas, err := lazy.NewBLAS(s.s, buf.(*buffer).p, blasWorkspace, b.cfg.TF32)
+	blas, err := lazy.NewBLAS(s.s, buf.(*buffer).address(), blasWorkspace, b.cfg.TF32)
 	if err != nil {
 		buf.Free()
 		return nil, fmt.Errorf("%s: %w", b.dev.Name, err)

@@ -93,7 +93,7 @@ func TestConformOwnKernels(t *testing.T) {
 	b.libs = libraries{}
 	if device == "" {
 		restore(t)
-		b.arena.direct = true
+		b.arena.Direct = true
 		control.Set("backwards", 1)
 		control.Set("poison", 1)
 	}

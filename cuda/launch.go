@@ -218,7 +218,7 @@ func (b *Backend) table(kind string, data []byte) (cu.DevicePtr, error) {
 	defer t.mu.Unlock()
 	key := kind + string(data)
 	if buf, ok := t.have[key]; ok {
-		return buf.(*buffer).p, nil
+		return buf.(*buffer).address(), nil
 	}
 	buf, err := b.Alloc(max(len(data), 8))
 	if err != nil {
@@ -240,7 +240,7 @@ func (b *Backend) table(kind string, data []byte) (cu.DevicePtr, error) {
 		t.have = map[string]engine.Buffer{}
 	}
 	t.have[strings.Clone(key)] = buf
-	return buf.(*buffer).p, nil
+	return buf.(*buffer).address(), nil
 }
 
 func (t *tables) free() {

@@ -81,7 +81,7 @@ func TestTilesOverlap(t *testing.T) {
 func TestOutOfMemoryHalvesTheTile(t *testing.T) {
 	restore(t)
 	b := open(t)
-	b.arena.direct = true
+	b.arena.Direct = true
 	j := newJob(512, 2000) // a tile of 32 panels: 4 MiB for y and z each, twice
 	want, stats, err := j.run(b, 32)
 	if err != nil || stats.Halvings != 0 {

@@ -20,7 +20,7 @@ func (b *Backend) Memory() (free, total int64, err error) {
 		free, total, err = cu.MemInfo()
 		return b.check("cuMemGetInfo", err)
 	})
-	return free + b.arena.unused(), total, err
+	return free + b.arena.Unused(), total, err
 }
 
 // noMemory makes *engine.OutOfMemory of the driver's answer.
@@ -148,7 +148,7 @@ func (b *Backend) UploadRows(s engine.Stream, dst engine.Buffer, offset int, src
 		return false, nil
 	}
 	err := b.do(func() error {
-		to := dst.(*buffer).p + cu.DevicePtr(offset)
+		to := dst.(*buffer).address() + cu.DevicePtr(offset)
 		return b.check("cuMemcpy2DAsync", lazy.CopyRows(to, unsafe.Pointer(unsafe.SliceData(mem)), stride, n, rows, s.(*stream).s))
 	})
 	return true, err

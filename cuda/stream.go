@@ -82,7 +82,7 @@ func (b *Backend) Upload(s engine.Stream, dst engine.Buffer, offset int, src []b
 	}
 	st := s.(*stream)
 	return b.do(func() error {
-		to := dst.(*buffer).p + cu.DevicePtr(offset)
+		to := dst.(*buffer).address() + cu.DevicePtr(offset)
 		if err := cu.MemcpyHtoDAsync(to, unsafe.Pointer(unsafe.SliceData(src)), int64(len(src)), st.s); err != nil {
 			return b.check("cuMemcpyHtoDAsync", err)
 		}
@@ -97,7 +97,7 @@ func (b *Backend) Download(s engine.Stream, dst []byte, src engine.Buffer, offse
 	}
 	st := s.(*stream)
 	return b.do(func() error {
-		from := src.(*buffer).p + cu.DevicePtr(offset)
+		from := src.(*buffer).address() + cu.DevicePtr(offset)
 		if err := cu.MemcpyDtoHAsync(unsafe.Pointer(unsafe.SliceData(dst)), from, int64(len(dst)), st.s); err != nil {
 			return b.check("cuMemcpyDtoHAsync", err)
 		}

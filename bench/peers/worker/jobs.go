@@ -94,7 +94,9 @@ func (j *eigJob) results() map[string]array {
 }
 
 // ridgeJob is a cross-validated ridge fit with the defaults of voxen encode: 20 alphas from 0.1 to 1e5, 5 folds, r2.
+// Its backend stays open, as the peer's process stays warm.
 type ridgeJob struct {
+	be      *cpu.Backend
 	data    ridge.Data
 	options ridge.Options
 	weights *tile.Array[float32]
@@ -106,7 +108,7 @@ func newRidge(x, y array) (*ridgeJob, error) {
 	if x.f32 == nil || y.f32 == nil {
 		return nil, fmt.Errorf("features and responses must be float32")
 	}
-	j := &ridgeJob{weights: tile.NewArray[float32](x.cols, y.cols), alpha: tile.NewArray[float32](1, y.cols), score: tile.NewArray[float32](1, y.cols)}
+	j := &ridgeJob{be: cpu.New(0), weights: tile.NewArray[float32](x.cols, y.cols), alpha: tile.NewArray[float32](1, y.cols), score: tile.NewArray[float32](1, y.cols)}
 	wide := make([]float64, len(x.f32))
 	for i, v := range x.f32 {
 		wide[i] = float64(v)
@@ -122,9 +124,7 @@ func newRidge(x, y array) (*ridgeJob, error) {
 }
 
 func (j *ridgeJob) run(ctx context.Context) error {
-	be := cpu.New(0)
-	defer be.Close()
-	_, err := ridge.Fit(ctx, be, j.data, ridge.Outputs{Weights: j.weights, Alpha: j.alpha, CVScore: j.score}, j.options)
+	_, err := ridge.Fit(ctx, j.be, j.data, ridge.Outputs{Weights: j.weights, Alpha: j.alpha, CVScore: j.score}, j.options)
 	return err
 }
 
@@ -136,6 +136,7 @@ func (j *ridgeJob) results() map[string]array {
 // dictJob learns a dictionary and codes with the defaults of voxen learn, but for the passes and the standardisation:
 // signals are taken as they are, as the peer takes them.
 type dictJob struct {
+	be      *cpu.Backend
 	signals *dict.Signals[float32]
 	epochs  int
 	fit     *dict.Result
@@ -153,16 +154,14 @@ func newDict(s array, epochs int) (*dictJob, error) {
 		}
 	}
 	signals, err := dict.NewSignals(s.rows, s.cols, data)
-	return &dictJob{signals: signals, epochs: epochs}, err
+	return &dictJob{be: cpu.New(0), signals: signals, epochs: epochs}, err
 }
 
 func (j *dictJob) run(ctx context.Context) error {
-	be := cpu.New(0)
-	defer be.Close()
 	o := dict.Defaults()
 	o.Standardize, o.Epochs = dict.None, j.epochs
 	var err error
-	j.fit, err = dict.Learn(ctx, be, j.signals, o)
+	j.fit, err = dict.Learn(ctx, j.be, j.signals, o)
 	return err
 }
 
