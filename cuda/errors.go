@@ -60,5 +60,8 @@ func (b *Backend) check(call string, err error) error {
 		b.lost.CompareAndSwap(nil, lost)
 		return b.lost.Load()
 	}
+	if code(err) == code(cu.OutOfMemory) { // of a module, a graph, a stream: arrays say how much they want
+		return fmt.Errorf("%s: %w", call, &engine.OutOfMemory{Device: b.dev.Name, Want: -1, Free: -1})
+	}
 	return fmt.Errorf("%s: %s: %w", b.dev.Name, call, words(err))
 }

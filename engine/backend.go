@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"voxen/engine/op"
@@ -335,13 +336,20 @@ type Call struct {
 // OutOfMemory says that a device has no room for an allocation.
 type OutOfMemory struct {
 	Device string
-	Want   int64 // bytes asked for
+	Want   int64 // bytes asked for, or -1 where that is not known
 	Free   int64 // bytes free, or -1 where that is not known
 }
 
 // Error names the device and the sizes.
 func (e *OutOfMemory) Error() string {
-	return fmt.Sprintf("%s: out of memory: %d bytes wanted, %d free", e.Device, e.Want, e.Free)
+	text := e.Device + ": out of memory"
+	if e.Want >= 0 {
+		text += fmt.Sprintf(": %d bytes wanted", e.Want)
+		if e.Free >= 0 {
+			text += fmt.Sprintf(", %d free", e.Free)
+		}
+	}
+	return text
 }
 
 // Lost says that a device stopped working: nothing more will run on it.
@@ -355,3 +363,11 @@ func (e *Lost) Error() string { return fmt.Sprintf("%s: device lost: %v", e.Devi
 
 // Unwrap gives the driver's error.
 func (e *Lost) Unwrap() error { return e.Err }
+
+// Gone reports whether an error means that a device can do no more for a job: it is
+// lost, or has no room for the smallest tile.
+func Gone(err error) bool {
+	var lost *Lost
+	var full *OutOfMemory
+	return errors.As(err, &lost) || errors.As(err, &full)
+}

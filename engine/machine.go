@@ -80,11 +80,24 @@ func (e *OverBudget) Error() string {
 // Run computes results from feeds for every tile. When ctx ends, tiles in flight
 // are finished and written, and ctx's error is returned. When the device has no
 // room, the tile is halved, down to one panel.
-func (m *Machine) Run(ctx context.Context, feeds Feeds, results Results, t Tiling) (Stats, error) {
+func (m *Machine) Run(ctx context.Context, feeds Feeds, results Results, t Tiling) (stats Stats, err error) {
 	if len(m.members) > 1 && t.Cols > 0 && !carries(feeds) {
-		return m.share(ctx, feeds, results, t)
+		stats, err = m.share(ctx, feeds, results, t)
+	} else {
+		stats, err = m.runOne(ctx, feeds, results, t, newDealer(t, eachFeeds(feeds)))
 	}
-	return m.runOne(ctx, feeds, results, t, newDealer(t, eachFeeds(feeds)))
+	if seen, ok := ctx.Value(watchKey{}).(func(Stats)); ok {
+		seen(stats)
+	}
+	return stats, err
+}
+
+type watchKey struct{}
+
+// Watch gives a context under which seen hears of the Stats of every Machine.Run, one
+// that fails too: packages between may run several, and hand on none.
+func Watch(ctx context.Context, seen func(Stats)) context.Context {
+	return context.WithValue(ctx, watchKey{}, seen)
 }
 
 // runOne is Run on this machine's device, for the tiles that the dealer gives it.
@@ -105,7 +118,7 @@ func (m *Machine) runOne(ctx context.Context, feeds Feeds, results Results, t Ti
 			continue
 		}
 		if err != nil {
-			return Stats{}, err
+			return Stats{Halvings: halvings}, err
 		}
 		j.stats.Halvings, j.stats.Panels = halvings, panels
 		break

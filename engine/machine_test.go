@@ -190,8 +190,13 @@ func TestOutOfMemoryHalvesTheTile(t *testing.T) {
 	}
 	be.left = 1 << 10
 	var oom *engine.OutOfMemory
-	if _, err := g.run(context.Background(), be, engine.Tiling{Panels: 16}); !errors.As(err, &oom) {
+	halvings := 0
+	watched := engine.Watch(context.Background(), func(s engine.Stats) { halvings += s.Halvings })
+	if _, err := g.run(watched, be, engine.Tiling{Panels: 16}); !errors.As(err, &oom) || !engine.Gone(err) {
 		t.Errorf("1 KiB of memory: error %v, want out of memory", err)
+	}
+	if halvings != 4 { // 16 panels to one
+		t.Errorf("heard of %d halvings, want 4", halvings)
 	}
 	if be.left != 1<<10 {
 		t.Errorf("after the failure %d bytes were not freed", 1<<10-be.left)

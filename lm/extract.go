@@ -2,6 +2,8 @@ package lm
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -42,8 +44,9 @@ type Sink interface {
 
 // Stats says how an extraction went.
 type Stats struct {
-	Tokens   int           // read by the model
-	Windows  int           // run, without those whose rows were done
+	Tokens   int           // read by the model, of the windows that were finished
+	Windows  int           // finished, without those whose rows were done before
+	Halvings int           // times that the share of a device's memory was halved for lack of it
 	Bytes    int64         // of the weights, activations and responses held at once
 	Streamed bool          // the weights did not fit and went through layer by layer
 	Loading  time.Duration // spent on reading weights
@@ -56,8 +59,10 @@ type Stats struct {
 //
 // Where all weights fit the budget they are read once and stay on the device.
 // Else windows go through each layer in groups as large as fit, and the weights
-// of one layer are held at a time. When ctx ends the rows handed out so far
-// stay good.
+// of one layer are held at a time. A device that has less memory than it said gets
+// half as much to hold, and the windows that are not finished begin anew; one without
+// room for a layer and a window is *engine.OutOfMemory. When ctx ends the rows handed
+// out so far stay good.
 func (m *Model) Extract(ctx context.Context, mach *engine.Machine, r *Reading, opt Options, sink Sink) (Stats, error) {
 	if len(opt.Taps) == 0 {
 		opt.Taps = []Tap{FFNOut}
@@ -87,7 +92,9 @@ type extractor[F float32 | float64] struct {
 	maxR    int // rows read from one window
 	group   int // windows that go through a layer together
 	stats   Stats
-	done    int // tokens times layers
+	share   int64 // of the device's free memory: one in so many
+	total   int   // tokens to be read
+	done    int   // tokens times layers
 
 	weights  []*layerBuffer // by layer; nil when not held
 	shared   *layerBuffer   // of the embedding
@@ -100,32 +107,50 @@ type extractor[F float32 | float64] struct {
 }
 
 func extract[F float32 | float64](ctx context.Context, m *Model, mach *engine.Machine, r *Reading, opt Options, sink Sink) (Stats, error) {
-	s, err := mach.NewSession()
-	if err != nil {
-		return Stats{}, err
+	var all Stats
+	for share := int64(1); ; share *= 2 {
+		x := &extractor[F]{m: m, opt: opt, sink: sink, share: share, dt: op.Type{Dtype: op.Float32}}
+		if opt.Float64 {
+			x.dt.Dtype = op.Float64
+		}
+		err := x.extract(ctx, mach, r)
+		all.Tokens, all.Windows, all.Loading = all.Tokens+x.stats.Tokens, all.Windows+x.stats.Windows, all.Loading+x.stats.Loading
+		all.Bytes, all.Streamed = x.stats.Bytes, x.stats.Streamed
+		var full *engine.OutOfMemory
+		if !errors.As(err, &full) || !x.smaller() || opt.Checkpoint == nil { // without one, rows would be handed out twice
+			return all, err
+		}
+		all.Halvings++
 	}
-	x := &extractor[F]{m: m, opt: opt, sink: sink, s: s, dt: op.Type{Dtype: op.Float32}}
-	if opt.Float64 {
-		x.dt.Dtype = op.Float64
+}
+
+// smaller reports whether less memory than was planned for would do.
+func (x *extractor[F]) smaller() bool { return x.group > 1 || x.group == 1 && !x.stats.Streamed }
+
+// extract reads the windows that are not done.
+func (x *extractor[F]) extract(ctx context.Context, mach *engine.Machine, r *Reading) error {
+	var err error
+	if x.s, err = mach.NewSession(); err != nil {
+		return err
 	}
 	defer x.close()
-	x.embed, x.layer = embedGraph(m.Config, x.dt.Dtype), layerGraph(m.Config, x.dt.Dtype)
+	x.embed, x.layer = embedGraph(x.m.Config, x.dt.Dtype), layerGraph(x.m.Config, x.dt.Dtype)
 	x.selectWindows(r)
 	if len(x.windows) == 0 {
-		return x.stats, nil
+		return nil
 	}
 	if err := x.plan(mach.Backend()); err != nil {
-		return x.stats, err
+		return err
 	}
 	if err := x.allocate(ctx, mach.Backend()); err != nil {
-		return x.stats, err
+		return err
 	}
 	for lo := 0; lo < len(x.windows); lo += x.group {
 		if err := x.run(ctx, mach.Backend(), x.windows[lo:min(lo+x.group, len(x.windows))]); err != nil {
-			return x.stats, err
+			return err
 		}
 	}
-	return x.stats, nil
+	return nil
 }
 
 // selectWindows takes the windows from which rows are still to be read.
@@ -140,9 +165,8 @@ func (x *extractor[F]) selectWindows(r *Reading) {
 		}
 		x.windows = append(x.windows, w)
 		x.maxT, x.maxR = max(x.maxT, len(w.IDs)), max(x.maxR, len(w.Rows))
-		x.stats.Tokens += len(w.IDs)
+		x.total += len(w.IDs)
 	}
-	x.stats.Windows = len(x.windows)
 	for _, t := range x.opt.Taps {
 		x.cols += len(x.opt.Layers) * x.m.Config.Units(t)
 	}
@@ -213,7 +237,6 @@ func (x *extractor[F]) plan(be engine.Backend) error {
 	if err != nil {
 		return err
 	}
-	x.group = 1
 	layers := int64(x.lastLayer() + 1)
 	device, host, err := x.budgets(be)
 	if err != nil {
@@ -227,8 +250,10 @@ func (x *extractor[F]) plan(be engine.Backend) error {
 	}
 	switch {
 	case device == 0 || all+shared <= device:
-		x.stats.Bytes = all + n.host
+		x.group, x.stats.Bytes = 1, all+n.host
 		return nil
+	case least+shared > device && device != host:
+		return fmt.Errorf("a layer and a window: %w", &engine.OutOfMemory{Device: be.Device().Name, Want: least, Free: device})
 	case least+shared > device:
 		return &engine.OverBudget{Need: least + shared, Budget: device}
 	case host > 0 && n.host > host:
@@ -260,7 +285,7 @@ func (x *extractor[F]) budgets(be engine.Backend) (device, host int64, err error
 		return x.opt.Memory, x.opt.Memory, nil
 	}
 	free, _, err := be.Memory()
-	return free / 10 * 9, x.opt.Memory, err
+	return max(1, free/10*9/x.share), x.opt.Memory, err
 }
 
 func (x *extractor[F]) lastLayer() int { return x.opt.Layers[len(x.opt.Layers)-1] }
@@ -358,7 +383,7 @@ func (x *extractor[F]) run(ctx context.Context, be engine.Backend, group []Windo
 func (x *extractor[F]) progress(tokens int) {
 	x.done += tokens
 	if x.opt.Progress != nil {
-		x.opt.Progress(x.done/len(x.weights), x.stats.Tokens)
+		x.opt.Progress(x.done/len(x.weights), x.total)
 	}
 }
 
@@ -574,5 +599,7 @@ func (x *extractor[F]) hand(ctx context.Context, k int, w Window) error {
 		}
 		at += n
 	}
+	x.stats.Tokens += len(w.IDs)
+	x.stats.Windows++
 	return nil
 }

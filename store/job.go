@@ -66,6 +66,7 @@ type Job struct {
 	verified []map[string]bool // of found: outputs that hold what it says
 	finished []journalRange    // by this process
 	notes    map[string]string
+	remarks  map[string]bool // notes that are no work
 	sinks    map[string]ColumnSink
 	names    []string // of outputs, in the order in which they were made
 	scratch  bool     // there are scratch files
@@ -125,7 +126,7 @@ func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 	j := &Job{
 		fsys: fsys, out: out, opts: o, flushed: time.Now(),
 		key:   journalKey{Command: o.Command, Options: o.Options, Inputs: o.Inputs, Axis: o.Axis},
-		notes: map[string]string{}, sinks: map[string]ColumnSink{},
+		notes: map[string]string{}, remarks: map[string]bool{}, sinks: map[string]ColumnSink{},
 	}
 	j.partial, j.final = partialFolder(out, o.File)
 	if err := j.checkReplaced(); err != nil {
@@ -508,21 +509,42 @@ func formatSum(sum uint64) string { return fmt.Sprintf("%016x", sum) }
 // Done reports whether [lo, hi) was finished, by this process or an earlier one,
 // and holds what it did then in every output made so far.
 func (j *Job) Done(lo, hi int) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	spans := append([]journalRange(nil), j.finished...)
-	for i, r := range j.found {
-		if j.holds(i) {
-			spans = append(spans, r)
-		}
-	}
-	slices.SortFunc(spans, func(a, b journalRange) int { return a.Lo - b.Lo })
-	for _, r := range spans {
+	for _, r := range j.Finished() {
 		if r.Lo <= lo && lo < r.Hi {
 			lo = r.Hi
 		}
 	}
 	return lo >= hi
+}
+
+// Range is [Lo, Hi) of the axis of a job.
+type Range struct{ Lo, Hi int }
+
+// Finished lists the ranges that are Done, in order; those that touch are one.
+func (j *Job) Finished() []Range {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []Range
+	for _, r := range j.finished {
+		all = append(all, Range{r.Lo, r.Hi})
+	}
+	for i, r := range j.found {
+		if j.holds(i) {
+			all = append(all, Range{r.Lo, r.Hi})
+		}
+	}
+	slices.SortFunc(all, func(a, b Range) int { return a.Lo - b.Lo })
+	merged := all[:0]
+	for _, r := range all {
+		switch n := len(merged); {
+		case r.Lo == r.Hi:
+		case n > 0 && r.Lo <= merged[n-1].Hi:
+			merged[n-1].Hi = max(merged[n-1].Hi, r.Hi)
+		default:
+			merged = append(merged, r)
+		}
+	}
+	return merged
 }
 
 // holds reports whether every output has in the i-th range found what the
@@ -565,10 +587,16 @@ func (j *Job) Finish(lo, hi int) error {
 }
 
 // Note records a fact for the next process that goes on with this job, at once.
-func (j *Job) Note(name, value string) error {
+func (j *Job) Note(name, value string) error { return j.note(name, value, false) }
+
+// Remark is Note for what is no work: by itself it is no reason for Close to keep an
+// output that was not finished.
+func (j *Job) Remark(name, value string) error { return j.note(name, value, true) }
+
+func (j *Job) note(name, value string, remark bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.notes[name] = value
+	j.notes[name], j.remarks[name] = value, remark
 	j.pending = append(j.pending, journalEntry{Note: &journalNote{name, value}})
 	return j.flush()
 }
@@ -643,7 +671,17 @@ func (j *Job) Close() error {
 		return nil
 	}
 	err := j.flush()
-	return j.end(len(j.found)+len(j.finished)+len(j.notes) > 0, err)
+	return j.end(len(j.found)+len(j.finished) > 0 || j.noted(), err)
+}
+
+// noted reports whether a note is a reason to keep what there is.
+func (j *Job) noted() bool {
+	for name := range j.notes {
+		if !j.remarks[name] {
+			return true
+		}
+	}
+	return false
 }
 
 // Discard ends the job without a result and keeps nothing: for inputs that turn

@@ -263,6 +263,9 @@ func TestJobFlushes(t *testing.T) {
 		t.Errorf("%d lines after Close, %v", journal(), err)
 	}
 	j = mustOpenJob(t, out, JobOptions{Command: "x"})
+	if got := j.Finished(); len(got) != 1 || got[0] != (Range{0, 12}) {
+		t.Errorf("finished %v, want one range of 12", got)
+	}
 	if !j.Done(0, 12) || j.Done(0, 13) {
 		t.Error("not all that was finished is done")
 	}
@@ -272,6 +275,25 @@ func TestJobFlushes(t *testing.T) {
 	// An output that the finished ranges know nothing of has none of them.
 	if _, err := j.CreateNpy(context.Background(), "new.npy", Float32, 1, 12, AsVector); err != nil || j.Done(0, 4) {
 		t.Errorf("done without the new output: %v", err)
+	}
+}
+
+// TestJobRemarks: a remark is found by the next process if there is work, and keeps
+// nothing by itself.
+func TestJobRemarks(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	j := mustOpenJob(t, out, JobOptions{Command: "x"})
+	if err := errors.Join(j.Remark("device", "cpu"), j.Close()); err != nil || !isMissing(OS{}, out) {
+		t.Errorf("a remark alone: %v, output is missing: %v", err, isMissing(OS{}, out))
+	}
+	j = mustOpenJob(t, out, JobOptions{Command: "x"})
+	if err := errors.Join(j.Remark("device", "cpu"), j.Finish(0, 4), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	j = mustOpenJob(t, out, JobOptions{Command: "x"})
+	defer j.Close()
+	if value, ok := j.Noted("device"); !ok || value != "cpu" {
+		t.Errorf("found %q, %v", value, ok)
 	}
 }
 

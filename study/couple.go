@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"voxen/brain"
-	"voxen/engine"
 	"voxen/engine/coupling"
 	"voxen/engine/dict"
 	"voxen/engine/op"
@@ -186,29 +185,26 @@ func Couple(ctx context.Context, e *Env, o CoupleOptions) (CoupleSummary, error)
 	if err != nil {
 		return CoupleSummary{}, err
 	}
-	be, choice, err := e.open()
+	w, err := e.open()
 	if err != nil {
 		return CoupleSummary{}, err
 	}
-	defer be.Close()
-	c := &coupler{e: e, o: o, be: be, choice: choice, plan: plan}
+	defer w.close()
+	c := &coupler{worker: w, o: o, plan: plan}
 	defer c.close()
 	if err := c.open(ctx); err != nil {
 		return CoupleSummary{}, err
 	}
 	sum, err := c.couple(ctx)
-	settle(c.job, err)
+	c.settle(err)
 	return sum, err
 }
 
 // coupler is one call of Couple.
 type coupler struct {
-	e      *Env
+	*worker
 	o      CoupleOptions
-	be     engine.Backend
-	choice engine.Choice
 	plan   couplePlan
-	job    *store.Job
 	x      *responses     // artificial neurons
 	names  *columnNames   // of them; nil without a table
 	bold   []*responses   // the recordings of each subject
@@ -320,7 +316,7 @@ func (c *coupler) couple(ctx context.Context) (CoupleSummary, error) {
 	if err := c.e.stage("tables", 0, func() error { return c.tables(ctx, t) }); err != nil {
 		return sum, err
 	}
-	run := c.e.run(c.be, c.choice)
+	run := c.runJSON()
 	if t.constant > 0 {
 		run.LeftOut = append(run.LeftOut, store.Count{What: "artificial neurons", Why: "constant or not finite", N: t.constant})
 	}
@@ -328,7 +324,8 @@ func (c *coupler) couple(ctx context.Context) (CoupleSummary, error) {
 		run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: "constant or not finite", N: c.result.Zero})
 	}
 	coupled, anchored := t.count(c.o.Q)
-	run.Results = map[string]float64{"pairs": float64(t.tested), "coupled": float64(coupled), "anchored": float64(anchored), "runs": float64(len(c.x.parts))}
+	run.Results["pairs"], run.Results["coupled"], run.Results["anchored"] = float64(t.tested), float64(coupled), float64(anchored)
+	run.Results["runs"] = float64(len(c.x.parts))
 	if len(c.bold) > 0 {
 		run.Results["subjects"] = float64(len(c.bold))
 	}
@@ -397,13 +394,21 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// saved, so that neurons that were correlated before an interruption were with
+	// the same dictionary
+	saved, err := newSavedState(c.job, "passes")
+	if err != nil {
+		return err
+	}
 	o := c.plan.dict
-	o.Precision, o.Memory = c.e.Precision, budget
+	o.Precision, o.Memory, o.Checkpoint = c.e.Precision, budget, saved
 	o.Progress = func(done, _ int) { c.e.Report.Progress(done) }
 	var res *dict.Result
 	err = c.e.stage("learning (voxels)", all.Cols()*(o.Epochs+1), func() error {
-		res, err = dict.Learn(ctx, c.be, all, o)
-		return c.e.refuse(err, budget)
+		return c.compute(ctx, saved.passes(o.Epochs), func(ctx context.Context) error {
+			res, err = dict.Learn(ctx, c.be, all, o)
+			return c.e.refuse(err, budget)
+		})
 	})
 	if err != nil {
 		return err
@@ -529,10 +534,6 @@ func narrowed(data []float64) []float32 {
 // correlate computes synchronisation.npy and n_eff.npy, (M, N), and reads them back.
 func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) {
 	N, M := c.x.Cols(), c.y.Dims[3]
-	budget, err := c.e.budget(c.be, int64(32*N*M))
-	if err != nil {
-		return nil, nil, err
-	}
 	names := []string{"synchronisation.npy", "n_eff.npy"}
 	sinks := make([]*store.ArraySink, 2)
 	for i, name := range names {
@@ -541,9 +542,15 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 		}
 	}
 	err = c.e.stage("correlating (neurons)", N, func() error {
-		_, err := coupling.Fit(ctx, c.be, c.x, c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, coupling.Options{Precision: c.e.Precision,
-			Borders: c.x.borders(), Budget: budget, Checkpoint: c.job, Progress: func(done, _ int) { c.e.Report.Progress(done) }})
-		return c.e.refuse(err, budget)
+		return c.compute(ctx, part{what: "columns", n: N, finished: c.job.Finished}, func(ctx context.Context) error {
+			budget, err := c.e.budget(c.be, int64(32*N*M))
+			if err != nil {
+				return err
+			}
+			_, err = coupling.Fit(ctx, c.be, c.x, c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, coupling.Options{Precision: c.e.Precision,
+				Borders: c.x.borders(), Budget: budget, Checkpoint: c.job, Progress: func(done, _ int) { c.e.Report.Progress(done) }})
+			return c.e.refuse(err, budget)
+		})
 	})
 	values := make([][]float64, 2)
 	for i, name := range names {

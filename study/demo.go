@@ -52,10 +52,9 @@ var demoParts = []struct {
 
 // demo is one call of Demo.
 type demo struct {
-	e   *Env
-	o   DemoOptions
-	job *store.Job
-	sum DemoSummary
+	*worker // of the null distributions; steps have their own
+	o       DemoOptions
+	sum     DemoSummary
 }
 
 // Demo does the main job on the real data that voxen ships: it unpacks them to
@@ -78,15 +77,15 @@ func Demo(ctx context.Context, e *Env, o DemoOptions) (DemoSummary, error) {
 		}
 	}
 	// here to refuse a device or a bound of memory before anything is written
-	be, choice, err := e.open()
+	w, err := e.open()
 	if err != nil {
 		return DemoSummary{}, err
 	}
-	defer be.Close()
-	if _, err := e.budget(be, 0); err != nil {
+	defer w.close()
+	if _, err := e.budget(w.be, 0); err != nil {
 		return DemoSummary{}, err
 	}
-	d := &demo{e: e, o: o, sum: DemoSummary{Out: o.Out, Device: be.Device().Name}}
+	d := &demo{worker: w, o: o, sum: DemoSummary{Out: o.Out}}
 	options := []store.Option{{Name: "--draws", Value: strconv.Itoa(o.Draws)}, {Name: "--seed", Value: strconv.FormatUint(o.Seed, 10)}, {Name: "--minilm", Value: o.MiniLM},
 		{Name: "--precision", Value: e.Precision.String()}, {Name: "--device", Value: e.Device}}
 	if d.job, err = store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "demo", Options: options}); err != nil {
@@ -101,8 +100,8 @@ func Demo(ctx context.Context, e *Env, o DemoOptions) (DemoSummary, error) {
 			return d.sum, err
 		}
 	}
-	run := e.run(be, choice)
-	d.sum.Seconds = run.Seconds
+	run := d.runJSON()
+	d.sum.Device, d.sum.Seconds = run.Device.Name, run.Seconds
 	return d.sum, d.job.Commit(ctx, run)
 }
 
@@ -136,24 +135,34 @@ func (d *demo) data(name string) string {
 }
 
 // step runs a step of the study as a part of the demo: its stages are reported
-// and recorded under the part's name.
+// and recorded under the part's name, and so are its warnings.
 func (d *demo) step(part string, f func(e *Env) error) error {
-	e := *d.e
-	e.Report = named{d.e.Report, part}
+	whole := d.e
+	e := *whole
+	e.Report = named{whole, part}
+	d.e = &e
+	defer func() { d.e = whole }()
 	start := time.Now()
 	err := f(&e)
-	d.e.stages = append(d.e.stages, store.Stage{Name: part, Seconds: time.Since(start).Seconds()})
+	whole.stages = append(whole.stages, store.Stage{Name: part, Seconds: time.Since(start).Seconds()})
 	return err
 }
 
-// named puts the name of a part before the stages of its steps.
+// named puts the name of a part before the stages and warnings of its steps, and
+// keeps the warnings for the run.json of the whole.
 type named struct {
-	Reporter
-	part string
+	whole *Env
+	part  string
 }
 
 // Stage begins a stage of the part.
-func (n named) Stage(name string, total int) { n.Reporter.Stage(n.part+": "+name, total) }
+func (n named) Stage(name string, total int) { n.whole.Report.Stage(n.part+": "+name, total) }
+
+// Progress passes it on.
+func (n named) Progress(done int) { n.whole.Report.Progress(done) }
+
+// Warn warns of the part.
+func (n named) Warn(message string) { n.whole.warn("%s: %s", n.part, message) }
 
 // draw adds a figure to the results.
 func (d *demo) draw(name string, figure func() (*image.RGBA, error)) error {

@@ -130,7 +130,7 @@ func (h *haxbyFit) fit(ctx context.Context) (HaxbyFit, error) {
 			return err
 		}
 		var err error
-		h.null, err = scoreNull(ctx, e, h.d.job, h.options(), h.d.o.Draws, h.shuffled)
+		h.null, err = scoreNull(ctx, h.d.worker, h.options(), h.d.o.Draws, h.shuffled)
 		return err
 	})
 	if err != nil {

@@ -111,7 +111,7 @@ func TestDemoFromWordsMiniLM(t *testing.T) {
 	for i, folder := range []string{"", model} {
 		e := &Env{}
 		e.begin()
-		d := &demo{e: e, o: DemoOptions{Out: t.TempDir(), MiniLM: folder}}
+		d := &demo{worker: &worker{e: e}, o: DemoOptions{Out: t.TempDir(), MiniLM: folder}}
 		if err := d.unpack(); err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"voxen/brain"
-	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
@@ -155,33 +154,29 @@ func Encode(ctx context.Context, e *Env, o EncodeOptions) (EncodeSummary, error)
 	if err != nil {
 		return EncodeSummary{}, err
 	}
-	be, choice, err := e.open()
+	w, err := e.open()
 	if err != nil {
 		return EncodeSummary{}, err
 	}
-	x := &encoder{e: e, o: o, be: be, choice: choice, plan: plan, trend: trend}
-	defer func() { x.be.Close() }()
+	defer w.close()
+	x := &encoder{worker: w, o: o, plan: plan, trend: trend}
 	defer x.close()
 	sum, err := x.encode(ctx)
-	settle(x.job, err)
+	x.settle(err)
 	return sum, err
 }
 
 // encoder is one call of Encode.
 type encoder struct {
-	e      *Env
-	o      EncodeOptions
-	be     engine.Backend
-	choice engine.Choice
-	plan   ridge.Options
-	trend  brain.Trend
-	job    *store.Job
-	data   ridge.Data
-	y      *responses
-	testY  *responses
+	*worker
+	o     EncodeOptions
+	plan  ridge.Options
+	trend brain.Trend
+	data  ridge.Data
+	y     *responses
+	testY *responses
 
-	begun    bool // some voxels were finished before the last fit, which did not count them
-	halvings int  // of tiles, by all devices
+	begun bool // some voxels were finished before the last fit, which did not count them
 }
 
 func (x *encoder) close() {
@@ -223,7 +218,7 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 	}
 	var res ridge.Result
 	err = x.e.stage("fitting", passes*x.y.Cols(), func() error {
-		return x.e.compute(&x.be, &x.choice, func() error {
+		return x.compute(ctx, part{what: "columns", n: x.y.Cols(), finished: x.job.Finished}, func(ctx context.Context) error {
 			res, err = x.fit(ctx, sinks)
 			return err
 		})
@@ -242,18 +237,13 @@ func (x *encoder) encode(ctx context.Context) (EncodeSummary, error) {
 
 // fit runs the engine for what is not finished.
 func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
-	rest, begun := unfinished(x.job, x.y.Cols(), ridge.Width(x.y.Cols()))
-	if err := markDevice(x.job, x.be, begun, rest); err != nil {
-		return ridge.Result{}, err
-	}
-	x.begun = begun
+	x.begun = len(x.job.Finished()) > 0
 	budget, err := x.e.budget(x.be, designBytes(x.data, x.plan))
 	if err != nil {
 		return ridge.Result{}, err
 	}
 	x.plan.Budget = budget
 	res, err := ridge.Fit(ctx, x.be, x.data, sinks.Outputs, x.plan)
-	x.halvings += res.Voxels.Halvings
 	return res, x.e.refuse(err, budget)
 }
 
@@ -316,29 +306,6 @@ func (x *encoder) finite(y []float64, stride int) bool {
 		}
 	}
 	return true
-}
-
-// unfinished names the ranges of columns whose panels are not finished, "columns
-// 2048-4095, 6144-8191", and reports whether any are.
-func unfinished(c tile.Checkpoint, cols, width int) (rest string, begun bool) {
-	var ranges []string
-	from := -1
-	for lo := 0; lo < cols; lo += width {
-		done := c.Done(lo, min(lo+width, cols))
-		begun = begun || done
-		if !done && from < 0 {
-			from = lo
-		}
-		if last := lo+width >= cols; from >= 0 && (done || last) {
-			hi := lo
-			if !done {
-				hi = cols
-			}
-			ranges = append(ranges, fmt.Sprintf("%d-%d", from, hi-1))
-			from = -1
-		}
-	}
-	return "columns " + strings.Join(ranges, ", "), begun
 }
 
 // digests names every input with what it holds.
@@ -590,8 +557,7 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Encod
 	if err := x.e.stage("writing", 0, func() error { return x.images(ctx, s) }); err != nil {
 		return EncodeSummary{}, err
 	}
-	run := x.e.run(x.be, x.choice)
-	run.Marks = marks(x.be, x.job)
+	run := x.runJSON()
 	what := "voxels"
 	if r := x.y.regions; r != nil {
 		what = "regions"
@@ -607,7 +573,7 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Encod
 			run.LeftOut = append(run.LeftOut, store.Count{What: what, Why: c.why, N: c.n})
 		}
 	}
-	run.Results = map[string]float64{"tiles_halved": float64(x.halvings), "panels_per_tile": float64(res.Voxels.Panels)}
+	run.Results["panels_per_tile"] = float64(res.Voxels.Panels)
 	if res.OneAlpha > 0 {
 		run.Results["alpha"] = res.OneAlpha
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +28,7 @@ type Env struct {
 	Version   string
 
 	keep     *keeper // of a study; nil for a step by itself
+	devices  *lostDevices
 	started  time.Time
 	stages   []store.Stage
 	warnings []string
@@ -70,6 +70,9 @@ func (e *Env) begin() {
 	if e.Device == "" {
 		e.Device = "auto"
 	}
+	if e.devices == nil { // else those of the study or the demo
+		e.devices = &lostDevices{}
+	}
 	e.started = time.Now()
 	e.stages, e.warnings = nil, nil
 }
@@ -88,112 +91,6 @@ func (e *Env) warn(format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	e.warnings = append(e.warnings, message)
 	e.Report.Warn(message)
-}
-
-// open opens the backend. A device that is not there is wrong input, since the
-// user named it.
-func (e *Env) open() (engine.Backend, engine.Choice, error) {
-	if _, err := engine.Resolve(e.Device); err != nil {
-		return nil, engine.Choice{}, &store.InputError{Msg: err.Error()}
-	}
-	return engine.Open(e.Device, engine.Config{Threads: e.Threads, TF32: e.TF32})
-}
-
-// compute runs the part of a step that needs the device, on be. In auto a device
-// that is lost, or has no room for a single panel, gives way to the CPU: be and c
-// become that, and the part runs again; what it had finished stays.
-func (e *Env) compute(be *engine.Backend, c *engine.Choice, part func() error) error {
-	err := part()
-	if e.Device != "auto" || c.Kind == "cpu" || !gone(err) {
-		return err
-	}
-	cpu, choice, openErr := engine.Open("cpu", engine.Config{Threads: e.Threads})
-	if openErr != nil {
-		return errors.Join(err, openErr)
-	}
-	e.warn("%v; the CPU goes on", err)
-	choice.Reason = err.Error()
-	(*be).Close() // its device answers no more
-	*be, *c = cpu, choice
-	return part()
-}
-
-// gone reports whether an error means that a device can do no more for a job.
-func gone(err error) bool {
-	var lost *engine.Lost
-	var full *engine.OutOfMemory
-	return errors.As(err, &lost) || errors.As(err, &full)
-}
-
-// Notes of a job about the devices that worked on it.
-const (
-	deviceNote = "device" // the one that came last
-	mixedNote  = "mixed"  // the mark that there were several
-)
-
-// markDevice remembers in a job that be works on it from now on. When part of the
-// job was finished on something whose bits may differ, that is noted for run.json;
-// rest says which part is left.
-func markDevice(job *store.Job, be engine.Backend, begun bool, rest string) error {
-	now := signature(be.Device())
-	before, ok := job.Noted(deviceNote)
-	if ok && before == now {
-		return nil
-	}
-	if ok && begun {
-		mark := fmt.Sprintf("%s computed on %s, what was finished before on %s", rest, now, before)
-		if old, ok := job.Noted(mixedNote); ok {
-			mark = old + "; " + mark
-		}
-		if err := job.Note(mixedNote, mark); err != nil {
-			return err
-		}
-	}
-	return job.Note(deviceNote, now)
-}
-
-// signature names what the bits of a device's results depend on.
-func signature(d engine.Device) string {
-	kind, _, _ := strings.Cut(d.Name, ":")
-	s := kind + " (" + d.Model
-	for _, library := range []string{"driver", "cublas", "cusolver", "blas"} {
-		if v, ok := d.Versions[library]; ok {
-			s += ", " + library + " " + v
-		}
-	}
-	return s + ")"
-}
-
-// marks are those of a device, and that of a job on which several worked.
-func marks(be engine.Backend, job *store.Job) []string {
-	all := slices.Clone(be.Device().Marks)
-	if mixed, ok := job.Noted(mixedNote); ok {
-		all = append(all, mixed)
-	}
-	return all
-}
-
-// run starts a run.json with what is known of the environment.
-func (e *Env) run(be engine.Backend, c engine.Choice) *store.Run {
-	d := be.Device()
-	libraries := map[string]string{}
-	driver := ""
-	for name, version := range d.Versions {
-		if name == "driver" {
-			driver = version
-			continue
-		}
-		libraries[name] = version
-	}
-	return &store.Run{
-		Version:  e.Version,
-		Started:  e.started.UTC().Format(time.RFC3339),
-		Seconds:  time.Since(e.started).Seconds(),
-		Device:   store.Device{Name: d.Name, Count: d.Count, Model: d.Model, Driver: driver, Reason: c.Reason, Libraries: libraries},
-		Stages:   e.stages,
-		Marks:    d.Marks,
-		Warnings: e.warnings,
-	}
 }
 
 // reserve is what the process may grow by besides planned buffers: reader
@@ -295,13 +192,4 @@ func systemMemory() (free, total int64, err error) {
 	}
 	defer be.Close()
 	return be.Memory()
-}
-
-// settle ends a job that failed: when its inputs turned out to be of no use, what
-// it holds is nothing to go on with. Work of an earlier process stays, since what
-// is refused now may be an option of this one.
-func settle(job *store.Job, err error) {
-	if job != nil && store.IsInput(err) && !job.Resumed() {
-		job.Discard()
-	}
 }

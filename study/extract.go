@@ -130,11 +130,11 @@ func (x *extraction) extract(ctx context.Context) (ExtractSummary, error) {
 	if err := x.e.stage("reading words", 0, func() error { return x.read(ctx) }); err != nil {
 		return sum, err
 	}
-	be, choice, err := x.e.open()
+	w, err := x.e.open()
 	if err != nil {
 		return sum, err
 	}
-	defer be.Close()
+	defer w.close()
 	inputs, err := x.digests(ctx)
 	if err != nil {
 		return sum, err
@@ -143,20 +143,21 @@ func (x *extraction) extract(ctx context.Context) (ExtractSummary, error) {
 	if err != nil {
 		return sum, err
 	}
+	w.job = x.job
 	columns := x.model.Config.Columns(x.taps, x.layers)
 	sink, err := x.output(ctx, len(columns))
 	if err != nil {
 		return sum, err
 	}
-	stats, err := x.run(ctx, be, sink)
+	stats, err := x.run(ctx, w, sink)
 	if err != nil {
 		return sum, err
 	}
 	if err := x.tables(columns); err != nil {
 		return sum, err
 	}
-	run := x.e.run(be, choice)
-	run.Results = map[string]float64{"tokens": float64(x.reading.Tokens()), "windows": float64(len(x.reading.Windows))}
+	run := w.runJSON()
+	run.Results["tokens"], run.Results["windows"] = float64(x.reading.Tokens()), float64(len(x.reading.Windows))
 	if x.reading.Empty > 0 {
 		run.LeftOut = []store.Count{{What: "words", Why: "no word piece: their responses are zero", N: x.reading.Empty}}
 	}
@@ -164,7 +165,7 @@ func (x *extraction) extract(ctx context.Context) (ExtractSummary, error) {
 		return sum, err
 	}
 	return ExtractSummary{Out: x.o.Out, Rows: x.reading.Rows, Columns: len(columns), Layers: len(x.layers), Windows: len(x.reading.Windows),
-		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate, Device: be.Device().Name, Seconds: run.Seconds}, nil
+		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate, Device: w.be.Device().Name, Seconds: run.Seconds}, nil
 }
 
 // open reads the model's folder and the options that depend on it.
@@ -329,13 +330,9 @@ func (x *extraction) output(ctx context.Context, cols int) (*store.ArraySink, er
 }
 
 // run computes the responses.
-func (x *extraction) run(ctx context.Context, be engine.Backend, sink *store.ArraySink) (lm.Stats, error) {
-	budget, err := x.e.budget(be, 0)
-	if err != nil {
-		return lm.Stats{}, err
-	}
+func (x *extraction) run(ctx context.Context, w *worker, sink *store.ArraySink) (lm.Stats, error) {
 	all := x.reading.Tokens()
-	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.e.Precision == op.Float64, Memory: budget, Checkpoint: x.job,
+	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.e.Precision == op.Float64, Checkpoint: x.job,
 		Progress: func(done, total int) { x.e.Report.Progress(all - total + done) }}
 	half := &halfSink{Sink: sink}
 	dst := lm.Sink(sink)
@@ -344,9 +341,18 @@ func (x *extraction) run(ctx context.Context, be engine.Backend, sink *store.Arr
 	}
 	var stats lm.Stats
 	start := time.Now()
-	err = x.e.stage("extracting (tokens)", all, func() error {
-		stats, err = x.model.Extract(ctx, engine.NewMachine(be), x.reading, opt, dst)
-		return x.e.refuse(err, budget)
+	err := x.e.stage("extracting (tokens)", all, func() error {
+		return w.compute(ctx, part{what: "rows", n: x.reading.Rows, finished: x.job.Finished}, func(ctx context.Context) error {
+			var err error
+			if opt.Memory, err = x.e.budget(w.be, 0); err != nil {
+				return err
+			}
+			before := stats
+			stats, err = x.model.Extract(ctx, engine.NewMachine(w.be), x.reading, opt, dst)
+			w.halvings.Add(int64(stats.Halvings))
+			stats.Tokens, stats.Loading = before.Tokens+stats.Tokens, before.Loading+stats.Loading
+			return x.e.refuse(err, opt.Memory)
+		})
 	})
 	if busy := time.Since(start) - stats.Loading; err == nil && busy > 0 {
 		x.rate = float64(stats.Tokens) / busy.Seconds()

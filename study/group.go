@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"voxen/brain"
-	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/permute"
 	"voxen/engine/tile"
@@ -106,12 +105,12 @@ func Group(ctx context.Context, e *Env, o GroupOptions) (GroupSummary, error) {
 	if err := o.check(); err != nil {
 		return GroupSummary{}, err
 	}
-	be, choice, err := e.open()
+	w, err := e.open()
 	if err != nil {
 		return GroupSummary{}, err
 	}
-	defer be.Close()
-	g := &grouper{e: e, o: o, be: be}
+	defer w.close()
+	g := &grouper{worker: w, o: o}
 	defer g.close()
 	if err := g.open(ctx); err != nil {
 		return GroupSummary{}, err
@@ -119,7 +118,7 @@ func Group(ctx context.Context, e *Env, o GroupOptions) (GroupSummary, error) {
 	if err := g.group(ctx); err != nil {
 		return GroupSummary{}, err
 	}
-	run := e.run(be, choice)
+	run := g.runJSON()
 	if g.sum.LeftOut > 0 {
 		run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: "constant over subjects or not finite in one", N: g.sum.LeftOut})
 	}
@@ -127,7 +126,7 @@ func Group(ctx context.Context, e *Env, o GroupOptions) (GroupSummary, error) {
 	if err := g.job.Commit(ctx, run); err != nil {
 		return GroupSummary{}, err
 	}
-	g.sum.Out, g.sum.Permutations, g.sum.Device, g.sum.Seconds = o.Out, o.Permutations, be.Device().Name, run.Seconds
+	g.sum.Out, g.sum.Permutations, g.sum.Device, g.sum.Seconds = o.Out, o.Permutations, g.be.Device().Name, run.Seconds
 	g.sum.Tests = len(g.tests)
 	for _, t := range g.tests {
 		if t.q < 0.05 {
@@ -139,12 +138,9 @@ func Group(ctx context.Context, e *Env, o GroupOptions) (GroupSummary, error) {
 
 // grouper is one call of Group.
 type grouper struct {
-	e            *Env
+	*worker
 	o            GroupOptions
-	be           engine.Backend
-	job          *store.Job
-	maps         *responses // a row per subject; nil without maps
-	budget       int64
+	maps         *responses    // a row per subject; nil without maps
 	participants *participants // nil without a table
 	samples      []*sample
 	tests        []groupTest
@@ -212,13 +208,11 @@ func (g *grouper) open(ctx context.Context) error {
 	if g.job, err = g.e.openJob(g.o.Out, store.JobOptions{Command: "group", Options: g.o.options(g.e), Inputs: inputs}); err != nil {
 		return err
 	}
-	if g.budget, err = g.e.budget(g.be, 0); err != nil {
+	budget, err := g.e.budget(g.be, 0)
+	if err != nil || len(g.o.Maps) == 0 {
 		return err
 	}
-	if len(g.o.Maps) == 0 {
-		return nil
-	}
-	g.maps, err = openMaps(ctx, g.e.FS, g.o.Maps, g.o.Mask, brain.Storage{Memory: max(g.budget/2, 64<<20)})
+	g.maps, err = openMaps(ctx, g.e.FS, g.o.Maps, g.o.Mask, brain.Storage{Memory: max(budget/2, 64<<20)})
 	return err
 }
 
@@ -259,9 +253,17 @@ func (g *grouper) group(ctx context.Context) error {
 	})
 }
 
-// permutations are the options of one test.
-func (g *grouper) permutations() permute.Options {
-	return permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Budget: g.budget, Progress: func(done, _ int) { g.e.Report.Progress(done) }}
+// test runs one test within what memory there is.
+func (g *grouper) test(ctx context.Context, p part, run func(context.Context, permute.Options) (*permute.Result, error)) (res *permute.Result, err error) {
+	err = g.compute(ctx, p, func(ctx context.Context) error {
+		o := permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Progress: func(done, _ int) { g.e.Report.Progress(done) }}
+		if o.Budget, err = g.e.budget(g.be, 0); err != nil {
+			return err
+		}
+		res, err = run(ctx, o)
+		return g.e.refuse(err, o.Budget)
+	})
+	return res, err
 }
 
 // voxels tests every voxel of the maps and writes mean, t, p and q as maps.
@@ -272,8 +274,10 @@ func (g *grouper) voxels(ctx context.Context) error {
 	}
 	var res *permute.Result
 	err := g.e.stage("testing (voxels)", src.Cols(), func() (err error) {
-		res, err = permute.OneSample(ctx, g.be, src, g.permutations())
-		return g.e.refuse(err, g.budget)
+		res, err = g.test(ctx, part{what: "test of voxels"}, func(ctx context.Context, o permute.Options) (*permute.Result, error) {
+			return permute.OneSample(ctx, g.be, src, o)
+		})
+		return err
 	})
 	if err != nil {
 		return err
@@ -394,9 +398,11 @@ func (g *grouper) means(ctx context.Context, s *sample) error {
 	if err != nil {
 		return err
 	}
-	res, err := permute.OneSample(ctx, g.be, src, g.permutations())
+	res, err := g.test(ctx, part{what: "mean of " + s.of}, func(ctx context.Context, o permute.Options) (*permute.Result, error) {
+		return permute.OneSample(ctx, g.be, src, o)
+	})
 	if err != nil {
-		return g.e.refuse(err, g.budget)
+		return err
 	}
 	g.record("mean", s, len(all), res)
 	return nil
@@ -423,12 +429,14 @@ func (g *grouper) correlations(ctx context.Context, s *sample, score string) err
 	if q > 0 {
 		covariates = op.Tensor{Dims: op.Dims{1, 1, len(keep), q}, Data: z}
 	}
-	res, err := permute.Partial(ctx, g.be, src, x, covariates, g.permutations())
+	res, err := g.test(ctx, part{what: "correlation of " + s.of + " with " + score}, func(ctx context.Context, o permute.Options) (*permute.Result, error) {
+		return permute.Partial(ctx, g.be, src, x, covariates, o)
+	})
 	if errors.Is(err, permute.ErrNoVariation) {
 		return input(g.o.Participants, "column %s is constant or a combination of the covariates over the %d subjects", score, len(keep))
 	}
 	if err != nil {
-		return g.e.refuse(err, g.budget)
+		return err
 	}
 	g.record("correlation with "+score, s, len(keep), res)
 	return nil

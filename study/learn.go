@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 
-	"voxen/engine"
 	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/store"
@@ -83,12 +82,11 @@ func Learn(ctx context.Context, e *Env, o LearnOptions) (LearnSummary, error) {
 	if err != nil {
 		return LearnSummary{}, err
 	}
-	be, choice, err := e.open()
+	w, err := e.open()
 	if err != nil {
 		return LearnSummary{}, err
 	}
-	l := &learner{e: e, o: o, be: be, choice: choice, plan: plan}
-	defer func() { l.be.Close() }()
+	defer w.close()
 	src, err := openMatrix(e.FS, o.Responses)
 	if err != nil {
 		return LearnSummary{}, err
@@ -106,21 +104,19 @@ func Learn(ctx context.Context, e *Env, o LearnOptions) (LearnSummary, error) {
 		return LearnSummary{}, err
 	}
 	defer job.Close()
-	l.src, l.job = src, job
+	w.job = job
+	l := &learner{worker: w, o: o, plan: plan, src: src}
 	sum, err := l.learn(ctx)
-	settle(l.job, err)
+	l.settle(err)
 	return sum, err
 }
 
 // learner is one call of Learn.
 type learner struct {
-	e      *Env
-	o      LearnOptions
-	be     engine.Backend
-	choice engine.Choice
-	plan   dict.Options
-	src    *store.Array
-	job    *store.Job
+	*worker
+	o    LearnOptions
+	plan dict.Options
+	src  *store.Array
 }
 
 func (l *learner) learn(ctx context.Context) (LearnSummary, error) {
@@ -128,7 +124,7 @@ func (l *learner) learn(ctx context.Context) (LearnSummary, error) {
 	if err != nil {
 		return LearnSummary{}, err
 	}
-	saved, err := newSavedState(l.job)
+	saved, err := newSavedState(l.job, "passes")
 	if err != nil {
 		return LearnSummary{}, err
 	}
@@ -136,11 +132,7 @@ func (l *learner) learn(ctx context.Context) (LearnSummary, error) {
 	l.plan.Progress = func(done, _ int) { l.e.Report.Progress(done) }
 	var res *dict.Result
 	err = l.e.stage("learning (signals)", l.src.Cols()*(l.plan.Epochs+1), func() error {
-		return l.e.compute(&l.be, &l.choice, func() error {
-			_, begun := l.job.Noted(stateNote)
-			if err := markDevice(l.job, l.be, begun, "passes after the last that was saved"); err != nil {
-				return err
-			}
+		return l.compute(ctx, saved.passes(l.plan.Epochs), func(ctx context.Context) error {
 			res, err = dict.Learn(ctx, l.be, l.src, l.plan)
 			return l.refuse(err, budget)
 		})
@@ -211,14 +203,13 @@ func writeMatrix(ctx context.Context, sink *store.ArraySink, data []float64, col
 
 // commit writes run.json and gives everything its name.
 func (l *learner) commit(ctx context.Context, res *dict.Result) (LearnSummary, error) {
-	run := l.e.run(l.be, l.choice)
-	run.Marks = marks(l.be, l.job)
+	run := l.runJSON()
 	if res.Zero > 0 {
 		run.LeftOut = []store.Count{{What: "signals", Why: "constant", N: res.Zero}}
 	}
 	n := l.src.Cols()
 	density := float64(len(res.Codes.Values)) / (float64(n) * float64(l.o.Atoms))
-	run.Results = map[string]float64{"objective": res.Objective, "density": density, "steps": float64(len(res.Trace))}
+	run.Results["objective"], run.Results["density"], run.Results["steps"] = res.Objective, density, float64(len(res.Trace))
 	if err := l.job.Commit(ctx, run); err != nil {
 		return LearnSummary{}, err
 	}
@@ -226,31 +217,51 @@ func (l *learner) commit(ctx context.Context, res *dict.Result) (LearnSummary, e
 		Density: density, Constant: res.Zero, Device: l.be.Device().Name, Seconds: run.Seconds}, nil
 }
 
-// savedState keeps what a job would need to go on in one file: it satisfies
+// savedState keeps what a part of a job would need to go on in one file: it satisfies
 // dict.Checkpoint.
 type savedState struct {
-	fsys store.FS
-	job  *store.Job
-	path string
+	fsys  store.FS
+	job   *store.Job
+	name  string // of the file, and of the journal's note of how often it was saved
+	path  string
+	saves int
 }
 
-// stateNote is the journal's note of the size of the saved state, which says
-// that there is one: the file is replaced whole.
-const stateNote = "state"
-
-func newSavedState(job *store.Job) (*savedState, error) {
-	path, err := job.Scratch("state")
-	return &savedState{job.FS(), job, path}, err
+// newSavedState goes on with what an earlier process saved under a name.
+func newSavedState(job *store.Job, name string) (*savedState, error) {
+	s := &savedState{fsys: job.FS(), job: job, name: name}
+	var err error
+	if s.path, err = job.Scratch(name); err != nil {
+		return nil, err
+	}
+	if n, ok := job.Noted(name); ok && isThere(s.fsys, s.path) { // else lost with the machine: the part begins anew
+		s.saves, err = strconv.Atoi(n)
+	}
+	return s, err
 }
 
-// Load gives what an earlier process saved, or nil.
+// passes is the part of a job that learns a dictionary: the state is saved after each
+// pass, and the codes follow the last.
+func (s *savedState) passes(n int) part {
+	return part{what: s.name, first: 1, n: n, after: "codes", finished: s.saved}
+}
+
+// saved is what of a part is saved.
+func (s *savedState) saved() []store.Range {
+	if s.saves == 0 {
+		return nil
+	}
+	return []store.Range{{Hi: s.saves}}
+}
+
+// Load gives what was saved last, by an earlier process or by this one, or nil.
 func (s *savedState) Load() ([]byte, error) {
-	if _, ok := s.job.Noted(stateNote); !ok {
+	if s.saves == 0 {
 		return nil, nil
 	}
 	f, err := s.fsys.Open(s.path)
 	if err != nil {
-		return nil, nil // lost with the machine: the job begins anew
+		return nil, err
 	}
 	defer f.Close()
 	size, err := f.Size()
@@ -262,7 +273,7 @@ func (s *savedState) Load() ([]byte, error) {
 	return data, err
 }
 
-// Save replaces what is saved.
+// Save replaces what is saved: the file is replaced whole.
 func (s *savedState) Save(state []byte) error {
 	err := store.WriteFile(s.fsys, s.path, func(w io.Writer) error {
 		_, err := w.Write(state)
@@ -271,5 +282,6 @@ func (s *savedState) Save(state []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.job.Note(stateNote, strconv.Itoa(len(state)))
+	s.saves++
+	return s.job.Note(s.name, strconv.Itoa(s.saves))
 }

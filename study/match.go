@@ -11,7 +11,6 @@ import (
 
 	"voxen/brain"
 	"voxen/brain/plotting"
-	"voxen/engine"
 	"voxen/engine/permute"
 	"voxen/engine/spatial"
 	"voxen/store"
@@ -138,38 +137,37 @@ func Match(ctx context.Context, e *Env, o MatchOptions) (MatchSummary, error) {
 	if err != nil {
 		return sum, err
 	}
-	be, choice, err := e.open()
+	w, err := e.open()
 	if err != nil {
 		return sum, err
 	}
-	defer be.Close()
+	defer w.close()
 	job, err := e.openJob(o.Out, store.JobOptions{Command: "match", Options: o.options(e), Inputs: inputs})
 	if err != nil {
 		return sum, err
 	}
 	defer job.Close()
-	x := &matcher{e: e, o: o, be: be, job: job}
+	w.job = job
+	x := &matcher{worker: w, o: o}
 	if err := x.match(ctx); err != nil {
 		return sum, err
 	}
-	run := e.run(be, choice)
+	run := x.runJSON()
 	if n := x.maps.cols - len(x.keep); n > 0 {
 		run.LeftOut = []store.Count{{What: "voxels", Why: "outside the templates or not finite in every map", N: n}}
 	}
-	run.Results = map[string]float64{"matched": float64(x.matched())}
+	run.Results["matched"] = float64(x.matched())
 	if err := job.Commit(ctx, run); err != nil {
 		return sum, err
 	}
 	return MatchSummary{Out: o.Out, Subjects: len(o.Maps), Atoms: x.maps.rows, Networks: len(x.networks), Voxels: len(x.keep),
-		LeftOut: x.maps.cols - len(x.keep), Draws: o.Draws, Null: x.null(), Matched: x.matched(), Device: be.Device().Name, Seconds: run.Seconds}, nil
+		LeftOut: x.maps.cols - len(x.keep), Draws: o.Draws, Null: x.null(), Matched: x.matched(), Device: x.be.Device().Name, Seconds: run.Seconds}, nil
 }
 
 // matcher is one call of Match.
 type matcher struct {
-	e   *Env
-	o   MatchOptions
-	be  engine.Backend
-	job *store.Job
+	*worker
+	o MatchOptions
 
 	places    places
 	maps      subjectMaps
@@ -288,11 +286,7 @@ func bestOf(r []float64) (best int, margin float64) {
 
 // surrogates gives the highest correlations of surrogates, (atoms x draws).
 func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
-	budget, err := x.e.budget(x.be, 0)
-	if err != nil {
-		return spatial.Matrix{}, err
-	}
-	o := spatial.Options{Draws: x.o.Draws, Seed: x.o.Seed, Precision: x.e.Precision, Budget: budget, Checkpoint: x.job,
+	o := spatial.Options{Draws: x.o.Draws, Seed: x.o.Seed, Precision: x.e.Precision, Checkpoint: x.job,
 		Progress: func(done, _ int) { x.e.Report.Progress(done) }}
 	if x.null() == spinNull {
 		return x.spins(ctx, o)
@@ -307,7 +301,10 @@ func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
 	if err != nil {
 		return spatial.Matrix{}, err
 	}
-	if err := x.e.refuse(spatial.Fields(ctx, x.be, lat, x.templates, sink, o), budget); err != nil {
+	err = x.draw(ctx, o, func(ctx context.Context, o spatial.Options) error {
+		return spatial.Fields(ctx, x.be, lat, x.templates, sink, o)
+	})
+	if err != nil {
 		return spatial.Matrix{}, err
 	}
 	fields, err := x.reopen(sink, "surrogates.npy")
@@ -315,11 +312,29 @@ func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
 		return spatial.Matrix{}, err
 	}
 	defer fields.Close()
-	weights, err := spatial.Fit(ctx, x.be, lat, x.group)
+	var weights, high spatial.Matrix
+	err = x.compute(ctx, part{what: "variograms of maps"}, func(ctx context.Context) error {
+		weights, err = spatial.Fit(ctx, x.be, lat, x.group)
+		return err
+	})
 	if err != nil {
 		return spatial.Matrix{}, err
 	}
-	return spatial.Highest(ctx, x.be, weights, fields, L)
+	err = x.compute(ctx, part{what: "highest correlations of surrogates"}, func(ctx context.Context) error {
+		high, err = spatial.Highest(ctx, x.be, weights, fields, L)
+		return err
+	})
+	return high, err
+}
+
+// draw computes the draws of a null that are not finished, within what memory there is.
+func (x *matcher) draw(ctx context.Context, o spatial.Options, null func(context.Context, spatial.Options) error) error {
+	return x.compute(ctx, part{what: "surrogates", n: o.Draws, finished: x.job.Finished}, func(ctx context.Context) (err error) {
+		if o.Budget, err = x.e.budget(x.be, 0); err != nil {
+			return err
+		}
+		return x.e.refuse(null(ctx, o), o.Budget)
+	})
 }
 
 // reopen reads an output of the job that is not finished yet.

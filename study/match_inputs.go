@@ -508,11 +508,14 @@ func (x *matcher) products(ctx context.Context) (spatial.Matrix, error) {
 	before := op.Input(g, "products of the panels before", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, R, R}})
 	after := op.Must(op.MatMul{TransB: true}, rows, rows, before)
 	var sums gorgonia.Value
-	_, err := engine.NewMachine(x.be).Run(ctx, engine.Feeds{
-		rows:   engine.Columns(src),
-		before: engine.Carry(after, op.ToValue(op.NewTensor(op.Dims{1, 1, R, R}), op.Float64)),
-	}, engine.Results{after: engine.Last(&sums)}, engine.Tiling{Cols: src.Cols(), Width: width, Panels: 1,
-		Progress: func(done, _ int) { x.e.Report.Progress(done) }})
+	err := x.compute(ctx, part{what: "products of maps"}, func(ctx context.Context) error {
+		_, err := engine.NewMachine(x.be).Run(ctx, engine.Feeds{
+			rows:   engine.Columns(src),
+			before: engine.Carry(after, op.ToValue(op.NewTensor(op.Dims{1, 1, R, R}), op.Float64)),
+		}, engine.Results{after: engine.Last(&sums)}, engine.Tiling{Cols: src.Cols(), Width: width, Panels: 1,
+			Progress: func(done, _ int) { x.e.Report.Progress(done) }})
+		return err
+	})
 	if err != nil {
 		return spatial.Matrix{}, err
 	}

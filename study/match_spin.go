@@ -110,7 +110,10 @@ func (x *matcher) spins(ctx context.Context, o spatial.Options) (spatial.Matrix,
 	if err != nil {
 		return spatial.Matrix{}, err
 	}
-	if err := x.e.refuse(spatial.Spin(ctx, x.be, s, x.group, x.templates, sink, o), o.Budget); err != nil {
+	err = x.draw(ctx, o, func(ctx context.Context, o spatial.Options) error {
+		return spatial.Spin(ctx, x.be, s, x.group, x.templates, sink, o)
+	})
+	if err != nil {
 		return spatial.Matrix{}, err
 	}
 	a, err := x.reopen(sink, "null.npy")

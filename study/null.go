@@ -3,42 +3,40 @@ package study
 import (
 	"context"
 	"math"
+	"path/filepath"
 	"slices"
 
 	"voxen/engine/ridge"
-	"voxen/store"
 )
 
 // scoreNull gives the null distribution of the highest cv_score of an encode
 // with options o: every draw repeats the whole cross-validation with features of
 // its own, the choice of alpha included (ridge.Null). features fills the rows x
 // columns of a draw, row-major, from what the draw's number seeds. Scratch files
-// belong to the job.
-func scoreNull(ctx context.Context, e *Env, job *store.Job, o EncodeOptions, draws int, features func(draw int, dst []float64)) ([]float64, error) {
+// belong to the worker's job.
+func scoreNull(ctx context.Context, w *worker, o EncodeOptions, draws int, features func(draw int, dst []float64)) ([]float64, error) {
 	plan, trend, err := o.plan()
 	if err != nil {
 		return nil, err
 	}
-	be, choice, err := e.open()
-	if err != nil {
-		return nil, err
-	}
-	defer be.Close()
-	x := &encoder{e: e, o: o, be: be, choice: choice, plan: plan, trend: trend, job: job}
+	x := &encoder{worker: w, o: o, plan: plan, trend: trend}
 	defer x.closeResponses()
 	if err := x.read(ctx); err != nil {
 		return nil, err
 	}
-	budget, err := e.budget(be, designBytes(x.data, x.plan))
-	if err != nil {
-		return nil, err
-	}
-	x.plan.Precision, x.plan.Budget, x.plan.Panels = e.Precision, budget, max(drawsPerTile, be.Panels())
-	x.plan.Progress = func(done, _ int) { e.Report.Progress(done) }
+	x.plan.Precision = w.e.Precision
+	x.plan.Progress = func(done, _ int) { w.e.Report.Progress(done) }
 	var null []float64
-	err = e.stage("null (draws)", draws, func() error {
-		null, err = ridge.Null(ctx, be, x.data.Y, x.data.X.Cols, draws, features, x.plan)
-		return e.refuse(err, budget)
+	err = w.e.stage("null (draws)", draws, func() error {
+		return w.compute(ctx, part{what: "null of " + filepath.Base(o.Out)}, func(ctx context.Context) error {
+			budget, err := w.e.budget(w.be, designBytes(x.data, x.plan))
+			if err != nil {
+				return err
+			}
+			x.plan.Budget, x.plan.Panels = budget, max(drawsPerTile, w.be.Panels())
+			null, err = ridge.Null(ctx, w.be, x.data.Y, x.data.X.Cols, draws, features, x.plan)
+			return w.e.refuse(err, budget)
+		})
 	})
 	return null, err
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -95,6 +96,9 @@ func (e encoding) args(device, out string) []string {
 	return []string{"encode", "--features", e.x, "--responses", e.y, "--out", e.f.path(out), "--device", device, "--alphas", "1,10,100", "--threads", "2"}
 }
 
+// theirMarks are the marks of what two devices did.
+var theirMarks = regexp.MustCompile(`^computed on cuda \(simulated device, .*\): (.*)\ncomputed on cpu \(.*\): (.*)$`)
+
 // A device that is lost, at whatever call, gives way to the CPU: the command says
 // so and ends well, run.json marks who computed what, and each has its own bits.
 func TestEncodeGoesOnWithTheCPU(t *testing.T) {
@@ -121,11 +125,13 @@ func TestEncodeGoesOnWithTheCPU(t *testing.T) {
 		first := 0 // column that the CPU computed
 		if len(run.Marks) > 0 {
 			shared++
-			last := 0
-			mark := run.Marks[len(run.Marks)-1]
-			if n, _ := fmt.Sscanf(mark, "columns %d-%d computed on cpu (", &first, &last); n != 2 || last != encodingCols-1 || first%2048 != 0 ||
-				!strings.Contains(mark, "what was finished before on cuda (simulated device") {
-				t.Errorf("%s: mark %q", fail, mark)
+			before, last := 0, 0
+			n := 0
+			if m := theirMarks.FindStringSubmatch(strings.Join(run.Marks, "\n")); m != nil {
+				n, _ = fmt.Sscanf(m[1]+" "+m[2], "columns 0-%d columns %d-%d", &before, &first, &last)
+			}
+			if n != 3 || first != before+1 || last != encodingCols-1 || first%2048 != 0 {
+				t.Errorf("%s: marks %q", fail, run.Marks)
 				continue
 			}
 		}
@@ -166,7 +172,7 @@ func TestEncodeStopsWithTheDevice(t *testing.T) {
 			t.Errorf("%s: %d files have their final names", fail, len(left))
 		}
 		journal, err := os.ReadFile(e.f.path(out + "/.partial/.journal"))
-		if err != nil {
+		if err != nil && !os.IsNotExist(err) { // there is none where nothing was finished
 			t.Fatal(err)
 		}
 		kept += bytes.Count(journal, []byte(`"hi"`))

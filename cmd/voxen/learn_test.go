@@ -76,7 +76,7 @@ func TestLearnGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 20000 {
-		if _, err := os.Stat(f.path("stopped/.partial/.scratch/state")); err == nil {
+		if _, err := os.Stat(f.path("stopped/.partial/.scratch/passes")); err == nil {
 			break
 		}
 		time.Sleep(time.Millisecond)
