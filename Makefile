@@ -45,9 +45,10 @@ fuzz: ## fuzz every reader, FUZZTIME each
 		echo "== $$dir $$name"; \
 		CGO_ENABLED=0 $(GO) test $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; done
 
-check-long: fuzz ## the checks that take hours: long fuzzing, hundreds of seeds and kills, sanitizers
+check-long: fuzz ## the checks that take hours: long fuzzing, hundreds of seeds and kills, sanitizers, a trial of device-check
 	CGO_ENABLED=0 $(GO) test -tags long -timeout 4h $(TESTED)
 	$(MAKE) cuda-sanitize
+	$(MAKE) device-rehearse
 
 generate: ## write the assembly again
 	$(GO) generate ./cpu/...

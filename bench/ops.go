@@ -46,11 +46,11 @@ func Ops(ctx context.Context, be engine.Backend, peak Peak, d time.Duration, pro
 			if !isLarge {
 				span = d / 20
 			}
-			r, err := timeCase(ctx, be, c, p, span)
+			r, err := TimeOp(ctx, be, peak, c, p, span)
 			if err != nil {
-				return nil, fmt.Errorf("%s in %v: %w", c.Name(), p, err)
+				return nil, err
 			}
-			r.Large, r.Share = isLarge, peak.Share(Work{r.Flops, r.Bytes}, p == op.Float64, r.Seconds)
+			r.Large = isLarge
 			results = append(results, r)
 		}
 		if progress != nil {
@@ -58,6 +58,16 @@ func Ops(ctx context.Context, be engine.Backend, peak Peak, d time.Duration, pro
 		}
 	}
 	return results, nil
+}
+
+// TimeOp times one case in one precision for about d, the median of five rounds.
+func TimeOp(ctx context.Context, be engine.Backend, peak Peak, c conform.Case, p tensor.Dtype, d time.Duration) (OpResult, error) {
+	r, err := timeCase(ctx, be, c, p, d)
+	if err != nil {
+		return r, fmt.Errorf("%s in %v: %w", c.Name(), p, err)
+	}
+	r.Share = peak.Share(Work{r.Flops, r.Bytes}, p == op.Float64, r.Seconds)
+	return r, nil
 }
 
 // Share is the part reached of what the peak allows.

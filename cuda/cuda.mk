@@ -20,7 +20,7 @@ BUILD_TAGS = -tags voxencuda
 BUILD_SAYS = with CUDA, from the headers in $(CUDA_INCLUDE)
 endif
 
-.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-test-backend cuda-test-jobs cuda-sanitize cuda-lint device-check
+.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-test-backend cuda-test-jobs cuda-sanitize cuda-lint device-check device-rehearse
 
 cuda-headers: build/cuda/include/cuda.h ## get cuda.h into build/, for make build to include CUDA
 build/cuda/include/cuda.h:
@@ -72,3 +72,6 @@ device-check: build/cuda/include/cuda.h ## pack build/device and its archive: wh
 	python3 -m zipfile -e build/wheels/himalaya-0.4.11-*.whl $(DEVICE)/python
 	tar c -C build device | xz -9 >$(DEVICE).tar.xz
 	@du -sh $(DEVICE) $(DEVICE).tar.xz
+
+device-rehearse: device-check ## try that archive whole on the simulated driver; needs g++
+	bench/rehearse.sh $(DEVICE).tar.xz $$($(CUDA_ENV) $(GO) run -tags voxencuda ./cuda/sim/standin)

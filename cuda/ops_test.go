@@ -64,6 +64,7 @@ func TestLargeCases(t *testing.T) {
 	for i := range many {
 		many[i] = 2 * i
 	}
+	run := comparison(t)
 	values := func(eig *gorgonia.Node) *gorgonia.Node { return op.Must(op.EigValues, eig) }
 	for _, c := range []conform.Case{
 		{Spec: op.MatMul{}, In: []conform.Operand{in(conform.Normal, 1, 17, 65, 33), in(conform.Normal, 4, 1, 33, 130)}, Limit32: 1e-6, Limit64: 1e-14},
@@ -87,31 +88,32 @@ func TestLargeCases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				compare(t, pr, c.Limit(p))
+				run(t, pr, c.Limit(p))
 			})
 		}
 	}
 }
 
-// compare runs a problem with our own kernels and with the libraries, which then
-// get every product.
-func compare(t *testing.T, pr conform.Problem, limit float64) {
-	t.Helper()
-	want, err := pr.Reference()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, own := range []bool{true, false} {
-		b := open(t)
-		if b.libs.least = 0; own {
-			b.libs = libraries{}
-		}
-		got, err := pr.Run(b)
+// comparison gives a function that runs a problem with our own kernels and with the
+// libraries, which then get every product. A test has one pair of backends: on a card
+// each makes a context and loads modules.
+func comparison(t *testing.T) func(t *testing.T, pr conform.Problem, limit float64) {
+	own, libs := open(t), open(t)
+	own.libs, libs.libs.least = libraries{}, 0
+	return func(t *testing.T, pr conform.Problem, limit float64) {
+		t.Helper()
+		want, err := pr.Reference()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := conform.Error(got, want); !(e <= limit) {
-			t.Errorf("own kernels %t: normalised error %.3g, limit %.3g", own, e, limit)
+		for i, b := range []*Backend{own, libs} {
+			got, err := pr.Run(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := conform.Error(got, want); !(e <= limit) {
+				t.Errorf("with %s: normalised error %.3g, limit %.3g", [2]string{"our own kernels", "the libraries"}[i], e, limit)
+			}
 		}
 	}
 }
@@ -120,11 +122,12 @@ func compare(t *testing.T, pr conform.Problem, limit float64) {
 // beyond. The atoms are independent enough that a coordinate's last step is close
 // to its error: at most the tolerance, of codes some 4 K times smaller than correlations.
 func TestManyAtoms(t *testing.T) {
+	run := comparison(t)
 	for _, K := range []int{1, 32, 33, 65, 130, 257} {
 		for _, nonnegative := range []bool{false, true} {
 			for p, limit := range map[tensor.Dtype]float64{op.Float32: 1e-5, op.Float64: 1e-8} {
 				t.Run(fmt.Sprint(K, nonnegative, p), func(t *testing.T) {
-					compare(t, codes(K, p, nonnegative), limit)
+					run(t, codes(K, p, nonnegative), limit)
 				})
 			}
 		}
@@ -133,6 +136,7 @@ func TestManyAtoms(t *testing.T) {
 
 // Without an error the graph of a design would go on with NaN.
 func TestSymEigRefuses(t *testing.T) {
+	b := open(t)
 	for _, n := range []int{3, 131} { // by our own kernel, by the library
 		for _, c := range []struct {
 			matrix, row, col int
@@ -146,7 +150,7 @@ func TestSymEigRefuses(t *testing.T) {
 			g := gorgonia.NewGraph()
 			a := op.Input(g, "a", op.Type{Dtype: op.Float64, Dims: x.Dims})
 			pr := conform.Problem{Inputs: []*gorgonia.Node{a}, Values: []gorgonia.Value{op.ToValue(x, op.Float64)}, Out: op.Must(op.SymEig{}, a)}
-			_, got := pr.Run(open(t))
+			_, got := pr.Run(b)
 			_, want := pr.Run(cpu.New(1))
 			if fmt.Sprint(got) != fmt.Sprint(want) || (want == nil) != (c.col > c.row) {
 				t.Errorf("%d x %d with %v at %d, %d: %v, on the processor %v", n, n, c.value, c.row, c.col, got, want)

@@ -42,14 +42,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--limit", type=float, default=60)
-    parser.add_argument("--backend", default="torch_cuda")
-    parser.add_argument("--share", type=int, default=1, help="voxels are this many times fewer, to try the program")
+    parser.add_argument("--backend", default="torch_cuda", help="torch, on the processor, is for trials")
+    parser.add_argument("--share", type=int, default=1, help="to try the program: voxels are this many times fewer, and with more than 1 rows and features 8 times")
     parser.add_argument("rows", nargs="*", default=list(ROWS))
     args = parser.parse_args()
     backend = set_backend(args.backend)
     torch.backends.cuda.matmul.allow_tf32 = False
     for row in args.rows:
         T, K, V = ROWS[row]
+        few = 8 if args.share > 1 else 1
+        T, K = T // few, K // few
         X, Y = problem(T, K, V // args.share)
         begin = time.perf_counter()
         over = lambda: time.perf_counter() - begin > args.limit
@@ -81,7 +83,7 @@ def main():
         while len(rounds) < args.rounds and not (rounds and over()):
             rounds.append(fit(model, weights))
         rounds.sort()
-        device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else args.backend
+        device = torch.cuda.get_device_name(0) if args.backend == "torch_cuda" else args.backend
         print(json.dumps(dict(row=row, peer="himalaya", model=name, batch=batch, rounds=rounds, seconds=rounds[len(rounds) // 2], device=device)), flush=True)
 
 

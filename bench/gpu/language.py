@@ -20,19 +20,23 @@ import transformers
 p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 p.add_argument("--voxen", default="bin/voxen")
 p.add_argument("--device", default="cuda:0")
+p.add_argument("--torch", default="cuda", help="where transformers computes; cpu is for trials")
 p.add_argument("--rounds", type=int, default=5)
 p.add_argument("--windows", type=int, default=16)
 p.add_argument("--tokens", type=int, default=512)
 p.add_argument("--units", type=int, default=2048)
 p.add_argument("--layers", type=int, default=16)
+p.add_argument("--share", type=int, default=1, help="to try the program: with more than 1 the model is tiny")
 a = p.parse_args()
+if a.share > 1:
+    a.windows, a.tokens, a.units, a.layers = 2, 64, 128, 2
 
 torch.backends.cuda.matmul.allow_tf32 = False
 torch.manual_seed(0)
 heads = a.units // 64
 config = transformers.LlamaConfig(vocab_size=1000, hidden_size=a.units, intermediate_size=4 * a.units, num_hidden_layers=a.layers,
                                   num_attention_heads=heads, num_key_value_heads=max(1, heads // 4), max_position_embeddings=4096)
-where = "cuda" if a.device.startswith("cuda") else "cpu"
+where = a.torch
 model = transformers.LlamaModel(config).eval().to(where)
 ids = np.random.default_rng(0).integers(3, 1000, (a.windows, a.tokens))
 total = ids.size

@@ -1,5 +1,6 @@
 // Command gpu times the jobs of docs/gpu.md on one device, as medians of warm
-// rounds, and prints a JSON object per line:
+// rounds, and prints a JSON object per line; the row ops, every operation at the
+// shapes of the main jobs, prints one for each of them:
 //
 //	gpu --device cuda:0 [--rounds 5] [--limit SECONDS] [ROW...]
 //
@@ -25,6 +26,7 @@ import (
 	_ "voxen/cpu"
 	_ "voxen/cuda"
 	"voxen/engine"
+	"voxen/engine/conform"
 	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
@@ -57,6 +59,26 @@ var (
 	llama  = bench.DictSize{Rows: 600, Signals: 131072, Atoms: 64, Epochs: 4}
 )
 
+// few is what rows, features and atoms are divided by where --share asks for a trial.
+const few = 8
+
+// trial makes all jobs small: voxels and signals share times fewer.
+func trial(share int) {
+	cortex = bench.RidgeSize{Rows: cortex.Rows / few, Features: cortex.Features / few, Voxels: cortex.Voxels / share, Folds: cortex.Folds, Alphas: cortex.Alphas}
+	wide = bench.RidgeSize{Rows: wide.Rows / few, Features: wide.Features / few, Voxels: wide.Voxels / share, Folds: wide.Folds, Alphas: wide.Alphas}
+	llama = bench.DictSize{Rows: llama.Rows / few, Signals: llama.Signals / share, Atoms: llama.Atoms / few, Epochs: llama.Epochs}
+}
+
+// operations lists the cases of the row ops.
+func (b *bencher) operations() []conform.Case {
+	s := conform.Mission(b.be.Panels())
+	if b.trial {
+		s = conform.Size{Rows: s.Rows / few, Features: s.Features / few, Folds: s.Folds, Alphas: s.Alphas, Panels: 1, Width: s.Width / few,
+			Kernel: s.Kernel / few, Atoms: s.Atoms / few, Batch: s.Batch / few, Tokens: s.Tokens / few, Units: s.Units / few, Heads: s.Heads}
+	}
+	return conform.Large(s)
+}
+
 // In the order in which they are run: what is wanted most comes first.
 var rows = []row{
 	{"copy", "bare copy of Y (1000 x 228,000 float32) from page-locked memory", (*bencher).copy},
@@ -67,12 +89,14 @@ var rows = []row{
 	{"codes", "codes of 131,072 signals for fixed atoms, T=600, 64 atoms", (*bencher).codes},
 	{"learn", "the whole dictionary job on them, 4 passes", (*bencher).learn},
 	{"ridge-wide", "T=600 K=3072 V=228,000", func(b *bencher) (result, error) { return b.ridge(wide, false) }},
+	{"ops", "every operation at the shapes of the main jobs", (*bencher).ops},
 }
 
 type bencher struct {
 	be     engine.Backend
 	rounds int
 	limit  time.Duration
+	trial  bool
 
 	peak    *bench.Peak
 	size    bench.RidgeSize // of the problem below
@@ -104,22 +128,25 @@ func main() {
 	rounds := flag.Int("rounds", 5, "timed rounds")
 	limit := flag.Duration("limit", time.Minute, "after this a row takes no further round")
 	threads := flag.Int("threads", 0, "of the CPU; 0: all")
-	share := flag.Int("share", 1, "voxels and signals are this many times fewer, to try the program")
+	share := flag.Int("share", 1, "to try the program: voxels and signals are this many times fewer, and with more than 1 all else is small too")
 	flag.Parse()
-	cortex.Voxels, wide.Voxels, llama.Signals = cortex.Voxels / *share, wide.Voxels / *share, llama.Signals / *share
-	if err := run(*device, *rounds, *limit, *threads, flag.Args()); err != nil {
+	if *share > 1 {
+		trial(*share)
+	}
+	b := &bencher{rounds: *rounds, limit: *limit, trial: *share > 1}
+	if err := b.run(*device, *threads, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "gpu:", err)
 		os.Exit(1)
 	}
 }
 
-func run(device string, rounds int, limit time.Duration, threads int, names []string) error {
+func (b *bencher) run(device string, threads int, names []string) error {
 	be, _, err := engine.Open(device, engine.Config{Threads: threads})
 	if err != nil {
 		return err
 	}
 	defer be.Close()
-	b := &bencher{be: be, rounds: rounds, limit: limit}
+	b.be = be
 	var failed []error
 	for _, r := range rows {
 		if len(names) > 0 && !slices.Contains(names, r.name) {
@@ -177,6 +204,33 @@ func (b *bencher) peakOf() (bench.Peak, error) {
 		b.peak = &p
 	}
 	return *b.peak, nil
+}
+
+// ops prints each operation as it is timed, in float32, then in float64: a run that
+// is stopped has told what it found.
+func (b *bencher) ops() (result, error) {
+	p, err := b.peakOf()
+	if err != nil {
+		return result{}, err
+	}
+	n := 0
+	for _, precision := range []tensor.Dtype{op.Float32, op.Float64} {
+		for _, c := range b.operations() {
+			if !slices.Contains(c.Precisions(), precision) {
+				continue
+			}
+			r, err := bench.TimeOp(context.Background(), b.be, p, c, precision, 20*time.Millisecond)
+			r.Large = true
+			if err == nil {
+				err = json.NewEncoder(os.Stdout).Encode(r)
+			}
+			if err != nil {
+				return result{}, err
+			}
+			n++
+		}
+	}
+	return result{More: map[string]float64{"operations": float64(n)}}, nil
 }
 
 // resident times the job without copies, and compares it with the limits.

@@ -8,13 +8,16 @@ import pathlib
 import sys
 
 folder = pathlib.Path(sys.argv[1])
-rows = {}
+rows, operations = {}, []
 for line in (folder / "bench.jsonl").read_text().splitlines():
     if line.startswith("{"):
         try:
             r = json.loads(line)
         except ValueError:
             continue  # a step was stopped while it wrote
+        if "op" in r:
+            operations.append(r)
+            continue
         kind = r.get("peer") or ("cpu" if r["device"] == "cpu" else "cuda")
         rows[r["row"], kind] = r
 
@@ -51,3 +54,9 @@ for what, value, least, most in (
 ):
     met = "-" if value is None else "yes" if (least is None or value >= least) and (most is None or value <= most) else "no"
     print(f"| {what} | {'not measured' if value is None else f'{value:.3g}'} | {met} |")
+
+if operations:
+    print("\n| operation | precision | operands | microseconds | TFLOP/s | GB/s | of the limit |\n|---|---|---|---|---|---|---|")
+for r in operations:
+    took = r["seconds"]
+    print(f"| {r['op']} | {r['precision']} | {' '.join(r['shapes'])} | {took * 1e6:.4g} | {r['flops'] / took / 1e12:.3g} | {r['bytes'] / took / 1e9:.4g} | {r['share']:.0%} |")

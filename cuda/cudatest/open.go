@@ -16,8 +16,25 @@ import (
 
 const built = true
 
-// Simulated reports whether tests run on the stand-in, where a case has to be small.
-func Simulated() bool { return os.Getenv(DeviceVariable) == "" }
+// Simulated reports whether tests run on the stand-in, where a case has to be small:
+// by themselves, or because the device that they are told to run on is one.
+var Simulated = sync.OnceValue(func() bool {
+	name := os.Getenv(DeviceVariable)
+	if name == "" {
+		return true
+	}
+	c, err := engine.Resolve(name)
+	if err != nil {
+		return false // Open fails in the same words
+	}
+	for _, d := range engine.Drivers() {
+		if d.Kind == c.Kind {
+			devices, err := d.Devices()
+			return err == nil && devices[c.Index].Model == sim.Model
+		}
+	}
+	return false
+})
 
 // load builds and loads the stand-in, once.
 var load = sync.OnceValue(func() error {
@@ -32,11 +49,12 @@ var load = sync.OnceValue(func() error {
 // Open gives a backend on CUDA that the test closes.
 func Open(t *testing.T) engine.Backend {
 	t.Helper()
-	name := "cuda:0"
-	if !Simulated() {
-		name = os.Getenv(DeviceVariable)
-	} else if err := load(); err != nil {
-		t.Fatal(err)
+	name := os.Getenv(DeviceVariable)
+	if name == "" {
+		name = "cuda:0"
+		if err := load(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	be, _, err := engine.Open(name, engine.Config{})
 	if err != nil {

@@ -18,6 +18,9 @@ import (
 	"unsafe"
 )
 
+// Model is what the stand-in calls its devices.
+const Model = "simulated device"
+
 // Control steers a stand-in that this process has loaded.
 type Control struct{ set, get unsafe.Pointer }
 
