@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -70,6 +71,14 @@ type CiftiHeader struct {
 	Models      []BrainModel
 	// Grid is the volume of the models made of voxels, nil without any.
 	Grid *Grid
+}
+
+// TR returns the seconds between the rows of a dtseries, 0 if it does not say them.
+func (h *CiftiHeader) TR() float64 {
+	if h.Kind != DenseSeries || h.Unit != "" && h.Unit != "SECOND" || !(h.Step > 0) || math.IsInf(h.Step, 0) {
+		return 0
+	}
+	return h.Step
 }
 
 // Cols returns the number of grayordinates.

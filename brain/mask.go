@@ -59,7 +59,7 @@ func NewMask(h *Header, volume *Volume) (*Mask, error) {
 
 // FullMask returns the mask of every voxel of the image's grid.
 func (im *Image) FullMask() *Mask {
-	m := &Mask{Grid: im.Grid, Header: im.Header, file: make([]int32, im.Grid.Voxels())}
+	m := &Mask{Path: im.Path, Grid: im.Grid, Header: im.Header, file: make([]int32, im.Grid.Voxels())}
 	for v := range m.file {
 		m.file[v] = int32(im.Grid.fileIndex(v))
 	}

@@ -35,7 +35,7 @@ func (im *Image) Series(mask *Mask) (*Series, error) {
 		mask = im.FullMask()
 	}
 	if err := im.Grid.Same(mask.Grid); err != nil {
-		return nil, inputErrorf(im.Path, "not on the grid of mask %s: %v", mask.Path, err)
+		return nil, inputErrorf(im.Path, "not on the grid of %s: %v", mask.Path, err)
 	}
 	s := &Series{im: im, mask: mask}
 	if im.compressed {

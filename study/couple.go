@@ -464,7 +464,11 @@ func (c *coupler) openBold(ctx context.Context) error {
 			scratch = append(scratch, dir)
 		}
 		paths := c.o.Bold[s*runs : (s+1)*runs]
-		r, err := openResponses(ctx, c.e.FS, paths, c.o.Mask, func(i int) brain.Storage {
+		var first *responses
+		if s > 0 {
+			first = c.bold[0]
+		}
+		r, err := openResponses(ctx, c.e.FS, paths, c.o.Mask, first, func(i int) brain.Storage {
 			budget /= 2 // what is left for the next, and for the dictionary
 			return brain.Storage{Memory: budget, Scratch: scratch[i]}
 		})
@@ -472,13 +476,11 @@ func (c *coupler) openBold(ctx context.Context) error {
 			return err
 		}
 		c.bold = append(c.bold, r)
+		r.warnTR(c.e, c.o.TR)
 		for i, part := range r.parts {
 			if want := c.x.parts[i].Rows(); part.Rows() != want {
 				return input(paths[i], "has %d volumes, %s has %d rows", part.Rows(), c.o.Responses[i], want)
 			}
-		}
-		if r.Cols() != c.bold[0].Cols() {
-			return input(paths[0], "has %d voxels, %s has %d", r.Cols(), c.o.Bold[0], c.bold[0].Cols())
 		}
 	}
 	return nil

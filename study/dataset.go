@@ -425,7 +425,7 @@ func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 			return s, err
 		}
 		defer f.Close()
-		s = shape{volumes: f.Rows(), tr: f.Step, columns: f.Cols()}
+		s = shape{volumes: f.Rows(), tr: f.TR(), columns: f.Cols()}
 	case "surface":
 		for _, side := range hemispheresOf(r.bold) {
 			n, vertices, err := brain.GiftiShape(side)

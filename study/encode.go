@@ -2,7 +2,6 @@ package study
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -331,7 +330,7 @@ func (x *encoder) digests(ctx context.Context) ([]store.Input, error) {
 // read opens responses and loads features.
 func (x *encoder) read(ctx context.Context) error {
 	var err error
-	if x.y, err = x.openResponses(ctx, x.o.Responses, "responses"); err != nil {
+	if x.y, err = x.openResponses(ctx, x.o.Responses, "responses", nil); err != nil {
 		return err
 	}
 	var borders op.Borders
@@ -354,12 +353,13 @@ func (x *encoder) read(ctx context.Context) error {
 	if err := x.readTest(ctx); err != nil {
 		return err
 	}
+	x.y.warnTR(x.e, x.o.TR)
 	x.warnRaw()
 	return nil
 }
 
 // openResponses opens files with memory for what has to be unpacked.
-func (x *encoder) openResponses(ctx context.Context, paths []string, name string) (*responses, error) {
+func (x *encoder) openResponses(ctx context.Context, paths []string, name string, first *responses) (*responses, error) {
 	budget, err := x.e.budget(x.be, 0)
 	if err != nil {
 		return nil, err
@@ -368,9 +368,11 @@ func (x *encoder) openResponses(ctx context.Context, paths []string, name string
 		budget = 1 << 40
 	}
 	var scratchErr error
-	r, err := openResponses(ctx, x.e.FS, paths, x.o.Mask, func(i int) brain.Storage {
+	r, err := openResponses(ctx, x.e.FS, paths, x.o.Mask, first, func(i int) brain.Storage {
 		scratch, err := x.job.Scratch(fmt.Sprintf("%s-%d", name, i))
-		scratchErr = errors.Join(scratchErr, err)
+		if scratchErr == nil {
+			scratchErr = err
+		}
 		// half of what is left per file in turn leaves the rest for tiles
 		budget /= 2
 		return brain.Storage{Memory: budget, Scratch: scratch}
@@ -468,11 +470,8 @@ func (x *encoder) readTest(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if x.testY, err = x.openResponses(ctx, x.o.TestResponses, "test"); err != nil {
+	if x.testY, err = x.openResponses(ctx, x.o.TestResponses, "test", x.y); err != nil {
 		return err
-	}
-	if x.testY.Cols() != x.y.Cols() {
-		return input(x.o.TestResponses[0], "has %d voxels, %s has %d", x.testY.Cols(), x.o.Responses[0], x.y.Cols())
 	}
 	if x.data.TestX, x.data.TestRuns, err = loadFeatures(ctx, x.e.FS, x.o.TestFeatures); err != nil {
 		return err

@@ -46,10 +46,12 @@ type Study struct {
 	recordings []recording
 	shapes     []shape // of the runs of the stimulus
 	words      []brain.Words
-	columns    int     // voxels of a recording, as far as headers and the mask say
-	voxel      float64 // their size in mm; 0 if not of a volume
+	columns    int      // voxels of a recording, as far as headers and the mask say
+	voxel      float64  // their size in mm; 0 if not of a volume
+	masks      []string // the brain masks that maskStep joins
 	maskStep   *Step
 	notes      []string // why steps are left out
+	warn       func(format string, args ...any)
 }
 
 // OpenStudy reads a configuration, looks for the files it names, and lists the
@@ -59,7 +61,7 @@ func OpenStudy(fsys store.FS, path string, warn func(format string, args ...any)
 	if err != nil {
 		return nil, err
 	}
-	s := &Study{Config: *c, fsys: fsys}
+	s := &Study{Config: *c, fsys: fsys, warn: warn}
 	s.dir = s.resolve(s.Out)
 	if s.recordings, err = s.Config.recordings(fsys, warn); err != nil {
 		return nil, err
@@ -141,7 +143,7 @@ func (s *StimulusConfig) columns() brain.WordColumns {
 // time finds the volumes and the TR of a run, which are those of all subjects.
 func (s *Study) time(i int) error {
 	run, key := &s.Stimulus[i], element("stimulus", i)
-	first := ""
+	first, given, warned := "", run.TR > 0, false
 	for _, r := range s.recordings {
 		if r.run != i {
 			continue
@@ -159,6 +161,17 @@ func (s *Study) time(i int) error {
 			if run.TR == 0 {
 				run.TR = sh.tr
 			}
+			if err := s.confoundsOf(r, sh.volumes); err != nil {
+				return err
+			}
+		}
+		switch {
+		case sh.tr == 0 || !otherTR(sh.tr, run.TR):
+		case !given:
+			return s.bad(key+".tr", "is not given, and %s has %g s between volumes, %s has %g: leave sub-%s out (data.exclude) or say which it is", r.bold, sh.tr, first, run.TR, r.subject)
+		case !warned:
+			s.warn("%s is %g s, but %s has %g s between volumes, by its header or sidecar", key+".tr", run.TR, r.bold, sh.tr)
+			warned = true
 		}
 		if sh.volumes != run.Volumes {
 			return s.bad(key+".volumes", "is %d, but %s has %d volumes: leave sub-%s out (data.exclude) or give files of one length", run.Volumes, r.bold, sh.volumes, r.subject)
@@ -174,13 +187,29 @@ func (s *Study) time(i int) error {
 	return nil
 }
 
+// confoundsOf refuses what encode would refuse of a table of confounds after the
+// language models have run: columns are named alike in all recordings.
+func (s *Study) confoundsOf(r recording, volumes int) error {
+	if r.confounds == "" || len(s.Data.Confounds) == 0 {
+		return nil
+	}
+	t, err := brain.ReadConfounds(r.confounds, s.Data.Confounds)
+	if err != nil {
+		return err
+	}
+	if t.Rows != volumes {
+		return input(r.confounds, "has %d rows, %s has %d", t.Rows, r.bold, volumes)
+	}
+	return nil
+}
+
 // inMask counts the voxels that are fitted: those of the mask, or of the first
 // brain mask, which the common one resembles. A mask that cannot be read is
 // refused by the steps.
 func (s *Study) inMask() {
 	path := s.maskFile()
 	if s.maskStep != nil {
-		path = s.recordings[0].mask
+		path = s.masks[0]
 	}
 	if path == "" || s.kind() != "volume" {
 		return
@@ -238,12 +267,24 @@ func (s *Study) mask() {
 		return
 	}
 	var masks []string
+	without := ""
 	for _, r := range s.recordings {
-		if r.mask == "" || imageKind(r.bold) != "volume" {
+		switch {
+		case imageKind(r.bold) != "volume":
 			return
+		case r.mask != "":
+			masks = append(masks, r.mask)
+		case without == "":
+			without = r.bold
 		}
-		masks = append(masks, r.mask)
 	}
+	if len(masks) == 0 {
+		return
+	}
+	if n := len(s.recordings) - len(masks); n > 0 {
+		s.warn("%d of %d recordings have no brain mask beside them, the first %s; voxels are those where the other masks agree", n, len(s.recordings), without)
+	}
+	s.masks = masks
 	size := float64(len(masks) * s.columns)
 	out := s.path("mask.nii.gz")
 	s.maskStep = s.add("mask", "", out, true, nil, work{size: fmt.Sprintf("%d masks", len(masks)), bytes: size, output: float64(s.columns), memory: 3 * 8 * float64(s.columns)},
@@ -488,6 +529,9 @@ func (s *Study) group(m *modelSteps) error {
 	if s.kind() == "volume" {
 		o.Mask = s.maskFile()
 	}
+	for i, e := range m.encode {
+		o.Maps, o.Subjects = append(o.Maps, s.imageOf(e.Out, name)), append(o.Subjects, "sub-"+m.subjects[i])
+	}
 	if len(c.Scores) > 0 {
 		if o.Participants = s.participants(); o.Participants == "" {
 			return s.bad("group.scores", "are given, but no participants, and the dataset has no participants.tsv")
@@ -496,14 +540,11 @@ func (s *Study) group(m *modelSteps) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range m.subjects {
-			if _, ok := p.place["sub-"+name]; !ok {
-				return input(o.Participants, "has no participant sub-%s, whose scores group.scores asks for", name)
+		for _, score := range c.Scores {
+			if _, _, _, _, err := p.of(score, o.Subjects); err != nil {
+				return err
 			}
 		}
-	}
-	for i, e := range m.encode {
-		o.Maps, o.Subjects = append(o.Maps, s.imageOf(e.Out, name)), append(o.Subjects, "sub-"+m.subjects[i])
 	}
 	n, V := float64(len(o.Maps)), float64(s.columns)
 	w := work{size: fmt.Sprintf("%d subjects, %d permutations", len(o.Maps), o.Permutations), flops: 2 * n * V * float64(o.Permutations), bytes: 4 * n * V,

@@ -47,9 +47,10 @@ type GroupSummary struct {
 	Voxels       int     `json:"voxels"`
 	LeftOut      int     `json:"left_out"` // voxels that are constant or not finite in a subject
 	Regions      int     `json:"regions"`
-	Tests        int     `json:"tests"`       // rows of group.tsv
-	Significant  int     `json:"significant"` // of them, q < 0.05
-	Permutations int     `json:"permutations"`
+	Tests        int     `json:"tests"`        // rows of group.tsv
+	Significant  int     `json:"significant"`  // of them, q < 0.05
+	Permutations int     `json:"permutations"` // of the test that took most
+	Exact        bool    `json:"exact"`        // they are all there are, in every test
 	Device       string  `json:"device"`
 	Seconds      float64 `json:"seconds"`
 }
@@ -126,7 +127,7 @@ func Group(ctx context.Context, e *Env, o GroupOptions) (GroupSummary, error) {
 	if err := g.job.Commit(ctx, run); err != nil {
 		return GroupSummary{}, err
 	}
-	g.sum.Out, g.sum.Permutations, g.sum.Device, g.sum.Seconds = o.Out, o.Permutations, g.be.Device().Name, run.Seconds
+	g.sum.Out, g.sum.Device, g.sum.Seconds = o.Out, g.be.Device().Name, run.Seconds
 	g.sum.Tests = len(g.tests)
 	for _, t := range g.tests {
 		if t.q < 0.05 {
@@ -418,9 +419,6 @@ func (g *grouper) correlations(ctx context.Context, s *sample, score string) err
 	if n := len(s.subjects) - len(keep); n > 0 {
 		g.leftOut = append(g.leftOut, store.Count{What: "subjects", Why: fmt.Sprintf("no %s or no covariate (%s)", score, s.of), N: n})
 	}
-	if len(keep) < q+3 {
-		return input(g.o.Participants, "has %s and all covariates for %d subjects, expected at least %d", score, len(keep), q+3)
-	}
 	src, err := s.rows(keep)
 	if err != nil {
 		return err
@@ -444,6 +442,12 @@ func (g *grouper) correlations(ctx context.Context, s *sample, score string) err
 
 // record appends a row per variable, with q over each family.
 func (g *grouper) record(test string, s *sample, n int, res *permute.Result) {
+	g.sum.Exact = res.Exact && (g.sum.Exact || len(g.tests) == 0)
+	draws := res.Draws
+	if res.Exact {
+		draws++ // the order that was observed is one of all
+	}
+	g.sum.Permutations = max(g.sum.Permutations, draws)
 	q := make([]float64, len(s.names))
 	for f := range slices.Max(s.family) + 1 {
 		p := make([]float64, len(s.names))
@@ -523,7 +527,7 @@ func openMaps(ctx context.Context, fsys store.FS, paths []string, mask string, s
 			}
 		}
 	default:
-		if r, err = openResponses(ctx, fsys, paths, mask, func(int) brain.Storage { return st }); err != nil {
+		if r, err = openResponses(ctx, fsys, paths, mask, nil, func(int) brain.Storage { return st }); err != nil {
 			return nil, err
 		}
 	}

@@ -55,6 +55,28 @@ type responses struct {
 	regions *regionMeans // of an atlas; nil without one
 	close   []func() error
 	series  brain.CiftiKind // of CIFTI files; dtseries if empty
+	timed   []timed
+}
+
+// timed is an image that says its time between volumes.
+type timed struct {
+	path string
+	tr   float64 // seconds
+}
+
+// otherTR reports whether two times between volumes differ by more than headers in
+// single precision and rounded sidecars do.
+func otherTR(a, b float64) bool { return math.Abs(a-b) > 1e-3*max(a, b) }
+
+// warnTR says so once if images have another time between volumes than --tr, if
+// that is given. In a study they were compared before its first step.
+func (r *responses) warnTR(e *Env, tr float64) {
+	for _, im := range r.timed {
+		if e.keep == nil && tr > 0 && otherTR(im.tr, tr) {
+			e.warn("%s: says %g s between volumes, --tr is %g", im.path, im.tr, tr)
+			return
+		}
+	}
 }
 
 // imageKind is the sort of file that a name says: of images, or "" for arrays.
@@ -71,13 +93,19 @@ func imageKind(path string) string {
 }
 
 // openResponses opens files of responses, all arrays or all images of one sort.
-func openResponses(ctx context.Context, fsys store.FS, paths []string, maskPath string, storage func(i int) brain.Storage) (*responses, error) {
+// With first, not nil, they lie where those do: on the same grid, grayordinates
+// or vertices.
+func openResponses(ctx context.Context, fsys store.FS, paths []string, maskPath string, first *responses, storage func(i int) brain.Storage) (*responses, error) {
 	r := &responses{paths: paths}
+	if first == nil {
+		first = r
+	}
+	r.places = first.places
 	for i, path := range paths {
 		var err error
 		switch kind := imageKind(path); {
-		case kind != imageKind(paths[0]):
-			err = input(path, "is not of the kind of %s: give files of one kind", paths[0])
+		case kind != imageKind(first.paths[0]):
+			err = input(path, "is not of the kind of %s: give files of one kind", first.paths[0])
 		case kind == "volume":
 			err = r.openVolume(ctx, path, maskPath, storage(i))
 		case maskPath != "" && kind == "":
@@ -95,9 +123,10 @@ func openResponses(ctx context.Context, fsys store.FS, paths []string, maskPath 
 			r.Close()
 			return nil, err
 		}
-		if v := r.parts[i].Cols(); v != r.parts[0].Cols() {
+		// regions are columns of their own, and lie in places that were compared
+		if v := r.parts[i].Cols(); first.regions == nil && v != first.parts[0].Cols() {
 			r.Close()
-			return nil, input(path, "has %d voxels, %s has %d", v, paths[0], r.parts[0].Cols())
+			return nil, input(path, "has %d voxels, %s has %d", v, first.paths[0], first.parts[0].Cols())
 		}
 	}
 	if r.Cols() == 0 {
@@ -145,6 +174,9 @@ func (r *responses) openVolume(ctx context.Context, path, maskPath string, st br
 		}
 		r.places = p
 	}
+	if tr := im.Header.TR(); tr > 0 {
+		r.timed = append(r.timed, timed{path, tr})
+	}
 	s, err := im.Series(r.places.(*volumePlaces).mask)
 	if err != nil {
 		return err
@@ -168,6 +200,9 @@ func (r *responses) openCifti(path string) error {
 	}
 	if r.places == nil {
 		r.places = &ciftiPlaces{path, c.CiftiHeader}
+	}
+	if tr := c.TR(); tr > 0 {
+		r.timed = append(r.timed, timed{path, tr})
 	}
 	first := r.places.(*ciftiPlaces)
 	for v, at := range c.Match(&first.header) {

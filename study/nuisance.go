@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"strings"
 
 	"voxen/brain"
@@ -108,6 +109,7 @@ func (e *Env) readConfounds(paths []string, columns string, r *responses) (*conf
 			names = append(names, strings.TrimSpace(name))
 		}
 	}
+	filled, first, tables := 0, "", 0
 	for i, path := range paths {
 		t, err := brain.ReadConfounds(path, names)
 		if err != nil {
@@ -117,9 +119,12 @@ func (e *Env) readConfounds(paths []string, columns string, r *responses) (*conf
 			return nil, input(path, "has %d rows, %s has %d", t.Rows, r.paths[i], c.borders.Rows(i))
 		}
 		if t.Filled > 0 {
-			e.warn("%s: %d values that are n/a at the head of columns take the first value below them", path, t.Filled)
+			filled, tables, first = filled+t.Filled, tables+1, cmp.Or(first, path)
 		}
 		c.tables = append(c.tables, t)
+	}
+	if tables > 0 { // once: the derivatives of fMRIPrep begin so in every run
+		e.warn("%s: n/a at the head of a column takes the first value below it: %d values in %d of %d tables", first, filled, tables, len(paths))
 	}
 	return c, nil
 }

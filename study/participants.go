@@ -125,12 +125,14 @@ func coded(cells []string) [][]float64 {
 
 // of gives the score of those of the subjects who have it and all covariates:
 // their places among the subjects, the score, and the (subjects x q) covariates.
+// Refused are a subject without a row, and too few for a partial correlation: it
+// has keep - 2 - q degrees of freedom.
 func (p *participants) of(score string, subjects []string) (keep []int, x, z []float64, q int, err error) {
 	q = len(p.covariates)
 	for i, name := range subjects {
 		row, ok := p.place[name]
 		if !ok {
-			return nil, nil, nil, q, input(p.path, "has no participant %s", name)
+			return nil, nil, nil, q, input(p.path, "has no participant %s, whose %s is asked for", name, score)
 		}
 		values := []float64{p.scores[score][row]}
 		for _, c := range p.covariates {
@@ -140,6 +142,9 @@ func (p *participants) of(score string, subjects []string) (keep []int, x, z []f
 			continue
 		}
 		keep, x, z = append(keep, i), append(x, values[0]), append(z, values[1:]...)
+	}
+	if len(keep) < q+3 {
+		return nil, nil, nil, q, input(p.path, "has %s and all covariates for %d subjects, expected at least %d", score, len(keep), q+3)
 	}
 	return keep, x, z, q, nil
 }

@@ -66,6 +66,7 @@ biological.npy and biological_maps when they were learned, and run.json to DIR.`
 	f.StringVar(&o.ConfoundColumns, "confound-columns", "", "columns a,b,... of the confounds; * and ? stand for any letters (default: all)")
 	f.Float64Var(&o.TR, "tr", 0, "seconds between volumes, for --words and --detrend cosine")
 	f.Float64SliceVar(&o.Starts, "start", nil, "when the first volume starts, in seconds of the word table: of all runs, or a,b,c of each (default 0)")
+	f.Lookup("start").DefValue = "0"
 	f.IntVar(&o.Atoms, "atoms", o.Atoms, "biological neurons to learn")
 	f.Float64Var(&o.Lambda, "lambda", o.Lambda, "penalty of their maps")
 	f.IntVar(&o.Epochs, "epochs", o.Epochs, "passes over the voxels")

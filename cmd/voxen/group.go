@@ -70,7 +70,11 @@ func groupText(s study.GroupSummary) string {
 	if s.Voxels > 0 {
 		text += fmt.Sprintf(", %d voxels, %d regions", s.Voxels, s.Regions)
 	}
-	text += fmt.Sprintf(": %d of %d tests with q < 0.05, %d permutations, on %s in %s", s.Significant, s.Tests, s.Permutations, s.Device,
+	all := ""
+	if s.Exact {
+		all = "all "
+	}
+	text += fmt.Sprintf(": %d of %d tests with q < 0.05, %s%d permutations, on %s in %s", s.Significant, s.Tests, all, s.Permutations, s.Device,
 		time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	if s.LeftOut > 0 {
 		text += fmt.Sprintf("\nleft out (NaN): %d voxels that are constant over subjects or not finite in one", s.LeftOut)

@@ -336,3 +336,33 @@ func TestRunStimulusOfEvents(t *testing.T) {
 	event("002", "0", "n/a")
 	says("", "stimulus[0].words is not given, and the dataset has no table of words where it is looked for")
 }
+
+// What is odd about a dataset and can be gone on with is said before anything runs.
+func TestRunWarnsOfDatasets(t *testing.T) {
+	f := newFiles(t)
+	f.example()
+	const entities = "_space-MNI152NLin2009cAsym"
+	f.narratives(entities)
+	os.Remove(f.path(pieman + entities + "_desc-brain_mask.nii.gz"))
+	args := []string{"run", f.bytes("study.yaml", []byte("data: {dataset: ds002345}\nstimulus: {name: pieman, tr: 1.5}\n"+tiny)), "--dry-run"}
+	out, errOut, status := voxen(args...)
+	if status != 0 || !strings.Contains(out, "mask") {
+		t.Errorf("status %d, said %q and %q; want a mask of the subject who has one", status, out, errOut)
+	}
+	for _, want := range []string{
+		"warning: stimulus[0].tr is 1.5 s, but " + f.path("ds002345/derivatives/fmriprep/sub-001/func/sub-001_task-pieman"+entities+"_desc-preproc_bold.nii.gz") + " has 2 s between volumes",
+		"warning: 1 of 2 recordings have no brain mask beside them, the first " + f.path(pieman+entities+"_desc-preproc_bold.nii.gz"),
+	} {
+		if strings.Count(errOut, want) != 1 {
+			t.Errorf("said %q, want %q once", errOut, want)
+		}
+	}
+	image := f.path(pieman + entities + "_desc-preproc_bold.nii.gz")
+	x := f.npy("x.npy", []int{60, 2})
+	for tr, says := range map[string]int{"1.5": 1, "2": 0} {
+		_, errOut, status := voxen("encode", "--features", x, "--responses", image, "--responses", image, "--features", x, "--detrend", "cosine:50", "--tr", tr, "--out", f.path("fit"))
+		if n := strings.Count(errOut, "warning: "+image+": says 2 s between volumes, --tr is 1.5"); status != 0 || n != says {
+			t.Errorf("--tr %s: status %d, said %q", tr, status, errOut)
+		}
+	}
+}

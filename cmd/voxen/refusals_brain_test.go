@@ -61,6 +61,9 @@ func labels(value func(v int) float32) []byte {
 	return b
 }
 
+// wider makes the voxels of an image 3 mm in the second axis.
+func wider(h []byte) { binary.LittleEndian.PutUint32(h[84:], math.Float32bits(3)) }
+
 // images refuses responses of 4 rows, or of the rows given.
 func images(name, says string, rows int, make func(f *files) string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
@@ -132,6 +135,19 @@ func init() {
 			return encodeArgs(f, f.npy("x.npy", []int{12, 3}), f.npy("y.npy", []int{12, 5}), "--confounds", f.bytes("c.tsv", []byte(table("csf", 12, count))),
 				"--test-features", f.npy("xt.npy", []int{4, 3}), "--test-responses", f.npy("yt.npy", []int{4, 5}))
 		}, 2, `0 test files of confounds and 1 of responses`},
+
+		// grids
+		refusal{"held-out images on another grid", func(f *files) []string {
+			return encodeArgs(f, f.npy("x.npy", []int{12, 3}), f.bytes("y.nii", nifti(grid, nil)),
+				"--test-features", f.npy("xt.npy", []int{12, 3}), "--test-responses", f.bytes("yt.nii", nifti(grid, wider)))
+		}, 2, `yt.nii: not on the grid of .*y.nii: affine is`},
+		refusal{"held-out array of images", func(f *files) []string {
+			return encodeArgs(f, f.npy("x.npy", []int{12, 3}), f.bytes("y.nii", nifti(grid, nil)),
+				"--test-features", f.npy("xt.npy", []int{12, 3}), "--test-responses", f.npy("yt.npy", []int{12, 8}))
+		}, 2, `yt.npy: is not of the kind of .*y.nii`},
+		coupled("subjects on other grids", `y2.nii: not on the grid of .*y1.nii`, func(f *files) []string {
+			return []string{"--responses", f.npy("s.npy", []int{12, 2}), "--bold", f.bytes("y1.nii", nifti(grid, nil)), "--bold", f.bytes("y2.nii", nifti(grid, wider))}
+		}),
 
 		// atlases
 		refusal{"atlas of an array", func(f *files) []string {

@@ -113,7 +113,7 @@ func init() {
 		}),
 		studied("participants that are gone", `line \d+: group.participants is .*participants.tsv: no such file`, func(f *files) { os.Remove(f.path("example-data/participants.tsv")) }),
 		studied("score that no participant has", `participants.tsv: has no column "memry", only participant_id, age, memory`, func(f *files) { f.edit("scores: [memory]", "scores: [memry]") }),
-		studied("subject who is no participant", `participants.tsv: has no participant sub-05, whose scores`, func(f *files) { f.edit(`name: "04"`, `name: "05"`) }),
+		studied("subject who is no participant", `participants.tsv: has no participant sub-05, whose memory is asked for`, func(f *files) { f.edit(`name: "04"`, `name: "05"`) }),
 		studied("confounds that are gone", `line \d+: data.subjects\[2\].confounds is .*sub-03_confounds.tsv: no such file`, func(f *files) { os.Remove(f.path("example-data/sub-03_confounds.tsv")) }),
 		studied("images of other lengths", `line \d+: stimulus\[0\].volumes is 60, but .*sub-02_bold.nii.gz has 12 volumes: leave sub-02 out`, func(f *files) {
 			f.bytes("example-data/sub-02_bold.nii.gz", zipped(nifti(grid, nil)))
@@ -126,9 +126,17 @@ func init() {
 			f.edit("tr: 2", "tr: 0")
 		}),
 		studied("scores of nobody", `line \d+: group.scores are given, but no participants`, func(f *files) { f.edit("participants: example-data/participants.tsv", "# none") }),
-		refusal{"study: pattern that no confound has", func(f *files) []string {
-			return []string{"run", f.example("confounds: [trans_*, csf]", "confounds: [acompcor]"), "--quiet"}
-		}, 2, `step "encode tiny-bert sub-01": .*sub-01_confounds.tsv: no column "acompcor"`},
+		studied("confounds that no table has", `voxen: .*sub-01_confounds.tsv: no column "acompcor"`, func(f *files) { f.edit("confounds: [trans_*, csf]", "confounds: [acompcor]") }),
+		studied("confounds of other rows", `sub-01_confounds.tsv: has 12 rows, .*sub-01_bold.nii.gz has 60`, func(f *files) {
+			f.bytes("example-data/sub-01_confounds.tsv", []byte(table("trans_x\tcsf", 12, func(int) string { return "1\t2" })))
+		}),
+		studied("too few with a score", `participants.tsv: has memory and all covariates for 3 subjects, expected at least 4`, func(f *files) {
+			f.bytes("example-data/participants.tsv", []byte("participant_id\tage\tmemory\nsub-01\t60\t3\nsub-02\t61\tn/a\nsub-03\t64\t5\nsub-04\t70\t4\n"))
+		}),
+		studied("images of other times between volumes", `line \d+: stimulus\[0\].tr is not given, and .*sub-02_bold.nii.gz has 0.8 s between volumes, .*sub-01_bold.nii.gz has 2: leave sub-02 out`, func(f *files) {
+			f.edit("tr: 2", "tr: 0")
+			f.bytes("example-data/sub-02_bold.json", []byte(`{"RepetitionTime": 0.8}`))
+		}),
 
 		// datasets
 		text("dataset that is gone", `study.yaml: line 1: data.dataset is .*gone, which is no folder`, "data: {dataset: gone}\nmodels: {path: m}\n"),
