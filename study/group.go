@@ -117,6 +117,7 @@ func Group(ctx context.Context, e *Env, o GroupOptions) (GroupSummary, error) {
 		return GroupSummary{}, err
 	}
 	if err := g.group(ctx); err != nil {
+		g.settle(err)
 		return GroupSummary{}, err
 	}
 	run := g.runJSON()
@@ -273,9 +274,14 @@ func (g *grouper) voxels(ctx context.Context) error {
 	if g.o.FisherZ {
 		src = fisher{src}
 	}
+	kept, err := newSavedState(g.job, "columns")
+	if err != nil {
+		return err
+	}
 	var res *permute.Result
-	err := g.e.stage("testing (voxels)", src.Cols(), func() (err error) {
-		res, err = g.test(ctx, part{what: "test of voxels"}, func(ctx context.Context, o permute.Options) (*permute.Result, error) {
+	err = g.e.stage("testing (voxels)", src.Cols(), func() (err error) {
+		res, err = g.test(ctx, part{what: "columns", n: src.Cols(), finished: kept.saved}, func(ctx context.Context, o permute.Options) (*permute.Result, error) {
+			o.Checkpoint = savedColumns{kept}
 			return permute.OneSample(ctx, g.be, src, o)
 		})
 		return err

@@ -220,11 +220,11 @@ func (l *learner) commit(ctx context.Context, res *dict.Result) (LearnSummary, e
 // savedState keeps what a part of a job would need to go on in one file: it satisfies
 // dict.Checkpoint.
 type savedState struct {
-	fsys  store.FS
-	job   *store.Job
-	name  string // of the file, and of the journal's note of how often it was saved
-	path  string
-	saves int
+	fsys store.FS
+	job  *store.Job
+	name string // of the file, and of the journal's note of how much is done
+	path string
+	done int // passes, or columns
 }
 
 // newSavedState goes on with what an earlier process saved under a name.
@@ -235,7 +235,7 @@ func newSavedState(job *store.Job, name string) (*savedState, error) {
 		return nil, err
 	}
 	if n, ok := job.Noted(name); ok && isThere(s.fsys, s.path) { // else lost with the machine: the part begins anew
-		s.saves, err = strconv.Atoi(n)
+		s.done, err = strconv.Atoi(n)
 	}
 	return s, err
 }
@@ -248,15 +248,15 @@ func (s *savedState) passes(n int) part {
 
 // saved is what of a part is saved.
 func (s *savedState) saved() []store.Range {
-	if s.saves == 0 {
+	if s.done == 0 {
 		return nil
 	}
-	return []store.Range{{Hi: s.saves}}
+	return []store.Range{{Hi: s.done}}
 }
 
 // Load gives what was saved last, by an earlier process or by this one, or nil.
 func (s *savedState) Load() ([]byte, error) {
-	if s.saves == 0 {
+	if s.done == 0 {
 		return nil, nil
 	}
 	f, err := s.fsys.Open(s.path)
@@ -273,8 +273,11 @@ func (s *savedState) Load() ([]byte, error) {
 	return data, err
 }
 
-// Save replaces what is saved: the file is replaced whole.
-func (s *savedState) Save(state []byte) error {
+// Save replaces what is saved by the state after a further pass.
+func (s *savedState) Save(state []byte) error { return s.save(state, s.done+1) }
+
+// save replaces what is saved: the file is replaced whole.
+func (s *savedState) save(state []byte, done int) error {
 	err := store.WriteFile(s.fsys, s.path, func(w io.Writer) error {
 		_, err := w.Write(state)
 		return err
@@ -282,6 +285,12 @@ func (s *savedState) Save(state []byte) error {
 	if err != nil {
 		return err
 	}
-	s.saves++
-	return s.job.Note(s.name, strconv.Itoa(s.saves))
+	s.done = done
+	return s.job.Note(s.name, strconv.Itoa(done))
 }
+
+// savedColumns is a savedState of a test of columns: it satisfies permute.Checkpoint.
+type savedColumns struct{ *savedState }
+
+// Save replaces what is saved by the state after more columns.
+func (s savedColumns) Save(state []byte, done int) error { return s.save(state, done) }

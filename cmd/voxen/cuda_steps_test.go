@@ -5,9 +5,11 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,13 +24,15 @@ type stepOnDevice struct {
 	file string // ending of the output where that is a file
 	// memory of the device, of which the tiles are a part of the job each
 	memory string
+	none   string   // memory that has no room for the smallest tile
 	fails  []string // calls at which the device is lost, each in another part of the work
 	// parts are what the CPU may have computed alone, in the order of the work
 	parts []string
 	// ranged is an array that is kept range by range, of columns or of rows
 	ranged string
 	rows   bool
-	says   int // warnings that it has anyway
+	says   int  // warnings that it has anyway
+	once   bool // there is one tile, so that nothing is kept before the end
 }
 
 // of is the path of a file of the output.
@@ -72,20 +76,20 @@ func deviceSteps(f *files) []stepOnDevice {
 	}
 	const little, least = "memory=8000000", "memory=1000000"
 	return []stepOnDevice{
-		{name: "extract", args: of("extract", ".npy", "--model", model, "--words", words, "--window", "16", "--stride", "8"), file: ".npy", memory: "memory=4000000000",
+		{name: "extract", args: of("extract", ".npy", "--model", model, "--words", words, "--window", "16", "--stride", "8"), file: ".npy", memory: "memory=4000000000", none: "memory=60000",
 			fails: []string{"any:100:719", "any:250:719", "run:100:700"}, parts: []string{"rows"}, ranged: "", rows: true},
-		{name: "couple", args: of("couple", "", "--responses", x, "--biological", y), memory: little,
+		{name: "couple", args: of("couple", "", "--responses", x, "--biological", y), memory: little, none: "memory=500000",
 			fails: []string{"any:60:719", "any:150:46", "run:20:719"}, parts: []string{"columns"}, ranged: "synchronisation.npy"},
 		{name: "couple of BOLD", args: of("couple", "", append(bold, "--responses", x, "--atoms", "3", "--batch", "16", "--epochs", "3")...), memory: little,
 			fails: []string{"any:250:719", "any:600:719", "any:700:719"}, parts: []string{"passes", "codes", "columns"}},
 		{name: "match", args: of("match", "", "--maps", volume+"sub-01_space-MNI_weights.nii.gz", "--maps", volume+"sub-02_space-MNI_weights.nii.gz",
-			"--templates", volume+"networks_space-MNI_label.nii.gz", "--draws", "60"), memory: least, fails: []string{"run:5:719", "run:20:719", "any:400:719"},
+			"--templates", volume+"networks_space-MNI_label.nii.gz", "--draws", "60"), memory: least, none: "memory=50000", fails: []string{"run:5:719", "run:20:719", "any:400:719"},
 			parts: []string{"products of maps", "surrogates", "variograms of maps", "highest correlations of surrogates"}, ranged: "surrogates.npy", says: 1},
 		{name: "match on surfaces", args: of("match", "", "--sphere", surface+"sphere_hemi-L.surf.gii", "--sphere", surface+"sphere_hemi-R.surf.gii",
-			"--maps", surface+"weights.dscalar.nii", "--templates", surface+"networks.dlabel.nii", "--draws", "60"), memory: least,
+			"--maps", surface+"weights.dscalar.nii", "--templates", surface+"networks.dlabel.nii", "--draws", "60"), memory: least, once: true,
 			fails: []string{"run:2:719", "any:60:719"}, parts: []string{"products of maps", "surrogates"}, ranged: "null.npy"},
-		{name: "group", args: of("group", "", append(maps, "--permutations", "30")...), memory: least,
-			fails: []string{"any:60:719", "run:20:719", "any:260:719", "any:330:719"}, parts: []string{"test of voxels", "mean of brain score"}},
+		{name: "group", args: of("group", "", append(maps, "--permutations", "30")...), memory: least, none: "memory=200000",
+			fails: []string{"any:60:719", "any:200:719", "run:20:719", "any:330:719"}, parts: []string{"columns", "mean of brain score"}, ranged: "t.npy"},
 	}
 }
 
@@ -207,6 +211,9 @@ func (s stepOnDevice) checkBits(t *testing.T, f *files, fail string, marks []str
 	}
 }
 
+// kept is what a journal says of finished work.
+var kept = regexp.MustCompile(`"hi":|"name":"(passes|columns)"`)
+
 // Asked for by name, a lost device ends every command with one line; what is finished
 // stays, and the same command ends with the results of one that was never stopped.
 func TestStepsStopWithTheDevice(t *testing.T) {
@@ -225,6 +232,13 @@ func TestStepsStopWithTheDevice(t *testing.T) {
 			}
 			if _, err := os.Stat(s.of(f, out, "run.json")); err == nil {
 				t.Error("run.json is there")
+			}
+			partial := f.path(out + "/.partial")
+			if s.file != "" {
+				partial = f.path(out + s.file + ".partial")
+			}
+			if journal, _ := os.ReadFile(filepath.Join(partial, ".journal")); !s.once && !kept.Match(journal) {
+				t.Errorf("%s: kept nothing: journal %q", fail, journal)
 			}
 			if said, status := onDevice(t, s.memory, s.args("cuda", out)...); status != 0 {
 				t.Fatalf("going on: status %d: %s", status, said)
@@ -249,4 +263,88 @@ func TestStepsStopWithTheDevice(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A device without room for the smallest tile gives way to the CPU too; asked for by
+// name, it ends the command, and the message is of the device, not of --memory.
+func TestStepsWithoutRoomGoOnWithTheCPU(t *testing.T) {
+	f := newFiles(t)
+	for _, s := range deviceSteps(f) {
+		if s.none == "" {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			name := strings.ReplaceAll(s.name, " ", "-")
+			mustRun(t, s.args("cpu", name+"-cpu")...)
+			said, status := onDevice(t, s.none, s.args("auto", name+"-auto")...)
+			if n, ok := warned(said); status != 0 || n != s.says+1 || !ok || !strings.Contains(said, "warning: cuda:0: out of memory: ") || !strings.HasSuffix(said, "; the CPU goes on\n") {
+				t.Errorf("status %d, said %q", status, said)
+			}
+			if r := s.record(t, f, name+"-auto"); r.Device.Name != "cpu" || !strings.Contains(r.Device.Reason, "cuda:0: out of memory") {
+				t.Errorf("%+v", r.Device)
+			}
+			if s.ranged != "" || s.file != "" {
+				got, _ := columnsOf(t, s.of(f, name+"-auto", s.ranged))
+				want, _ := columnsOf(t, s.of(f, name+"-cpu", s.ranged))
+				if !slices.Equal(got, want) {
+					t.Error("other bits than the CPU's")
+				}
+			}
+			said, status = onDevice(t, s.none, s.args("cuda", name+"-stopped")...)
+			if status != statusFailed || strings.Count(said, "\n") != s.says+1 || !strings.Contains(said, "cuda:0: out of memory: ") || strings.Contains(said, "--memory") {
+				t.Errorf("asked for by name: status %d, said %q", status, said)
+			}
+		})
+	}
+}
+
+// A study whose device is lost in the middle ends on the CPU: it says so once, and later
+// steps begin there. The same command takes none of it for undone.
+func TestRunGoesOnWithTheCPU(t *testing.T) {
+	f := newFiles(t)
+	yaml := f.example()
+	said, status := onDevice(t, "fail=any:1500:719", "run", yaml)
+	if status != 0 || strings.Count(said, "device lost") != 1 || !strings.Contains(said, "; the CPU goes on\n") {
+		t.Fatalf("status %d, said %q", status, said)
+	}
+	var on, lost []string
+	for _, path := range runFiles(t, f.path("results")) {
+		r, err := store.ReadRun(store.OS{}, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case r.Device.Name == "":
+		case r.Device.Name != "cpu":
+			on = append(on, r.Command)
+		case strings.HasSuffix(r.Device.Reason, "in a step before"):
+			lost = append(lost, r.Command)
+		}
+	}
+	if len(on) == 0 || len(lost) == 0 {
+		t.Errorf("steps on the device: %q; after it was lost: %q", on, lost)
+	}
+	said, status = onDevice(t, "", "run", yaml)
+	if status != 0 || strings.Count(said, ": kept from before\n") != strings.Count(said, "\n") {
+		t.Errorf("again: status %d, said %q", status, said)
+	}
+	said, status = onDevice(t, "fail=any:100:719", "run", yaml, "--device", "cuda")
+	if status != statusFailed || !strings.Contains(said, "failed, the same command goes on: ") || !strings.Contains(said, "cuda:0: device lost") {
+		t.Errorf("asked for by name: status %d, said %q", status, said)
+	}
+}
+
+// runFiles lists every run.json below a folder.
+func runFiles(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "run.json") {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
 }

@@ -2,6 +2,7 @@ package permute
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -29,6 +30,9 @@ type Options struct {
 	Budget int64 // bytes of buffers; 0: no bound
 	// Progress, if any, is called with variables done and in all.
 	Progress func(done, total int)
+	// Checkpoint, if any, keeps what is finished, so that a test with the same inputs
+	// and options goes on with it, on any device.
+	Checkpoint Checkpoint
 }
 
 // Result says what a test found, one value per variable; NaN for a variable
@@ -120,6 +124,7 @@ type test struct {
 	signed []float64 // per variable, the statistic with its sign
 	count  []int     // per variable, draws at least as extreme, what was observed among them
 	max    []float64 // per draw, the largest u of any variable
+	keep   keeper
 	// estimate stores the estimate of variable i from its signed statistic and u
 	estimate func(i int, signed, u float64)
 }
@@ -145,13 +150,19 @@ func (t *test) constant(name string, v op.Tensor) *gorgonia.Node {
 // run computes u, (draws, W) with what was observed in row 0, and the signed
 // statistic, (1, W), of all variables.
 func (t *test) run(ctx context.Context, be engine.Backend, y, u, signed *gorgonia.Node, o Options) (*Result, error) {
+	if err := t.restore(o.Checkpoint); err != nil {
+		return nil, err
+	}
 	status := op.Must(op.ColumnStatus{Borders: op.Borders{0, op.TypeOf(y).Dims[2]}}, y)
 	u = op.Must(op.MaskColumns{}, u, status)
 	_, err := engine.NewMachine(be).Run(ctx, t.feeds, engine.Results{
 		u:      t.perPanel(t.tally),
 		signed: t.perPanel(func(lo, n int, v []float64) { copy(t.signed[lo:lo+n], v) }),
-	}, engine.Tiling{Cols: len(t.u), Width: t.width, Panels: 4, Budget: o.Budget, Progress: o.Progress})
+	}, engine.Tiling{Cols: len(t.u), Width: t.width, Panels: 4, Budget: o.Budget, Checkpoint: t, Progress: o.Progress})
 	if err != nil {
+		return nil, errors.Join(err, t.save())
+	}
+	if err := t.save(); err != nil {
 		return nil, err
 	}
 	t.finish()
@@ -175,6 +186,7 @@ func (t *test) perPanel(f func(lo, n int, v []float64)) engine.Result {
 func (t *test) tally(lo, n int, u []float64) {
 	observed := t.u[lo : lo+n]
 	copy(observed, u)
+	clear(t.count[lo : lo+n])
 	for d := range t.max {
 		for i, x := range u[d*t.width:][:n] {
 			if x >= observed[i]-tie {

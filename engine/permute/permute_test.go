@@ -247,3 +247,83 @@ func TestFDR(t *testing.T) {
 		t.Error("q of nothing")
 	}
 }
+
+// memory is a checkpoint in memory.
+type memory struct {
+	state []byte
+	done  []int
+}
+
+func (m *memory) Load() ([]byte, error) { return m.state, nil }
+
+func (m *memory) Save(state []byte, done int) error {
+	m.state, m.done = slices.Clone(state), append(m.done, done)
+	return nil
+}
+
+// A test that is interrupted keeps whole tiles, goes on with the rest, and ends with
+// the numbers of one that was not; of other data or draws it refuses what is kept.
+func TestGoesOn(t *testing.T) {
+	const n, V = 7, 6000
+	rng := rand.New(rand.NewPCG(3, 1))
+	y := tile.NewArray[float64](n, V)
+	for i := range y.Data {
+		y.Data[i] = rng.NormFloat64() + 0.5
+	}
+	for s := range n {
+		y.Data[s*V+2500] = 2 // constant: left out
+	}
+	x := []float64{1, 4, 2, 7, 5, 3, 6}
+	for name, run := range map[string]func(context.Context, permute.Options) (*permute.Result, error){
+		"mean": func(ctx context.Context, o permute.Options) (*permute.Result, error) {
+			return permute.OneSample(ctx, cpu.New(2), y, o)
+		},
+		"correlation": func(ctx context.Context, o permute.Options) (*permute.Result, error) {
+			return permute.Partial(ctx, cpu.New(2), y, x, op.Tensor{}, o)
+		},
+	} {
+		options := permute.Options{Draws: 40, Seed: 5}
+		want, err := run(context.Background(), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &memory{}
+		options.Checkpoint = m
+		ctx, cancel := context.WithCancel(context.Background())
+		interrupted := options
+		interrupted.Progress = func(int, int) { cancel() }
+		if _, err := run(ctx, interrupted); !errors.Is(err, context.Canceled) {
+			t.Fatalf("%s: error %v, want that of the context", name, err)
+		}
+		if len(m.done) != 1 || m.done[0] == 0 || m.done[0] >= V {
+			t.Fatalf("%s: saved after %v of %d variables", name, m.done, V)
+		}
+		first := -1
+		options.Progress = func(done, _ int) {
+			if first < 0 {
+				first = done
+			}
+		}
+		got, err := run(context.Background(), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first <= m.done[0] || m.done[len(m.done)-1] != V {
+			t.Errorf("%s: went on with tile to %d after %v", name, first, m.done)
+		}
+		for what, pair := range map[string][2][]float64{"estimate": {got.Estimate, want.Estimate}, "t": {got.T, want.T}, "p": {got.P, want.P}, "p_max": {got.PMax, want.PMax}} {
+			for i := range pair[0] {
+				if math.Float64bits(pair[0][i]) != math.Float64bits(pair[1][i]) {
+					t.Fatalf("%s: %s[%d] is %g, of a test that was not interrupted %g", name, what, i, pair[0][i], pair[1][i])
+				}
+			}
+		}
+		if got.LeftOut != 1 {
+			t.Errorf("%s: %d variables left out, want 1", name, got.LeftOut)
+		}
+		options.Draws = 41
+		if _, err := run(context.Background(), options); err == nil {
+			t.Errorf("%s: went on with the state of other draws", name)
+		}
+	}
+}
