@@ -67,6 +67,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 		b, err := o.measure(ctx, be)
 		be.Close()
+		if engine.Gone(err) { // which names the device
+			return nil, err
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

@@ -65,6 +65,7 @@ type Choice struct {
 	Index  int
 	All    bool   // every device of the kind
 	Reason string // one clause: "no CUDA driver: libcuda.so.1 not found"
+	Failed error  // of the device that auto would have taken, but could not open
 }
 
 // Name is the device's name: "cpu", "cuda:1".
@@ -152,7 +153,7 @@ func Open(name string, cfg Config) (Backend, Choice, error) {
 	}
 	b, err := open(c, cfg)
 	if err != nil && name == "auto" && c.Kind != "cpu" {
-		c = Choice{Kind: "cpu", Reason: fmt.Sprintf("%s failed to open: %v", c.Name(), err)}
+		c = Choice{Kind: "cpu", Reason: fmt.Sprintf("%s failed to open: %v", c.Name(), err), Failed: err}
 		b, err = open(c, cfg)
 	}
 	if err != nil {

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -136,7 +135,7 @@ func openAll(d Driver, cfg Config) (Backend, error) {
 			for _, m := range members {
 				m.Close()
 			}
-			return nil, fmt.Errorf("%s: %w", dev.Name, err)
+			return nil, err // which names the device
 		}
 		members = append(members, be)
 	}

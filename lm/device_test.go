@@ -2,7 +2,9 @@ package lm
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"voxen/cuda/cudatest"
@@ -61,6 +63,63 @@ func TestWeightsStayOnDevice(t *testing.T) {
 		perWindow := int64(4*T*m.Config.Hidden) + 2*perLayer // and words
 		if got := four - one; got != 3*perWindow {
 			t.Errorf("%s: three more windows brought %d bytes, want %d; a layer's weights are %d", name, got, 3*perWindow, layer)
+		}
+	}
+}
+
+// crowded is a device of which others use more than it says.
+type crowded struct {
+	engine.Backend
+	room int64
+}
+
+func (c *crowded) Memory() (free, total int64, err error) { return 1 << 30, 1 << 30, nil }
+
+func (c *crowded) Alloc(n int) (engine.Buffer, error) {
+	free, total, err := c.Backend.Memory()
+	if err != nil {
+		return nil, err
+	}
+	if total-free+int64(n) > c.room {
+		return nil, &engine.OutOfMemory{Device: "crowded", Want: int64(n), Free: c.room - total + free}
+	}
+	return c.Backend.Alloc(n)
+}
+
+// A device with less memory than it says gets less to hold, at last a layer and a window
+// at a time; what was finished is not read again, and the responses are the same.
+func TestCrowdedOnDevice(t *testing.T) {
+	device := cudatest.Open(t)
+	m := openModel(t, filepath.Join(goldenModels, "llama3-gqa"))
+	r := readingOf(m, 5, 6, 7)
+	taps, layers := []Tap{FFNOut}, []int{0, 1}
+	read := func(be engine.Backend) (*memorySink, *doneRows, Stats, error) {
+		sink, done := newMemorySink(r.Rows, len(m.Config.Columns(taps, layers))), &doneRows{}
+		stats, err := m.Extract(context.Background(), engine.NewMachine(be), r, Options{Taps: taps, Layers: layers, Checkpoint: done}, sink)
+		return sink, done, stats, err
+	}
+	want, _, whole, err := read(device)
+	if err != nil || whole.Streamed || whole.Halvings != 0 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	streamed := false
+	for room := whole.Bytes; ; room = room * 9 / 10 {
+		got, done, stats, err := read(&crowded{device, room})
+		var full *engine.OutOfMemory
+		if errors.As(err, &full) {
+			if !streamed || stats.Halvings == 0 {
+				t.Errorf("%d bytes: %v after %+v, and no room before let the layers through one by one", room, err, stats)
+			}
+			return
+		}
+		if err != nil || stats.Windows != 3 || stats.Tokens != whole.Tokens || len(done.finished) != 3 {
+			t.Fatalf("%d bytes: %+v, finished %v, %v", room, stats, done.finished, err)
+		}
+		if !slices.Equal(got.data, want.data) || !slices.IsSorted(got.rows) {
+			t.Errorf("%d bytes: other responses, rows %v", room, got.rows)
+		}
+		if streamed = stats.Streamed; streamed && stats.Halvings == 0 {
+			t.Errorf("%d bytes: %+v", room, stats)
 		}
 	}
 }

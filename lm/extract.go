@@ -92,7 +92,8 @@ type extractor[F float32 | float64] struct {
 	maxR    int // rows read from one window
 	group   int // windows that go through a layer together
 	stats   Stats
-	share   int64 // of the device's free memory: one in so many
+	own     bool  // the device has memory of its own
+	share   int64 // of its free memory: one in so many
 	total   int   // tokens to be read
 	done    int   // tokens times layers
 
@@ -124,8 +125,10 @@ func extract[F float32 | float64](ctx context.Context, m *Model, mach *engine.Ma
 	}
 }
 
-// smaller reports whether less memory than was planned for would do.
-func (x *extractor[F]) smaller() bool { return x.group > 1 || x.group == 1 && !x.stats.Streamed }
+// smaller reports whether less of a device's own memory than was planned for would do.
+func (x *extractor[F]) smaller() bool {
+	return x.own && (x.group > 1 || x.group == 1 && !x.stats.Streamed)
+}
 
 // extract reads the windows that are not done.
 func (x *extractor[F]) extract(ctx context.Context, mach *engine.Machine, r *Reading) error {
@@ -252,7 +255,7 @@ func (x *extractor[F]) plan(be engine.Backend) error {
 	case device == 0 || all+shared <= device:
 		x.group, x.stats.Bytes = 1, all+n.host
 		return nil
-	case least+shared > device && device != host:
+	case x.own && least > device:
 		return fmt.Errorf("a layer and a window: %w", &engine.OutOfMemory{Device: be.Device().Name, Want: least, Free: device})
 	case least+shared > device:
 		return &engine.OverBudget{Need: least + shared, Budget: device}
@@ -284,6 +287,7 @@ func (x *extractor[F]) budgets(be engine.Backend) (device, host int64, err error
 	if probe.Host() != nil {
 		return x.opt.Memory, x.opt.Memory, nil
 	}
+	x.own = true
 	free, _, err := be.Memory()
 	return max(1, free/10*9/x.share), x.opt.Memory, err
 }

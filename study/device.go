@@ -30,6 +30,9 @@ type worker struct {
 // not work again before the process ends, as CUDA has it.
 type lostDevices struct{ lost *engine.Lost }
 
+// before is the reason of a step that begins on the CPU after a loss.
+func (d *lostDevices) before() string { return d.lost.Error() + ", in a step before" }
+
 // open opens the device. One that is not there is wrong input, since the user named it.
 func (e *Env) open() (*worker, error) {
 	best, err := engine.Resolve(e.Device)
@@ -37,13 +40,14 @@ func (e *Env) open() (*worker, error) {
 		return nil, &store.InputError{Msg: err.Error()}
 	}
 	w := &worker{e: e}
-	if lost := e.devices.lost; lost != nil && e.Device == "auto" && best.Kind != "cpu" {
-		return w, w.openCPU(fmt.Sprintf("%v, in a step before", lost))
+	if e.devices.lost != nil && e.Device == "auto" && best.Kind != "cpu" {
+		return w, w.openCPU(e.devices.before())
 	}
 	if w.be, w.choice, err = engine.Open(e.Device, engine.Config{Threads: e.Threads, TF32: e.TF32}); err != nil {
 		return nil, err
 	}
-	if w.choice.Kind != best.Kind {
+	if w.choice.Failed != nil {
+		errors.As(w.choice.Failed, &e.devices.lost)
 		e.warn("%s; the CPU goes on", w.choice.Reason)
 	}
 	return w, nil
@@ -80,6 +84,11 @@ type part struct {
 // step. ctx is watched: do hands on the one that it gets.
 func (w *worker) compute(ctx context.Context, p part, do func(ctx context.Context) error) error {
 	ctx = engine.Watch(ctx, func(s engine.Stats) { w.halvings.Add(int64(s.Halvings)) })
+	if w.e.devices.lost != nil && w.e.Device == "auto" && w.choice.Kind != "cpu" { // a step of the demo lost it
+		if err := w.move(w.e.devices.before()); err != nil {
+			return err
+		}
+	}
 	shares, err := w.begin(p)
 	if err != nil {
 		return err
@@ -93,9 +102,11 @@ func (w *worker) compute(ctx context.Context, p part, do func(ctx context.Contex
 		}
 		return fmt.Errorf("%w; what is finished is kept, the same command goes on", err)
 	}
-	if moveErr := w.move(w.gone(err)); moveErr != nil {
+	why := w.gone(err)
+	if moveErr := w.move(why.Error()); moveErr != nil {
 		return errors.Join(err, moveErr)
 	}
+	w.e.warn("%v; the CPU goes on", why)
 	if err := w.takeOver(shares); err != nil {
 		return err
 	}
@@ -114,15 +125,14 @@ func (w *worker) gone(err error) error {
 	return full
 }
 
-// move goes on with the CPU.
-func (w *worker) move(why error) error {
+// move goes on with the CPU, for a reason.
+func (w *worker) move(why string) error {
 	gone := w.be
-	if err := w.openCPU(why.Error()); err != nil {
+	if err := w.openCPU(why); err != nil {
 		return err
 	}
 	gone.Close() // its device answers no more
 	w.moved = true
-	w.e.warn("%v; the CPU goes on", why)
 	return nil
 }
 

@@ -298,6 +298,24 @@ func TestStepsWithoutRoomGoOnWithTheCPU(t *testing.T) {
 	}
 }
 
+// A device that does not open gives way to the CPU as well.
+func TestUnopenedGoesOnWithTheCPU(t *testing.T) {
+	f := newFiles(t)
+	s := deviceSteps(f)[0]
+	const fail = "fail=cuDevicePrimaryCtxRetain:1:719"
+	said, status := onDevice(t, fail, s.args("auto", "auto")...)
+	if status != 0 || strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "warning: cuda:0 failed to open: cuda:0: device lost: ") || !strings.HasSuffix(said, "; the CPU goes on\n") {
+		t.Errorf("status %d, said %q", status, said)
+	}
+	if r := s.record(t, f, "auto"); r.Device.Name != "cpu" || !strings.HasPrefix(r.Device.Reason, "cuda:0 failed to open: ") || len(r.Warnings) != 1 || len(r.Marks) != 0 {
+		t.Errorf("%+v, warnings %q, marks %q", r.Device, r.Warnings, r.Marks)
+	}
+	said, status = onDevice(t, fail, s.args("cuda", "cuda")...)
+	if status != statusFailed || strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "voxen: device cuda:0: cuda:0: device lost: ") {
+		t.Errorf("asked for by name: status %d, said %q", status, said)
+	}
+}
+
 // A study whose device is lost in the middle ends on the CPU: it says so once, and later
 // steps begin there. The same command takes none of it for undone.
 func TestRunGoesOnWithTheCPU(t *testing.T) {
