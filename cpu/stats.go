@@ -83,10 +83,6 @@ func moments[F float](z []F, sum, sq []float64) {
 	}
 }
 
-// statBlock is the number of columns of a piece of a pass over responses: rows of 2 KiB stream well, and the sums stay
-// in the first-level cache.
-const statBlock = 512
-
 var _ engine.Fuser = (*Backend)(nil)
 
 // ShiftMoments shifts and sums while a row is in the first-level cache.
@@ -94,9 +90,13 @@ func (b *Backend) ShiftMoments(c *engine.Call, o op.FoldMoments) error {
 	return in(c.Out.Dtype, func() { shiftMoments[float32](b, c, o) }, func() { shiftMoments[float64](b, c, o) })
 }
 
+// shiftMoments cuts panels only where there are fewer than threads: whole rows
+// follow each other in memory, and stream twice as fast as rows of a block.
 func shiftMoments[F float](b *Backend, c *engine.Call, o op.FoldMoments) {
-	rows := op.ShiftRows(c.In[0].Dims[2])
-	b.eachBlock(c.Out.Dims, statBlock, func(w *worker, p, m, lo, hi int) {
+	rows, d := op.ShiftRows(c.In[0].Dims[2]), c.Out.Dims
+	cuts := (b.threads + d[0] - 1) / d[0]
+	width := max(block, (d[3]+cuts-1)/cuts)
+	b.eachBlock(d, width, func(w *worker, p, m, lo, hi int) {
 		y, z, s := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi), mat[F](c.Also[0], p, m).part(lo, hi).row(0)
 		meanRow(w, s, y, rows)
 		for f := range o.Borders.Folds() {

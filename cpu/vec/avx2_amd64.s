@@ -639,7 +639,7 @@ loop:
 	RET
 
 // func shiftMomentsAVX2(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·shiftMomentsAVX2(SB), NOSPLIT, $0-48
 	MOVQ z+0(FP), AX
 	MOVQ sum+24(FP), CX
@@ -650,6 +650,8 @@ TEXT ·shiftMomentsAVX2(SB), NOSPLIT, $0-48
 
 loop:
 	VMOVUPS      (BX), Y0
+	PREFETCHT0   1024(BX)
+	PREFETCHT0   1024(AX)
 	VSUBPS       (SI), Y0, Y0
 	VMOVUPS      Y0, (AX)
 	VEXTRACTF128 $0x01, Y0, X1

@@ -839,7 +839,7 @@ loop:
 	RET
 
 // func shiftMomentsAVX512(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·shiftMomentsAVX512(SB), NOSPLIT, $0-48
 	MOVQ z+0(FP), AX
 	MOVQ sum+24(FP), CX
@@ -850,6 +850,8 @@ TEXT ·shiftMomentsAVX512(SB), NOSPLIT, $0-48
 
 loop:
 	VMOVUPS       (BX), Z0
+	PREFETCHT0    1024(BX)
+	PREFETCHT0    1024(AX)
 	VSUBPS        (SI), Z0, Z0
 	VMOVUPS       Z0, (AX)
 	VEXTRACTF64X4 $0x01, Z0, Y1

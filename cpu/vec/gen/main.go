@@ -405,6 +405,8 @@ func (s *set) moments(name string, shift bool) {
 	s.loop(arg("n"), append(narrow, wide...), func() {
 		v := s.load(narrow[len(narrow)/2])
 		if shift {
+			PREFETCHT0(Mem{Base: narrow[1], Disp: 1024})
+			PREFETCHT0(Mem{Base: z, Disp: 1024})
 			VSUBPS(Mem{Base: narrow[2]}, v, v)
 			VMOVUPS(v, Mem{Base: z})
 		}
