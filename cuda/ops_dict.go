@@ -48,7 +48,11 @@ func (b *Backend) SparseCode(c *engine.Call, o op.SparseCode) error {
 		}
 		k.name = fmt.Sprintf("sparse_code_%d", n)
 		shared := 0
-		if bytes := rank * rank * int(c.Out.Dtype.Size()); bytes <= codeShared {
+		each := int(c.Out.Dtype.Size())
+		if n <= 2 {
+			each = 8 // the kernel stages float64
+		}
+		if bytes := rank * rank * each; bytes <= codeShared {
 			k.shared, shared = bytes, 1
 		}
 		return b.launch(c, k, c.Out, c.In[0], c.In[1], d[2], rank, d[1], o.MaxSweeps, nonnegative, shared, o.Lambda, o.Tol)

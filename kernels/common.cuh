@@ -113,6 +113,12 @@ struct __align__(16) Pack {
     T v[16 / sizeof(T)];
 };
 
+// Whether rows that are ld elements apart, from p on, begin at multiples of 16 bytes.
+template <class T>
+__device__ __forceinline__ bool aligned(const T *p, long long ld) {
+    return (reinterpret_cast<unsigned long long>(p) | (unsigned long long)(ld * (long long)sizeof(T))) % 16 == 0;
+}
+
 // Copies n elements from memory aligned to 16 bytes to registers.
 template <int n, class T>
 __device__ __forceinline__ void load(T *to, const T *from) {
@@ -122,5 +128,18 @@ __device__ __forceinline__ void load(T *to, const T *from) {
         Pack<T> p = *reinterpret_cast<const Pack<T> *>(from + i);
 #pragma unroll
         for (int j = 0; j < w; j++) to[i + j] = p.v[j];
+    }
+}
+
+// Copies n elements from registers to memory aligned to 16 bytes.
+template <int n, class T>
+__device__ __forceinline__ void store(T *to, const T *from) {
+    constexpr int w = 16 / sizeof(T);
+#pragma unroll
+    for (int i = 0; i < n; i += w) {
+        Pack<T> p;
+#pragma unroll
+        for (int j = 0; j < w; j++) p.v[j] = from[i + j];
+        *reinterpret_cast<Pack<T> *>(to + i) = p;
     }
 }

@@ -17,29 +17,37 @@ __device__ __forceinline__ F shrink(F x, F lambda, int nonnegative) {
 // float64: they take every step there is, thousands where atoms are alike. A sweep
 // first asks all coordinates at once which would move (a vote), then updates those in
 // order: the lane that owns one computes its step, all get it by a shuffle, and each
-// subtracts its part of a row of G, which is in shared memory. A sweep costs what
+// subtracts its part of a row of G, which is in shared memory; up to 64 atoms as
+// float64, so that a change converts nothing but its step. A sweep costs what
 // moves: one row of G per change, 2 rank operations. The last sweep is that in which
 // none would move by more than tol max|c| / (1 + sweeps / 64): a descent that takes
 // long shortens its steps slowly, and what is left of the way grows like their number.
 //
 // Launch: a block of CODE_WARPS warps, signals in strides of the grid, z batches;
-// shared memory rank^2 values, or 0 with G read from the second-level cache.
+// shared memory rank^2 float64 (up to 64 atoms) or rank^2 values, or 0 with G read
+// from the second-level cache.
 // Moves 2 rank values per signal, and G once per block.
 #define CODE_WARPS 8
+
+// A if it is so, else B.
+template <bool so, class A, class B> struct Select { typedef A type; };
+template <class A, class B> struct Select<false, A, B> { typedef B type; };
 
 // The largest step with which a descent may end.
 __device__ __forceinline__ F last_step(F limit, int sweep) { return limit * 64 / (64 + sweep); }
 
-template <int PER> // coordinates of a lane
-__device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const F *G, long long ld, int signals, int rank, F lambda, F tol,
+template <int PER, class Gram> // coordinates of a lane; type of the copy of G
+__device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const Gram *G, long long ld, int signals, int rank, F lambda, F tol,
                                       int sweeps, int nonnegative) {
     int lane = threadIdx.x % WARP;
-    F own[PER], inverse[PER]; // G[k,k] and 1/G[k,k], or 0 both
+    double own[PER]; // G[k,k], or 0
+    F inverse[PER];  // its inverse, or 0
 #pragma unroll
     for (int i = 0; i < PER; i++) {
         int k = i * WARP + lane;
-        own[i] = k < rank && G[k * ld + k] > 0 ? G[k * ld + k] : (F)0;
-        inverse[i] = own[i] > 0 ? 1 / own[i] : (F)0;
+        F g = k < rank ? (F)G[k * ld + k] : (F)0;
+        own[i] = g > 0 ? g : (F)0;
+        inverse[i] = g > 0 ? 1 / g : (F)0;
     }
     for (int v = blockIdx.x * CODE_WARPS + threadIdx.x / WARP; v < signals; v += gridDim.x * CODE_WARPS) {
         F code[PER], top = 0;
@@ -52,7 +60,7 @@ __device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const F *G
             rest[i] = x;
             top = abs(x) > top ? abs(x) : top;
         }
-        auto next = [&](int i) { return shrink((F)fma((double)own[i], (double)code[i], rest[i]), lambda, nonnegative) * inverse[i]; };
+        auto next = [&](int i) { return shrink((F)fma(own[i], (double)code[i], rest[i]), lambda, nonnegative) * inverse[i]; };
         F limit = tol * warp_max(top);
         for (int sweep = 0; sweep < sweeps; sweep++) {
             unsigned move[PER], far = 0;
@@ -69,7 +77,7 @@ __device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const F *G
                     move[i] &= move[i] - 1;
                     F to = next(i), step = __shfl_sync(FULL, to - code[i], owner);
                     if (lane == owner) code[i] = to;
-                    const F *row = G + (i * WARP + owner) * ld;
+                    const Gram *row = G + (i * WARP + owner) * ld;
 #pragma unroll
                     for (int j = 0; j < PER; j++)
                         if (j * WARP + lane < rank) rest[j] = fma(-(double)step, (double)row[j * WARP + lane], rest[j]);
@@ -88,12 +96,15 @@ __device__ __forceinline__ void lasso(Matrix<F> a, Matrix<const F> c, const F *G
     (OUT(F, a), IN(F, G), IN(F, c), int signals, int rank, int groups, int sweeps, int nonnegative, int shared, double lambda, double tol) { \
         int b = blockIdx.z / groups, g = blockIdx.z % groups;                                                                                \
         auto gram = MAT(G, b, g);                                                                                                            \
-        SHARED(F, staged);                                                                                                                   \
-        if (shared)                                                                                                                          \
+        typedef Select<PER <= 2, double, F>::type Staged;                                                                                    \
+        SHARED(Staged, staged);                                                                                                              \
+        if (PER <= 2 || shared)                                                                                                              \
             for (int e = threadIdx.x; e < rank * rank; e += blockDim.x) staged[e] = gram(e / rank, e % rank);                                \
         __syncthreads();                                                                                                                     \
-        lasso<PER>(MAT(a, b, g), MAT(c, b, g), shared ? staged : gram.p, shared ? rank : gram.ld, signals, rank, (F)lambda, (F)tol, sweeps,  \
-                   nonnegative);                                                                                                             \
+        if (PER <= 2 || shared)                                                                                                              \
+            lasso<PER>(MAT(a, b, g), MAT(c, b, g), (const Staged *)staged, rank, signals, rank, (F)lambda, (F)tol, sweeps, nonnegative);     \
+        else                                                                                                                                 \
+            lasso<PER>(MAT(a, b, g), MAT(c, b, g), gram.p, gram.ld, signals, rank, (F)lambda, (F)tol, sweeps, nonnegative);                  \
     }
 SPARSE_CODE(1)
 SPARSE_CODE(2)

@@ -89,7 +89,7 @@ template <class T, class S, int MR, int NR, int TX, int TY, bool TA, bool TB> st
 
     // slab adds SLAB terms of every element.
     __device__ __forceinline__ void slab(S (*a)[BM + 4], S (*b)[BN + 4]) {
-#pragma unroll 2
+#pragma unroll 4
         for (int k = 0; k < SLAB; k++) {
             S x[MR], y[NR];
             load<MR>(x, &a[k][row(0)]);
@@ -174,6 +174,25 @@ __device__ __forceinline__ void multiply(const Product<T, S, SA, SB> &p) {
         next = sizeof(S) == 4 && k + PART < p.k1 ? k + PART : p.k1;
         tile.clear();
         tile.run(p.A, p.B, p.scale, r0, c0, k, next);
+        const bool more = k > p.k0; // to a part that is in C
+        if ((more || !p.add) && !p.symmetric && r0 + tile.BM <= p.M && c0 + tile.BN <= p.N && aligned(p.C.p, p.C.ld)) {
+            // the tile lies inside C, and most do: no questions per element, 16 bytes at a time
+            constexpr int W = 16 / sizeof(S);
+#pragma unroll
+            for (int i = 0; i < MR; i++) {
+                S *row = &p.C(r0 + tile.row(i), c0 + tile.col(0));
+#pragma unroll
+                for (int j = 0; j < NR; j += W) {
+                    Pack<S> *to = reinterpret_cast<Pack<S> *>(row + (tile.col(j) - tile.col(0))), sum = {};
+                    if (more) sum = *to;
+#pragma unroll
+                    for (int n = 0; n < W; n++) sum.v[n] = fma(p.alpha, tile.acc[i][j + n], sum.v[n]);
+                    *to = sum;
+                }
+            }
+            if (next == p.k1) return;
+            continue;
+        }
 #pragma unroll
         for (int i = 0; i < MR; i++)
 #pragma unroll
@@ -181,7 +200,7 @@ __device__ __forceinline__ void multiply(const Product<T, S, SA, SB> &p) {
                 int r = r0 + tile.row(i), c = c0 + tile.col(j);
                 if (r >= p.M || c >= p.N || (p.symmetric && c > r)) continue;
                 S value = 0;
-                if (k > p.k0)
+                if (more)
                     value = p.C(r, c);
                 else if (p.add)
                     value = p.forget.of(p.D(r, c), r, c);

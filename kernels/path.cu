@@ -18,7 +18,8 @@
 //   Launch of path_quad: 128 threads with 4 voxels each (2 in float64) and up to 20
 //   alphas: 80 sums in registers; blockIdx.x voxels, y chunks of alphas, z batch
 //   and fold. The table goes through shared memory by tiles of 4 x 4 directions:
-//   one 16-byte load, the same for all threads, feeds 16 fma. Per voxel and fold
+//   one 16-byte load, the same for all threads, feeds 16 fma; a thread's voxels lie
+//   side by side, and one load of 16 bytes reads them. Per voxel and fold
 //   K (K+1)/2 (A + 1) multiplications; K=64, A=20: 43,680. P is read from memory
 //   once (then from the first-level cache), A sums are written.
 //
@@ -50,17 +51,33 @@ template <class T> struct Quad {
     const T *table;  // of this chunk
     const double *scale;
     int alphas, K, W, left; // alphas of this chunk, voxels from the block's first on
+    bool packs;             // all of the block's voxels are there, and rows of P and out are read and written 16 bytes at a time
 };
 
-// scaled loads EDGE rows of u for the thread's voxels.
+// scaled loads EDGE rows of u for the thread's voxels, NV side by side.
 template <int NV, class T> __device__ __forceinline__ void scaled(T (*u)[NV], const Quad<T> &q, int block) {
+    int k0 = block * EDGE;
+    if (q.packs && k0 + EDGE <= q.K) { // all loads are on their way before the first is used
+        const T *p = q.P + k0 * q.P_r + NV * threadIdx.x;
+        T g[EDGE];
+#pragma unroll
+        for (int i = 0; i < EDGE; i++) {
+            load<NV>(u[i], p + i * q.P_r);
+            g[i] = q.base[k0 + i];
+        }
+#pragma unroll
+        for (int i = 0; i < EDGE; i++)
+#pragma unroll
+            for (int n = 0; n < NV; n++) u[i][n] = g[i] * u[i][n];
+        return;
+    }
 #pragma unroll
     for (int i = 0; i < EDGE; i++) {
-        int k = block * EDGE + i;
+        int k = k0 + i;
         T g = k < q.K ? q.base[k] : (T)0;
 #pragma unroll
         for (int n = 0; n < NV; n++) {
-            int v = n * PATH_THREADS + threadIdx.x;
+            int v = NV * threadIdx.x + n;
             u[i][n] = k < q.K && v < q.left ? g * q.P[k * q.P_r + v] : (T)0;
         }
     }
@@ -68,22 +85,31 @@ template <int NV, class T> __device__ __forceinline__ void scaled(T (*u)[NV], co
 
 // put adds the sums to the result and clears them.
 template <int NV, int AC, class T> __device__ __forceinline__ void put(const Quad<T> &q, T (*acc)[NV], bool first) {
+    T *to = q.out + NV * threadIdx.x;
 #pragma unroll
-    for (int a = 0; a < AC; a++)
+    for (int a = 0; a < AC; a++, to += q.W) {
+        if (a < q.alphas && q.packs) {
+            Pack<T> *all = reinterpret_cast<Pack<T> *>(to), sum = {};
+            T s = (T)q.scale[a];
+            if (!first) sum = *all;
 #pragma unroll
-        for (int n = 0; n < NV; n++) {
-            int v = n * PATH_THREADS + threadIdx.x;
-            if (a < q.alphas && v < q.left) {
-                T *to = q.out + (long long)a * q.W + v, s = (T)q.scale[a];
-                *to = fma(acc[a][n], s, first ? (T)0 : *to);
-            }
-            acc[a][n] = 0;
+            for (int n = 0; n < NV; n++) sum.v[n] = fma(acc[a][n], s, sum.v[n]);
+            *all = sum;
+        } else if (a < q.alphas) {
+            T s = (T)q.scale[a];
+#pragma unroll
+            for (int n = 0; n < NV; n++)
+                if ((int)(NV * threadIdx.x) + n < q.left) to[n] = fma(acc[a][n], s, first ? (T)0 : to[n]);
         }
+#pragma unroll
+        for (int n = 0; n < NV; n++) acc[a][n] = 0;
+    }
 }
 
 template <int NV, int AC, class T> __device__ __forceinline__ void quad(const Quad<T> &q) {
     __align__(16) __shared__ T staged[STAGED][EDGE * EDGE][AC];
-    T acc[AC][NV], ui[EDGE][NV], uj[EDGE][NV];
+    __align__(16) __shared__ T rows[EDGE][PATH_THREADS * NV]; // u of the tile's rows; a thread has its own
+    T acc[AC][NV], uj[EDGE][NV];
 #pragma unroll
     for (int a = 0; a < AC; a++)
 #pragma unroll
@@ -98,21 +124,28 @@ template <int NV, int AC, class T> __device__ __forceinline__ void quad(const Qu
         for (int e = threadIdx.x; e < here * packs; e += PATH_THREADS) reinterpret_cast<Pack<T> *>(staged)[e] = from[e];
         __syncthreads();
         for (int t = 0; t < here; t++) {
-            if (j == 0) scaled<NV>(ui, q, i);
+            if (j == 0) {
+                scaled<NV>(uj, q, i);
+#pragma unroll
+                for (int x = 0; x < EDGE; x++) store<NV>(&rows[x][NV * threadIdx.x], uj[x]);
+            }
             scaled<NV>(uj, q, j);
 #pragma unroll
-            for (int x = 0; x < EDGE; x++)
+            for (int x = 0; x < EDGE; x++) {
+                T ui[NV];
+                load<NV>(ui, &rows[x][NV * threadIdx.x]);
 #pragma unroll
                 for (int y = 0; y < EDGE; y++) {
                     T uu[NV], coef[AC];
                     load<AC>(coef, staged[t][x * EDGE + y]);
 #pragma unroll
-                    for (int n = 0; n < NV; n++) uu[n] = ui[x][n] * uj[y][n];
+                    for (int n = 0; n < NV; n++) uu[n] = ui[n] * uj[y][n];
 #pragma unroll
                     for (int a = 0; a < AC; a++)
 #pragma unroll
                         for (int n = 0; n < NV; n++) acc[a][n] = fma(coef[a], uu[n], acc[a][n]);
                 }
+            }
             terms += EDGE * EDGE;
             if (j++ < i) continue;
             i++, j = 0;
@@ -145,9 +178,11 @@ template <int AC, class T> __device__ __forceinline__ void dots(T *out, long lon
         for (int e = threadIdx.x; e < DOTS_STAGED * AC; e += PATH_THREADS)
             staged[e / AC][e % AC] = k0 + e / AC < K ? inverse[(long long)(k0 + e / AC) * pad + e % AC] : (T)0;
         __syncthreads();
-        for (int k = k0; live && k < K && k < k0 + DOTS_STAGED; k++) {
-            T p = P[k * P_r], pc = p * C[k * C_r], pz = z ? p * z[k] : (T)0, g[AC];
-            load<AC>(g, staged[k - k0]);
+        const int here = !live ? 0 : K - k0 < DOTS_STAGED ? K - k0 : DOTS_STAGED;
+#pragma unroll 4
+        for (int i = 0; i < here; i++) {
+            T p = P[(k0 + i) * P_r], pc = p * C[(k0 + i) * C_r], pz = z ? p * z[k0 + i] : (T)0, g[AC];
+            load<AC>(g, staged[i]);
 #pragma unroll
             for (int a = 0; a < AC; a++) {
                 wC[a] = fma(g[a], pc, wC[a]);
@@ -312,6 +347,7 @@ KERNEL(path_table)(IN(F, M), F *table, const double *rates, int chunk, int chunk
         q.table = table + (TABLE * gridDim.y + blockIdx.y) * (blocks * (blocks + 1) / 2) * EDGE * EDGE * AC;                           \
         q.scale = scale + TABLE * gridDim.y * AC + a0;                                                                                 \
         q.alphas = count - a0, q.K = rank, q.W = cols, q.left = cols - v0;                                                             \
+        q.packs = q.left >= PATH_THREADS * VOXELS && aligned(q.P, q.P_r) && aligned(q.out, q.W);                                       \
         quad<VOXELS, AC>(q);                                                                                                           \
     }
 PATH_QUAD(4)
