@@ -5,6 +5,7 @@ CUDA_INCLUDE := $(firstword $(foreach d,$(if $(CUDA_HOME),$(CUDA_HOME)/include) 
 CUDA_CC      := $(shell command -v $${CC:-gcc} 2>/dev/null)
 CUDA_ENV      = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CUDA_INCLUDE)"
 WHEELS        = python3 -m pip download --quiet --no-deps --only-binary=:all: --dest build/wheels
+PTXAS         = build/ptxas/nvidia/cuda_nvcc/bin/ptxas
 NVRTC         = build/nvrtc/nvidia/cuda_nvrtc/lib/libnvrtc.so.12
 
 # What the first line of `make build` is for.
@@ -20,7 +21,7 @@ BUILD_TAGS = -tags voxencuda
 BUILD_SAYS = with CUDA, from the headers in $(CUDA_INCLUDE)
 endif
 
-.PHONY: cuda-headers nvrtc ptx ptx-check cuda-test cuda-test-backend cuda-test-jobs cuda-sanitize cuda-lint device-check device-rehearse
+.PHONY: cuda-headers nvrtc ptx ptx-check ptx-assemble cuda-test cuda-test-backend cuda-test-jobs cuda-sanitize cuda-lint device-check device-rehearse
 
 cuda-headers: build/cuda/include/cuda.h ## get cuda.h into build/, for make build to include CUDA
 build/cuda/include/cuda.h:
@@ -38,6 +39,14 @@ ptx: $(NVRTC) ## compile kernels/*.cu to the PTX that programs carry; needs no G
 
 ptx-check: $(NVRTC) ## fail if the committed PTX is not what kernels/*.cu compile to
 	python3 kernels/ptx.py --nvrtc $(NVRTC) --check
+
+$(PTXAS):
+	$(WHEELS) --require-hashes -r kernels/ptxas.txt
+	python3 -m zipfile -e build/wheels/nvidia_cuda_nvcc_cu12-12.1.105-*.whl build/ptxas
+	chmod +x $@
+
+ptx-assemble: $(PTXAS) ## fail if the committed PTX does not assemble as planned: registers, spills
+	python3 kernels/assemble.py --ptxas $(PTXAS)
 
 cuda-lint: build/cuda/include/cuda.h
 	$(CUDA_ENV) $(GO) vet -tags voxencuda ./cuda/... ./cmd/...

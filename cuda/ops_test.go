@@ -159,41 +159,7 @@ func TestSymEigRefuses(t *testing.T) {
 	}
 }
 
-// The kernel of shift and sums gives the bits of the three that it stands for.
-func TestShiftMoments(t *testing.T) {
-	b := open(t)
-	for _, p := range []tensor.Dtype{op.Float32, op.Float64} {
-		g := gorgonia.NewGraph()
-		whole := op.Input(g, "y", op.Type{Dtype: p, Dims: op.Dims{3, 1, 41, 310}})
-		y := op.Must(op.Part{Axis: 3, Lo: 3, Hi: 304}, op.Must(op.Part{Axis: 2, Lo: 2, Hi: 39}, whole))
-		s := op.Must(op.ColumnShift{}, y)
-		z := op.Must(op.SubRow{}, y, s)
-		m := op.Must(op.FoldMoments{Borders: op.Borders{0, 1, 20, 37}}, z)
-		x := op.NewTensor(op.Dims{3, 1, 41, 310})
-		rng := rand.New(rand.NewPCG(8, 1))
-		for i := range x.Data {
-			x.Data[i] = 1000 + 10*rng.NormFloat64()
-		}
-		run := func(be engine.Backend) (all [3]gorgonia.Value, operations map[string]time.Duration) {
-			stats, err := engine.NewMachine(be).Run(context.Background(), engine.Feeds{whole: engine.Value(op.ToValue(x, p))},
-				engine.Results{s: engine.Last(&all[0]), z: engine.Last(&all[1]), m: engine.Last(&all[2])}, engine.Tiling{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return all, stats.Operation
-		}
-		got, operations := run(b)
-		want, _ := run(struct{ engine.Backend }{b}) // without the methods that are not every backend's
-		if len(operations) != 1 {
-			t.Errorf("%v: %d operations, want 1: %v", p, len(operations), operations)
-		}
-		for i := range got {
-			if !reflect.DeepEqual(got[i].Data(), want[i].Data()) {
-				t.Errorf("%v: result %d has other bits", p, i)
-			}
-		}
-	}
-}
+func TestShiftMoments(t *testing.T) { conform.TestShiftMoments(t, open(t), 301) }
 
 // Products read features through their delays, with the bits that they have for
 // features in memory.

@@ -359,7 +359,7 @@ PATH_QUAD(20)
 //
 // Launch: x voxels by 128, y chunks, z batches and folds.
 #define PATH_DOTS(AC)                                                                                                                 \
-    BOUNDED(path_dots_##AC, PATH_THREADS)                                                                                             \
+    BOUNDED(path_dots_##AC, PATH_THREADS, sizeof(F) == 4 ? 4 : 2)                                                                      \
     (OUT(F, out), IN(F, P), IN(F, C), IN(F, z), const F *inverse, int count, int rank, int cols, int folds, int shared) {             \
         int a0 = blockIdx.y * AC, pad = gridDim.y * AC, v = THREAD_X, b = blockIdx.z / folds, f = blockIdx.z % folds;                 \
         dots<AC>(MAT(out, b, f).row(a0) + v, (long long)count * cols, count - a0, MAT(P, b, f).p + v, P_r, MAT(C, b, f).p + v, C_r,   \

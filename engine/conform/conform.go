@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
 	"gorgonia.org/gorgonia"
@@ -212,6 +213,44 @@ func Error(got, want op.Tensor) float64 {
 		return 0
 	}
 	return diff / norm
+}
+
+// TestShiftMoments compares shift and sums of responses by be, which has to take them
+// as one operation (engine.Fuser), with the three that it stands for: the bits are the
+// same. The responses are cols columns inside a larger array.
+func TestShiftMoments(t *testing.T, be engine.Backend, cols int) {
+	const rows = 37
+	for _, p := range []tensor.Dtype{op.Float32, op.Float64} {
+		g := gorgonia.NewGraph()
+		x := op.NewTensor(op.Dims{3, 1, rows + 4, cols + 9})
+		rng := rand.New(rand.NewPCG(8, 1))
+		for i := range x.Data {
+			x.Data[i] = 1000 + 10*rng.NormFloat64()
+		}
+		whole := op.Input(g, "y", op.Type{Dtype: p, Dims: x.Dims})
+		y := op.Must(op.Part{Axis: 3, Lo: 3, Hi: 3 + cols}, op.Must(op.Part{Axis: 2, Lo: 2, Hi: 2 + rows}, whole))
+		s := op.Must(op.ColumnShift{}, y)
+		z := op.Must(op.SubRow{}, y, s)
+		m := op.Must(op.FoldMoments{Borders: op.Borders{0, 1, 20, rows}}, z)
+		run := func(be engine.Backend) (all [3]gorgonia.Value, operations int) {
+			stats, err := engine.NewMachine(be).Run(context.Background(), engine.Feeds{whole: engine.Value(op.ToValue(x, p))},
+				engine.Results{s: engine.Last(&all[0]), z: engine.Last(&all[1]), m: engine.Last(&all[2])}, engine.Tiling{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all, len(stats.Operation)
+		}
+		got, one := run(be)
+		want, three := run(struct{ engine.Backend }{be}) // without the methods that are not every backend's
+		if one != 1 || three != 3 {
+			t.Errorf("%v: %d operations, and %d without fusion, want 1 and 3", p, one, three)
+		}
+		for i := range got {
+			if !reflect.DeepEqual(got[i].Data(), want[i].Data()) {
+				t.Errorf("%v: %s has other bits", p, [3]string{"the shift", "what is left", "a sum"}[i])
+			}
+		}
+	}
 }
 
 // Test runs Cases on a backend.

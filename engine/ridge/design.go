@@ -78,7 +78,7 @@ func (d designer) build(x, offset node) design {
 	if d.form == SVD {
 		u, v := thin(x)
 		out = d.primal(u)
-		out.back = op.Must(op.MatMul{TransA: true}, v, out.back)
+		out.back = op.Must(op.MatMul{}, v, out.back)
 	} else if d.form == Kernel {
 		out = d.kernel(x)
 	} else {
@@ -186,14 +186,15 @@ func (d designer) kernel(x node) design {
 }
 
 // thin factors X = U S V' by the eigendecomposition of X X': it gives U S
-// (T x T, null columns 0) and V' (T x K).
-func thin(x node) (us, vt node) {
+// (T x T, null columns 0) and V (K x T). X is the first operand of its products,
+// so that a backend can read it through delays.
+func thin(x node) (us, v node) {
 	ut, values := eigen(op.Must(op.MatMul{TransB: true}, x, x))
 	inverse := op.Must(op.InverseRoot{}, values)
 	root := op.Must(op.Zip{Kind: op.Mul}, values, inverse)
 	us = op.Must(op.Zip{Kind: op.Mul}, op.Must(op.Transpose{}, ut), root)
-	vt = op.Must(op.Zip{Kind: op.Mul}, op.Must(op.MatMul{}, ut, x), op.Must(op.Transpose{}, inverse))
-	return us, vt
+	v = op.Must(op.Zip{Kind: op.Mul}, op.Must(op.MatMul{TransA: true, TransB: true}, x, ut), inverse)
+	return us, v
 }
 
 // fields lists the nodes of a design, nil ones too, always in the same order.
