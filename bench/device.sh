@@ -68,7 +68,7 @@ himalaya() { step "$1" 75 bench.jsonl . python3 himalaya_cuda.py --limit 50 --sh
 for part in $parts; do
     case $part in
     conform)
-        check conform 120 cuda ./cuda.test -test.v -test.run 'Conform|Libraries|Large|ManyAtoms|Delayed|ShiftMoments|SymEig|Products'
+        check conform 120 cuda ./cuda.test -test.v -test.run 'Conform|Libraries|Large|ManyAtoms|Delayed|ShiftMoments|SymEig|Products|SumErrors'
         ;;
     bench) time_rows bench 120 "$VOXEN_TEST_DEVICE" 12s copy ridge-locked ridge limits ridge-device ;;
     learning) time_rows learning 75 "$VOXEN_TEST_DEVICE" 20s codes learn ;;
@@ -81,7 +81,7 @@ for part in $parts; do
         check dict-goldens 45 engine/dict ./dict.test -test.v -test.run 'Sklearn/cuda|OnDevice'
         ;;
     bits)
-        check bits 60 engine/ridge ./ridge.test -test.v -test.run 'BitsOnDevice'
+        check bits 60 engine/ridge ./ridge.test -test.v -test.run 'OnDevice'
         check overlap 30 cuda ./cuda.test -test.v -test.run 'Tiles|Recorded|PageLocked'
         ;;
     language) step language 90 bench.jsonl . python3 language.py --voxen ./voxen --device "$VOXEN_TEST_DEVICE" --torch $peers --share "$share" ;;

@@ -94,6 +94,54 @@ func TestLargeCases(t *testing.T) {
 	}
 }
 
+// How far float32 sums of our own kernels are from float64, for terms that cancel and
+// for positive ones, whose roundings pull in one direction (docs/numerics.md).
+func TestSumErrors(t *testing.T) {
+	b := open(t)
+	b.libs = libraries{}
+	for _, f := range []struct {
+		name string
+		fill conform.Fill
+	}{{"mean 0", conform.Normal}, {"positive", conform.Positive}} {
+		for _, n := range []int{64, 200, 512, 2048, 16384} {
+			pr, err := conform.Case{Spec: op.MatMul{}, In: []conform.Operand{in(f.fill, 1, 1, 20, n), in(f.fill, 1, 1, n, 20)}}.Build(op.Float32, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sumError(t, b, fmt.Sprintf("product, %d terms, %s", n, f.name), pr, 1e-6)
+		}
+		for _, K := range []int{32, 64, 128, 256} {
+			c := path(4, K, 40)
+			for i := range 2 {
+				c.In[i].Fill = f.fill
+			}
+			c.In[4].Fill = f.fill
+			pr, err := c.Build(op.Float32, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sumError(t, b, fmt.Sprintf("path, %d directions, %s", K, f.name), pr, c.Limit32)
+		}
+	}
+}
+
+func sumError(t *testing.T, b *Backend, what string, pr conform.Problem, limit float64) {
+	t.Helper()
+	want, err := pr.Reference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pr.Run(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := conform.Error(got, want)
+	t.Logf("%s: %.2g", what, e)
+	if !(e <= limit) {
+		t.Errorf("%s: off by %.3g, limit %.3g", what, e, limit)
+	}
+}
+
 // comparison gives a function that runs a problem with our own kernels and with the
 // libraries, which then get every product. A test has one pair of backends: on a card
 // each makes a context and loads modules.
