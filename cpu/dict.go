@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"voxen/cpu/sparse"
+	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -90,29 +91,44 @@ func accumGram[F float](b *Backend, c *engine.Call) {
 	})
 }
 
-// AccumCross adds atom by atom, over the signals that use it.
+// AccumCross adds signal by signal, over the atoms that it uses, a few columns at a time: their sums and the part of a
+// signal that goes into several of them stay in the first-level cache.
 func (b *Backend) AccumCross(c *engine.Call, o op.AccumCross) error {
 	return in(c.Out.Dtype, func() { accumCross[float32](b, c) }, func() { accumCross[float64](b, c) })
 }
 
 func accumCross[F float](b *Backend, c *engine.Call) {
-	b.eachAtoms(c.Out.Dims, func(w *worker, p, m, lo, hi int) {
-		B, codes, S, out := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
+	d := c.Out.Dims
+	sets := make([]sparse.Sets, d[0]*d[1])
+	for i := range sets {
+		codes := mat[F](c.In[1], i/d[1], i%d[1])
+		sets[i] = sparse.SetsOf(codes.cols, rows(codes), codes.rows)
+	}
+	b.eachBlock(d, sparse.CrossColumns, func(_ *worker, p, m, lo, hi int) {
+		B, codes, S, out := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.In[2], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi)
 		beta, dead := F(mat[float64](c.In[3], p, m).row(0)[0]), mat[float64](c.In[4], p, m).row(0)
-		u := users[F](w, hi-lo)
-		sparse.Users(codes.cols, rows(codes), codes.rows, lo, hi, rows(S), u)
-		for k := lo; k < hi; k++ {
+		for k := range out.rows {
 			row := out.row(k)
-			clear(row)
-			if dead[k] == 0 {
-				for t, x := range B.row(k) {
-					row[t] = beta * x
-				}
+			if dead[k] != 0 {
+				clear(row)
+				continue
 			}
-			sparse.AddRows(row, u[k-lo].Factors, u[k-lo].Rows)
-			u[k-lo].Reset()
+			scaled(row, B.row(k)[lo:hi], beta)
 		}
+		sparse.Cross(codes.cols, hi-lo, rows(codes), sets[p*d[1]+m], rows(S), rows(out))
 	})
+}
+
+// scaled sets dst = a x.
+func scaled[F float](dst, x []F, a F) {
+	copy(dst, x)
+	if single, ok := any(dst).([]float32); ok {
+		vec.Scale(single, float32(a))
+		return
+	}
+	for i := range dst {
+		dst[i] *= a
+	}
 }
 
 // users gives n empty sums of a worker.

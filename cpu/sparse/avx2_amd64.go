@@ -43,3 +43,8 @@ func momentsAVX2(n int, a *float32, lda int, among uint64, out *float64)
 //
 //go:noescape
 func lossesAVX2(n int, a *float32, lda int, c *float32, ldc int, gram *float32, lambda float64, squares *float64, loss *float64)
+
+// cross adds a[k] * x to row k of y for count signals x and the k that are in the set of each.
+//
+//go:noescape
+func crossAVX2(n int, y *float32, ldy int, count int, x *float32, ldx int, a *float32, lda int, sets *uint64, step int)

@@ -775,3 +775,147 @@ GLOBL halfAVX2<>(SB), RODATA|NOPTR, $8
 
 DATA magnitudeAVX2<>+0(SB)/8, $0x7fffffffffffffff
 GLOBL magnitudeAVX2<>(SB), RODATA|NOPTR, $8
+
+DATA lanesAVX2<>+0(SB)/4, $0x00000000
+DATA lanesAVX2<>+4(SB)/4, $0x00000001
+DATA lanesAVX2<>+8(SB)/4, $0x00000002
+DATA lanesAVX2<>+12(SB)/4, $0x00000003
+DATA lanesAVX2<>+16(SB)/4, $0x00000004
+DATA lanesAVX2<>+20(SB)/4, $0x00000005
+DATA lanesAVX2<>+24(SB)/4, $0x00000006
+DATA lanesAVX2<>+28(SB)/4, $0x00000007
+GLOBL lanesAVX2<>(SB), RODATA|NOPTR, $32
+
+// func crossAVX2(n int, y *float32, ldy int, count int, x *float32, ldx int, a *float32, lda int, sets *uint64, step int)
+// Requires: AVX, AVX2, BMI, FMA3, MMX+
+TEXT ·crossAVX2(SB), NOSPLIT, $0-80
+	MOVQ n+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ ldy+16(FP), DX
+	XORQ BX, BX
+
+whole:
+	CMPQ AX, $0x00000040
+	JLT  rest
+	MOVQ count+24(FP), SI
+	MOVQ x+32(FP), DI
+	MOVQ ldx+40(FP), R8
+	MOVQ a+48(FP), R9
+	MOVQ lda+56(FP), R10
+	MOVQ sets+64(FP), R11
+	MOVQ step+72(FP), R12
+	ADDQ BX, DI
+	MOVQ R8, R15
+	SHLQ $0x03, R15
+	ADDQ DI, R15
+
+wholesignal:
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	PREFETCHT0 192(R15)
+	ADDQ       R8, R15
+	MOVQ       (R11), R13
+	TESTQ      R13, R13
+	JE         wholenext
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    224(DI), Y7
+
+wholeatom:
+	TZCNTQ       R13, R14
+	VBROADCASTSS (R9)(R14*4), Y8
+	IMULQ        DX, R14
+	ADDQ         BX, R14
+	VMOVUPS      (CX)(R14*1), Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVUPS      Y9, (CX)(R14*1)
+	VMOVUPS      32(CX)(R14*1), Y9
+	VFMADD231PS  Y1, Y8, Y9
+	VMOVUPS      Y9, 32(CX)(R14*1)
+	VMOVUPS      64(CX)(R14*1), Y9
+	VFMADD231PS  Y2, Y8, Y9
+	VMOVUPS      Y9, 64(CX)(R14*1)
+	VMOVUPS      96(CX)(R14*1), Y9
+	VFMADD231PS  Y3, Y8, Y9
+	VMOVUPS      Y9, 96(CX)(R14*1)
+	VMOVUPS      128(CX)(R14*1), Y9
+	VFMADD231PS  Y4, Y8, Y9
+	VMOVUPS      Y9, 128(CX)(R14*1)
+	VMOVUPS      160(CX)(R14*1), Y9
+	VFMADD231PS  Y5, Y8, Y9
+	VMOVUPS      Y9, 160(CX)(R14*1)
+	VMOVUPS      192(CX)(R14*1), Y9
+	VFMADD231PS  Y6, Y8, Y9
+	VMOVUPS      Y9, 192(CX)(R14*1)
+	VMOVUPS      224(CX)(R14*1), Y9
+	VFMADD231PS  Y7, Y8, Y9
+	VMOVUPS      Y9, 224(CX)(R14*1)
+	BLSRQ        R13, R13
+	JNE          wholeatom
+
+wholenext:
+	ADDQ R8, DI
+	ADDQ R10, R9
+	ADDQ R12, R11
+	DECQ SI
+	JNE  wholesignal
+	ADDQ $0x00000100, BX
+	SUBQ $0x00000040, AX
+	JMP  whole
+
+rest:
+	TESTQ        AX, AX
+	JLE          done
+	VMOVQ        AX, X15
+	VPBROADCASTD X15, Y15
+	VPCMPGTD     lanesAVX2<>+0(SB), Y15, Y14
+	MOVQ         count+24(FP), SI
+	MOVQ         x+32(FP), DI
+	MOVQ         ldx+40(FP), R8
+	MOVQ         a+48(FP), R9
+	MOVQ         lda+56(FP), R10
+	MOVQ         sets+64(FP), R11
+	MOVQ         step+72(FP), R12
+	ADDQ         BX, DI
+	MOVQ         R8, R15
+	SHLQ         $0x03, R15
+	ADDQ         DI, R15
+
+restsignal:
+	PREFETCHT0 (R15)
+	ADDQ       R8, R15
+	MOVQ       (R11), R13
+	TESTQ      R13, R13
+	JE         restnext
+	VMASKMOVPS (DI), Y14, Y0
+
+restatom:
+	TZCNTQ       R13, R14
+	VBROADCASTSS (R9)(R14*4), Y1
+	IMULQ        DX, R14
+	ADDQ         BX, R14
+	VMASKMOVPS   (CX)(R14*1), Y14, Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMASKMOVPS   Y2, Y14, (CX)(R14*1)
+	BLSRQ        R13, R13
+	JNE          restatom
+
+restnext:
+	ADDQ R8, DI
+	ADDQ R10, R9
+	ADDQ R12, R11
+	DECQ SI
+	JNE  restsignal
+	ADDQ $0x00000020, BX
+	SUBQ $0x00000008, AX
+	JMP  rest
+
+done:
+	VZEROUPPER
+	RET

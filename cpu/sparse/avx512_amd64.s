@@ -664,3 +664,139 @@ GLOBL halfAVX512<>(SB), RODATA|NOPTR, $8
 
 DATA magnitudeAVX512<>+0(SB)/8, $0x7fffffffffffffff
 GLOBL magnitudeAVX512<>(SB), RODATA|NOPTR, $8
+
+DATA lanesAVX512<>+0(SB)/4, $0x00000000
+DATA lanesAVX512<>+4(SB)/4, $0x00000001
+DATA lanesAVX512<>+8(SB)/4, $0x00000002
+DATA lanesAVX512<>+12(SB)/4, $0x00000003
+DATA lanesAVX512<>+16(SB)/4, $0x00000004
+DATA lanesAVX512<>+20(SB)/4, $0x00000005
+DATA lanesAVX512<>+24(SB)/4, $0x00000006
+DATA lanesAVX512<>+28(SB)/4, $0x00000007
+DATA lanesAVX512<>+32(SB)/4, $0x00000008
+DATA lanesAVX512<>+36(SB)/4, $0x00000009
+DATA lanesAVX512<>+40(SB)/4, $0x0000000a
+DATA lanesAVX512<>+44(SB)/4, $0x0000000b
+DATA lanesAVX512<>+48(SB)/4, $0x0000000c
+DATA lanesAVX512<>+52(SB)/4, $0x0000000d
+DATA lanesAVX512<>+56(SB)/4, $0x0000000e
+DATA lanesAVX512<>+60(SB)/4, $0x0000000f
+GLOBL lanesAVX512<>(SB), RODATA|NOPTR, $64
+
+// func crossAVX512(n int, y *float32, ldy int, count int, x *float32, ldx int, a *float32, lda int, sets *uint64, step int)
+// Requires: AVX, AVX512F, BMI, MMX+
+TEXT ·crossAVX512(SB), NOSPLIT, $0-80
+	MOVQ n+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ ldy+16(FP), DX
+	XORQ BX, BX
+
+whole:
+	CMPQ AX, $0x00000040
+	JLT  rest
+	MOVQ count+24(FP), SI
+	MOVQ x+32(FP), DI
+	MOVQ ldx+40(FP), R8
+	MOVQ a+48(FP), R9
+	MOVQ lda+56(FP), R10
+	MOVQ sets+64(FP), R11
+	MOVQ step+72(FP), R12
+	ADDQ BX, DI
+	MOVQ R8, R15
+	SHLQ $0x03, R15
+	ADDQ DI, R15
+
+wholesignal:
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	PREFETCHT0 192(R15)
+	ADDQ       R8, R15
+	MOVQ       (R11), R13
+	TESTQ      R13, R13
+	JE         wholenext
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+
+wholeatom:
+	TZCNTQ       R13, R14
+	VBROADCASTSS (R9)(R14*4), Z4
+	IMULQ        DX, R14
+	ADDQ         BX, R14
+	VMOVUPS      (CX)(R14*1), Z5
+	VFMADD231PS  Z0, Z4, Z5
+	VMOVUPS      Z5, (CX)(R14*1)
+	VMOVUPS      64(CX)(R14*1), Z5
+	VFMADD231PS  Z1, Z4, Z5
+	VMOVUPS      Z5, 64(CX)(R14*1)
+	VMOVUPS      128(CX)(R14*1), Z5
+	VFMADD231PS  Z2, Z4, Z5
+	VMOVUPS      Z5, 128(CX)(R14*1)
+	VMOVUPS      192(CX)(R14*1), Z5
+	VFMADD231PS  Z3, Z4, Z5
+	VMOVUPS      Z5, 192(CX)(R14*1)
+	BLSRQ        R13, R13
+	JNE          wholeatom
+
+wholenext:
+	ADDQ R8, DI
+	ADDQ R10, R9
+	ADDQ R12, R11
+	DECQ SI
+	JNE  wholesignal
+	ADDQ $0x00000100, BX
+	SUBQ $0x00000040, AX
+	JMP  whole
+
+rest:
+	TESTQ        AX, AX
+	JLE          done
+	VMOVQ        AX, X23
+	VPBROADCASTD X23, Z23
+	VPCMPGTD     lanesAVX512<>+0(SB), Z23, K1
+	MOVQ         count+24(FP), SI
+	MOVQ         x+32(FP), DI
+	MOVQ         ldx+40(FP), R8
+	MOVQ         a+48(FP), R9
+	MOVQ         lda+56(FP), R10
+	MOVQ         sets+64(FP), R11
+	MOVQ         step+72(FP), R12
+	ADDQ         BX, DI
+	MOVQ         R8, R15
+	SHLQ         $0x03, R15
+	ADDQ         DI, R15
+
+restsignal:
+	PREFETCHT0 (R15)
+	ADDQ       R8, R15
+	MOVQ       (R11), R13
+	TESTQ      R13, R13
+	JE         restnext
+	VMOVUPS.Z  (DI), K1, Z0
+
+restatom:
+	TZCNTQ       R13, R14
+	VBROADCASTSS (R9)(R14*4), Z1
+	IMULQ        DX, R14
+	ADDQ         BX, R14
+	VMOVUPS.Z    (CX)(R14*1), K1, Z2
+	VFMADD231PS  Z0, Z1, Z2
+	VMOVUPS      Z2, K1, (CX)(R14*1)
+	BLSRQ        R13, R13
+	JNE          restatom
+
+restnext:
+	ADDQ R8, DI
+	ADDQ R10, R9
+	ADDQ R12, R11
+	DECQ SI
+	JNE  restsignal
+	ADDQ $0x00000040, BX
+	SUBQ $0x00000010, AX
+	JMP  rest
+
+done:
+	VZEROUPPER
+	RET

@@ -36,6 +36,9 @@ type kernels struct {
 	// losses sets loss = squares/2 - c'a + a'G a/2 + lambda |a|_1 for n codes a and correlations c of registerAtoms
 	// elements, lda and ldc bytes apart; gram has rows of registerAtoms elements.
 	losses func(n int, a *float32, lda int, c *float32, ldc int, gram *float32, lambda float64, squares, loss *float64)
+	// cross adds a[k]*x[j] to y[k*ldy+j] for count signals x, j < n, their codes a and the k that are in the set of each,
+	// signal by signal; ldy, ldx, lda and the step from set to set are in bytes.
+	cross func(n int, y *float32, ldy, count int, x *float32, ldx int, a *float32, lda int, sets *uint64, step int)
 }
 
 // use are the kernels that this processor has; nil for plain Go.

@@ -8,9 +8,9 @@ import "voxen/cpu/blas"
 func forLevel(l blas.Level) *kernels {
 	switch l {
 	case blas.AVX512:
-		return &kernels{descendAVX512, supportAVX512, addRowsAVX512, addBlockAVX512, advanceAVX512, settleAVX512, momentsAVX512, lossesAVX512}
+		return &kernels{descendAVX512, supportAVX512, addRowsAVX512, addBlockAVX512, advanceAVX512, settleAVX512, momentsAVX512, lossesAVX512, crossAVX512}
 	case blas.AVX2:
-		return &kernels{descendAVX2, supportAVX2, addRowsAVX2, addBlockAVX2, advanceAVX2, settleAVX2, momentsAVX2, lossesAVX2}
+		return &kernels{descendAVX2, supportAVX2, addRowsAVX2, addBlockAVX2, advanceAVX2, settleAVX2, momentsAVX2, lossesAVX2, crossAVX2}
 	}
 	return nil
 }

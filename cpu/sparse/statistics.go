@@ -55,23 +55,51 @@ func Losses[F Float](K int, codes, correlations, gram Rows[F], lambda float64, s
 	}
 }
 
-// Users appends to lists[k-lo] the factor a[k] and the row of every code a of which a[k] is not 0, lo <= k < hi.
-func Users[F Float](K int, codes Rows[F], n, lo, hi int, rows Rows[F], lists []List[F]) {
-	for from := lo / registerAtoms * registerAtoms; from < hi; from += registerAtoms {
-		to := min(from+registerAtoms, K)
-		among := ^uint64(0)
-		if from < lo {
-			among <<= lo - from
+// Sets says which atoms signals use: a bit per atom, in words of 64 atoms, signal after signal.
+type Sets struct {
+	words int // of a signal
+	bits  []uint64
+}
+
+// SetsOf gives the sets of n codes of K atoms.
+func SetsOf[F Float](K int, codes Rows[F], n int) Sets {
+	s := Sets{words: (K + registerAtoms - 1) / registerAtoms}
+	s.bits = make([]uint64, 0, n*s.words)
+	for v := range n {
+		a := codes.row(v, K)
+		for from := 0; from < K; from += registerAtoms {
+			s.bits = append(s.bits, Bits(a[from:min(from+registerAtoms, K)]))
 		}
-		if to > hi {
-			among &= 1<<(hi-from) - 1
+	}
+	return s
+}
+
+// CrossColumns is the number of columns that Cross is best called for.
+const CrossColumns = 64
+
+// Cross adds a[k] x to row k of y for the codes a that are not 0 and the n elements of the signals x, signal by signal:
+// all atoms of the signals whose sets are given.
+func Cross[F Float](K, n int, codes Rows[F], sets Sets, signals, y Rows[F]) {
+	if n == 0 || len(sets.bits) == 0 {
+		return
+	}
+	count := len(sets.bits) / sets.words
+	for word := range sets.words {
+		from := word * registerAtoms
+		a, out := Rows[F]{codes.Data[from:], codes.Ld}, Rows[F]{y.Data[from*y.Ld:], y.Ld}
+		if _, single32 := any(y.Data).([]float32); single32 && use != nil {
+			use.cross(n, single(&out.Data[0]), out.Ld*4, count, single(&signals.Data[0]), signals.Ld*4,
+				single(&a.Data[0]), a.Ld*4, &sets.bits[word], sets.words*8)
+			continue
 		}
-		for v := range n {
-			a := codes.Data[v*codes.Ld+from:][:to-from]
-			for set := Bits(a) & among; set != 0; set &= set - 1 {
+		for v := range count {
+			x := signals.row(v, n)
+			for set := sets.bits[v*sets.words+word]; set != 0; set &= set - 1 {
 				k := bits.TrailingZeros64(set)
-				l := &lists[from+k-lo]
-				l.Add(a[k], &rows.Data[v*rows.Ld])
+				f, sum := a.Data[v*a.Ld+k], out.row(k, n)
+				for j, s := range x {
+					sum[j] += f * s
+				}
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package sparse
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -155,31 +154,31 @@ func losses[F Float](t *testing.T) {
 	}
 }
 
-// The lists of a range of atoms name the signals that use them, in order, whatever the words that the range crosses.
-func TestUsers(t *testing.T) {
-	eachType(t, users[float32], users[float64])
+// Every element is a sum over the signals in their order, whatever words of atoms and parts of vectors there are.
+func TestCross(t *testing.T) {
+	eachType(t, func(t *testing.T) { cross[float32](t, 1e-5) }, func(t *testing.T) { cross[float64](t, 1e-14) })
 }
 
-func users[F Float](t *testing.T) {
+func cross[F Float](t *testing.T, limit float64) {
 	rng := rand.New(rand.NewPCG(17, 18))
-	for _, c := range []struct{ K, lo, hi int }{{64, 0, 64}, {64, 48, 64}, {64, 5, 6}, {70, 48, 70}, {200, 60, 140}, {3, 0, 3}} {
-		const n = 30
-		codes, signals := few[F](rng, n, c.K, c.K+1), normal[F](rng, n, 4, 5)
-		lists := make([]List[F], c.hi-c.lo)
-		Users(c.K, codes, n, c.lo, c.hi, signals, lists)
-		for k := c.lo; k < c.hi; k++ {
-			var want List[F]
-			for v := range n {
-				if x := codes.row(v, c.K)[k]; x != 0 {
-					want.Add(x, &signals.row(v, 4)[0])
+	for _, c := range []struct{ K, n, count int }{{64, 64, 40}, {64, 200, 9}, {64, 63, 9}, {5, 17, 30}, {70, 8, 30}, {200, 1, 9}, {64, 64, 0}} {
+		codes, signals := few[F](rng, c.count, c.K, c.K+1), normal[F](rng, c.count, c.n, c.n+5)
+		y := normal[F](rng, c.K, c.n+2, c.n+2) // two columns more, which stay
+		want := make([]float64, len(y.Data))
+		for i, x := range y.Data {
+			want[i] = float64(x)
+		}
+		for v := range c.count {
+			for k, a := range codes.row(v, c.K) {
+				for j, x := range signals.row(v, c.n) {
+					want[k*y.Ld+j] += float64(a) * float64(x)
 				}
 			}
-			if got := lists[k-c.lo]; fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Fatalf("%+v: users of atom %d are %v, want %v", c, k, got, want)
-			}
-			lists[k-c.lo].Reset()
-			if l := lists[k-c.lo]; len(l.Factors) != 0 || len(l.Rows) != 0 {
-				t.Fatalf("%+v: %v is left after Reset", c, l)
+		}
+		Cross(c.K, c.n, codes, SetsOf(c.K, codes, c.count), signals, y)
+		for i, x := range want {
+			if !(math.Abs(float64(y.Data[i])-x) <= limit) {
+				t.Fatalf("%+v: element %d is %v, want %v", c, i, y.Data[i], x)
 			}
 		}
 	}

@@ -52,6 +52,7 @@ func main() {
 	s.settle()
 	s.moments()
 	s.losses()
+	s.cross()
 	Generate()
 }
 
