@@ -25,9 +25,9 @@ func TestLearnMemoryBound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("240 MB of signals")
 	}
-	const T, N, bound = 100, 600_000, 288 << 20
+	const T, N, bound = 100, 600_000, 272 << 20
 	f := newFiles(t)
-	cmd := process(t, "learn", "--responses", f.sparse("s.npy", T, N), "--out", f.path("out"), "--memory", "288MiB",
+	cmd := process(t, "learn", "--responses", f.sparse("s.npy", T, N), "--out", f.path("out"), "--memory", "272MiB",
 		"--atoms", "2", "--epochs", "1", "--batch", "8192")
 	within(t, cmd, bound)
 }

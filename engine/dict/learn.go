@@ -74,7 +74,7 @@ func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile
 // batches (or panels) in flight, the state twice, and what lies between.
 func bufferBytes(o Options, src tile.Source) int64 {
 	W, T, K := int64(max(o.Batch, panelSignals)), int64(src.Rows()), int64(o.Atoms)
-	return 8*(2*W*(T+K+4)+6*K*T+6*K*K+3*W*K) + 1<<20
+	return int64(o.Precision.Size())*(W*(2*T+5*K)+6*K*T) + 8*(8*W+6*K*K) + 1<<20
 }
 
 // firstAtoms are distinct signals in random order, scaled to norm 1, and random
