@@ -224,7 +224,7 @@ func without(ranges, others []store.Range) []store.Range {
 	return rest
 }
 
-// marks are those of the device and, where several computed, what each did.
+// marks are those of the device and, where others computed too, what each did.
 func (w *worker) marks() []string {
 	var devices []string
 	did := map[string][]string{}
@@ -253,7 +253,7 @@ func (w *worker) marks() []string {
 		}
 	}
 	marks := slices.Clone(w.be.Device().Marks)
-	if len(devices) < 2 {
+	if now := signature(w.be.Device()); !slices.ContainsFunc(devices, func(d string) bool { return d != now }) {
 		return marks
 	}
 	for _, d := range devices {
