@@ -886,8 +886,12 @@ func (c *coupler) writeNetworks(w io.Writer, t *pairs, words map[int]string) err
 			}
 		}
 		i := m*t.N + n
+		anchored, drivers := t.bestOf[n] == m && t.q[i] < c.o.Q, ""
+		if anchored { // else the neuron's words are those of another pair
+			drivers = words[n]
+		}
 		row := append([]string{strconv.Itoa(m), strconv.Itoa(coupled), strconv.Itoa(bestOf), strconv.Itoa(n)}, c.names.of(n)...)
-		table.Row(append(row, number(t.r[i]), number(t.nEff[i]), number(t.p[i]), number(t.q[i]), yesNo(t.bestOf[n] == m && t.q[i] < c.o.Q), words[n])...)
+		table.Row(append(row, number(t.r[i]), number(t.nEff[i]), number(t.p[i]), number(t.q[i]), yesNo(anchored), drivers)...)
 	}
 	return table.Flush()
 }

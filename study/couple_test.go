@@ -100,14 +100,15 @@ func column(t *testing.T, table *store.Table, name string) []string {
 }
 
 // Biological neurons that follow one artificial neuron each are anchored to it,
-// with its sign; one of noise is not. The words are those of the recording.
+// with its sign; one of noise is not, nor one that follows a neuron less than another
+// does. The words are those of the recording, and of anchored pairs alone.
 func TestCoupleGiven(t *testing.T) {
 	dir := t.TempDir()
 	const n = 96
 	responses, data, T := aliceAligned(t, dir, n)
 	rng := rand.New(rand.NewPCG(1, 1))
 	follows := []int{3, 40, 77}
-	M := len(follows) + 1
+	M := len(follows) + 2
 	y := make([]float64, T*M)
 	for m := range M {
 		e := noise(rng, T)
@@ -116,6 +117,9 @@ func TestCoupleGiven(t *testing.T) {
 			if m < len(follows) {
 				x := scaled(data, T, n, follows[m])
 				y[v*M+m] = 5 + 1.5*x[v]*float64(1-2*(m%2)) + 0.6*e[v]
+			}
+			if m == len(follows) {
+				y[v*M+m] += scaled(data, T, n, follows[0])[v]
 			}
 		}
 	}
@@ -143,6 +147,9 @@ func TestCoupleGiven(t *testing.T) {
 		if len(strings.Fields(words[m])) != 10 {
 			t.Errorf("words of neuron %d: %q", m, words[m])
 		}
+	}
+	if found[M-2] != "3" || anchored[M-2] != "0" || words[M-2] != "" {
+		t.Errorf("the second best of neuron 3: %v", table.Rows[M-2])
 	}
 	if anchored[M-1] != "0" || words[M-1] != "" {
 		t.Errorf("the noise is anchored: %v", table.Rows[M-1])
