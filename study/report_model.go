@@ -509,7 +509,7 @@ func (b *reporter) onSurfaces(m ReportModel) bool {
 // grid, without what is not finite; nil if there is none.
 func (b *reporter) meanImage(ctx context.Context, m ReportModel) (*brain.Volume, int, error) {
 	var mean *brain.Volume
-	var count []float64
+	var sum placewise
 	n := 0
 	for _, dir := range m.Encode {
 		path := filepath.Join(dir, "cv_score.nii.gz")
@@ -521,8 +521,7 @@ func (b *reporter) meanImage(ctx context.Context, m ReportModel) (*brain.Volume,
 			return nil, 0, err
 		}
 		if mean == nil {
-			mean = &brain.Volume{Grid: v.Grid, Values: make([]float64, len(v.Values))}
-			count = make([]float64, len(v.Values))
+			mean = &brain.Volume{Grid: v.Grid}
 		}
 		if err := v.Grid.Same(mean.Grid); err != nil {
 			return nil, 0, input(path, "is not on the grid of the other subjects: %v", err)
@@ -532,20 +531,40 @@ func (b *reporter) meanImage(ctx context.Context, m ReportModel) (*brain.Volume,
 			return nil, 0, err
 		}
 		n++
-		for i, x := range v.Values {
-			if inside[i] && !math.IsNaN(x) && !math.IsInf(x, 0) {
-				mean.Values[i] += x
-				count[i]++
-			}
-		}
+		sum.add(v.Values, func(i int) bool { return inside[i] })
 	}
 	if mean == nil {
 		return nil, 0, nil
 	}
-	for i, c := range count {
-		mean.Values[i] /= c // NaN outside
-	}
+	mean.Values = sum.mean()
 	return mean, n, nil
+}
+
+// placewise sums maps of several subjects, place by place, without what is not
+// finite.
+type placewise struct{ sum, count []float64 }
+
+// add adds a map, where it counts: everywhere if counts is nil. All maps have
+// one length.
+func (p *placewise) add(values []float64, counts func(i int) bool) {
+	if p.sum == nil {
+		p.sum, p.count = make([]float64, len(values)), make([]float64, len(values))
+	}
+	for i, x := range values {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) && (counts == nil || counts(i)) {
+			p.sum[i] += x
+			p.count[i]++
+		}
+	}
+}
+
+// mean is the mean of what was added, NaN where nothing was.
+func (p *placewise) mean() []float64 {
+	mean := make([]float64, len(p.sum))
+	for i, n := range p.count {
+		mean[i] = p.sum[i] / n
+	}
+	return mean
 }
 
 // inside tells the voxels of the mask beside a result: all without one.

@@ -271,7 +271,7 @@ type meanOnCortex struct {
 // without what is not finite; nil if there are none.
 func (b *reporter) meanCortex(ctx context.Context, m ReportModel) (*meanOnCortex, int, error) {
 	var mean *meanOnCortex
-	var count [2][]float64
+	var sum [2]placewise
 	n := 0
 	for _, dir := range m.Encode {
 		c, err := b.openCortex(dir, "cv_score")
@@ -293,26 +293,21 @@ func (b *reporter) meanCortex(ctx context.Context, m ReportModel) (*meanOnCortex
 		}
 		n++
 		for i, side := range values {
-			if mean.values[i] == nil && side != nil {
-				mean.values[i], count[i] = make([]float64, len(side)), make([]float64, len(side))
+			if side == nil && sum[i].sum == nil {
+				continue
 			}
-			if len(side) != len(mean.values[i]) {
-				return nil, 0, input(c.paths[0], "has %d vertices of hemisphere %s, expected %d as the other subjects", len(side), sides[i], len(mean.values[i]))
+			if sum[i].sum != nil && len(side) != len(sum[i].sum) {
+				return nil, 0, input(c.paths[0], "has %d vertices of hemisphere %s, expected %d as the other subjects", len(side), sides[i], len(sum[i].sum))
 			}
-			for v, x := range side {
-				if !math.IsNaN(x) && !math.IsInf(x, 0) {
-					mean.values[i][v] += x
-					count[i][v]++
-				}
-			}
+			sum[i].add(side, nil)
 		}
 	}
 	if mean == nil {
 		return nil, 0, nil
 	}
-	for i := range count {
-		for v, k := range count[i] {
-			mean.values[i][v] /= k // NaN where there is nothing
+	for i := range sum {
+		if sum[i].sum != nil { // nil where no subject has the hemisphere
+			mean.values[i] = sum[i].mean()
 		}
 	}
 	return mean, n, nil
