@@ -25,6 +25,7 @@ type design struct {
 	gram  node // (1, F, R, R) their Gram matrix in each fold; form gram only
 	back  node // (1, 1, K, R) weights in the units of X = back w
 	mean  node // (1, 1, 1, K) mean of the features over all rows; nil when not centred
+	rest  node // (1, 1, 1, K) mean of the features less what was subtracted from them before; nil when not centred
 	x     node // (1, 1, T, K or R) features of the statistics; nil for kernels
 }
 
@@ -90,7 +91,8 @@ func (d designer) build(x, offset node) design {
 		out.gram = op.Must(op.FoldGram{Borders: d.o.Folds}, out.rows)
 	}
 	if d.o.centerX() {
-		out.mean = total(d.means(x))
+		out.rest = total(d.means(x))
+		out.mean = out.rest
 		if offset != nil {
 			out.mean = op.Must(op.Zip{Kind: op.Add}, out.mean, offset)
 		}
@@ -199,5 +201,5 @@ func thin(x node) (us, v node) {
 
 // fields lists the nodes of a design, nil ones too, always in the same order.
 func (d *design) fields() []*node {
-	return []*node{&d.s, &d.rot, &d.shift, &d.ones, &d.rows, &d.test, &d.gram, &d.back, &d.mean, &d.x}
+	return []*node{&d.s, &d.rot, &d.shift, &d.ones, &d.rows, &d.test, &d.gram, &d.back, &d.mean, &d.rest, &d.x}
 }

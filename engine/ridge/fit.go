@@ -383,6 +383,9 @@ func (f *fitter) testScore(t *tileGraph, fit fitted, width int) node {
 		y = op.Must(op.SubRow{}, y, cast(fit.mean, f.o.Precision))
 	}
 	x := f.delayed(t.value("testX", f.working(f.testX)), f.data.TestRuns, t.value)
+	if t.x.rest != nil && len(f.o.Delays) > 0 { // rows of zeros before a run move the mean
+		x = op.Must(op.SubRow{}, x, t.x.rest)
+	}
 	prediction := op.Must(op.MatMul{}, x, fit.weights)
 	return op.Must(op.ScorePredictions{Score: f.o.Score}, y, prediction)
 }

@@ -246,3 +246,50 @@ func checkDefinition(t *testing.T, name string, T, K, V int, o ridge.Options) {
 		}
 	}
 }
+
+// The held-out score is of X W + b, with the weights and the intercept that are
+// written, in every form: zeros before a run, which delays bring in, are values too.
+func TestHeldOutScoreIsOfThePrediction(t *testing.T) {
+	const T, K, V, held = 40, 3, 4, 24
+	X, Y := problem(11, T, K, V, 4, 30)
+	testX, testY := problem(12, held, K, V, 4, 30)
+	runs, testRuns := op.Borders{0, 22, T}, op.Borders{0, 9, held}
+	delays := []int{0, 2}
+	for _, c := range []struct{ intercept, sx, sy bool }{{}, {true, false, false}, {false, true, false}, {false, true, true}, {true, true, true}} {
+		for _, form := range []ridge.Form{ridge.Gram, ridge.Rows, ridge.Kernel} {
+			for _, score := range []op.Score{op.R2, op.MSE} {
+				o := ridge.Options{Alphas: []float64{1, 30}, Folds: ridge.KFold(T, 4), Runs: runs, Delays: delays, Score: score,
+					Intercept: c.intercept, StandardizeFeatures: c.sx, StandardizeResponses: c.sy, Form: form, Precision: op.Float64}
+				got, sinks := newOutputs(K*len(delays), V, 2)
+				data := ridge.Data{X: X, Y: Y, TestX: testX, TestY: testY, TestRuns: testRuns}
+				if _, err := ridge.Fit(context.Background(), cpu.New(2), data, sinks, o); err != nil {
+					t.Fatal(err)
+				}
+				design := ridge.Matrix{Rows: held, Cols: K * len(delays), Data: make([]float64, held*K*len(delays))}
+				rows := make([]int, held)
+				for r := range rows {
+					rows[r] = r
+					begin := testRuns[0]
+					if r >= testRuns[1] {
+						begin = testRuns[1]
+					}
+					for d, delay := range delays {
+						if r-delay >= begin {
+							copy(design.Data[(r*len(delays)+d)*K:][:K], testX.Data[(r-delay)*K:])
+						}
+					}
+				}
+				for v := range V {
+					w := make([]float64, design.Cols)
+					for k := range w {
+						w[k] = got.weights.Data[k*V+v]
+					}
+					want := plainScore(score, design, testY, rows, v, w, got.intercept.Data[v])
+					if g := got.test.Data[v]; !(math.Abs(g-want) <= 1e-9*max(1, math.Abs(want))) {
+						t.Errorf("%+v, %s, %s, voxel %d: %v, want %v", c, form, score, v, g, want)
+					}
+				}
+			}
+		}
+	}
+}
