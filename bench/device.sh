@@ -63,7 +63,7 @@ check() {
 }
 
 time_rows() { step "$1" "$2" bench.jsonl . ./gpu --device "$3" --limit "$4" --share "$share" "${@:5}"; }
-himalaya() { step "$1" 75 bench.jsonl . python3 himalaya_cuda.py --limit 50 --share "$share" --backend $backend "$2"; }
+himalaya() { step "$1" 75 bench.jsonl . python3 himalaya_cuda.py --limit 35 --share "$share" --backend $backend "$2"; }
 
 for part in $parts; do
     case $part in

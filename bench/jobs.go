@@ -199,15 +199,17 @@ func DictSignals(s DictSize) *tile.Array[float32] {
 		atoms[i] = rng.NormFloat64()
 	}
 	a := tile.NewArray[float32](s.Rows, s.Signals)
+	signal := make([]float32, s.Rows) // its values lie far apart in a
 	for n := range s.Signals {
+		clear(signal)
 		for range 3 {
 			k, c := rng.IntN(s.Atoms), 1+rng.Float64()
-			for t := range s.Rows {
-				a.Data[t*s.Signals+n] += float32(c * atoms[k*s.Rows+t])
+			for t := range signal {
+				signal[t] += float32(c * atoms[k*s.Rows+t])
 			}
 		}
-		for t := range s.Rows {
-			a.Data[t*s.Signals+n] += float32(0.5 * rng.NormFloat64())
+		for t := range signal {
+			a.Data[t*s.Signals+n] = signal[t] + float32(0.5*rng.NormFloat64())
 		}
 	}
 	return a

@@ -19,7 +19,7 @@ printf '#!/bin/sh\nexec "%s" "$@"\n' "$python" >"$here/bin/python3" # a link wou
 printf '#!/bin/sh\nwhile [ "${1#./}" = "$1" ]; do shift; done\nexec "$@"\n' >"$here/bin/compute-sanitizer"
 printf '#!/bin/sh\necho a stand-in, no card\n' >"$here/bin/nvidia-smi"
 chmod +x "$here/bin/python3" "$here/bin/compute-sanitizer" "$here/bin/nvidia-smi"
-tar xJf "$archive" -C "$here"
+"$python" -m tarfile -e "$archive" "$here"
 
 parts="conform bench learning wide cpu goldens bits ops sanitizer"
 if "$python" -c 'import torch, transformers, sklearn' 2>/dev/null; then
