@@ -195,20 +195,21 @@ type RegionSeries struct {
 	Rows, Regions int
 	Values        []float64
 	Voxels        []int // per region, those that went into the mean
-	// LeftOut counts voxels of regions that are constant or not finite.
+	Used          []int // region of each column that went into its mean, -1 for the others
+	// LeftOut counts columns of regions that are not in their means.
 	LeftOut int
 }
 
 // RegionMeans averages the columns of src that belong to each region: column v
-// to region[v], none if that is -1. Columns that are constant or hold a value
-// that is not finite are left out and counted. Sums run over the columns in
-// their order, in float64.
-func RegionMeans(ctx context.Context, src Columns, region []int, regions int) (*RegionSeries, error) {
+// to region[v], none if that is -1. Columns that hold a value that is not finite
+// are left out and counted, constant ones too unless they are to be kept. Sums run
+// over the columns in their order, in float64.
+func RegionMeans(ctx context.Context, src Columns, region []int, regions int, keepConstant bool) (*RegionSeries, error) {
 	rows, cols := src.Rows(), src.Cols()
 	if len(region) != cols {
 		return nil, fmt.Errorf("regions of %d voxels, expected %d", len(region), cols)
 	}
-	out := &RegionSeries{Rows: rows, Regions: regions, Values: make([]float64, rows*regions), Voxels: make([]int, regions)}
+	out := &RegionSeries{Rows: rows, Regions: regions, Values: make([]float64, rows*regions), Voxels: make([]int, regions), Used: slices.Clone(region)}
 	width := min(alignPanel, cols)
 	block, column := make([]float64, rows*width), make([]float64, rows)
 	for lo := 0; lo < cols; lo += width {
@@ -224,7 +225,10 @@ func RegionMeans(ctx context.Context, src Columns, region []int, regions int) (*
 				for t := range column {
 					column[t] = block[t*width+v-lo]
 				}
-				out.add(region[v], column)
+				if !out.add(region[v], column, keepConstant) {
+					out.Used[v] = -1
+					out.LeftOut++
+				}
 			}
 		}
 	}
@@ -240,23 +244,23 @@ func RegionMeans(ctx context.Context, src Columns, region []int, regions int) (*
 	return out, nil
 }
 
-func (s *RegionSeries) add(region int, column []float64) {
-	constant := true
+// add adds a column to the sums of a region, if it belongs there.
+func (s *RegionSeries) add(region int, column []float64, keepConstant bool) bool {
+	varies := keepConstant
 	for _, x := range column {
 		if !finite(x) {
-			s.LeftOut++
-			return
+			return false
 		}
-		constant = constant && x == column[0]
+		varies = varies || x != column[0]
 	}
-	if constant {
-		s.LeftOut++
-		return
+	if !varies {
+		return false
 	}
 	s.Voxels[region]++
 	for t, x := range column {
 		s.Values[t*s.Regions+region] += x
 	}
+	return true
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -3,6 +3,7 @@ package brain
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -43,7 +44,7 @@ func TestLoadAtlasYeo(t *testing.T) {
 			t.Errorf("%s has %d voxels, want %d", a.Labels[r].Name, counts[r], want)
 		}
 	}
-	means, err := RegionMeans(ctx, src, region, len(a.Labels))
+	means, err := RegionMeans(ctx, src, region, len(a.Labels), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestRegionMeansLeavesOut(t *testing.T) {
 	src := matrix{rows: 2, cols: 6, data: []float64{
 		1, 5, 3, nan, 7, 1,
 		2, 5, 5, 1, 8, 2}}
-	got, err := RegionMeans(ctx, src, []int{0, 0, 0, 1, 2, -1}, 4)
+	got, err := RegionMeans(ctx, src, []int{0, 0, 0, 1, 2, -1}, 4, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,13 @@ func TestRegionMeansLeavesOut(t *testing.T) {
 	if got.LeftOut != 2 || got.Voxels[0] != 2 || got.Voxels[1] != 0 || got.Voxels[2] != 1 {
 		t.Errorf("%d left out, %v in the means", got.LeftOut, got.Voxels)
 	}
-	if _, err := RegionMeans(ctx, src, []int{0}, 1); err == nil {
+	if want := []int{0, -1, 0, -1, 2, -1}; !slices.Equal(got.Used, want) {
+		t.Errorf("used %v, want %v", got.Used, want)
+	}
+	if got, err = RegionMeans(ctx, src, []int{0, 0, 0, 1, 2, -1}, 4, true); err != nil || got.Values[0] != 3 || got.LeftOut != 1 {
+		t.Errorf("with constant columns: %v, %d left out, %v", got.Values, got.LeftOut, err)
+	}
+	if _, err := RegionMeans(ctx, src, []int{0}, 1, false); err == nil {
 		t.Error("too few regions are accepted")
 	}
 }

@@ -383,7 +383,11 @@ func (x *encoder) openResponses(ctx context.Context, paths []string, name string
 	if err != nil || x.o.Atlas == "" {
 		return r, err
 	}
-	if err := r.average(ctx, x.o.Atlas); err != nil {
+	var training *regionMeans
+	if first != nil {
+		training = first.regions
+	}
+	if err := r.average(ctx, x.o.Atlas, training); err != nil {
 		r.Close()
 		return nil, err
 	}

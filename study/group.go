@@ -324,13 +324,13 @@ func (g *grouper) writeMap(ctx context.Context, name string, values []float64) e
 func (g *grouper) brainScores(ctx context.Context) (*sample, error) {
 	n := g.maps.Rows()
 	s := &sample{of: "brain score", subjects: g.o.Subjects, names: []string{"whole brain"}, family: []int{0}}
-	whole, err := brain.RegionMeans(ctx, g.maps, make([]int, g.maps.Cols()), 1)
+	whole, err := brain.RegionMeans(ctx, g.maps, make([]int, g.maps.Cols()), 1, false)
 	if err != nil {
 		return nil, err
 	}
 	columns := [][]float64{whole.Values}
 	if g.o.Atlas != "" {
-		if err := g.maps.average(ctx, g.o.Atlas); err != nil {
+		if err := g.maps.average(ctx, g.o.Atlas, nil); err != nil {
 			return nil, err
 		}
 		g.sum.Regions = g.maps.Cols()

@@ -273,3 +273,47 @@ func TestAtlasOfVertices(t *testing.T) {
 		t.Errorf("painted %v, scores %v", g.Arrays[0].Float64s(), score)
 	}
 }
+
+// A region's held-out mean is over the vertices of its training mean: one that is
+// constant in training is in neither, however it varies later.
+func TestHeldOutRegionsAreTheSame(t *testing.T) {
+	dir := t.TempDir()
+	const rows, vertices = 12, 5
+	held, _ := hemisphereFiles(t, dir, "held", rows, vertices, 4)
+	g := &brain.Gifti{}
+	one, heldOne := make([]float64, rows), make([]float64, rows) // vertex 1, the other one of region 0
+	test, err := brain.ReadGifti(held, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := range rows {
+		x := []float64{1, math.Sin(float64(3 * r)), float64(r % 4), 7, 1} // vertex 3 is constant
+		one[r], heldOne[r] = float64(float32(x[1])), test.Arrays[r].Float64s()[1]
+		a, err := brain.NewGiftiArray(brain.IntentTimeSeries, brain.Float32, []int{vertices}, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Arrays = append(g.Arrays, a)
+	}
+	training := filepath.Join(dir, "sub-1_task-train_hemi-L_space-fsaverage5_bold.func.gii")
+	if err := g.Write(training); err != nil {
+		t.Fatal(err)
+	}
+	o := study.EncodeOptions{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), rows, 2)}, Responses: []string{training},
+		TestFeatures: []string{ramp(t, filepath.Join(dir, "test_x.npy"), rows, 2)}, TestResponses: []string{held},
+		Atlas: surfaceDir + "/small.label.gii", Out: filepath.Join(dir, "regions"), Alphas: "1", CV: "kfold:3", PerRun: "center"}
+	if _, err := study.Encode(ctx, env(), o); err != nil {
+		t.Fatal(err)
+	}
+	plain := o
+	plain.Atlas, plain.Out = "", filepath.Join(dir, "plain")
+	plain.Responses = []string{saveNpy(t, filepath.Join(dir, "y.npy"), []int{rows, 1}, one)}
+	plain.TestResponses = []string{saveNpy(t, filepath.Join(dir, "test_y.npy"), []int{rows, 1}, heldOne)}
+	if _, err := study.Encode(ctx, env(), plain); err != nil {
+		t.Fatal(err)
+	}
+	got, want := loadNpy(t, o.Out+"/test_score.npy"), loadNpy(t, plain.Out+"/test_score.npy")
+	if d := math.Abs(got[0] - want[0]); !(d < 1e-5) {
+		t.Errorf("held-out score %g, of the vertex alone %g", got[0], want[0])
+	}
+}

@@ -13,14 +13,16 @@ import (
 // regionMeans are responses averaged within the regions of an atlas.
 type regionMeans struct {
 	of      []int // region of each place, -1 for none
+	used    []int // the same of the places that went into the means
 	table   brain.LabelTable
 	voxels  []int // that went into the mean of each region
 	leftOut int   // voxels of regions that are constant or not finite
 }
 
 // average replaces the responses by the mean time course of each region of an
-// atlas, float64 sums over the region's columns in their order.
-func (r *responses) average(ctx context.Context, path string) error {
+// atlas, float64 sums over the region's columns in their order. Held-out responses
+// are averaged over the places of the training ones, whether they vary or not.
+func (r *responses) average(ctx context.Context, path string, training *regionMeans) error {
 	if r.places == nil {
 		return input(path, "is an atlas, but responses %s are an array without places", r.paths[0])
 	}
@@ -28,11 +30,15 @@ func (r *responses) average(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	means, err := brain.RegionMeans(ctx, r, region, len(table))
+	use := region
+	if training != nil {
+		use = training.used
+	}
+	means, err := brain.RegionMeans(ctx, r, use, len(table), training != nil)
 	if err != nil {
 		return err
 	}
-	r.regions = &regionMeans{of: region, table: table, voxels: means.Voxels, leftOut: means.LeftOut}
+	r.regions = &regionMeans{of: region, used: means.Used, table: table, voxels: means.Voxels, leftOut: means.LeftOut}
 	if !anyPositive(means.Voxels) {
 		return input(path, "has no region with a voxel that varies in %s", r.paths[0])
 	}

@@ -256,7 +256,10 @@ func TestHeldOutScoreIsOfThePrediction(t *testing.T) {
 	runs, testRuns := op.Borders{0, 22, T}, op.Borders{0, 9, held}
 	delays := []int{0, 2}
 	for _, c := range []struct{ intercept, sx, sy bool }{{}, {true, false, false}, {false, true, false}, {false, true, true}, {true, true, true}} {
-		for _, form := range []ridge.Form{ridge.Gram, ridge.Rows, ridge.Kernel} {
+		for _, form := range []ridge.Form{ridge.Gram, ridge.Rows, ridge.Kernel, ridge.SVD} {
+			if form == ridge.SVD && c.sx {
+				continue // refused
+			}
 			for _, score := range []op.Score{op.R2, op.MSE} {
 				o := ridge.Options{Alphas: []float64{1, 30}, Folds: ridge.KFold(T, 4), Runs: runs, Delays: delays, Score: score,
 					Intercept: c.intercept, StandardizeFeatures: c.sx, StandardizeResponses: c.sy, Form: form, Precision: op.Float64}
