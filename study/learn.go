@@ -203,6 +203,9 @@ func writeMatrix(ctx context.Context, sink *store.ArraySink, data []float64, col
 
 // commit writes run.json and gives everything its name.
 func (l *learner) commit(ctx context.Context, res *dict.Result) (LearnSummary, error) {
+	if len(res.Codes.Values) == 0 {
+		l.e.warn("every code is 0: --lambda %g is above every correlation of a signal with an atom", l.o.Lambda)
+	}
 	run := l.runJSON()
 	if res.Zero > 0 {
 		run.LeftOut = []store.Count{{What: "signals", Why: "constant", N: res.Zero}}

@@ -77,7 +77,7 @@ func (o *MatchOptions) plan() error {
 	case surface && len(o.Spheres) == 0:
 		return input(o.Maps[0], "is on surfaces, whose null needs --sphere: the GIFTI sphere of each hemisphere, left then right")
 	case !surface && len(o.Spheres) > 0:
-		return input(o.Spheres[0], "is a sphere, but maps %s are in a volume", o.Maps[0])
+		return input(o.Spheres[0], "is a sphere, but maps %s are not on surfaces", o.Maps[0])
 	case surface && o.Mask != "":
 		return input(o.Mask, "is a mask of volumes, but maps %s are on surfaces", o.Maps[0])
 	case kind == "" && o.Mask == "":

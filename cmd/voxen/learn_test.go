@@ -62,6 +62,19 @@ func TestLearnWrites(t *testing.T) {
 	}
 }
 
+// A lambda above all correlations leaves no code, which is said.
+func TestLearnSaysThatNothingIsLeft(t *testing.T) {
+	f := newFiles(t)
+	mustRun(t, "learn", "--responses", f.npy("s.npy", []int{20, 60}), "--out", f.path("out"), "--atoms", "5", "--epochs", "1", "--batch", "16", "--lambda", "1000")
+	run, err := store.ReadRun(store.OS{}, f.path("out/run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(run.Warnings) != 1 || !strings.HasPrefix(run.Warnings[0], "every code is 0: --lambda 1000 ") {
+		t.Errorf("warnings %q", run.Warnings)
+	}
+}
+
 // A learn that a signal stops keeps the passes that are done; the same command
 // goes on and ends with the bits of one that was never stopped, another refuses.
 func TestLearnGoesOn(t *testing.T) {
