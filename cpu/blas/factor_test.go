@@ -4,6 +4,9 @@ import "testing"
 
 // A factor packed once gives the bits of Sgemm and Dgemm, whatever it held before.
 func TestFactor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thread: nothing for the race detector, which takes 40 s")
+	}
 	eachLevel(t, func(t *testing.T, l Level) {
 		testFactor[float32](t, l)
 		testFactor[float64](t, l)
