@@ -64,18 +64,14 @@ func rows[F float](m matrix[F]) sparse.Rows[F] { return sparse.Rows[F]{Data: m.d
 // atomRows is the number of rows of the statistics that are one piece of work: each piece goes through all codes.
 const atomRows = 16
 
-// eachAtoms calls f for blocks of rows of every matrix of dims.
-func (b *Backend) eachAtoms(d op.Dims, f func(w *worker, batch, group, lo, hi int)) {
-	b.eachBlock(op.Dims{d[0], d[1], 1, d[2]}, atomRows, f)
-}
-
 // AccumGram adds signal by signal, over the atoms that it uses.
 func (b *Backend) AccumGram(c *engine.Call, o op.AccumGram) error {
 	return in(c.In[1].Dtype, func() { accumGram[float32](b, c) }, func() { accumGram[float64](b, c) })
 }
 
 func accumGram[F float](b *Backend, c *engine.Call) {
-	b.eachAtoms(c.Out.Dims, func(w *worker, p, m, lo, hi int) {
+	d := c.Out.Dims
+	b.eachBlock(op.Dims{d[0], d[1], 1, d[2]}, atomRows, func(w *worker, p, m, lo, hi int) {
 		A, codes, out := mat[float64](c.In[0], p, m), mat[F](c.In[1], p, m), mat[float64](c.Out, p, m)
 		beta, dead := mat[float64](c.In[2], p, m).row(0)[0], mat[float64](c.In[3], p, m).row(0)
 		for k := lo; k < hi; k++ {
@@ -129,18 +125,6 @@ func scaled[F float](dst, x []F, a F) {
 	for i := range dst {
 		dst[i] *= a
 	}
-}
-
-// users gives n empty sums of a worker.
-func users[F float](w *worker, n int) []sparse.List[F] {
-	s, ok := any(&w.users32).(*[]sparse.List[F])
-	if !ok {
-		s = any(&w.users64).(*[]sparse.List[F])
-	}
-	for len(*s) < n {
-		*s = append(*s, sparse.List[F]{})
-	}
-	return (*s)[:n]
 }
 
 // AtomUpdate goes through the atoms in order, on one thread.

@@ -24,7 +24,7 @@ func allocate(n int) (mem, all []byte, err error) {
 	if n >= hugePage {
 		extra = hugePage
 	}
-	all, err = unix.Mmap(-1, 0, max(n, 1)+extra, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	all, err = unix.Mmap(-1, 0, n+extra, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return nil, nil, err
 	}

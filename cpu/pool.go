@@ -31,8 +31,8 @@ type worker struct {
 	places    []int32 // of columns
 	sweep32   sparse.SweepWork[float32]
 	sweep64   sparse.SweepWork[float64]
-	users32   []sparse.List[float32]
-	users64   []sparse.List[float64]
+	list32    sparse.List[float32]
+	list64    sparse.List[float64]
 	id        int // place in the team
 
 	_ [64]byte // a cache line of its own

@@ -250,13 +250,21 @@ func columnStatus[F float](b *Backend, c *engine.Call, o op.ColumnStatus) {
 func finite[F float](w *worker, y matrix[F]) []F {
 	sum := scratch[F](w, y.cols)
 	clear(sum)
-	u := &users[F](w, 1)[0]
+	l := list[F](w)
 	for t := range y.rows {
-		u.Add(0, &y.data[t*y.ld])
+		l.Add(0, &y.data[t*y.ld])
 	}
-	sparse.AddRows(sum, u.Factors, u.Rows)
-	u.Reset()
+	sparse.AddRows(sum, l.Factors, l.Rows)
+	l.Reset()
 	return sum
+}
+
+// list is the empty list of rows of a worker.
+func list[F float](w *worker) *sparse.List[F] {
+	if l, ok := any(&w.list32).(*sparse.List[F]); ok {
+		return l
+	}
+	return any(&w.list64).(*sparse.List[F])
 }
 
 // constants appends the columns of y that are constant within every run. Almost

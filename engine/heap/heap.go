@@ -1,6 +1,6 @@
 // Package heap hands out places in a block of memory, first fit, and in slabs of
-// memory from a source, the device memory of backends. A Heap knows
-// offsets alone: where the block lies and what is in it is its user's business.
+// memory from a source, the device memory of backends. A Heap knows offsets alone:
+// where the block lies and what is in it is its user's business.
 package heap
 
 import "sort"
