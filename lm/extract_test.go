@@ -102,7 +102,7 @@ func compareGolden(t *testing.T, mach *engine.Machine, dir string, wide bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		full, err := a.Float32s(context.Background())
+		full, err := store.Float32s(context.Background(), a)
 		if err != nil {
 			t.Fatal(err)
 		}

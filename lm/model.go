@@ -221,7 +221,7 @@ func (m *Model) checkShapes(ws []weight) error {
 }
 
 // checkShape compares a tensor with part i of a weight.
-func checkShape(a *store.Array, w weight, rows int) error {
+func checkShape(a store.Array, w weight, rows int) error {
 	shape := a.Shape()
 	want := fmt.Sprintf("%d x %d", rows+w.skip, w.cols)
 	ok := len(shape) == 2 && shape[0] == rows+w.skip && shape[1] == w.cols
@@ -244,7 +244,7 @@ func checkShape(a *store.Array, w weight, rows int) error {
 
 // tensor finds a tensor by its name without the prefix; norms of old files are
 // called gamma and beta.
-func (m *Model) tensor(name string) (*store.Array, error) {
+func (m *Model) tensor(name string) (store.Array, error) {
 	name = m.prefix + name
 	if m.files.Has(name) {
 		return m.files.Tensor(name)

@@ -45,7 +45,7 @@ func newLayerBuffer(be engine.Backend, ws []weight, dtype tensor.Dtype) (*layerB
 // loadWeights reads the tensors of l.weights into its memory.
 func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.Session, l *layerBuffer) error {
 	for i, w := range l.weights {
-		parts := make([]*store.Array, len(w.parts))
+		parts := make([]store.Array, len(w.parts))
 		for k, name := range w.parts {
 			a, err := m.tensor(name)
 			if err != nil {
@@ -54,7 +54,7 @@ func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.S
 			parts[k] = a.AsRow()
 		}
 		err := engine.Fill(ctx, s, l.arrays[i], func(lo, hi int, dst []F) error {
-			return w.read(ctx, parts, lo, hi, func(part *store.Array, from, to, at int) error {
+			return w.read(ctx, parts, lo, hi, func(part store.Array, from, to, at int) error {
 				return readParallel(ctx, part, from, to, dst[at-lo:at-lo+to-from])
 			})
 		})
@@ -67,7 +67,7 @@ func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.S
 
 // read calls f for the stretches of the parts that make up elements [lo, hi) of
 // the weight: elements [from, to) of a part go to element at.
-func (w weight) read(ctx context.Context, parts []*store.Array, lo, hi int, f func(part *store.Array, from, to, at int) error) error {
+func (w weight) read(ctx context.Context, parts []store.Array, lo, hi int, f func(part store.Array, from, to, at int) error) error {
 	base := 0
 	for k, part := range parts {
 		n := w.rows[k] * w.cols
@@ -87,7 +87,7 @@ func (w weight) read(ctx context.Context, parts []*store.Array, lo, hi int, f fu
 }
 
 // readElements reads elements [lo, hi) of a tensor seen as one row.
-func readElements[F float32 | float64](ctx context.Context, a *store.Array, lo, hi int, dst []F) error {
+func readElements[F float32 | float64](ctx context.Context, a store.Array, lo, hi int, dst []F) error {
 	switch dst := any(dst).(type) {
 	case []float32:
 		return a.ReadFloat32(ctx, lo, hi, dst, hi-lo)
@@ -99,7 +99,7 @@ func readElements[F float32 | float64](ctx context.Context, a *store.Array, lo, 
 
 // readParallel is readElements by several goroutines: widening bfloat16 on one
 // core is slower than most disks.
-func readParallel[F float32 | float64](ctx context.Context, a *store.Array, lo, hi int, dst []F) error {
+func readParallel[F float32 | float64](ctx context.Context, a store.Array, lo, hi int, dst []F) error {
 	return inPieces(lo, hi, 1<<20, func(at, end int) error { return readElements(ctx, a, at, end, dst[at-lo:end-lo]) })
 }
 

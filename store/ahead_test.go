@@ -32,7 +32,7 @@ func TestReadAhead(t *testing.T) {
 	raw := make([]byte, rows*cols*4)
 	for _, d := range []DType{Float32, {Kind: Float, Size: 4, Big: true}} {
 		f := &slowFile{Reader: bytes.NewReader(raw), wait: 200 * time.Microsecond, asked: map[int64]int64{}}
-		a, err := newArray("slow", f, 0, d, []int{rows, cols}, false)
+		a, err := newFlat("slow", f, 0, d, []int{rows, cols}, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,294 +2,187 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"math"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// Array is a (Rows x Cols) view of an array in a file. Its methods may be
-// called from several goroutines at once; it satisfies tile.Source.
-//
-// Every read is positioned and goes straight into the caller's memory, or
-// through buffers of 256 KiB where elements are converted or transposed, so
-// nothing of the file stays in the memory of the process.
-type Array struct {
-	name    string // for messages: the path, or path and name in it
-	r       io.ReaderAt
-	offset  int64
-	dtype   DType
-	shape   []int
-	fortran bool // first axis contiguous
-	rows    int
-	cols    int
-	closer  io.Closer // nil when the file belongs to another
+// Array is a two-dimensional view of an array of numbers in a file: (Rows x Cols),
+// (time, columns) for most. Its methods may be called from several goroutines at
+// once; it satisfies tile.Source. Reads are bounded: what a call holds besides dst
+// does not grow with the file.
+type Array interface {
+	// Name is the path, with the name in the file where it has one, for messages.
+	Name() string
+	// Shape returns the lengths of all axes as the file has them. Of an array of
+	// one axis of n elements Rows is n and Cols is 1; of one of more than two
+	// Cols is the product of all but the first.
+	Shape() []int
+	// DType returns the type of the elements in the file.
+	DType() DType
+	// Rows returns the number of rows: time points.
+	Rows() int
+	// Cols returns the number of columns: voxels, signals or features.
+	Cols() int
+	// ReadFloat32 copies columns [lo, hi): dst[t*stride+v-lo] = a[t][v] for all t.
+	// Elements are rounded to float32 where they hold more bits. Elements that
+	// are no numbers are refused, also where lo is hi.
+	ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error
+	// ReadFloat64 is ReadFloat32 in float64; integers beyond 2^53 are rounded.
+	ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error
+	// AsRow returns the n elements as one row (1 x n), in C order. The view
+	// shares the file, which this Array closes.
+	AsRow() Array
+	// Close closes the file if the Array was opened by its own path.
+	Close() error
 }
 
-func newArray(name string, r io.ReaderAt, offset int64, d DType, shape []int, fortran bool) (*Array, error) {
-	bytes, ok := product(shape, d.Size)
-	if !ok || bytes > math.MaxInt64-offset {
-		return nil, inputErrorf(name, "shape %s of %s is too large", shapeString(shape), d)
-	}
-	a := &Array{name: name, r: r, offset: offset, dtype: d, shape: shape, fortran: fortran, rows: 1, cols: 1}
-	if len(shape) > 0 {
-		a.rows = shape[0]
-		for _, n := range shape[1:] {
-			a.cols *= n
+// Format is a kind of file that holds arrays. A new one is a type that is an Array
+// and a call of RegisterFormat.
+type Format struct {
+	Name    string   // in messages: ".npy", "HDF5"
+	Endings []string // of file names, in lower case, with the dot
+	// Match reports whether a file that begins with head is of this format. It is
+	// given the first 4096 bytes, or all there are, and must be sure: the content
+	// decides before the ending does.
+	Match func(head []byte) bool
+	// Members says that a file holds arrays by name, of which FILE:/NAME is one.
+	Members bool
+	// Open opens the array of a name, "" where the path has none, in a file of
+	// size bytes. path is for messages. The Array owns f; after an error the
+	// caller closes it.
+	Open func(path string, f File, size int64, name string) (Array, error)
+}
+
+// formats are those that OpenArray knows.
+var formats = []Format{
+	{Name: ".npy", Endings: []string{".npy"}, Match: matchNpy, Open: openNpyFile},
+	{Name: ".safetensors", Endings: []string{".safetensors"}, Match: matchSafetensors, Members: true, Open: openTensorFile},
+}
+
+// RegisterFormat adds a format; packages of formats call it from init.
+func RegisterFormat(f Format) { formats = append(formats, f) }
+
+// headBytes is how much of a file Format.Match is given: HDF5 may have its mark
+// behind a user block of 512, 1024, 2048 bytes and so on.
+const headBytes = 4096
+
+// SplitMember takes FILE:/NAME apart, where the ending of FILE is of a format whose
+// files hold arrays by name. Any other path is returned whole, without a name.
+func SplitMember(path string) (file, name string) {
+	for i := range len(path) {
+		if !strings.HasPrefix(path[i:], ":/") {
+			continue
 		}
+		if f := byEnding(path[:i]); f != nil && f.Members || foreignEnding(path[:i]) != nil {
+			return path[:i], path[i+len(":/"):]
+		}
+	}
+	return path, ""
+}
+
+// byEnding returns the format of a file's name, nil if none has its ending.
+func byEnding(path string) *Format {
+	ending := strings.ToLower(filepath.Ext(path))
+	for i, f := range formats {
+		if slices.Contains(f.Endings, ending) {
+			return &formats[i]
+		}
+	}
+	return nil
+}
+
+// OpenArray opens the array of a file in any format that is known, by its content
+// and else by its ending. FILE:/NAME is the array of a name in a file of several.
+// The caller closes it.
+func OpenArray(fsys FS, path string) (Array, error) {
+	file, name := SplitMember(path)
+	f, size, err := openInput(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	a, err := openFormat(file, f, size, name)
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
 	return a, nil
 }
 
-// Close closes the file if the Array was opened by its own path.
-func (a *Array) Close() error {
-	if a.closer == nil {
-		return nil
+func openFormat(path string, f File, size int64, name string) (Array, error) {
+	head := make([]byte, min(size, headBytes))
+	if n, err := f.ReadAt(head, 0); n < len(head) {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, pathError(path, err)
 	}
-	return a.closer.Close()
-}
-
-// Shape returns the lengths of all axes as the file has them.
-func (a *Array) Shape() []int { return append([]int(nil), a.shape...) }
-
-// DType returns the type of the elements in the file.
-func (a *Array) DType() DType { return a.dtype }
-
-// Rows returns the number of rows: time points.
-func (a *Array) Rows() int { return a.rows }
-
-// Cols returns the number of columns: voxels, signals or features.
-func (a *Array) Cols() int { return a.cols }
-
-// AsRow returns the array of n elements as one row (1 x n). The view shares the
-// file, which the first Array closes.
-func (a *Array) AsRow() *Array {
-	b := *a
-	b.rows, b.cols, b.closer = 1, a.rows*a.cols, nil
-	if a.rows != 1 && a.cols != 1 && a.fortran {
-		b.shape = append([]int{1}, a.shape...) // refused by readable: its elements are in another order
-	} else {
-		b.fortran = false
+	format, other := byEnding(path), foreignContent(head)
+	if i := slices.IndexFunc(formats, func(f Format) bool { return f.Match(head) }); i >= 0 {
+		format, other = &formats[i], nil
 	}
-	return &b
-}
-
-func (a *Array) dataBytes() int64 {
-	n, _ := product(a.shape, a.dtype.Size)
-	return n
-}
-
-// ReadFloat32 copies columns [lo, hi): dst[t*stride+v-lo] = a[t][v] for all t.
-// Elements are rounded to float32 where they hold more bits.
-func (a *Array) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
-	return readColumns(ctx, a, lo, hi, dst, stride)
-}
-
-// ReadFloat64 is ReadFloat32 in float64; integers beyond 2^53 are rounded.
-func (a *Array) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
-	return readColumns(ctx, a, lo, hi, dst, stride)
-}
-
-func (a *Array) readable() error {
+	if format == nil && other == nil {
+		other = foreignEnding(path)
+	}
 	switch {
-	case !a.dtype.numeric():
-		return inputErrorf(a.name, "elements are %s, expected numbers", a.dtype)
-	case a.fortran && len(a.shape) > 2:
-		return inputErrorf(a.name, "has %d dimensions in Fortran order, expected at most 2", len(a.shape))
+	case format == nil || other != nil:
+		return nil, wrongFormat(path, other)
+	case name != "" && !format.Members:
+		return nil, inputErrorf(path, "is a %s, whose one array has no name; expected the path alone, without :/%s", format.Name, name)
 	}
-	return nil
+	return format.Open(path, f, size, name)
 }
 
-// checkBlock checks a request for columns [lo, hi) of rows x cols against a
-// slice of n elements.
-func checkBlock(name string, rows, cols, lo, hi, n, stride int) error {
-	switch {
-	case lo < 0 || hi < lo || hi > cols:
-		return fmt.Errorf("%s: columns [%d, %d) asked for, there are %d", name, lo, hi, cols)
-	case stride < hi-lo:
-		return fmt.Errorf("%s: stride %d is less than the %d columns of the block", name, stride, hi-lo)
-	case rows > 0 && hi > lo && n < (rows-1)*stride+hi-lo:
-		return fmt.Errorf("%s: %d elements of memory for a block of %d rows, stride %d", name, n, rows, stride)
-	}
-	return nil
+// foreign is a kind of file that people give for an array.
+type foreign struct {
+	head    string // its first bytes; "": not known by them
+	endings string // of names
+	what    string // it is, and what to do
 }
 
-// skipBytes is how many bytes of a row it costs as much to read and drop as to
-// begin another read behind them (BenchmarkReadColumns).
-const skipBytes = 4 << 10
-
-func readColumns[D float32 | float64](ctx context.Context, a *Array, lo, hi int, dst []D, stride int) error {
-	if err := a.readable(); err != nil {
-		return err
-	}
-	if err := checkBlock(a.name, a.rows, a.cols, lo, hi, len(dst), stride); err != nil {
-		return err
-	}
-	if a.rows == 0 || lo == hi {
-		return ctx.Err()
-	}
-	size, width := a.dtype.Size, hi-lo
-	switch {
-	case a.fortran:
-		return readFortran(ctx, a, lo, hi, dst, stride)
-	case native[D](a.dtype) && width == a.cols && stride == width:
-		return a.readInto(ctx, 0, bytesOf(dst[:a.rows*width]))
-	case a.cols*size <= 2*skipBytes, !native[D](a.dtype) && (a.cols-width)*size <= skipBytes && a.cols*size <= scratchBytes/2:
-		return readWholeRows(ctx, a, lo, hi, dst, stride)
-	case native[D](a.dtype):
-		return readRows(ctx, a, lo, hi, dst, stride)
-	}
-	return readSegments(ctx, a, lo, hi, dst, stride)
+var foreigners = []foreign{
+	{"\x89HDF\r\n\x1a\n", ".h5 .hdf .hf5 .hdf5", "is HDF5"},
+	{"MATLAB 5.0 MAT-file", ".mat", "is a MATLAB file before version 7.3: save it with -v7.3"},
+	{"PK\x03\x04", ".npz", "is an archive of arrays: save the one that is meant with numpy.save"},
+	{"\x1f\x8b", ".gz", "is compressed: unpack it first"},
+	{"\x80\x04", ".pkl .pickle", "is a Python pickle: save the array with numpy.save"},
+	{"", ".pt .pth .bin", "is of PyTorch: save the tensor as .safetensors or with numpy.save"},
+	{"", ".csv .tsv .txt", "is text: save the array with numpy.save"},
+	{"", ".nii .gii .mgz .mgh", "is an image, where an array is meant"},
 }
 
-// readAt fills buf from the elements at byte off of the data.
-func (a *Array) readAt(buf []byte, off int64) error {
-	n, err := a.r.ReadAt(buf, a.offset+off)
-	if n == len(buf) {
-		return nil
-	}
-	if err == nil || errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("%s: reading %d bytes at %d: %w", a.name, len(buf), a.offset+off, err)
-}
-
-// readInto fills buf in pieces small enough that a cancelled context is seen
-// within milliseconds.
-func (a *Array) readInto(ctx context.Context, off int64, buf []byte) error {
-	const piece = 8 << 20
-	for len(buf) > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(piece, len(buf))
-		if err := a.readAt(buf[:n], off); err != nil {
-			return err
-		}
-		buf, off = buf[n:], off+int64(n)
-	}
-	return nil
-}
-
-// readRows reads each row's segment into place; elements need no conversion.
-func readRows[D float32 | float64](ctx context.Context, a *Array, lo, hi int, dst []D, stride int) error {
-	return a.eachRow(ctx, lo, hi, func(t int, off int64) error {
-		return a.readAt(bytesOf(dst[t*stride:t*stride+hi-lo]), off)
-	})
-}
-
-// eachRow calls read for the segment [lo, hi) of every row, which begins at
-// byte off of the data.
-func (a *Array) eachRow(ctx context.Context, lo, hi int, read func(t int, off int64) error) error {
-	size := int64(a.dtype.Size)
-	first, step := int64(lo)*size, int64(a.cols)*size
-	ahead := newReadAhead(a.r, a.offset+first, step, int64(hi-lo)*size, a.rows)
-	for t := range a.rows {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := ahead.row(t, func() error { return read(t, first+int64(t)*step) }); err != nil {
-			return err
+// foreignContent returns the kind of a file that begins with head; nil if none.
+func foreignContent(head []byte) *foreign {
+	for i, o := range foreigners {
+		if o.head != "" && strings.HasPrefix(string(head), o.head) {
+			return &foreigners[i]
 		}
 	}
 	return nil
 }
 
-// readWholeRows reads many short rows at once and keeps the columns asked for.
-func readWholeRows[D float32 | float64](ctx context.Context, a *Array, lo, hi int, dst []D, stride int) error {
-	s := getScratch()
-	defer putScratch(s)
-	size := a.dtype.Size
-	rowBytes := a.cols * size
-	// The second half holds one row's segment, aligned, while it is converted.
-	half := scratchBytes / 2
-	perRead := half / rowBytes
-	for t := 0; t < a.rows; t += perRead {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(perRead, a.rows-t)
-		raw := s.bytes()[:n*rowBytes]
-		if err := a.readAt(raw, int64(t)*int64(rowBytes)); err != nil {
-			return err
-		}
-		for i := range n {
-			segment := s.bytes()[half : half+(hi-lo)*size]
-			copy(segment, raw[i*rowBytes+lo*size:])
-			out := dst[(t+i)*stride:]
-			decode(a.dtype, out[:hi-lo], segment)
+// foreignEnding returns the kind of a file's name; nil if none has its ending.
+func foreignEnding(path string) *foreign {
+	ending := strings.ToLower(filepath.Ext(path))
+	for i, o := range foreigners {
+		if slices.Contains(strings.Fields(o.endings), ending) {
+			return &foreigners[i]
 		}
 	}
 	return nil
 }
 
-// readSegments reads and converts each row's segment piece by piece.
-func readSegments[D float32 | float64](ctx context.Context, a *Array, lo, hi int, dst []D, stride int) error {
-	s := getScratch()
-	defer putScratch(s)
-	size := a.dtype.Size
-	piece := scratchBytes / size
-	return a.eachRow(ctx, lo, hi, func(t int, off int64) error {
-		for v := 0; v < hi-lo; v += piece {
-			n := min(piece, hi-lo-v)
-			raw := s.bytes()[:n*size]
-			if err := a.readAt(raw, off+int64(v*size)); err != nil {
-				return err
-			}
-			decode(a.dtype, dst[t*stride+v:t*stride+v+n], raw)
-		}
-		return nil
-	})
-}
-
-// readFortran reads columns, which are contiguous, a buffer at a time and
-// transposes them into place.
-func readFortran[D float32 | float64](ctx context.Context, a *Array, lo, hi int, dst []D, stride int) error {
-	s, converted := getScratch(), getScratch()
-	defer putScratch(s)
-	defer putScratch(converted)
-	size := a.dtype.Size
-	perBuffer := scratchBytes / 8 // elements, so that D's fit as well
-	tall := min(a.rows, perBuffer)
-	wide := max(1, perBuffer/a.rows)
-	for v := lo; v < hi; v += wide {
-		nv := min(wide, hi-v)
-		for t := 0; t < a.rows; t += tall {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			nt := min(tall, a.rows-t)
-			raw := s.bytes()[:nv*nt*size]
-			if err := a.readAt(raw, (int64(v)*int64(a.rows)+int64(t))*int64(size)); err != nil {
-				return err
-			}
-			block := viewOf[D](raw)
-			if !native[D](a.dtype) {
-				block = viewOf[D](converted.bytes())[:nv*nt]
-				decode(a.dtype, block, raw)
-			}
-			transpose(dst[t*stride+v-lo:], stride, block, nt, nv)
-		}
+// wrongFormat refuses a file that is of no format, naming those there are. is may be nil.
+func wrongFormat(path string, is *foreign) error {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.Name)
 	}
-	return nil
-}
-
-// transpose sets dst[t*stride+v] = src[v*rows+t] in squares that fit the
-// first-level cache.
-func transpose[D float32 | float64](dst []D, stride int, src []D, rows, cols int) {
-	const side = 32
-	for t0 := 0; t0 < rows; t0 += side {
-		t1 := min(t0+side, rows)
-		for v0 := 0; v0 < cols; v0 += side {
-			v1 := min(v0+side, cols)
-			for t := t0; t < t1; t++ {
-				out := dst[t*stride+v0 : t*stride+v1]
-				from := v0*rows + t
-				for i := range out {
-					out[i] = src[from]
-					from += rows
-				}
-			}
-		}
+	last := len(names) - 1
+	expected := strings.Join(names[:last], ", ") + " or " + names[last]
+	if is != nil {
+		return inputErrorf(path, "%s; expected %s", is.what, expected)
 	}
+	return inputErrorf(path, "is of no format that is known, by its content or its ending; expected %s", expected)
 }

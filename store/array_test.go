@@ -1,149 +1,164 @@
 package store
 
 import (
-	"bytes"
+	"archive/zip"
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"math"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
-// TestArrayLarge takes every path of readColumns, on arrays larger than the
-// buffers, and compares with the element's own formula.
-func TestArrayLarge(t *testing.T) {
-	for _, c := range []struct{ rows, cols int }{{2, 70000}, {40000, 2}, {300, 700}, {1, 100000}} {
-		for _, d := range []DType{Float32, {Kind: Float, Size: 4, Big: true}, {Kind: Int, Size: 2}, Float64} {
-			for _, fortran := range []bool{false, true} {
-				name := fmt.Sprintf("%dx%d %s fortran=%v", c.rows, c.cols, d, fortran)
-				a := syntheticArray(c.rows, c.cols, d, fortran)
-				for _, b := range [][2]int{{0, c.cols}, {c.cols / 3, c.cols}, {c.cols / 2, c.cols/2 + 1}} {
-					width := b[1] - b[0]
-					for _, stride := range []int{width, width + 1} {
-						dst := make([]float32, c.rows*stride)
-						if err := a.ReadFloat32(context.Background(), b[0], b[1], dst, stride); err != nil {
-							t.Fatalf("%s: %v", name, err)
-						}
-						for r := range c.rows {
-							for v := range width {
-								if want := float32((r*31 + (v+b[0])*7) % 8191); dst[r*stride+v] != want {
-									t.Fatalf("%s: [%d][%d] = %v, want %v", name, r, v+b[0], dst[r*stride+v], want)
-								}
-							}
-						}
-					}
-				}
+// copyTo copies a golden file to a name in a new folder.
+func copyTo(t *testing.T, from, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(golden(from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeBytes(t, name, b)
+}
+
+func writeBytes(t *testing.T, name string, b []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestOpenArray opens arrays by content and by ending, and by names in a file.
+func TestOpenArray(t *testing.T) {
+	for _, path := range []string{
+		golden("f2_F_be.npy"), golden("one.safetensors"), golden("bf16.safetensors"), golden("one.safetensors") + ":/" + onlyTensor(t),
+		copyTo(t, "f2_F_be.npy", "X.NPY"), copyTo(t, "f2_F_be.npy", "X"), copyTo(t, "f2_F_be.npy", "X.safetensors"), copyTo(t, "one.safetensors", "X.npy"),
+	} {
+		a, err := OpenArray(OS{}, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkBlocks(t, a, 5, 7, base(5, 7))
+		if !strings.HasPrefix(a.Name(), strings.Split(path, ":/")[0]) {
+			t.Errorf("%s is called %s", path, a.Name())
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := a.ReadFloat32(context.Background(), 0, 1, make([]float32, 5), 1); err == nil {
+			t.Errorf("%s: read after Close", path)
+		}
+	}
+}
+
+func onlyTensor(t *testing.T) string {
+	s, err := OpenSafetensors(OS{}, golden("one.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	return s.Names()[0]
+}
+
+// TestOpenArrayRefuses: whatever a user gives for an array, the refusal names what
+// it is and what is expected.
+func TestOpenArrayRefuses(t *testing.T) {
+	var archive strings.Builder
+	z := zip.NewWriter(&archive)
+	if _, err := z.Create("x.npy"); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mat := []byte("MATLAB 5.0 MAT-file, Platform: GLNXA64")
+	for _, c := range []struct {
+		path  string
+		words []string
+	}{
+		{golden("all.safetensors"), []string{"has 16 tensors and none", ":/"}},
+		{golden("all.safetensors") + ":/nothing", []string{`no tensor "nothing", only`, "and 6 more"}},
+		{golden("f2_F_be.npy") + ":/x", []string{"no such file"}},
+		{golden("none.safetensors"), []string{"no such file"}},
+		{golden("quoted.tsv"), []string{"is text", "expected .npy or "}},
+		{writeBytes(t, "a.npz", []byte(archive.String())), []string{"archive of arrays", "numpy.save"}},
+		{writeBytes(t, "a.npy", []byte(archive.String())), []string{"archive of arrays"}},
+		{writeBytes(t, "a.mat", mat), []string{"MATLAB", "-v7.3"}},
+		{writeBytes(t, "b.mat", mat) + ":/x", []string{"MATLAB", "-v7.3"}},
+		{writeBytes(t, "a.npy.gz", []byte("\x1f\x8b\x08")), []string{"compressed"}},
+		{writeBytes(t, "a.pkl", []byte("\x80\x04\x95")), []string{"pickle"}},
+		{writeBytes(t, "a.pt", nil), []string{"PyTorch"}},
+		{writeBytes(t, "a.nii", make([]byte, 400)), []string{"image"}},
+		{writeBytes(t, "a.npy", []byte("text")), []string{"ends within its .npy header"}},
+		{writeBytes(t, "a.xyz", []byte("text")), []string{"no format that is known", ".safetensors"}},
+		{writeBytes(t, "empty", nil), []string{"no format that is known"}},
+	} {
+		_, err := OpenArray(OS{}, c.path)
+		if !IsInput(err) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", c.path, err)
+			continue
+		}
+		for _, word := range append(c.words, filepath.Base(strings.Split(c.path, ":/")[0])) {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %v, expected %q in it", c.path, err, word)
 			}
 		}
 	}
 }
 
-// syntheticArray holds (31 t + 7 v) mod 8191 in memory.
-func syntheticArray(rows, cols int, d DType, fortran bool) *Array {
-	raw := make([]byte, 0, rows*cols*d.Size)
-	for i := range rows * cols {
-		r, v := i/cols, i%cols
-		if fortran {
-			r, v = i%rows, i/rows
-		}
-		x := (r*31 + v*7) % 8191
-		var b []byte
-		switch {
-		case d.Kind == Int:
-			b = binary.LittleEndian.AppendUint16(nil, uint16(x))
-		case d.Size == 4:
-			b = binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(x)))
-		default:
-			b = binary.LittleEndian.AppendUint64(nil, math.Float64bits(float64(x)))
-		}
-		if d.Big {
-			slices.Reverse(b)
-		}
-		raw = append(raw, b...)
-	}
-	a, err := newArray("synthetic", bytes.NewReader(raw), 0, d, []int{rows, cols}, fortran)
-	if err != nil {
-		panic(err)
-	}
-	return a
-}
-
-func TestReadChecksItsArguments(t *testing.T) {
-	a := mustOpenNpy(t, golden("f4_C_le.npy"))
-	ctx := context.Background()
-	for _, c := range []struct{ lo, hi, n, stride int }{{-1, 2, 100, 3}, {3, 2, 100, 3}, {0, 8, 100, 8}, {0, 3, 100, 2}, {0, 3, 14, 3}} {
-		if err := a.ReadFloat32(ctx, c.lo, c.hi, make([]float32, c.n), c.stride); err == nil {
-			t.Errorf("%+v: no error", c)
-		}
-	}
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	for _, file := range []string{"f4_C_le.npy", "f4_F_le.npy", "i2_C_be.npy", "f8_F_be.npy"} {
-		b := mustOpenNpy(t, golden(file))
-		if err := b.ReadFloat32(cancelled, 0, 7, make([]float32, 35), 7); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v, want context.Canceled", file, err)
+// TestSplitMember: only behind an ending of files with names in them is :/ more than
+// part of a name.
+func TestSplitMember(t *testing.T) {
+	for path, want := range map[string][2]string{
+		"a.npy":                   {"a.npy", ""},
+		"a.npy:/x":                {"a.npy:/x", ""},
+		"C:/data/a.npy":           {"C:/data/a.npy", ""},
+		"a.safetensors:/x":        {"a.safetensors", "x"},
+		"a.safetensors:/x:/y":     {"a.safetensors", "x:/y"},
+		"d:/a.SafeTensors:/g/x":   {"d:/a.SafeTensors", "g/x"},
+		"runs/b.hf5:/group/array": {"runs/b.hf5", "group/array"},
+		"b.mat:/":                 {"b.mat", ""},
+	} {
+		file, name := SplitMember(path)
+		if got := [2]string{file, name}; got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
 }
 
-// TestReadShrunk reads a file that lost its end after it was opened.
-func TestReadShrunk(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.npy")
-	if err := SaveNpy(OS{}, path, []int{5, 7}, base(5, 7)); err != nil {
-		t.Fatal(err)
-	}
-	a := mustOpenNpy(t, path)
-	if err := os.Truncate(path, 300); err != nil {
-		t.Fatal(err)
-	}
-	err := a.ReadFloat64(context.Background(), 0, 7, make([]float64, 35), 7)
-	if err == nil || !strings.Contains(err.Error(), "unexpected EOF") || IsInput(err) {
-		t.Errorf("%v, want an ordinary error about the end of the file", err)
-	}
-}
+// pairs is an array of a format of this test: a letter, then bytes.
+type pairs struct{ Array }
 
-func TestFortranOfMoreDimensionsIsRefused(t *testing.T) {
-	a, err := newArray("cube", bytes.NewReader(make([]byte, 96)), 0, Float32, []int{4, 2, 3}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkRefusal(t, "cube", "cube", "3 dimensions in Fortran order", func() error {
-		return a.ReadFloat32(context.Background(), 0, 1, make([]float32, 4), 1)
+// TestRegisterFormat: a new format is one value, known by content and by ending.
+func TestRegisterFormat(t *testing.T) {
+	before := slices.Clone(formats)
+	defer func() { formats = before }()
+	RegisterFormat(Format{
+		Name: "bytes", Endings: []string{".bytes"}, Members: true,
+		Match: func(head []byte) bool { return len(head) > 0 && head[0] == 'B' },
+		Open: func(path string, f File, size int64, name string) (Array, error) {
+			if name == "bad" {
+				return nil, inputErrorf(path, "has no %s", name)
+			}
+			a, err := newFlat(path+":/"+name, io.NewSectionReader(f, 1, size-1), 0, DType{Kind: Uint, Size: 1}, []int{2, int(size-1) / 2}, false)
+			a.closer = f
+			return pairs{a}, err
+		},
 	})
-	m, err := newArray("matrix", bytes.NewReader(make([]byte, 24)), 0, Float32, []int{2, 3}, true)
+	file := writeBytes(t, "x.bytes", []byte("B\x01\x02\x03\x04\x05\x06"))
+	a, err := OpenArray(OS{}, file+":/g/x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkRefusal(t, "matrix as a row", "matrix", "Fortran order", func() error {
-		return m.AsRow().ReadFloat32(context.Background(), 0, 6, make([]float32, 6), 6)
-	})
-}
-
-// TestArrayIsShared reads one array from many goroutines at once.
-func TestArrayIsShared(t *testing.T) {
-	for _, file := range []string{"f4_C_le.npy", "i2_F_be.npy", "f8_C_be.npy"} {
-		a := mustOpenNpy(t, golden(file))
-		var wg sync.WaitGroup
-		for i := range 28 {
-			wg.Go(func() {
-				v := i % 7
-				dst := make([]float64, 5)
-				if err := a.ReadFloat64(context.Background(), v, v+1, dst, 1); err != nil {
-					t.Error(err)
-				}
-				for r, x := range dst {
-					if x != base(5, 7)[r*7+v] {
-						t.Errorf("%s: [%d][%d] = %v", file, r, v, x)
-					}
-				}
-			})
-		}
-		wg.Wait()
+	x, err := Float64s(t.Context(), a)
+	if err != nil || !slices.Equal(x, []float64{1, 2, 3, 4, 5, 6}) || a.Name() != file+":/g/x" {
+		t.Errorf("%s %v, %v", a.Name(), x, err)
 	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	checkRefusal(t, "member", file, "has no bad", func() error { _, err := OpenArray(OS{}, file+":/bad"); return err })
+	checkRefusal(t, "listed", "x.xyz", ".npy, .safetensors or bytes", func() error { return wrongFormat("x.xyz", nil) })
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // benchFile makes a (1000 x 60,000) array of float32, 240 MB.
-func benchFile(b *testing.B, d DType, fortran bool) *Array {
+func benchFile(b *testing.B, d DType, fortran bool) *flat {
 	b.Helper()
 	const rows, cols = 1000, 60_000
 	path := filepath.Join(b.TempDir(), "x.npy")
@@ -36,8 +36,8 @@ func benchFile(b *testing.B, d DType, fortran bool) *Array {
 	return mustOpenNpyB(b, path)
 }
 
-func mustOpenNpyB(b *testing.B, path string) *Array {
-	a, err := OpenNpy(OS{}, path)
+func mustOpenNpyB(b *testing.B, path string) *flat {
+	a, err := openNpy(OS{}, path)
 	if err != nil {
 		b.Fatal(err)
 	}

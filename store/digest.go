@@ -26,9 +26,11 @@ const fastDigestBytes = 64 << 20
 
 // DigestFile reads a file once and returns its size and digest: "sha256:..." of
 // files below 64 MiB, as sha256sum prints it, and "xxh64:..." of larger ones,
-// as xxhsum -H64 does. Role is left for the caller to fill.
+// as xxhsum -H64 does. Of FILE:/NAME it is that of the file. Role is left for the
+// caller to fill.
 func DigestFile(ctx context.Context, fsys FS, path string) (Input, error) {
-	f, size, err := openInput(fsys, path)
+	file, _ := SplitMember(path)
+	f, size, err := openInput(fsys, file)
 	if err != nil {
 		return Input{}, err
 	}

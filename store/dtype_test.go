@@ -43,11 +43,11 @@ func TestHalf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := half.Float32s(ctx)
+	got, err := Float32s(ctx, half)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := single.Float32s(ctx)
+	want, err := Float32s(ctx, single)
 	if err != nil {
 		t.Fatal(err)
 	}

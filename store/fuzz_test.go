@@ -42,7 +42,7 @@ func FuzzNpyHeader(f *testing.F) {
 		if a.offset+a.dataBytes() != int64(len(b)) {
 			t.Fatalf("%d bytes from %d in a file of %d", a.dataBytes(), a.offset, len(b))
 		}
-		x, err := a.Float64s(context.Background())
+		x, err := Float64s(context.Background(), a)
 		if err != nil && !IsInput(err) {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func FuzzSafetensors(f *testing.F) {
 				t.Fatalf("tensor %q at %d to %d, expected from %d", e.name, start+e.begin, start+e.end, at)
 			}
 			at = start + e.end
-			if _, err := newArray("fuzz", bytes.NewReader(b), start+e.begin, e.dtype, e.shape, false); err != nil {
+			if _, err := newFlat("fuzz", bytes.NewReader(b), start+e.begin, e.dtype, e.shape, false); err != nil {
 				t.Fatal(err)
 			}
 		}

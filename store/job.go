@@ -210,8 +210,9 @@ func (j *Job) checkInputs(file string) error {
 		return pathError(full, err)
 	}
 	for _, in := range j.opts.Inputs {
-		other, err := j.fsys.Stat(in.Path)
-		if err == nil && (filepath.Clean(in.Path) == full || os.SameFile(info, other)) {
+		path, _ := SplitMember(in.Path)
+		other, err := j.fsys.Stat(path)
+		if err == nil && (filepath.Clean(path) == full || os.SameFile(info, other)) {
 			return inputErrorf(in.Path, "is an input (%s) that the output would replace, expected another name for the output", in.Role)
 		}
 	}

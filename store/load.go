@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"math"
 )
 
@@ -10,42 +9,43 @@ import (
 // read by blocks of columns.
 const maxLoad = 1 << 30 // elements
 
-// checkLoad refuses an array too large to be held in memory at once.
-func (a *Array) checkLoad() (int, error) {
-	if err := a.readable(); err != nil {
+// checkLoad refuses an array that cannot be read, or is too large to be held in
+// memory at once.
+func checkLoad(ctx context.Context, a Array) (int, error) {
+	if err := a.ReadFloat64(ctx, 0, 0, nil, 0); err != nil {
 		return 0, err
 	}
-	n, _ := product(a.shape, 1)
-	if n > maxLoad {
-		return 0, inputErrorf(a.name, "shape %s has %d elements, expected at most %d", shapeString(a.shape), n, maxLoad)
+	n, ok := product([]int{a.Rows(), a.Cols()}, 1)
+	if !ok || n > maxLoad {
+		return 0, inputErrorf(a.Name(), "shape %s has too many elements to be held in memory, expected at most %d", shapeString(a.Shape()), maxLoad)
 	}
 	return int(n), nil
 }
 
-// Float64s loads the whole array in C order.
-func (a *Array) Float64s(ctx context.Context) ([]float64, error) {
-	n, err := a.checkLoad()
+// Float64s loads a whole array in C order.
+func Float64s(ctx context.Context, a Array) ([]float64, error) {
+	n, err := checkLoad(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	dst := make([]float64, n)
-	return dst, a.ReadFloat64(ctx, 0, a.cols, dst, a.cols)
+	return dst, a.ReadFloat64(ctx, 0, a.Cols(), dst, a.Cols())
 }
 
-// Float32s loads the whole array in C order, rounded to float32.
-func (a *Array) Float32s(ctx context.Context) ([]float32, error) {
-	n, err := a.checkLoad()
+// Float32s loads a whole array in C order, rounded to float32.
+func Float32s(ctx context.Context, a Array) ([]float32, error) {
+	n, err := checkLoad(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	dst := make([]float32, n)
-	return dst, a.ReadFloat32(ctx, 0, a.cols, dst, a.cols)
+	return dst, a.ReadFloat32(ctx, 0, a.Cols(), dst, a.Cols())
 }
 
-// Ints loads the whole array in C order as exact integers. Floating-point
+// ints loads the whole array in C order as exact integers. Floating-point
 // elements must be whole numbers.
-func (a *Array) Ints(ctx context.Context) ([]int64, error) {
-	n, err := a.checkLoad()
+func (a *flat) ints(ctx context.Context) ([]int64, error) {
+	n, err := checkLoad(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +77,8 @@ func (a *Array) Ints(ctx context.Context) ([]int64, error) {
 }
 
 // smallInts converts elements that a float64 holds exactly.
-func (a *Array) smallInts(ctx context.Context) ([]int64, error) {
-	x, err := a.Float64s(ctx)
+func (a *flat) smallInts(ctx context.Context) ([]int64, error) {
+	x, err := Float64s(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -94,23 +94,23 @@ func (a *Array) smallInts(ctx context.Context) ([]int64, error) {
 
 // LoadFloat64 loads a .npy whole, in C order, with its shape.
 func LoadFloat64(ctx context.Context, fsys FS, path string) ([]float64, []int, error) {
-	return loadNpy(fsys, path, func(a *Array) ([]float64, error) { return a.Float64s(ctx) })
+	return loadNpy(fsys, path, func(a *flat) ([]float64, error) { return Float64s(ctx, a) })
 }
 
 // LoadFloat32 loads a .npy whole, in C order and rounded to float32, with its
 // shape.
 func LoadFloat32(ctx context.Context, fsys FS, path string) ([]float32, []int, error) {
-	return loadNpy(fsys, path, func(a *Array) ([]float32, error) { return a.Float32s(ctx) })
+	return loadNpy(fsys, path, func(a *flat) ([]float32, error) { return Float32s(ctx, a) })
 }
 
 // LoadInts loads a .npy of whole numbers, for example run labels or token ids,
 // in C order, with its shape.
 func LoadInts(ctx context.Context, fsys FS, path string) ([]int64, []int, error) {
-	return loadNpy(fsys, path, func(a *Array) ([]int64, error) { return a.Ints(ctx) })
+	return loadNpy(fsys, path, func(a *flat) ([]int64, error) { return a.ints(ctx) })
 }
 
-func loadNpy[T any](fsys FS, path string, load func(*Array) ([]T, error)) ([]T, []int, error) {
-	a, err := OpenNpy(fsys, path)
+func loadNpy[T any](fsys FS, path string, load func(*flat) ([]T, error)) ([]T, []int, error) {
+	a, err := openNpy(fsys, path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,19 +120,4 @@ func loadNpy[T any](fsys FS, path string, load func(*Array) ([]T, error)) ([]T, 
 		return nil, nil, err
 	}
 	return x, a.Shape(), nil
-}
-
-// CheckShape returns an InputError unless the array has the rows and columns
-// expected; a negative number stands for any.
-func (a *Array) CheckShape(rows, cols int) error {
-	if (rows < 0 || rows == a.rows) && (cols < 0 || cols == a.cols) {
-		return nil
-	}
-	word := func(n int) string {
-		if n < 0 {
-			return "any"
-		}
-		return fmt.Sprint(n)
-	}
-	return inputErrorf(a.name, "has shape %s, expected (%s, %s)", shapeString(a.shape), word(rows), word(cols))
 }

@@ -42,12 +42,9 @@ func TestLoad(t *testing.T) {
 		_, _, err := LoadInts(ctx, OS{}, golden("scalar.npy"))
 		return err
 	})
-	large, err := newArray("large", bytes.NewReader(nil), 0, DType{Kind: Int, Size: 1}, []int{1 << 20, 1 << 20}, false)
+	large, err := newFlat("large", bytes.NewReader(nil), 0, DType{Kind: Int, Size: 1}, []int{1 << 20, 1 << 20}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkRefusal(t, "large", "large", "expected at most", func() error { _, err := large.Float64s(ctx); return err })
-	checkRefusal(t, "shape", golden("vector.npy"), "has shape (9,), expected (any, 2)", func() error {
-		return mustOpenNpy(t, golden("vector.npy")).CheckShape(-1, 2)
-	})
+	checkRefusal(t, "large", "large", "expected at most", func() error { _, err := Float64s(ctx, large); return err })
 }

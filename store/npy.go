@@ -39,7 +39,15 @@ type npyHeader struct {
 // more than two dimensions is (shape[0] x product of the others) in C order; in
 // Fortran order it can be described but not read. The length of the file must
 // be what the header asks for. The caller closes the Array.
-func OpenNpy(fsys FS, path string) (*Array, error) {
+func OpenNpy(fsys FS, path string) (Array, error) {
+	a, err := openNpy(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func openNpy(fsys FS, path string) (*flat, error) {
 	f, size, err := openInput(fsys, path)
 	if err != nil {
 		return nil, err
@@ -53,13 +61,25 @@ func OpenNpy(fsys FS, path string) (*Array, error) {
 	return a, nil
 }
 
+func matchNpy(head []byte) bool { return strings.HasPrefix(string(head), npyMagic) }
+
+// openNpyFile is Format.Open of .npy files.
+func openNpyFile(path string, f File, size int64, _ string) (Array, error) {
+	a, err := newNpyArray(path, f, size)
+	if err != nil {
+		return nil, err
+	}
+	a.closer = f
+	return a, nil
+}
+
 // newNpyArray reads the header of a .npy of size bytes at r.
-func newNpyArray(path string, r io.ReaderAt, size int64) (*Array, error) {
+func newNpyArray(path string, r io.ReaderAt, size int64) (*flat, error) {
 	h, err := readNpyHeader(path, io.NewSectionReader(r, 0, size))
 	if err != nil {
 		return nil, err
 	}
-	a, err := newArray(path, r, h.offset, h.dtype, h.shape, h.fortran)
+	a, err := newFlat(path, r, h.offset, h.dtype, h.shape, h.fortran)
 	if err != nil {
 		return nil, err
 	}

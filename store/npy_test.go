@@ -25,9 +25,9 @@ func base(rows, cols int) []float64 {
 	return a
 }
 
-func mustOpenNpy(t testing.TB, path string) *Array {
+func mustOpenNpy(t testing.TB, path string) *flat {
 	t.Helper()
-	a, err := OpenNpy(OS{}, path)
+	a, err := openNpy(OS{}, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestNpyReadsEveryType(t *testing.T) {
 
 // checkBlocks compares every block of columns with want in both precisions and
 // checks that nothing else in the destination changes.
-func checkBlocks(t *testing.T, a *Array, rows, cols int, want []float64) {
+func checkBlocks(t *testing.T, a Array, rows, cols int, want []float64) {
 	t.Helper()
 	if a.Rows() != rows || a.Cols() != cols {
 		t.Fatalf("shape (%d, %d), want (%d, %d)", a.Rows(), a.Cols(), rows, cols)

@@ -84,7 +84,15 @@ func (z *Npz) Names() []string { return slices.Clone(z.names) }
 func (z *Npz) Close() error { return z.f.Close() }
 
 // Array unpacks the array of a name.
-func (z *Npz) Array(name string) (*Array, error) {
+func (z *Npz) Array(name string) (Array, error) {
+	a, err := z.array(name)
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (z *Npz) array(name string) (*flat, error) {
 	b, title, err := z.unpack(name)
 	if err != nil {
 		return nil, err
@@ -143,7 +151,7 @@ func (z *Npz) ints(ctx context.Context, name string) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.Ints(ctx)
+	return a.ints(ctx)
 }
 
 func (z *Npz) floats(ctx context.Context, name string) ([]float64, error) {
@@ -151,11 +159,11 @@ func (z *Npz) floats(ctx context.Context, name string) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.Float64s(ctx)
+	return Float64s(ctx, a)
 }
 
-func (z *Npz) vector(name string) (*Array, error) {
-	a, err := z.Array(name)
+func (z *Npz) vector(name string) (*flat, error) {
+	a, err := z.array(name)
 	if err != nil {
 		return nil, err
 	}

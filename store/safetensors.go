@@ -35,7 +35,7 @@ type TensorInfo struct {
 // Its methods and its tensors may be used from several goroutines at once.
 type Safetensors struct {
 	path     string
-	tensors  map[string]*Array
+	tensors  map[string]*flat
 	order    []string // names as the files have them
 	metadata map[string]string
 	files    []File
@@ -67,7 +67,7 @@ func OpenSafetensors(fsys FS, path string) (*Safetensors, error) {
 			return nil, inputErrorf(folder, "has neither model.safetensors nor model.safetensors.index.json")
 		}
 	}
-	s := &Safetensors{path: path, tensors: map[string]*Array{}, metadata: map[string]string{}}
+	s := &Safetensors{path: path, tensors: map[string]*flat{}, metadata: map[string]string{}}
 	var err error
 	if strings.HasSuffix(path, ".index.json") {
 		err = s.openIndex(fsys)
@@ -139,6 +139,11 @@ func (s *Safetensors) openFile(fsys FS, path string) error {
 		return err
 	}
 	s.files = append(s.files, f)
+	return s.addFile(path, f, size)
+}
+
+// addFile adds the tensors of an open file, which the caller closes.
+func (s *Safetensors) addFile(path string, f File, size int64) error {
 	header, metadata, start, err := readSafetensorsHeader(path, f, size)
 	if err != nil {
 		return err
@@ -147,7 +152,7 @@ func (s *Safetensors) openFile(fsys FS, path string) error {
 		if s.tensors[t.name] != nil {
 			return inputErrorf(path, "has tensor %q, which another shard has too", t.name)
 		}
-		a, err := newArray(path+": tensor "+fmt.Sprintf("%q", t.name), f, start+t.begin, t.dtype, t.shape, false)
+		a, err := newFlat(path+": tensor "+fmt.Sprintf("%q", t.name), f, start+t.begin, t.dtype, t.shape, false)
 		if err != nil {
 			return err
 		}
@@ -184,7 +189,7 @@ func (s *Safetensors) Has(name string) bool { return s.tensors[name] != nil }
 // Tensor returns the tensor of a name. A vector of n elements is (n x 1).
 // float16 and bfloat16 are widened as they are read. Closing it does nothing:
 // the file belongs to s.
-func (s *Safetensors) Tensor(name string) (*Array, error) {
+func (s *Safetensors) Tensor(name string) (Array, error) {
 	a := s.tensors[name]
 	if a == nil {
 		return nil, inputErrorf(s.path, "has no tensor %q", name)
@@ -192,35 +197,50 @@ func (s *Safetensors) Tensor(name string) (*Array, error) {
 	return a, nil
 }
 
-// OpenArray opens the array of a .npy file, or of a .safetensors file that holds
-// a single tensor or one of the name "responses", by the ending of the path. The
-// caller closes it.
-func OpenArray(fsys FS, path string) (*Array, error) {
-	switch filepath.Ext(path) {
-	case ".npy":
-		return OpenNpy(fsys, path)
-	case ".safetensors":
-		return openSingle(fsys, path)
-	}
-	return nil, inputErrorf(path, "has an ending that is not known, expected .npy or .safetensors")
+// matchSafetensors looks for the brace behind a length that a header may have.
+func matchSafetensors(head []byte) bool {
+	return len(head) > 8 && head[8] == '{' && binary.LittleEndian.Uint64(head) <= maxSafetensorsHeader
 }
 
-func openSingle(fsys FS, path string) (*Array, error) {
-	s, err := OpenSafetensors(fsys, path)
-	if err != nil {
+// openTensorFile is Format.Open of .safetensors files: without a name it is the
+// only tensor, or the one called "responses".
+func openTensorFile(path string, f File, size int64, name string) (Array, error) {
+	s := &Safetensors{path: path, tensors: map[string]*flat{}, metadata: map[string]string{}}
+	if err := s.addFile(path, f, size); err != nil {
 		return nil, err
 	}
-	name := "responses"
-	if len(s.order) == 1 {
-		name = s.order[0]
+	if name == "" {
+		name = "responses"
+		if len(s.order) == 1 {
+			name = s.order[0]
+		}
+		if !s.Has(name) {
+			return nil, inputErrorf(path, "has %d tensors and none %q, expected a single one, or a name: %s:/%s", len(s.order), name, path, first(s.order))
+		}
 	}
 	if !s.Has(name) {
-		s.Close()
-		return nil, inputErrorf(path, "has %d tensors and none %q, expected a single one", len(s.order), name)
+		return nil, inputErrorf(path, "has no tensor %q, only %s", name, listed(s.order))
 	}
 	a := *s.tensors[name]
-	a.closer = s
+	a.closer = f
 	return &a, nil
+}
+
+// first returns the first of names, or a word in its place.
+func first(names []string) string {
+	if len(names) == 0 {
+		return "NAME"
+	}
+	return names[0]
+}
+
+// listed names what there is, in a message; of many only the first.
+func listed(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // tensorEntry is one tensor of a header; begin and end count from the first

@@ -159,7 +159,7 @@ func TestWriteSafetensors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := a.Ints(context.Background()); err != nil || !slices.Equal(n, []int64{-5}) {
+	if n, err := a.(*flat).ints(context.Background()); err != nil || !slices.Equal(n, []int64{-5}) {
 		t.Errorf("%v, %v", n, err)
 	}
 	for _, bad := range [][]TensorData{
@@ -233,7 +233,7 @@ func TestSafetensorsRefuses(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = a.Float32s(context.Background())
+		_, err = Float32s(context.Background(), a)
 		return err
 	})
 }
@@ -266,23 +266,4 @@ func TestSafetensorsIndexRefuses(t *testing.T) {
 		_, err := OpenSafetensors(OS{}, filepath.Join(dir, "x"))
 		return err
 	})
-}
-
-func TestOpenArray(t *testing.T) {
-	for _, file := range []string{"f2_F_be.npy", "one.safetensors", "bf16.safetensors"} {
-		a, err := OpenArray(OS{}, golden(file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkBlocks(t, a, 5, 7, base(5, 7))
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := a.ReadFloat32(context.Background(), 0, 1, make([]float32, 5), 1); err == nil {
-			t.Errorf("%s: read after Close", file)
-		}
-	}
-	for file, want := range map[string]string{"all.safetensors": "has 16 tensors and none", "quoted.tsv": "expected .npy or .safetensors", "none.safetensors": "no such file"} {
-		checkRefusal(t, file, golden(file), want, func() error { _, err := OpenArray(OS{}, golden(file)); return err })
-	}
 }

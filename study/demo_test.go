@@ -34,7 +34,7 @@ func TestDemo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, err := a.Float64s(ctx)
+		x, err := store.Float64s(ctx, a)
 		if err != nil {
 			t.Fatal(err)
 		}

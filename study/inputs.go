@@ -147,7 +147,7 @@ func (r *responses) openArray(fsys store.FS, path string) error {
 }
 
 // openMatrix opens a two-dimensional array, (time, columns), of a .npy or .safetensors.
-func openMatrix(fsys store.FS, path string) (*store.Array, error) {
+func openMatrix(fsys store.FS, path string) (store.Array, error) {
 	a, err := store.OpenArray(fsys, path)
 	if err != nil {
 		return nil, err
@@ -321,7 +321,7 @@ func loadFeatures(ctx context.Context, fsys store.FS, paths []string) (ridge.Mat
 const maxFeatures = 1 << 31
 
 // loadMatrix reads one file of features and refuses what is not finite.
-func loadMatrix(ctx context.Context, path string, a *store.Array) (ridge.Matrix, error) {
+func loadMatrix(ctx context.Context, path string, a store.Array) (ridge.Matrix, error) {
 	m := ridge.Matrix{Rows: a.Rows(), Cols: a.Cols()}
 	switch {
 	case m.Rows == 0 || m.Cols == 0:

@@ -116,7 +116,7 @@ type learner struct {
 	*worker
 	o    LearnOptions
 	plan dict.Options
-	src  *store.Array
+	src  store.Array
 }
 
 func (l *learner) learn(ctx context.Context) (LearnSummary, error) {

@@ -338,7 +338,7 @@ func (x *matcher) draw(ctx context.Context, o spatial.Options, null func(context
 }
 
 // reopen reads an output of the job that is not finished yet.
-func (x *matcher) reopen(sink *store.ArraySink, name string) (*store.Array, error) {
+func (x *matcher) reopen(sink *store.ArraySink, name string) (store.Array, error) {
 	if err := sink.Sync(); err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func array(t testing.TB, z *store.Npz, name string) ([]float64, []int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := a.Float64s(ctx)
+	x, err := store.Float64s(ctx, a)
 	if err != nil {
 		t.Fatal(err)
 	}

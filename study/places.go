@@ -389,7 +389,7 @@ func (p *painted) row(_ context.Context, r int, dst []float64) error {
 }
 
 // storedMaps opens a result that has been written as .npy; a vector is one row.
-func storedMaps(fsys store.FS, path string, rows int) (*store.Array, maps, error) {
+func storedMaps(fsys store.FS, path string, rows int) (store.Array, maps, error) {
 	a, err := store.OpenNpy(fsys, path)
 	if err != nil {
 		return nil, maps{}, err

@@ -465,7 +465,7 @@ func (b *reporter) modelWords(ctx context.Context, m ReportModel, groups []*subg
 
 // subgroupCourses averages the signed z-scores of the neurons of each sub-group
 // whose model the columns name.
-func subgroupCourses(ctx context.Context, x *store.Array, names *columnNames, groups []*subgroup) ([][]float64, []*subgroup, error) {
+func subgroupCourses(ctx context.Context, x store.Array, names *columnNames, groups []*subgroup) ([][]float64, []*subgroup, error) {
 	type member struct {
 		group int
 		sign  float64

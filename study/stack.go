@@ -104,7 +104,7 @@ func cut(ctx context.Context, e *Env, o cutOptions) (stackSummary, error) {
 		return stackSummary{}, err
 	}
 	defer job.Close()
-	data, err := src.Float64s(ctx)
+	data, err := store.Float64s(ctx, src)
 	if err != nil {
 		return stackSummary{}, err
 	}

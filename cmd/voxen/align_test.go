@@ -164,7 +164,7 @@ func TestMiniLMAlice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := a.Float32s(context.Background())
+		data, err := store.Float32s(context.Background(), a)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -65,7 +65,7 @@ func float64s(t *testing.T, path string) []float64 {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	data, err := a.Float64s(context.Background())
+	data, err := store.Float64s(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)
 	}

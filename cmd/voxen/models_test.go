@@ -190,7 +190,7 @@ func array(t *testing.T, path string) (rows, cols int, data []float32) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	data, err = a.Float32s(t.Context())
+	data, err = store.Float32s(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}

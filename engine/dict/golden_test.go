@@ -173,7 +173,7 @@ func testCodes(t *testing.T, be engine.Backend) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := a.Float64s(context.Background())
+		data, err := store.Float64s(context.Background(), a)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,7 +62,7 @@ func (g golden) array(name string) (ridge.Matrix, bool) {
 	if err != nil {
 		return ridge.Matrix{}, false
 	}
-	data, err := a.Float64s(context.Background())
+	data, err := store.Float64s(context.Background(), a)
 	if err != nil {
 		g.t.Fatal(err)
 	}
