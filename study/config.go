@@ -7,6 +7,10 @@ import (
 	"voxen/brain"
 	"voxen/lm"
 	"voxen/store"
+	"voxen/study/encode"
+	"voxen/study/group"
+	"voxen/study/learn"
+	"voxen/study/step"
 )
 
 // Config is the configuration of a study, one YAML file. The tags of a field are
@@ -161,7 +165,7 @@ type ReportPartsConfig struct {
 
 // DefaultConfig is the configuration of which a file changes what it names.
 func DefaultConfig() Config {
-	d := LearnDefaults()
+	d := learn.Defaults()
 	return Config{
 		Out:        "results",
 		Data:       DataConfig{Layout: "auto", Mask: "auto"},
@@ -171,7 +175,7 @@ func DefaultConfig() Config {
 		Match:      MatchConfig{Draws: 5000, FDR: 0.05},
 		Organize:   OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
 		Couple:     CoupleConfig{Detrend: "cosine:128", Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Q: 0.05, TopWords: 10},
-		Group:      GroupConfig{Permutations: defaultDraws},
+		Group:      GroupConfig{Permutations: group.DefaultPermutations},
 	}
 }
 
@@ -184,7 +188,7 @@ func (m *ModelConfig) defaults() {
 // type and values that are not among those allowed are refused with their line;
 // files are not looked for yet.
 func ReadConfig(fsys store.FS, path string) (*Config, error) {
-	text, err := readText(fsys, path)
+	text, err := step.ReadText(fsys, path)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +202,7 @@ func ReadConfig(fsys store.FS, path string) (*Config, error) {
 
 // refuse is a refusal that names the file and the line of a key.
 func (c *Config) refuse(line int, format string, args ...any) error {
-	err := input(c.path, format, args...).(*store.InputError)
+	err := step.BadInput(c.path, format, args...).(*store.InputError)
 	if line > 0 {
 		err.Msg = "line " + itoa(line) + ": " + err.Msg
 	}
@@ -328,7 +332,7 @@ func (c *Config) checkSubjects() error {
 
 // checkOptions refuses options of steps that have a syntax of their own.
 func (c *Config) checkOptions() error {
-	if _, err := ParseAlphas(c.Encode.Alphas); err != nil {
+	if _, err := encode.ParseAlphas(c.Encode.Alphas); err != nil {
 		return c.bad("encode.alphas", "is refused: %v", err)
 	}
 	for key, value := range map[string]string{"align.detrend": c.Align.Detrend, "encode.detrend": c.Encode.Detrend, "couple.detrend": c.Couple.Detrend} {
@@ -359,7 +363,7 @@ func (c *Config) resolve(path string) string {
 		return path
 	}
 	var parts []string
-	for _, p := range hemispheresOf(path) {
+	for _, p := range step.HemispheresOf(path) {
 		parts = append(parts, filepath.Join(filepath.Dir(c.path), p))
 	}
 	return strings.Join(parts, ",")

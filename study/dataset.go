@@ -11,6 +11,7 @@ import (
 
 	"voxen/brain"
 	"voxen/store"
+	"voxen/study/step"
 )
 
 // recording is what was measured of one subject in one run.
@@ -260,12 +261,6 @@ func rawOf(root string) string {
 	return root
 }
 
-// isThere reports whether a file exists.
-func isThere(fsys store.FS, path string) bool {
-	_, err := fsys.Stat(path)
-	return err == nil
-}
-
 // tasks lists the tasks of all runs.
 func (d *dataset) tasks() []string {
 	var tasks []string
@@ -410,14 +405,14 @@ type shape struct {
 // shapeOf reads headers and the sidecar, not the values.
 func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 	var s shape
-	first := hemispheresOf(r.bold)[0]
-	switch imageKind(first) {
+	first := step.HemispheresOf(r.bold)[0]
+	switch step.ImageKind(first) {
 	case "volume":
 		im, err := brain.Open(first)
 		if err != nil {
 			return s, err
 		}
-		size := voxelSize(im.Grid)
+		size := step.VoxelSize(im.Grid)
 		s = shape{im.Header.Volumes(), im.Header.TR(), im.Grid.Voxels(), math.Cbrt(size[0] * size[1] * size[2])}
 	case "cifti":
 		f, err := brain.OpenCifti(first)
@@ -427,18 +422,18 @@ func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 		defer f.Close()
 		s = shape{volumes: f.Rows(), tr: f.TR(), columns: f.Cols()}
 	case "surface":
-		for _, side := range hemispheresOf(r.bold) {
+		for _, side := range step.HemispheresOf(r.bold) {
 			n, vertices, err := brain.GiftiShape(side)
 			if err != nil {
 				return s, err
 			}
 			if s.volumes > 0 && n != s.volumes {
-				return s, input(side, "has %d volumes, %s has %d", n, first, s.volumes)
+				return s, step.BadInput(side, "has %d volumes, %s has %d", n, first, s.volumes)
 			}
 			s.volumes, s.columns = n, s.columns+vertices
 		}
 	default:
-		a, err := openMatrix(fsys, first)
+		a, err := step.OpenMatrix(fsys, first)
 		if err != nil {
 			return s, err
 		}
@@ -455,7 +450,7 @@ func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 // 0 if none has it.
 func (c *Config) sidecarTR(fsys store.FS, path string) float64 {
 	for _, place := range c.sidecars(fsys, path) {
-		text, err := readText(fsys, place)
+		text, err := step.ReadText(fsys, place)
 		if err != nil {
 			continue
 		}

@@ -1,11 +1,13 @@
-// Package study holds the steps of a study: what the commands do, between files
-// and the estimators.
+// Package study runs a study from one file: its configuration, the layout of datasets,
+// the stimuli, and the graph of the steps with what each reads and will take.
 //
-// A step takes its inputs as paths and options and writes its results through
-// store, whole or not at all, with a run.json beside them. It reports progress to
-// a Reporter and knows neither flags nor terminals: that is cmd/voxen.
+// What a command does is a step, a package below this one: extract, align, learn, encode,
+// match, organize, couple, group, report, and mask, which is a part of studies alone.
+// A step takes its inputs as paths and options and writes its results through store, whole
+// or not at all, with a run.json beside them. It reports progress to a step.Reporter and
+// knows neither flags nor terminals: that is cmd/voxen.
 //
-//	env := &study.Env{Device: "auto", Memory: 4 << 30, Report: study.Quiet{}}
-//	sum, err := study.Encode(ctx, env, study.EncodeOptions{
+//	env := &step.Env{Device: "auto", Memory: 4 << 30, Report: step.Quiet{}}
+//	sum, err := encode.Run(ctx, env, encode.Options{
 //		Features: []string{"X.npy"}, Responses: []string{"bold.nii.gz"}, Out: "out"})
 package study

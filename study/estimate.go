@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"voxen/engine/ridge"
+	"voxen/study/encode"
 )
 
 // encodeWork counts the operations of the cheapest form of a ridge path.
@@ -14,7 +15,7 @@ func (s *Study) encodeWork(T, runs int) work {
 	if runs > 1 {
 		folds = runs
 	}
-	alphas, _ := ParseAlphas(s.Encode.Alphas) // checked with the configuration
+	alphas, _ := encode.ParseAlphas(s.Encode.Alphas) // checked with the configuration
 	cost := ridge.Choose(T, K, folds, len(alphas)).Cost(T, K, folds, len(alphas))
 	t, k := float64(T), float64(K)
 	size := fmt.Sprintf("%d volumes x %d voxels, %d atoms", T, s.columns, K)

@@ -15,6 +15,7 @@ import (
 
 	"voxen/brain"
 	"voxen/store"
+	"voxen/study/step"
 	"voxen/testdata"
 )
 
@@ -43,8 +44,8 @@ var exampleGrid = [3]int{10, 12, 9}
 func InitStudy(ctx context.Context, fsys store.FS, path string) error {
 	x := &example{fsys: fsys, dir: filepath.Join(filepath.Dir(path), exampleData), rng: rand.New(rand.NewPCG(exampleSeed, 0))}
 	for _, p := range []string{path, x.dir} {
-		if isThere(fsys, p) {
-			return input(p, "is there already, and nothing is replaced: expected a new name")
+		if step.Exists(fsys, p) {
+			return step.BadInput(p, "is there already, and nothing is replaced: expected a new name")
 		}
 	}
 	if err := fsys.MkdirAll(filepath.Join(x.dir, "model")); err != nil {

@@ -11,6 +11,15 @@ import (
 	"voxen/brain"
 	"voxen/lm"
 	"voxen/store"
+	"voxen/study/align"
+	"voxen/study/couple"
+	"voxen/study/encode"
+	"voxen/study/extract"
+	"voxen/study/group"
+	"voxen/study/learn"
+	"voxen/study/mask"
+	"voxen/study/match"
+	"voxen/study/step"
 )
 
 // Step is one part of a study: what it is called, where its output goes, what it
@@ -23,7 +32,7 @@ type Step struct {
 
 	from []*Step // whose outputs it reads
 	work work
-	run  func(ctx context.Context, e *Env) (any, error)
+	run  func(ctx context.Context, e *step.Env) (any, error)
 }
 
 // work is how large a step is, for estimates of its time and memory.
@@ -98,8 +107,8 @@ func (s *Study) files() error {
 	}
 	for _, n := range named {
 		for _, path := range n.paths {
-			for _, part := range hemispheresOf(s.resolve(path)) {
-				if part != "" && !isThere(s.fsys, part) {
+			for _, part := range step.HemispheresOf(s.resolve(path)) {
+				if part != "" && !step.Exists(s.fsys, part) {
 					return s.bad(n.key, "is %s: no such file", part)
 				}
 			}
@@ -166,7 +175,7 @@ func (s *Study) time(i int) error {
 			}
 		}
 		switch {
-		case sh.tr == 0 || !otherTR(sh.tr, run.TR):
+		case sh.tr == 0 || !step.OtherTR(sh.tr, run.TR):
 		case !given:
 			return s.bad(key+".tr", "is not given, and %s has %g s between volumes, %s has %g: leave sub-%s out (data.exclude) or say which it is", r.bold, sh.tr, first, run.TR, r.subject)
 		case !warned:
@@ -198,7 +207,7 @@ func (s *Study) confoundsOf(r recording, volumes int) error {
 		return err
 	}
 	if t.Rows != volumes {
-		return input(r.confounds, "has %d rows, %s has %d", t.Rows, r.bold, volumes)
+		return step.BadInput(r.confounds, "has %d rows, %s has %d", t.Rows, r.bold, volumes)
 	}
 	return nil
 }
@@ -220,7 +229,7 @@ func (s *Study) inMask() {
 }
 
 // add appends a step.
-func (s *Study) add(kind, name, out string, isFile bool, from []*Step, w work, run func(ctx context.Context, e *Env) (any, error)) *Step {
+func (s *Study) add(kind, name, out string, isFile bool, from []*Step, w work, run func(ctx context.Context, e *step.Env) (any, error)) *Step {
 	step := &Step{Name: strings.TrimSpace(kind + " " + name), Kind: kind, Out: out, File: isFile, from: from, work: w, run: run}
 	s.Steps = append(s.Steps, step)
 	return step
@@ -270,7 +279,7 @@ func (s *Study) mask() {
 	without := ""
 	for _, r := range s.recordings {
 		switch {
-		case imageKind(r.bold) != "volume":
+		case step.ImageKind(r.bold) != "volume":
 			return
 		case r.mask != "":
 			masks = append(masks, r.mask)
@@ -288,8 +297,8 @@ func (s *Study) mask() {
 	size := float64(len(masks) * s.columns)
 	out := s.path("mask.nii.gz")
 	s.maskStep = s.add("mask", "", out, true, nil, work{size: fmt.Sprintf("%d masks", len(masks)), bytes: size, output: float64(s.columns), memory: 3 * 8 * float64(s.columns)},
-		func(ctx context.Context, e *Env) (any, error) {
-			return commonMask(ctx, e, maskOptions{Masks: masks, Out: out})
+		func(ctx context.Context, e *step.Env) (any, error) {
+			return mask.Run(ctx, e, mask.Options{Masks: masks, Out: out})
 		})
 }
 
@@ -341,25 +350,25 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 	for i := range s.Stimulus {
 		run := &s.Stimulus[i]
 		words := float64(len(s.words[i]))
-		o := ExtractOptions{Model: s.resolve(c.Path), Name: c.Name, Words: run.Words, Columns: run.columns(), Out: s.path(c.Name, "words", run.Name+".npy"),
+		o := extract.Options{Model: s.resolve(c.Path), Name: c.Name, Words: run.Words, Columns: run.columns(), Out: s.path(c.Name, "words", run.Name+".npy"),
 			Tap: c.Tap, Layers: c.Layers, Window: c.Window, Stride: c.Stride, DType: c.DType}
-		from := s.add("extract", c.Name+" "+run.Name, o.Out, true, nil, extractWork(net, depth, words, n, c), func(ctx context.Context, e *Env) (any, error) { return Extract(ctx, e, o) })
-		a := AlignOptions{Responses: o.Out, Words: run.Words, Columns: run.columns(), TR: run.TR, Start: run.Start, Volumes: run.Volumes,
+		from := s.add("extract", c.Name+" "+run.Name, o.Out, true, nil, extractWork(net, depth, words, n, c), func(ctx context.Context, e *step.Env) (any, error) { return extract.Run(ctx, e, o) })
+		a := align.Options{Responses: o.Out, Words: run.Words, Columns: run.columns(), TR: run.TR, Start: run.Start, Volumes: run.Volumes,
 			Out: s.path(c.Name, "volumes", run.Name+".npy"), HRF: s.Align.HRF, Within: s.Align.Within, Detrend: s.Align.Detrend, Standardize: s.Align.Standardize}
 		T := float64(run.Volumes)
 		w := work{size: fmt.Sprintf("%d words to %d volumes x %d neurons", len(s.words[i]), run.Volumes, m.neurons), flops: 2 * (words + 32/run.TR*T) * n,
-			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(alignBytes, 8*(words+T)*n)}
-		aligned = append(aligned, s.add("align", c.Name+" "+run.Name, a.Out, true, []*Step{from}, w, func(ctx context.Context, e *Env) (any, error) { return Align(ctx, e, a) }))
+			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*(words+T)*n)}
+		aligned = append(aligned, s.add("align", c.Name+" "+run.Name, a.Out, true, []*Step{from}, w, func(ctx context.Context, e *step.Env) (any, error) { return align.Run(ctx, e, a) }))
 		m.aligned = append(m.aligned, a.Out)
 	}
 	m.parts, m.responses = aligned, m.aligned[0]
 	if len(aligned) == 1 {
 		return
 	}
-	o := stackOptions{Inputs: m.aligned, Out: s.path(c.Name, "responses.npy")}
+	o := align.StackOptions{Inputs: m.aligned, Out: s.path(c.Name, "responses.npy")}
 	T := float64(s.rows())
-	w := work{size: fmt.Sprintf("%d volumes x %d neurons", s.rows(), m.neurons), bytes: 8 * T * n, output: 4 * T * n, memory: min(alignBytes, 8*T*n)}
-	m.parts = []*Step{s.add("stack", c.Name, o.Out, true, aligned, w, func(ctx context.Context, e *Env) (any, error) { return stack(ctx, e, o) })}
+	w := work{size: fmt.Sprintf("%d volumes x %d neurons", s.rows(), m.neurons), bytes: 8 * T * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*T*n)}
+	m.parts = []*Step{s.add("stack", c.Name, o.Out, true, aligned, w, func(ctx context.Context, e *step.Env) (any, error) { return align.Stack(ctx, e, o) })}
 	m.responses = o.Out
 }
 
@@ -385,7 +394,7 @@ const codeFlops = 10
 // learn adds the dictionary, and the atoms cut into runs.
 func (s *Study) learn(m *modelSteps) {
 	c, d := m.config, s.Dictionary
-	o := LearnOptions{Responses: m.responses, Out: s.path(c.Name, "learn"), Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Seed: d.Seed,
+	o := learn.Options{Responses: m.responses, Out: s.path(c.Name, "learn"), Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Seed: d.Seed,
 		NonNegative: d.NonNegative, Standardize: d.Standardize}
 	T, K, N := float64(s.rows()), float64(d.Atoms), float64(m.neurons)
 	passes := float64(d.Epochs + 1)
@@ -393,19 +402,19 @@ func (s *Study) learn(m *modelSteps) {
 		// D's of every signal, its code, the statistics; an update of D per batch
 		flops: passes * (N*(4*T*K+codeFlops*K*K) + math.Ceil(N/float64(d.Batch))*(2*T*K*K)), bytes: passes * 4 * T * N,
 		output: 4*T*K + 8*0.2*K*N, memory: 4*T*(K+float64(d.Batch)) + 4*K*N}
-	m.learn = s.add("learn", c.Name, o.Out, false, m.parts, w, func(ctx context.Context, e *Env) (any, error) { return Learn(ctx, e, o) })
+	m.learn = s.add("learn", c.Name, o.Out, false, m.parts, w, func(ctx context.Context, e *step.Env) (any, error) { return learn.Run(ctx, e, o) })
 	atoms := filepath.Join(o.Out, "atoms.npy")
 	if len(s.Stimulus) == 1 {
 		m.features, m.parts = []string{atoms}, []*Step{m.learn}
 		return
 	}
-	co := cutOptions{Atoms: atoms, Out: s.path(c.Name, "features")}
+	co := align.CutOptions{Atoms: atoms, Out: s.path(c.Name, "features")}
 	for i, run := range s.Stimulus {
 		co.Names, co.Rows = append(co.Names, run.Name), append(co.Rows, s.shapes[i].volumes)
 		m.features = append(m.features, filepath.Join(co.Out, run.Name+".npy"))
 	}
 	w = work{size: fmt.Sprintf("%d runs", len(s.Stimulus)), bytes: 8 * T * K, output: 4 * T * K, memory: 8 * T * K}
-	m.parts = []*Step{s.add("cut", c.Name, co.Out, false, []*Step{m.learn}, w, func(ctx context.Context, e *Env) (any, error) { return cut(ctx, e, co) })}
+	m.parts = []*Step{s.add("cut", c.Name, co.Out, false, []*Step{m.learn}, w, func(ctx context.Context, e *step.Env) (any, error) { return align.Cut(ctx, e, co) })}
 }
 
 // bySubject groups the recordings.
@@ -425,7 +434,7 @@ func (s *Study) encode(m *modelSteps) {
 	c := s.Encode
 	names, of := s.bySubject()
 	for _, name := range names {
-		o := EncodeOptions{Mask: s.maskFile(), Atlas: s.resolve(c.Atlas), ConfoundColumns: strings.Join(s.Data.Confounds, ","), Out: s.path(m.config.Name, "sub-"+name),
+		o := encode.Options{Mask: s.maskFile(), Atlas: s.resolve(c.Atlas), ConfoundColumns: strings.Join(s.Data.Confounds, ","), Out: s.path(m.config.Name, "sub-"+name),
 			CV: c.CV, Alphas: c.Alphas, AlphaPer: c.AlphaPer, Score: c.Score, PerRun: c.PerRun, Detrend: c.Detrend, TR: s.shapes[0].tr, Standardize: c.Standardize,
 			Intercept: c.Intercept, KeepScores: c.KeepScores}
 		T := 0
@@ -448,7 +457,7 @@ func (s *Study) encode(m *modelSteps) {
 		}
 		m.subjects = append(m.subjects, name)
 		m.encode = append(m.encode, s.add("encode", m.config.Name+" sub-"+name, o.Out, false, from, s.encodeWork(T, len(o.Features)),
-			func(ctx context.Context, e *Env) (any, error) { return Encode(ctx, e, o) }))
+			func(ctx context.Context, e *step.Env) (any, error) { return encode.Run(ctx, e, o) }))
 	}
 }
 
@@ -480,7 +489,7 @@ func (s *Study) note(format string, args ...any) {
 
 // kind is the sort of images of the recordings: volume, cifti, surface, or "" for
 // arrays.
-func (s *Study) kind() string { return imageKind(hemispheresOf(s.recordings[0].bold)[0]) }
+func (s *Study) kind() string { return step.ImageKind(step.HemispheresOf(s.recordings[0].bold)[0]) }
 
 // imageOf names the image of a result of encode: both hemispheres separated by a
 // comma; the array where there is no image, or none that says its side.
@@ -493,11 +502,11 @@ func (s *Study) imageOf(out, name string) string {
 		return path + ".dscalar.nii"
 	case "surface":
 		var parts []string
-		for _, h := range hemispheresOf(s.recordings[0].bold) {
-			if sideOf(h) == "" {
+		for _, h := range step.HemispheresOf(s.recordings[0].bold) {
+			if step.SideOf(h) == "" {
 				return path + ".npy"
 			}
-			parts = append(parts, path+"_hemi-"+sideOf(h)+".func.gii")
+			parts = append(parts, path+"_hemi-"+step.SideOf(h)+".func.gii")
 		}
 		return strings.Join(parts, ",")
 	}
@@ -524,7 +533,7 @@ func (s *Study) group(m *modelSteps) error {
 			name = "cv_score"
 		}
 	}
-	o := GroupOptions{Atlas: s.resolve(c.Atlas), FisherZ: s.Encode.Score == "r", Scores: c.Scores, Covariates: c.Covariates,
+	o := group.Options{Atlas: s.resolve(c.Atlas), FisherZ: s.Encode.Score == "r", Scores: c.Scores, Covariates: c.Covariates,
 		Permutations: c.Permutations, Seed: c.Seed, Out: s.path(m.config.Name, "group")}
 	if s.kind() == "volume" {
 		o.Mask = s.maskFile()
@@ -536,12 +545,12 @@ func (s *Study) group(m *modelSteps) error {
 		if o.Participants = s.participants(); o.Participants == "" {
 			return s.bad("group.scores", "are given, but no participants, and the dataset has no participants.tsv")
 		}
-		p, err := readParticipants(s.fsys, o.Participants, c.Scores, c.Covariates)
+		p, err := group.ReadParticipants(s.fsys, o.Participants, c.Scores, c.Covariates)
 		if err != nil {
 			return err
 		}
 		for _, score := range c.Scores {
-			if _, _, _, _, err := p.of(score, o.Subjects); err != nil {
+			if _, _, _, _, err := p.Of(score, o.Subjects); err != nil {
 				return err
 			}
 		}
@@ -553,7 +562,7 @@ func (s *Study) group(m *modelSteps) error {
 	if s.maskStep != nil {
 		from = append(from, s.maskStep)
 	}
-	m.group = s.add("group", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *Env) (any, error) { return Group(ctx, e, o) })
+	m.group = s.add("group", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return group.Run(ctx, e, o) })
 	return nil
 }
 
@@ -567,7 +576,7 @@ func (s *Study) participants() string {
 	}
 	root := s.resolve(s.Data.Dataset)
 	for _, dir := range []string{root, rawOf(root)} { // the derivatives' own table, or that of the dataset
-		if path := filepath.Join(dir, "participants.tsv"); isThere(s.fsys, path) {
+		if path := filepath.Join(dir, "participants.tsv"); step.Exists(s.fsys, path) {
 			return path
 		}
 	}
@@ -583,12 +592,12 @@ func (s *Study) match(m *modelSteps) error {
 		return nil
 	case (kind == "cifti" || kind == "surface") != (len(c.Spheres) > 0):
 		return s.bad("match.spheres", "are %d, expected the sphere of each hemisphere for maps on surfaces, and none for volumes", len(c.Spheres))
-	case kind == "surface" && sideOf(hemispheresOf(s.recordings[0].bold)[0]) == "":
+	case kind == "surface" && step.SideOf(step.HemispheresOf(s.recordings[0].bold)[0]) == "":
 		return s.bad("data.subjects", "have surfaces whose names do not say hemi-L or hemi-R: match needs it")
 	case kind == "" && s.maskFile() == "":
 		return s.bad("data.mask", "is not given, and the BOLD is arrays without a grid: match needs it")
 	}
-	o := MatchOptions{Templates: s.resolve(c.Templates), Table: s.resolve(c.Table), Draws: c.Draws, Seed: c.Seed, FDR: c.FDR, Out: s.path(m.config.Name, "match")}
+	o := match.Options{Templates: s.resolve(c.Templates), Table: s.resolve(c.Table), Draws: c.Draws, Seed: c.Seed, FDR: c.FDR, Out: s.path(m.config.Name, "match")}
 	if kind == "" {
 		o.Mask = s.maskFile()
 	}
@@ -601,7 +610,7 @@ func (s *Study) match(m *modelSteps) error {
 	n, K, V, draws := float64(len(o.Maps)), float64(s.Dictionary.Atoms), float64(s.columns), float64(c.Draws)
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * s.surrogateFlops(), bytes: 4 * n * K * V,
 		output: 8 * K * draws / 10, memory: 4*n*K*V + 64*8*V}
-	m.match = s.add("match", m.config.Name, o.Out, false, slices.Clone(m.encode), w, func(ctx context.Context, e *Env) (any, error) { return Match(ctx, e, o) })
+	m.match = s.add("match", m.config.Name, o.Out, false, slices.Clone(m.encode), w, func(ctx context.Context, e *step.Env) (any, error) { return match.Run(ctx, e, o) })
 	return nil
 }
 
@@ -620,7 +629,7 @@ func (s *Study) surrogateFlops() float64 {
 // runs that are not held out, or one of them, of the subjects who have them all.
 func (s *Study) couple(m *modelSteps) {
 	c := s.Couple
-	o := CoupleDefaults()
+	o := couple.Defaults()
 	var runs []int
 	T := 0.0
 	for i, st := range s.Stimulus {
@@ -684,5 +693,5 @@ func (s *Study) couple(m *modelSteps) {
 	V := float64(s.columns * subjects)
 	w := work{size: fmt.Sprintf("%d neurons with %d atoms of %d subjects", m.neurons, c.Atoms, subjects),
 		flops: float64(c.Epochs+1)*(V*(4*T*K+codeFlops*K*K)+math.Ceil(V/float64(c.Batch))*2*T*K*K) + 2*T*N*K + N*K*T*T/5, bytes: 4 * T * (V + N), output: 30 * N * K, memory: 4 * T * (N + V)}
-	m.couple = s.add("couple", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *Env) (any, error) { return Couple(ctx, e, o) })
+	m.couple = s.add("couple", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return couple.Run(ctx, e, o) })
 }

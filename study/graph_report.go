@@ -5,19 +5,23 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+
+	"voxen/study/organize"
+	"voxen/study/report"
+	"voxen/study/step"
 )
 
 // organize adds the organisation of the models that are matched, side by side.
 func (s *Study) organize(models []*modelSteps) *Step {
 	c := s.Organize
-	o := OrganizeOptions{Threshold: c.Threshold, FDR: s.Match.FDR, Bootstraps: c.Bootstraps, Seed: c.Seed, Out: s.path("organize")}
+	o := organize.Options{Threshold: c.Threshold, FDR: s.Match.FDR, Bootstraps: c.Bootstraps, Seed: c.Seed, Out: s.path("organize")}
 	var from []*Step
 	neurons, atoms := 0, float64(s.Dictionary.Atoms)
 	for _, m := range models {
 		if m.match == nil {
 			continue
 		}
-		o.Models = append(o.Models, OrganizeModel{Codes: filepath.Join(m.learn.Out, "codes.npz"), Matches: filepath.Join(m.match.Out, "matches.tsv"), Responses: m.responses})
+		o.Models = append(o.Models, organize.Model{Codes: filepath.Join(m.learn.Out, "codes.npz"), Matches: filepath.Join(m.match.Out, "matches.tsv"), Responses: m.responses})
 		from = append(append(from, m.learn, m.match), s.making(m.responses)...)
 		neurons += m.neurons
 	}
@@ -27,7 +31,7 @@ func (s *Study) organize(models []*modelSteps) *Step {
 	N, draws := float64(neurons), float64(c.Bootstraps)
 	w := work{size: fmt.Sprintf("%d models, %d neurons, %d resamplings", len(o.Models), neurons, c.Bootstraps), flops: draws * N * (atoms + 20),
 		bytes: 12 * N * atoms, output: 40 * N, memory: 12 * N * atoms}
-	return s.add("organize", "", o.Out, false, from, w, func(ctx context.Context, e *Env) (any, error) { return Organize(ctx, e, o) })
+	return s.add("organize", "", o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return organize.Run(ctx, e, o) })
 }
 
 // making lists the steps that write a file.
@@ -46,7 +50,7 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 	if s.Report.Skip {
 		return
 	}
-	o := ReportOptions{Title: s.Title, Simulated: s.Simulated, Out: s.path("report.html"), HRF: s.Align.HRF, Background: s.resolve(s.Report.Background)}
+	o := report.Options{Title: s.Title, Simulated: s.Simulated, Out: s.path("report.html"), HRF: s.Align.HRF, Background: s.resolve(s.Report.Background)}
 	run := max(0, slices.IndexFunc(s.Stimulus, func(r StimulusConfig) bool { return !r.Test }))
 	st := s.Stimulus[run]
 	o.Words, o.Columns, o.TR, o.Start = st.Words, st.columns(), st.TR, st.Start
@@ -66,7 +70,7 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 		o.Organize = organized.Out
 	}
 	for _, m := range models {
-		r := ReportModel{Name: m.config.Name, Responses: m.aligned[run], Learn: m.learn.Out, Subjects: m.subjects}
+		r := report.Model{Name: m.config.Name, Responses: m.aligned[run], Learn: m.learn.Out, Subjects: m.subjects}
 		for _, step := range m.encode {
 			r.Encode = append(r.Encode, step.Out)
 		}
@@ -82,5 +86,5 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 	}
 	V := float64(s.columns)
 	w := work{size: fmt.Sprintf("%d steps", len(s.Steps)), flops: 1e10 * float64(1+len(models)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
-	s.add("report", "", o.Out, true, slices.Clone(s.Steps), w, func(ctx context.Context, e *Env) (any, error) { return Report(ctx, e, o) })
+	s.add("report", "", o.Out, true, slices.Clone(s.Steps), w, func(ctx context.Context, e *step.Env) (any, error) { return report.Run(ctx, e, o) })
 }

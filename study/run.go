@@ -14,6 +14,7 @@ import (
 
 	"voxen/engine"
 	"voxen/store"
+	"voxen/study/step"
 )
 
 // States of a step.
@@ -40,7 +41,7 @@ type StepState struct {
 
 // StudyReporter is a Reporter that hears of a study's steps.
 type StudyReporter interface {
-	Reporter
+	step.Reporter
 	// Step begins step i of n; left estimates the time for all that is to come.
 	Step(name string, i, n int, left func() time.Duration)
 	// StepDone ends it; kept says that its output was there already.
@@ -64,14 +65,14 @@ const digestsName = ".digests.json"
 // runner is one call of Study.Run or Study.States.
 type runner struct {
 	s     *Study
-	e     *Env
-	cache *digestCache
+	e     *step.Env
+	cache *step.DigestCache
 	est   *estimator
 	done  map[*Step]bool
 }
 
-func (s *Study) newRunner(e *Env) *runner {
-	e.begin()
+func (s *Study) newRunner(e *step.Env) *runner {
+	e.Begin()
 	threads := e.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -80,14 +81,14 @@ func (s *Study) newRunner(e *Env) *runner {
 	if c, err := engine.Resolve(e.Device); err == nil {
 		device = c.Kind
 	}
-	return &runner{s: s, e: e, cache: loadDigests(e.FS, filepath.Join(s.dir, digestsName)), est: newEstimator(rateOf(device, threads)), done: map[*Step]bool{}}
+	return &runner{s: s, e: e, cache: step.LoadDigests(e.FS, filepath.Join(s.dir, digestsName)), est: newEstimator(rateOf(device, threads)), done: map[*Step]bool{}}
 }
 
 // env is the environment of one step.
-func (r *runner) env(probe bool, report Reporter) *Env {
+func (r *runner) env(probe bool, report step.Reporter) *step.Env {
 	e := *r.e
-	e.FS, e.Report = digestingFS{r.e.FS, r.cache}, report
-	e.keep = &keeper{probe: probe, cache: r.cache}
+	e.FS, e.Report = step.DigestingFS{FS: r.e.FS, Cache: r.cache}, report
+	e.Keep = &step.Keeper{Probe: probe, Cache: r.cache}
 	return &e
 }
 
@@ -96,19 +97,19 @@ func (s *Study) Notes() []string { return s.notes }
 
 // States says how far each step is, and runs none. What a step needs of its
 // inputs is checked as far as they are there.
-func (s *Study) States(ctx context.Context, e *Env) ([]StepState, error) {
+func (s *Study) States(ctx context.Context, e *step.Env) ([]StepState, error) {
 	r := s.newRunner(e)
 	var states []StepState
-	for _, step := range s.Steps {
-		st, err := r.state(ctx, step)
+	for _, task := range s.Steps {
+		st, err := r.state(ctx, task)
 		if err != nil {
-			return nil, fmt.Errorf("step %q: %w", step.Name, err)
+			return nil, fmt.Errorf("step %q: %w", task.Name, err)
 		}
 		states = append(states, st)
 	}
-	for i, step := range s.Steps { // with what the finished steps took
+	for i, task := range s.Steps { // with what the finished steps took
 		if states[i].State != StateDone {
-			states[i].Seconds = r.est.seconds(step)
+			states[i].Seconds = r.est.seconds(task)
 		}
 	}
 	return states, r.cacheIn()
@@ -116,35 +117,35 @@ func (s *Study) States(ctx context.Context, e *Env) ([]StepState, error) {
 
 // cacheIn keeps the digests if there is a folder of results to keep them in.
 func (r *runner) cacheIn() error {
-	if !isThere(r.e.FS, r.s.dir) {
+	if !step.Exists(r.e.FS, r.s.dir) {
 		return nil
 	}
-	return r.cache.save(r.e.FS)
+	return r.cache.Save(r.e.FS)
 }
 
 // state probes one step.
-func (r *runner) state(ctx context.Context, step *Step) (StepState, error) {
-	st := StepState{Step: step.Name, Kind: step.Kind, Out: step.Out, State: StateWaiting, Size: step.work.size, Output: int64(step.work.output), Memory: r.memory(step)}
-	for _, f := range step.from {
+func (r *runner) state(ctx context.Context, task *Step) (StepState, error) {
+	st := StepState{Step: task.Name, Kind: task.Kind, Out: task.Out, State: StateWaiting, Size: task.work.size, Output: int64(task.work.output), Memory: r.memory(task)}
+	for _, f := range task.from {
 		if !r.done[f] {
 			st.Why = fmt.Sprintf("for %s", f.Name)
-			if hasPartial(r.e.FS, step.Out, step.File) {
+			if step.HasPartial(r.e.FS, task.Out, task.File) {
 				st.State = StateUnfinished
 			}
 			return st, nil
 		}
 	}
-	_, err := step.run(ctx, r.env(true, Quiet{}))
-	var there unchanged
-	var todo stale
+	_, err := task.run(ctx, r.env(true, step.Quiet{}))
+	var there step.Unchanged
+	var todo step.Stale
 	switch {
 	case errors.As(err, &there):
-		st.State, st.Seconds = StateDone, there.run.Seconds
-		r.done[step] = true
-		r.est.learn(step, there.run.Seconds)
+		st.State, st.Seconds = StateDone, there.Run.Seconds
+		r.done[task] = true
+		r.est.learn(task, there.Run.Seconds)
 	case errors.As(err, &todo):
-		st.State, st.Why = StateToDo, todo.why
-		if todo.unfinished {
+		st.State, st.Why = StateToDo, todo.Why
+		if todo.Unfinished {
 			st.State = StateUnfinished
 		}
 	case err == nil:
@@ -156,8 +157,8 @@ func (r *runner) state(ctx context.Context, step *Step) (StepState, error) {
 }
 
 // memory is what a step holds, as far as the bound on the process lets it.
-func (r *runner) memory(step *Step) int64 {
-	need := int64(step.work.memory) + reserve
+func (r *runner) memory(task *Step) int64 {
+	need := int64(task.work.memory) + step.Reserve
 	if r.e.Memory > 0 {
 		need = min(need, r.e.Memory)
 	}
@@ -167,7 +168,7 @@ func (r *runner) memory(step *Step) int64 {
 // Run makes every output that is not there yet or no longer what its step would
 // make. Interrupted anywhere, the next Run goes on: finished steps are kept, and
 // a step that was begun goes on from what it finished.
-func (s *Study) Run(ctx context.Context, e *Env) (RunSummary, error) {
+func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 	r := s.newRunner(e)
 	lock, err := s.lock(r.e.FS)
 	if err != nil {
@@ -176,8 +177,8 @@ func (s *Study) Run(ctx context.Context, e *Env) (RunSummary, error) {
 	defer lock.Close()
 	began := time.Now()
 	sum := RunSummary{Title: s.Title, Out: s.dir, Steps: len(s.Steps)}
-	for i, step := range s.Steps {
-		kept, err := r.step(ctx, i, step)
+	for i, task := range s.Steps {
+		kept, err := r.step(ctx, i, task)
 		if err != nil {
 			return sum, err
 		}
@@ -186,8 +187,8 @@ func (s *Study) Run(ctx context.Context, e *Env) (RunSummary, error) {
 		} else {
 			sum.Done++
 		}
-		if step.Kind == "report" {
-			sum.Report = step.Out
+		if task.Kind == "report" {
+			sum.Report = task.Out
 		}
 	}
 	sum.Seconds = time.Since(began).Seconds()
@@ -205,13 +206,13 @@ func (s *Study) lock(fsys store.FS) (io.Closer, error) {
 	}
 	lock, err := fsys.Lock(filepath.Join(s.dir, lockName))
 	if errors.Is(err, store.ErrLocked) {
-		return nil, input(s.dir, "another voxen run is at work in it: wait until it ends, or give another out")
+		return nil, step.BadInput(s.dir, "another voxen run is at work in it: wait until it ends, or give another out")
 	}
 	return lock, err
 }
 
 // step runs one step, or finds that its output is there.
-func (r *runner) step(ctx context.Context, i int, step *Step) (kept bool, err error) {
+func (r *runner) step(ctx context.Context, i int, task *Step) (kept bool, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return false, err
 	}
@@ -219,40 +220,40 @@ func (r *runner) step(ctx context.Context, i int, step *Step) (kept bool, err er
 	report := &stepReporter{Reporter: r.e.Report}
 	reporter, tells := r.e.Report.(StudyReporter)
 	if tells {
-		reporter.Step(step.Name, i+1, len(r.s.Steps), func() time.Duration { return r.left(i, time.Since(start), report) })
+		reporter.Step(task.Name, i+1, len(r.s.Steps), func() time.Duration { return r.left(i, time.Since(start), report) })
 	}
 	// what an earlier step left to the collector counts in the resident set, by
 	// which the next one plans
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.FreeOSMemory()
-	_, err = step.run(ctx, r.env(false, report))
+	_, err = task.run(ctx, r.env(false, report))
 	took := time.Since(start).Seconds()
-	var there unchanged
+	var there step.Unchanged
 	if errors.As(err, &there) {
 		kept, err = true, nil
-		took = there.run.Seconds
+		took = there.Run.Seconds
 	}
 	if err != nil {
-		return false, stepError(ctx, step, err)
+		return false, stepError(ctx, task, err)
 	}
-	r.done[step] = true
-	r.est.learn(step, took)
+	r.done[task] = true
+	r.est.learn(task, took)
 	if tells {
-		reporter.StepDone(step.Name, took, kept)
+		reporter.StepDone(task.Name, took, kept)
 	}
 	return kept, r.cacheIn()
 }
 
 // stepError says which step failed; an interruption says that by itself.
-func stepError(ctx context.Context, step *Step, err error) error {
+func stepError(ctx context.Context, task *Step, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
 	var in *store.InputError
 	if errors.As(err, &in) {
-		return fmt.Errorf("step %q: %w", step.Name, err)
+		return fmt.Errorf("step %q: %w", task.Name, err)
 	}
-	return fmt.Errorf("step %q failed, the same command goes on: %w", step.Name, err)
+	return fmt.Errorf("step %q failed, the same command goes on: %w", task.Name, err)
 }
 
 // left estimates the time for this step and all later ones.
@@ -261,9 +262,9 @@ func (r *runner) left(i int, elapsed time.Duration, report *stepReporter) time.D
 	if share := report.share(); share > 0.05 {
 		seconds = elapsed.Seconds() / share * (1 - share)
 	}
-	for _, step := range r.s.Steps[i+1:] {
-		if !r.done[step] {
-			seconds += r.est.seconds(step)
+	for _, task := range r.s.Steps[i+1:] {
+		if !r.done[task] {
+			seconds += r.est.seconds(task)
 		}
 	}
 	return time.Duration(seconds * float64(time.Second))
@@ -271,7 +272,7 @@ func (r *runner) left(i int, elapsed time.Duration, report *stepReporter) time.D
 
 // stepReporter listens to how far the longest part of a step is.
 type stepReporter struct {
-	Reporter
+	step.Reporter
 	mu          sync.Mutex
 	done, total int
 }

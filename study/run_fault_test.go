@@ -1,6 +1,7 @@
 package study_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"voxen/store"
 	"voxen/store/faultfs"
 	"voxen/study"
+	"voxen/study/internal/steptest"
 )
 
 // small writes the example study with two subjects and few draws.
@@ -21,7 +23,7 @@ func small(t *testing.T) (dir, yaml string) {
 	t.Helper()
 	dir = t.TempDir()
 	yaml = filepath.Join(dir, "study.yaml")
-	if err := study.InitStudy(ctx, store.OS{}, yaml); err != nil {
+	if err := study.InitStudy(context.Background(), store.OS{}, yaml); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
@@ -44,9 +46,9 @@ func runStudy(t *testing.T, fsys store.FS, yaml string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := env()
+	e := steptest.Env()
 	e.FS = fsys
-	_, err = s.Run(ctx, e)
+	_, err = s.Run(context.Background(), e)
 	return err
 }
 

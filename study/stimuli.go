@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"voxen/store"
+	"voxen/study/step"
 )
 
 // played is what a subject heard in a run, by its events.tsv.
@@ -42,7 +43,7 @@ func (d *dataset) stimuli(all []recording) error {
 			places = append(places, filepath.Join("stimuli", "gentle", name, "align.csv"))
 		}
 		for _, place := range append(places, filepath.Join("code", "annotations.tsv")) {
-			if path := filepath.Join(raw, place); isThere(d.fsys, path) {
+			if path := filepath.Join(raw, place); step.Exists(d.fsys, path) {
 				s.Words, _ = filepath.Abs(path)
 				break
 			}
@@ -88,7 +89,7 @@ func (d *dataset) playedTo(all []recording, run int) (*played, error) {
 // none that names one recording.
 func (d *dataset) events(subject string, s StimulusConfig) (*played, error) {
 	folder := filepath.Join(rawOf(d.root), "sub-"+subject)
-	if !isThere(d.fsys, folder) {
+	if !step.Exists(d.fsys, folder) {
 		return nil, nil
 	}
 	files, err := d.walk(folder, 3)
@@ -124,7 +125,7 @@ func playedIn(t *store.Table, subject string) (*played, error) {
 		name = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)), "_audio")
 		onset, err := strconv.ParseFloat(onsets[i], 64)
 		if err != nil || math.IsNaN(onset) || math.IsInf(onset, 0) {
-			return nil, input(t.Path, "line %d has %q in column onset, expected seconds", t.Lines[i], onsets[i])
+			return nil, step.BadInput(t.Path, "line %d has %q in column onset, expected seconds", t.Lines[i], onsets[i])
 		}
 		if p.name != "" && p.name != name {
 			return nil, nil

@@ -5,12 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/align"
 )
 
 // alignCommand is voxen align.
 func (a *app) alignCommand() *cobra.Command {
-	var o study.AlignOptions
+	var o align.Options
 	columns := ""
 	cmd := &cobra.Command{
 		Use:   "align --responses R.npy --words words.tsv --tr 2 --volumes 372 --out S.npy",
@@ -38,7 +38,7 @@ Writes S.npy, S.npy.columns.tsv where the responses have one, and S.npy.run.json
 			if o.Columns, err = wordColumns(columns); err != nil {
 				return err
 			}
-			sum, err := study.Align(cmd.Context(), a.env(), o)
+			sum, err := align.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -68,7 +68,7 @@ Writes S.npy, S.npy.columns.tsv where the responses have one, and S.npy.run.json
 }
 
 // alignText is the summary for people.
-func alignText(s study.AlignSummary) string {
+func alignText(s align.Summary) string {
 	text := fmt.Sprintf("%d volumes of %d units from %d words", s.Volumes, s.Columns, s.Words)
 	for _, c := range []struct {
 		n    int

@@ -13,7 +13,7 @@ import (
 
 	"voxen/engine/op"
 	"voxen/store"
-	"voxen/study"
+	"voxen/study/step"
 )
 
 // Exit statuses besides 0; a command that a signal ended has 128 plus its number.
@@ -102,7 +102,7 @@ func (a *app) check() error {
 		return usageError{fmt.Errorf("--precision %q, expected float32 or float64", a.precision)}
 	}
 	if a.memory != "" {
-		if _, err := study.ParseSize(a.memory); err != nil {
+		if _, err := step.ParseSize(a.memory); err != nil {
 			return usageError{fmt.Errorf("--memory: %w", err)}
 		}
 	}
@@ -110,13 +110,13 @@ func (a *app) check() error {
 }
 
 // env makes the environment of a step.
-func (a *app) env() *study.Env {
-	e := &study.Env{Device: a.device, Threads: a.threads, Precision: op.Float32, TF32: a.tf32, Report: a.printer, Version: version()}
+func (a *app) env() *step.Env {
+	e := &step.Env{Device: a.device, Threads: a.threads, Precision: op.Float32, TF32: a.tf32, Report: a.printer, Version: version()}
 	if a.precision == "float64" {
 		e.Precision = op.Float64
 	}
 	if a.memory != "" {
-		e.Memory, _ = study.ParseSize(a.memory) // checked before
+		e.Memory, _ = step.ParseSize(a.memory) // checked before
 	}
 	return e
 }

@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/couple"
 )
 
 // coupleCommand is voxen couple.
 func (a *app) coupleCommand() *cobra.Command {
-	o := study.CoupleDefaults()
+	o := couple.Defaults()
 	columns := ""
 	cmd := &cobra.Command{
 		Use:   "couple --responses S.npy (--bold Y.nii.gz | --biological B.npy) --out DIR",
@@ -47,7 +47,7 @@ biological.npy and biological_maps when they were learned, and run.json to DIR.`
 			if o.WordColumns, err = wordColumns(columns); err != nil {
 				return err
 			}
-			sum, err := study.Couple(cmd.Context(), a.env(), o)
+			sum, err := couple.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ biological.npy and biological_maps when they were learned, and run.json to DIR.`
 }
 
 // coupleText is the summary for people.
-func coupleText(s study.CoupleSummary) string {
+func coupleText(s couple.Summary) string {
 	runs := ""
 	if s.Runs > 1 {
 		runs = fmt.Sprintf(" of %d runs", s.Runs)

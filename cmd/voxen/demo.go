@@ -10,12 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/demo"
 )
 
 // demoCommand is voxen demo.
 func (a *app) demoCommand() *cobra.Command {
-	o := study.DemoDefaults()
+	o := demo.Defaults()
 	cmd := &cobra.Command{
 		Use:   "demo --out DIR",
 		Short: "Do the main job on the real data that voxen ships",
@@ -36,7 +36,7 @@ own; figures and tables lie in DIR.` + "\n" + exitHelp,
 			if _, err := os.Stat(filepath.Join(o.MiniLM, "config.json")); err != nil && !cmd.Flags().Changed("minilm") {
 				o.MiniLM = ""
 			}
-			sum, err := study.Demo(cmd.Context(), a.env(), o)
+			sum, err := demo.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ own; figures and tables lie in DIR.` + "\n" + exitHelp,
 }
 
 // demoText is the summary for people.
-func demoText(s study.DemoSummary) string {
+func demoText(s demo.Summary) string {
 	var b strings.Builder
 	for _, h := range s.Haxby {
 		fmt.Fprintf(&b, "Haxby, %s: %d voxels that vary, %d constant\n", h.Title, h.Voxels, h.Constant)
@@ -91,7 +91,7 @@ func demoText(s study.DemoSummary) string {
 }
 
 // haxbyVoxels lists the best voxels of a fit.
-func haxbyVoxels(b *strings.Builder, f study.HaxbyFit) {
+func haxbyVoxels(b *strings.Builder, f demo.HaxbyFit) {
 	for _, v := range f.Best[:min(3, len(f.Best))] {
 		fmt.Fprintf(b, "    voxel %v  r %.3f  p %.4f  responds most to %s\n", v.IJK, v.R, v.P, v.Prefers)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"voxen/engine"
-	"voxen/study"
+	"voxen/study/step"
 )
 
 // deviceList is what voxen devices prints with --json.
@@ -68,7 +68,7 @@ func listDevices() (deviceList, error) {
 func (l deviceList) text() string {
 	var b strings.Builder
 	for _, d := range l.Devices {
-		fmt.Fprintf(&b, "%-8s %s, %s", d.Name, d.Model, study.Size(d.Memory))
+		fmt.Fprintf(&b, "%-8s %s, %s", d.Name, d.Model, step.Size(d.Memory))
 		if d.Threads > 0 {
 			fmt.Fprintf(&b, ", %d threads", d.Threads)
 		}

@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/encode"
 )
 
 // encodeCommand is voxen encode.
 func (a *app) encodeCommand() *cobra.Command {
-	var o study.EncodeOptions
+	var o encode.Options
 	folds := 0
 	cmd := &cobra.Command{
 		Use:   "encode --features X.npy --responses Y.npy --out DIR",
@@ -45,7 +45,7 @@ images too when the responses are images, and run.json.` + "\n" + exitHelp,
 				}
 				o.CV = fmt.Sprintf("kfold:%d", folds)
 			}
-			sum, err := study.Encode(cmd.Context(), a.env(), o)
+			sum, err := encode.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -97,7 +97,7 @@ images too when the responses are images, and run.json.` + "\n" + exitHelp,
 var bandedFlags = []string{"model", "bands", "band-samples", "band-weights", "concentration", "seed"}
 
 // encodeText is the summary for people.
-func encodeText(s study.EncodeSummary) string {
+func encodeText(s encode.Summary) string {
 	text := fmt.Sprintf("%d voxels, %d rows, %d features, %d folds: %s on %s in %s", s.Voxels, s.Rows, s.Features, s.Folds,
 		s.Form, s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	if s.Constant+s.NotFinite > 0 {

@@ -9,12 +9,12 @@ import (
 
 	"voxen/brain"
 	"voxen/lm"
-	"voxen/study"
+	"voxen/study/extract"
 )
 
 // extractCommand is voxen extract.
 func (a *app) extractCommand() *cobra.Command {
-	o := study.ExtractDefaults()
+	o := extract.Defaults()
 	columns := ""
 	cmd := &cobra.Command{
 		Use:   "extract --model DIR (--words words.tsv | --text FILE | --ids ids.npy) --out FILE.npy",
@@ -50,7 +50,7 @@ layer by layer.` + "\n" + exitHelp,
 			if !cmd.Flags().Changed("stride") {
 				o.Stride = min(o.Stride, max(o.Window, 1))
 			}
-			sum, err := study.Extract(cmd.Context(), a.env(), o)
+			sum, err := extract.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func wordColumns(s string) (brain.WordColumns, error) {
 }
 
 // extractText is the summary for people.
-func extractText(s study.ExtractSummary) string {
+func extractText(s extract.Summary) string {
 	text := fmt.Sprintf("%d rows of %d units in %d layers, %d windows: on %s in %s", s.Rows, s.Columns, s.Layers, s.Windows, s.Device,
 		time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	if s.Rate > 0 {

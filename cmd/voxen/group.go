@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/group"
 )
 
 // groupCommand is voxen group.
 func (a *app) groupCommand() *cobra.Command {
-	var o study.GroupOptions
+	var o group.Options
 	cmd := &cobra.Command{
 		Use:   "group --maps sub-01/cv_score.nii.gz --maps sub-02/cv_score.nii.gz ... --out DIR",
 		Short: "Test maps and indices over subjects, and relate brain scores to cognition",
@@ -38,7 +38,7 @@ images where the maps are), and run.json to DIR.` + "\n" + exitHelp,
     --participants participants.tsv --scores MoCA --covariates age,sex,education --out cognition`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sum, err := study.Group(cmd.Context(), a.env(), o)
+			sum, err := group.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ images where the maps are), and run.json to DIR.` + "\n" + exitHelp,
 }
 
 // groupText is the summary for people.
-func groupText(s study.GroupSummary) string {
+func groupText(s group.Summary) string {
 	text := fmt.Sprintf("%d subjects", s.Subjects)
 	if s.Voxels > 0 {
 		text += fmt.Sprintf(", %d voxels, %d regions", s.Voxels, s.Regions)

@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/learn"
 )
 
 // learnCommand is voxen learn.
 func (a *app) learnCommand() *cobra.Command {
-	o := study.LearnDefaults()
+	o := learn.Defaults()
 	cmd := &cobra.Command{
 		Use:   "learn --responses S.npy --out DIR",
 		Short: "Learn a dictionary of temporal patterns and sparse codes",
@@ -31,7 +31,7 @@ objective.tsv and run.json to DIR.` + "\n" + exitHelp,
   voxen learn --responses demo/data/alice/responses.npy --out dictionary-2 --nonnegative --seed 1 --epochs 8`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sum, err := study.Learn(cmd.Context(), a.env(), o)
+			sum, err := learn.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ objective.tsv and run.json to DIR.` + "\n" + exitHelp,
 }
 
 // learnText is the summary for people.
-func learnText(s study.LearnSummary) string {
+func learnText(s learn.Summary) string {
 	text := fmt.Sprintf("%d atoms from %d signals of %d values, %d steps: objective %.5f, %.1f%% of the codes in use, on %s in %s",
 		s.Atoms, s.Signals, s.Rows, s.Steps, s.Objective, 100*s.Density, s.Device,
 		time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))

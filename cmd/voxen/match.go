@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/match"
 )
 
 // matchCommand is voxen match.
 func (a *app) matchCommand() *cobra.Command {
-	var o study.MatchOptions
+	var o match.Options
 	cmd := &cobra.Command{
 		Use:   "match --maps W.nii.gz --templates NETWORKS.nii.gz --out DIR",
 		Short: "Match the maps of atoms with functional brain networks",
@@ -40,7 +40,7 @@ the subjects (subjects.npy, null.npy), a figure and run.json to DIR.` + "\n" + e
     --sphere $d/sphere_hemi-L.surf.gii --sphere $d/sphere_hemi-R.surf.gii --out match-gifti`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sum, err := study.Match(cmd.Context(), a.env(), o)
+			sum, err := match.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ the subjects (subjects.npy, null.npy), a figure and run.json to DIR.` + "\n" + e
 }
 
 // matchText is the summary for people.
-func matchText(s study.MatchSummary) string {
+func matchText(s match.Summary) string {
 	text := fmt.Sprintf("%d atoms of %d subjects against %d networks over %d voxels, %d %s surrogates on %s in %s", s.Atoms, s.Subjects, s.Networks,
 		s.Voxels, s.Draws, s.Null, s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	if s.LeftOut > 0 {

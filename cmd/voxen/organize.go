@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/organize"
 )
 
 // organizeCommand is voxen organize.
 func (a *app) organizeCommand() *cobra.Command {
-	var o study.OrganizeOptions
+	var o organize.Options
 	var codes, matches, responses []string
 	cmd := &cobra.Command{
 		Use:   "organize --codes codes.npz --matches matches.tsv --out DIR",
@@ -34,13 +34,13 @@ and run.json to DIR.` + "\n" + exitHelp,
 				return usageError{fmt.Errorf("%d --codes, %d --matches and %d --responses, expected as many of each (or no --responses)", len(codes), len(matches), len(responses))}
 			}
 			for i := range codes {
-				m := study.OrganizeModel{Codes: codes[i], Matches: matches[i]}
+				m := organize.Model{Codes: codes[i], Matches: matches[i]}
 				if len(responses) > 0 {
 					m.Responses = responses[i]
 				}
 				o.Models = append(o.Models, m)
 			}
-			sum, err := study.Organize(cmd.Context(), a.env(), o)
+			sum, err := organize.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ and run.json to DIR.` + "\n" + exitHelp,
 }
 
 // organizeText is the summary for people.
-func organizeText(s study.OrganizeSummary) string {
+func organizeText(s organize.Summary) string {
 	var text strings.Builder
 	known := func(x *float64) string {
 		if x == nil {

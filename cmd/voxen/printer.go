@@ -14,7 +14,7 @@ import (
 )
 
 // printer is the one place that prints: a progress bar on a terminal, plain
-// lines elsewhere, JSON objects with --json. It satisfies study.Reporter.
+// lines elsewhere, JSON objects with --json. It satisfies step.Reporter.
 type printer struct {
 	mu          sync.Mutex
 	out, errOut io.Writer

@@ -12,8 +12,8 @@ import (
 
 func init() { refusals = append(refusals, lmRefusals...) }
 
-// extract refuses an extract with the small BERT for its flags.
-func extract(name, says string, more ...string) refusal {
+// extractRefusal refuses an extract with the small BERT for its flags.
+func extractRefusal(name, says string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
 		return extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy"), more...)
 	}, 2, says}
@@ -48,8 +48,8 @@ func configuredOf(m *testModel, says, key string, value any) refusal {
 	}, 2, says}
 }
 
-// align refuses an align of a good array for its flags.
-func align(name, says string, more ...string) refusal {
+// alignRefusal refuses an align of a good array for its flags.
+func alignRefusal(name, says string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
 		return append([]string{"align", "--responses", f.npy("r.npy", []int{12, 3}), "--words", f.story("w.tsv", 12),
 			"--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}, more...)
@@ -102,21 +102,21 @@ var lmRefusals = []refusal{
 	{"no text", func(f *files) []string {
 		return []string{"extract", "--model", f.model("model", bertModel()), "--out", f.path("out/r.npy")}
 	}, 2, `0 of --words, --text and --ids are given, expected one`},
-	extract("words and text", `2 of --words, --text and --ids are given`, "--text", "story.txt"),
-	extract("responses of another kind", `r.csv: .*expected .npy or .safetensors`, "--out", "r.csv"),
-	extract("no such tap", `--tap: tap "mlp.out", want ffn.out, .*hidden`, "--tap", "mlp.out"),
-	extract("tap twice", `--tap: tap "hidden" is listed twice`, "--tap", "hidden,hidden"),
-	extract("empty tap", `--tap: tap ""`, "--tap", ""),
-	extract("layer past the last", `--layers: layers "0,3": "3" is not within 0-2`, "--layers", "0,3"),
-	extract("layers backwards", `"2-1" is not within 0-2`, "--layers", "2-1"),
-	extract("layer twice", `layer 1 is listed twice`, "--layers", "0-1,1"),
-	extract("no window", `--window 0`, "--window", "0"),
-	extract("stride past the window", `--window 10 and --stride 11, expected 1 <= stride <= window`, "--window", "10", "--stride", "11"),
-	extract("float8", `--dtype "float8", expected float32, float16`, "--dtype", "float8"),
-	extract("two columns", `--columns "word,onset", expected the names of three columns`, "--columns", "word,onset"),
-	extract("columns that are not there", `w.tsv: .*"begin"`, "--columns", "word,begin,end"),
-	extract("rate of a table", `--rate 2`, "--rate", "2"),
-	extract("too little memory for a layer", `--memory 97MiB is too small: this job needs at least`, "--memory", "97MiB"),
+	extractRefusal("words and text", `2 of --words, --text and --ids are given`, "--text", "story.txt"),
+	extractRefusal("responses of another kind", `r.csv: .*expected .npy or .safetensors`, "--out", "r.csv"),
+	extractRefusal("no such tap", `--tap: tap "mlp.out", want ffn.out, .*hidden`, "--tap", "mlp.out"),
+	extractRefusal("tap twice", `--tap: tap "hidden" is listed twice`, "--tap", "hidden,hidden"),
+	extractRefusal("empty tap", `--tap: tap ""`, "--tap", ""),
+	extractRefusal("layer past the last", `--layers: layers "0,3": "3" is not within 0-2`, "--layers", "0,3"),
+	extractRefusal("layers backwards", `"2-1" is not within 0-2`, "--layers", "2-1"),
+	extractRefusal("layer twice", `layer 1 is listed twice`, "--layers", "0-1,1"),
+	extractRefusal("no window", `--window 0`, "--window", "0"),
+	extractRefusal("stride past the window", `--window 10 and --stride 11, expected 1 <= stride <= window`, "--window", "10", "--stride", "11"),
+	extractRefusal("float8", `--dtype "float8", expected float32, float16`, "--dtype", "float8"),
+	extractRefusal("two columns", `--columns "word,onset", expected the names of three columns`, "--columns", "word,onset"),
+	extractRefusal("columns that are not there", `w.tsv: .*"begin"`, "--columns", "word,begin,end"),
+	extractRefusal("rate of a table", `--rate 2`, "--rate", "2"),
+	extractRefusal("too little memory for a layer", `--memory 97MiB is too small: this job needs at least`, "--memory", "97MiB"),
 
 	// extract: the text
 	source("text of no words", `t.txt: a text of no words`, "--text", func(f *files) string { return f.bytes("t.txt", []byte(" \n\t\n")) }),
@@ -204,21 +204,21 @@ var lmRefusals = []refusal{
 
 	// align
 	{"align of nothing", func(*files) []string { return []string{"align"} }, 2, `"out", "responses", "tr", "volumes", "words"`},
-	align("no TR", `--tr 0, expected the seconds`, "--tr", "0"),
-	align("TR of a nanosecond", `--tr 1e-09, expected`, "--tr", "1e-9"),
-	align("TR that is no number", `--tr`, "--tr", "NaN"),
-	align("no volumes", `--volumes 0, expected 1 to`, "--volumes", "0"),
-	align("2^50 volumes", `--volumes 1125899906842624, expected 1 to`, "--volumes", "1125899906842624"),
-	align("start at infinity", `start`, "--start", "inf"),
-	align("response", `--hrf "canonical", expected none, glover, spm`, "--hrf", "canonical"),
-	align("words of a volume", `--within "median", expected mean, sum, last, lanczos`, "--within", "median"),
-	align("trend", `--detrend: .*"cubic"`, "--detrend", "cubic"),
-	align("scaling", `--standardize "unit", expected none, zscore`, "--standardize", "unit"),
-	align("word rate of another kind", `rate.txt: .*expected .npy`, "--word-rate", "rate.txt"),
-	align("word rate in the place of the responses", `s.npy: is --out too`, "--out", "x/s.npy", "--word-rate", "./x/s.npy"),
-	align("no word in any volume", `w.tsv: no word begins within the volumes: onsets go from 1 to 6.5 s, the volumes from 1000 to 1020 s`, "--start", "1000"),
-	align("aligned to another kind", `s.nii: .*expected .npy`, "--out", "s.nii"),
-	align("columns of a word table", `--columns "a,,c", expected`, "--columns", "a,,c"),
+	alignRefusal("no TR", `--tr 0, expected the seconds`, "--tr", "0"),
+	alignRefusal("TR of a nanosecond", `--tr 1e-09, expected`, "--tr", "1e-9"),
+	alignRefusal("TR that is no number", `--tr`, "--tr", "NaN"),
+	alignRefusal("no volumes", `--volumes 0, expected 1 to`, "--volumes", "0"),
+	alignRefusal("2^50 volumes", `--volumes 1125899906842624, expected 1 to`, "--volumes", "1125899906842624"),
+	alignRefusal("start at infinity", `start`, "--start", "inf"),
+	alignRefusal("response", `--hrf "canonical", expected none, glover, spm`, "--hrf", "canonical"),
+	alignRefusal("words of a volume", `--within "median", expected mean, sum, last, lanczos`, "--within", "median"),
+	alignRefusal("trend", `--detrend: .*"cubic"`, "--detrend", "cubic"),
+	alignRefusal("scaling", `--standardize "unit", expected none, zscore`, "--standardize", "unit"),
+	alignRefusal("word rate of another kind", `rate.txt: .*expected .npy`, "--word-rate", "rate.txt"),
+	alignRefusal("word rate in the place of the responses", `s.npy: is --out too`, "--out", "x/s.npy", "--word-rate", "./x/s.npy"),
+	alignRefusal("no word in any volume", `w.tsv: no word begins within the volumes: onsets go from 1 to 6.5 s, the volumes from 1000 to 1020 s`, "--start", "1000"),
+	alignRefusal("aligned to another kind", `s.nii: .*expected .npy`, "--out", "s.nii"),
+	alignRefusal("columns of a word table", `--columns "a,,c", expected`, "--columns", "a,,c"),
 	{"responses of other words", func(f *files) []string {
 		return []string{"align", "--responses", f.npy("r.npy", []int{11, 3}), "--words", f.story("w.tsv", 12), "--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}
 	}, 2, `r.npy: responses have 11 rows, expected one for each of the 12 rows of words`},

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// couple refuses a couple of good responses (20 x 4) and biological neurons
+// coupleRefusal refuses a couple of good responses (20 x 4) and biological neurons
 // (20 x 2) for its flags.
-func couple(name, says string, more ...string) refusal {
+func coupleRefusal(name, says string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
 		return append([]string{"couple", "--responses", f.npy("s.npy", []int{20, 4}), "--biological", f.npy("b.npy", []int{20, 2}), "--out", f.path("out")}, more...)
 	}, 2, says}
@@ -20,8 +20,8 @@ func coupled(name, says string, make func(f *files) []string) refusal {
 	return refusal{name, func(f *files) []string { return append([]string{"couple", "--out", f.path("out")}, make(f)...) }, 2, says}
 }
 
-// group refuses a group of the files that make gives flags for.
-func group(name, says string, make func(f *files) []string) refusal {
+// groupRefusal refuses a group of the files that make gives flags for.
+func groupRefusal(name, says string, make func(f *files) []string) refusal {
 	return refusal{name, func(f *files) []string { return append([]string{"group", "--out", f.path("out")}, make(f)...) }, 2, says}
 }
 
@@ -36,14 +36,14 @@ func (f *files) subjects(n int) []string {
 
 // cohort is a group of n maps with a table of participants.
 func cohort(name, says string, n int, table string, more ...string) refusal {
-	return group(name, says, func(f *files) []string {
+	return groupRefusal(name, says, func(f *files) []string {
 		return append(append(f.subjects(n), "--participants", f.bytes("participants.tsv", []byte(table))), more...)
 	})
 }
 
 // indices is a group of a table of indices.
 func indices(name, says, table string, more ...string) refusal {
-	return group(name, says, func(f *files) []string {
+	return groupRefusal(name, says, func(f *files) []string {
 		return append([]string{"--indices", f.bytes("i.tsv", []byte(table))}, more...)
 	})
 }
@@ -95,36 +95,36 @@ func init() {
 		reported("a group of another program", `group.tsv: has no column "test"`, func(f *files) []string {
 			return []string{"--model", "group=" + f.folder("g", "group.tsv", "region\tp\nx\t1\n")}
 		}),
-		group("nothing to compare", `--maps or --indices are needed`, func(f *files) []string { return nil }),
-		group("one subject", `sub-0.npy: is the map of one subject`, func(f *files) []string { return f.subjects(1) }),
-		group("subjects named short", `--subjects names 1, expected one for each of 3 maps`, func(f *files) []string { return append(f.subjects(3), "--subjects", "a") }),
-		group("a subject twice", `sub-0.npy: is of subject x`, func(f *files) []string {
+		groupRefusal("nothing to compare", `--maps or --indices are needed`, func(f *files) []string { return nil }),
+		groupRefusal("one subject", `sub-0.npy: is the map of one subject`, func(f *files) []string { return f.subjects(1) }),
+		groupRefusal("subjects named short", `--subjects names 1, expected one for each of 3 maps`, func(f *files) []string { return append(f.subjects(3), "--subjects", "a") }),
+		groupRefusal("a subject twice", `sub-0.npy: is of subject x`, func(f *files) []string {
 			return append(f.subjects(1), "--maps", f.npy("sub-0.npy", []int{5}), "--subjects", "x,x")
 		}),
-		group("maps without a subject in the name", `b.npy: has no sub-NAME in its path`, func(f *files) []string {
+		groupRefusal("maps without a subject in the name", `b.npy: has no sub-NAME in its path`, func(f *files) []string {
 			return []string{"--maps", f.npy("sub-1.npy", []int{5}), "--maps", f.npy("b.npy", []int{5})}
 		}),
-		group("maps of other voxels", `sub-b.npy: has 4 voxels, .*sub-a.npy has 5`, func(f *files) []string {
+		groupRefusal("maps of other voxels", `sub-b.npy: has 4 voxels, .*sub-a.npy has 5`, func(f *files) []string {
 			return []string{"--maps", f.npy("sub-a.npy", []int{5}), "--maps", f.npy("sub-b.npy", []int{4})}
 		}),
-		group("several maps of a subject", `sub-b.npy: has 2 maps, expected one`, func(f *files) []string {
+		groupRefusal("several maps of a subject", `sub-b.npy: has 2 maps, expected one`, func(f *files) []string {
 			return []string{"--maps", f.npy("sub-a.npy", []int{5}), "--maps", f.npy("sub-b.npy", []int{2, 5})}
 		}),
-		group("maps that are the same everywhere", `sub-a.npy: has no voxel to test: all 2`, func(f *files) []string {
+		groupRefusal("maps that are the same everywhere", `sub-a.npy: has no voxel to test: all 2`, func(f *files) []string {
 			return []string{"--maps", f.npy("sub-a.npy", []int{2}, 1, 2), "--maps", f.npy("sub-b.npy", []int{2}, 1, 2)}
 		}),
-		group("an atlas of vectors", `l.nii: is an atlas, but .* an array`, func(f *files) []string {
+		groupRefusal("an atlas of vectors", `l.nii: is an atlas, but .* an array`, func(f *files) []string {
 			return append(f.subjects(3), "--atlas", f.bytes("l.nii", labels(func(v int) float32 { return 1 })))
 		}),
-		group("a mask of vectors", `m.nii: is a mask, but maps`, func(f *files) []string {
+		groupRefusal("a mask of vectors", `m.nii: is a mask, but maps`, func(f *files) []string {
 			return append(f.subjects(2), "--mask", f.bytes("m.nii", labels(func(v int) float32 { return 1 })))
 		}),
-		group("vectors and images", `sub-9.nii: is not of the kind of`, func(f *files) []string {
+		groupRefusal("vectors and images", `sub-9.nii: is not of the kind of`, func(f *files) []string {
 			return append(f.subjects(2), "--maps", f.bytes("sub-9.nii", nifti(grid, nil)))
 		}),
-		group("negative permutations", `--permutations -5, expected 1 to 1000000`, func(f *files) []string { return append(f.subjects(2), "--permutations", "-5") }),
+		groupRefusal("negative permutations", `--permutations -5, expected 1 to 1000000`, func(f *files) []string { return append(f.subjects(2), "--permutations", "-5") }),
 		cohort("participants without scores", `--participants and --scores go together`, 3, four),
-		group("covariates without scores", `--covariates are of --scores`, func(f *files) []string { return append(f.subjects(2), "--covariates", "age") }),
+		groupRefusal("covariates without scores", `--covariates are of --scores`, func(f *files) []string { return append(f.subjects(2), "--covariates", "age") }),
 		cohort("a score that is no column", `participants.tsv: has no column "MMSE", only participant_id, MoCA, age`, 4, four, "--scores", "MMSE"),
 		cohort("a score in words", `participants.tsv: line 3 has "high" in column MoCA`, 2, "participant_id\tMoCA\nsub-0\t20\nsub-1\thigh\n", "--scores", "MoCA"),
 		cohort("a participant twice", `participants.tsv: line 3 has participant sub-0 again`, 2, "participant_id\tMoCA\nsub-0\t20\nsub-0\t21\n", "--scores", "MoCA"),
@@ -137,14 +137,14 @@ func init() {
 		indices("an index that is missing", `i.tsv: line 3 has no value in column x`, "participant_id\tx\na\t1\nb\tn/a\n"),
 		indices("a contrast of nothing", `--contrast "x-z", expected a-b`, "participant_id\tx\ty\na\t1\t2\nb\t2\t5\n", "--contrast", "x-z"),
 		indices("indices without participants", `i.tsv: has no column "participant_id"`, "subject\tx\na\t1\nb\t2\n"),
-		couple("coupling at a rate of 1", `--fdr 1, expected a rate between 0 and 1`, "--fdr", "1"),
-		couple("coupling without words to list", `--top-words 0, expected at least 1`, "--top-words", "0"),
-		couple("words without tr", `--words needs --tr`, "--words", "words.tsv"),
-		couple("given courses and BOLD", `either --biological or --bold`, "--bold", "y.npy"),
-		couple("a mask of given courses", `m.nii: is a mask, but no --bold`, "--mask", "m.nii"),
-		couple("trends of given courses", `--detrend linear is of --bold`, "--detrend", "linear"),
-		couple("a response of another kind", `--hrf: .*canonical`, "--hrf", "canonical"),
-		couple("a dictionary penalty below 0", `--lambda -1, expected`, "--lambda", "-1"),
+		coupleRefusal("coupling at a rate of 1", `--fdr 1, expected a rate between 0 and 1`, "--fdr", "1"),
+		coupleRefusal("coupling without words to list", `--top-words 0, expected at least 1`, "--top-words", "0"),
+		coupleRefusal("words without tr", `--words needs --tr`, "--words", "words.tsv"),
+		coupleRefusal("given courses and BOLD", `either --biological or --bold`, "--bold", "y.npy"),
+		coupleRefusal("a mask of given courses", `m.nii: is a mask, but no --bold`, "--mask", "m.nii"),
+		coupleRefusal("trends of given courses", `--detrend linear is of --bold`, "--detrend", "linear"),
+		coupleRefusal("a response of another kind", `--hrf: .*canonical`, "--hrf", "canonical"),
+		coupleRefusal("a dictionary penalty below 0", `--lambda -1, expected`, "--lambda", "-1"),
 		coupled("neither courses nor BOLD", `either --biological or --bold`, func(f *files) []string {
 			return []string{"--responses", f.npy("s.npy", []int{20, 4})}
 		}),

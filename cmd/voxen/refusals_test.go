@@ -46,8 +46,8 @@ func responses(name, says string, make func(f *files) string, more ...string) re
 	return refusal{name, func(f *files) []string { return encodeArgs(f, f.npy("x.npy", []int{12, 3}), make(f), more...) }, 2, says}
 }
 
-// learn refuses a learn of the file that make writes.
-func learn(name, says string, make func(f *files) string, more ...string) refusal {
+// learnRefusal refuses a learn of the file that make writes.
+func learnRefusal(name, says string, make func(f *files) string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
 		return append([]string{"learn", "--responses", make(f), "--out", f.path("out")}, more...)
 	}, 2, says}
@@ -289,28 +289,28 @@ var refusals = []refusal{
 	}, 2, `file`},
 
 	// learn
-	learn("signals with NaN", `s.npy.*NaN.*column 2`, func(f *files) string {
+	learnRefusal("signals with NaN", `s.npy.*NaN.*column 2`, func(f *files) string {
 		data := normal(1, 40)
 		data[5*3+2] = float32(math.NaN())
 		return f.npy("s.npy", []int{8, 5}, data...)
 	}),
-	learn("no signals", `s.npy`, func(f *files) string { return f.header("s.npy", "<f4", "(8, 0)", 0) }),
-	learn("signals in one dimension", `s.npy: has shape \[8\]`, func(f *files) string { return f.npy("s.npy", []int{8}) }),
-	learn("no atoms", `--atoms 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--atoms", "0"),
-	learn("negative lambda", `--lambda -1`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "-1"),
-	learn("no passes", `--epochs 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--epochs", "0"),
-	learn("batches of nothing", `--batch 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--batch", "0"),
-	learn("standardize of signals", `--standardize "rows"`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--standardize", "rows"),
-	learn("signals that are all constant", `s.npy: has no signal to learn from: all 5 columns are constant`, func(f *files) string {
+	learnRefusal("no signals", `s.npy`, func(f *files) string { return f.header("s.npy", "<f4", "(8, 0)", 0) }),
+	learnRefusal("signals in one dimension", `s.npy: has shape \[8\]`, func(f *files) string { return f.npy("s.npy", []int{8}) }),
+	learnRefusal("no atoms", `--atoms 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--atoms", "0"),
+	learnRefusal("negative lambda", `--lambda -1`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "-1"),
+	learnRefusal("no passes", `--epochs 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--epochs", "0"),
+	learnRefusal("batches of nothing", `--batch 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--batch", "0"),
+	learnRefusal("standardize of signals", `--standardize "rows"`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--standardize", "rows"),
+	learnRefusal("signals that are all constant", `s.npy: has no signal to learn from: all 5 columns are constant`, func(f *files) string {
 		return f.npy("s.npy", []int{8, 5}, repeat(40, 3)...)
 	}),
-	learn("signals whose squares overflow", `s.npy: has values in column 0 whose squares overflow`, func(f *files) string {
+	learnRefusal("signals whose squares overflow", `s.npy: has values in column 0 whose squares overflow`, func(f *files) string {
 		return f.bytes("s.npy", npyFile(header("<f8", "(2, 1)"), binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, math.Float64bits(1e200)), 0)))
 	}, "--standardize", "none", "--precision", "float64"),
-	learn("penalty that is no number", `--lambda NaN`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "NaN"),
-	learn("seed below zero", `--seed`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--seed", "-1"),
-	learn("image as signals", `s.nii: .*expected`, func(f *files) string { return f.bytes("s.nii", nifti(grid, nil)) }),
-	learn("too little memory for a batch", `--memory 100MiB is too small: this job needs at least`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--memory", "100MiB"),
+	learnRefusal("penalty that is no number", `--lambda NaN`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "NaN"),
+	learnRefusal("seed below zero", `--seed`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--seed", "-1"),
+	learnRefusal("image as signals", `s.nii: .*expected`, func(f *files) string { return f.bytes("s.nii", nifti(grid, nil)) }),
+	learnRefusal("too little memory for a batch", `--memory 100MiB is too small: this job needs at least`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--memory", "100MiB"),
 
 	// demo
 	{"demo to nowhere", func(*files) []string { return []string{"demo"} }, 2, `"out"`},

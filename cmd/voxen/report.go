@@ -6,12 +6,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study"
+	"voxen/study/report"
+	"voxen/study/step"
 )
 
 // reportCommand is voxen report.
 func (a *app) reportCommand() *cobra.Command {
-	var o study.ReportOptions
+	var o report.Options
 	var models []string
 	columns := ""
 	cmd := &cobra.Command{
@@ -48,7 +49,7 @@ Writes report.html and report.html.run.json.` + "\n" + exitHelp,
 				}
 				o.Models = append(o.Models, model)
 			}
-			sum, err := study.Report(cmd.Context(), a.env(), o)
+			sum, err := report.Run(cmd.Context(), a.env(), o)
 			if err != nil {
 				return err
 			}
@@ -77,8 +78,8 @@ Writes report.html and report.html.run.json.` + "\n" + exitHelp,
 }
 
 // reportModel reads the pairs of --model.
-func reportModel(s string) (study.ReportModel, error) {
-	var m study.ReportModel
+func reportModel(s string) (report.Model, error) {
+	var m report.Model
 	for _, pair := range strings.Split(s, ",") {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || value == "" {
@@ -107,8 +108,8 @@ func reportModel(s string) (study.ReportModel, error) {
 }
 
 // reportText is the summary for people.
-func reportText(s study.ReportSummary) string {
-	text := fmt.Sprintf("%s: %s, %d figures, %d viewers", s.Out, study.Size(s.Bytes), s.Figures, s.Viewers)
+func reportText(s report.Summary) string {
+	text := fmt.Sprintf("%s: %s, %d figures, %d viewers", s.Out, step.Size(s.Bytes), s.Figures, s.Viewers)
 	for _, m := range s.Missing {
 		text += "\nleft out: " + m
 	}

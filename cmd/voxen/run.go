@@ -10,6 +10,7 @@ import (
 
 	"voxen/store"
 	"voxen/study"
+	"voxen/study/step"
 )
 
 // runCommand is voxen run.
@@ -127,7 +128,7 @@ func (a *app) printStates(states []study.StepState, estimates bool) {
 		}
 		switch {
 		case estimates:
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s%s\n", s.Step, state, s.Size, study.Size(s.Memory), study.Size(s.Output), about, seconds(s.Seconds))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s%s\n", s.Step, state, s.Size, step.Size(s.Memory), step.Size(s.Output), about, seconds(s.Seconds))
 		case s.State == study.StateDone:
 			fmt.Fprintf(w, "%s\t%s\t%s\t\n", s.Step, state, seconds(s.Seconds))
 		default:
@@ -135,6 +136,6 @@ func (a *app) printStates(states []study.StepState, estimates bool) {
 		}
 	}
 	w.Flush()
-	fmt.Fprintf(&text, "%d of %d steps are done; about %s and %s on disk to go", done, len(states), seconds(left), study.Size(disk))
+	fmt.Fprintf(&text, "%d of %d steps are done; about %s and %s on disk to go", done, len(states), seconds(left), step.Size(disk))
 	a.printer.result("steps", states, text.String())
 }

@@ -16,7 +16,7 @@ import (
 	"voxen/engine/dict"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
-	"voxen/study"
+	"voxen/study/encode"
 )
 
 // load reads the arrays of a job.
@@ -113,7 +113,7 @@ func newRidge(x, y array) (*ridgeJob, error) {
 	for i, v := range x.f32 {
 		wide[i] = float64(v)
 	}
-	alphas, err := study.ParseAlphas("0.1:1e5:20")
+	alphas, err := encode.ParseAlphas("0.1:1e5:20")
 	if err != nil {
 		return nil, err
 	}

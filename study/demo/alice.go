@@ -1,0 +1,332 @@
+package demo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"voxen/brain"
+	"voxen/brain/plotting"
+	"voxen/lm"
+	"voxen/store"
+	"voxen/study/align"
+	"voxen/study/extract"
+	"voxen/study/learn"
+	"voxen/study/step"
+)
+
+// The shape of the shipped responses to Alice.
+const (
+	aliceTR      = 2.0
+	aliceVolumes = 372
+	aliceLayers  = 6
+	aliceUnits   = 384
+)
+
+// AliceSummary is what the demo found in a language model's responses to a story.
+type AliceSummary struct {
+	learn.Summary
+	Words  int         `json:"words"`
+	Tokens int         `json:"tokens"` // that the model read; 0: its responses are those shipped
+	Layers []LayerMass `json:"layers"`
+	Top    []AliceAtom `json:"top"` // the atoms whose codes lie most on one layer
+}
+
+// LayerMass is how the codes of a layer's neurons spread over atoms.
+type LayerMass struct {
+	Layer int `json:"layer"`
+	Atoms int `json:"atoms"` // atoms of which no other layer holds more
+}
+
+// AliceAtom is an atom and the neurons that follow it.
+type AliceAtom struct {
+	Atom    int       `json:"atom"`
+	Mass    float64   `json:"mass"`    // its share of all codes, by absolute value
+	Neurons int       `json:"neurons"` // with a code on it
+	Layers  []float64 `json:"layers"`  // shares of its codes in each layer
+	Words   string    `json:"words"`   // spoken before its highest value
+}
+
+// alice learns a dictionary from the responses of 2,304 neurons.
+func (d *demo) alice(ctx context.Context) error {
+	a := &aliceFit{d: d}
+	err := d.step("Alice", func(e *step.Env) error {
+		if err := a.align(ctx, e); err != nil {
+			return err
+		}
+		o := learn.Defaults()
+		o.Responses, o.Out, o.Seed = d.data("alice/responses.npy"), a.out(), d.o.Seed
+		var err error
+		d.sum.Alice.Summary, err = learn.Run(ctx, e, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.load(ctx); err != nil {
+		return err
+	}
+	a.summarize(&d.sum.Alice)
+	if err := a.table(); err != nil {
+		return err
+	}
+	return a.figures()
+}
+
+// aliceFit is the dictionary and what is made of it.
+type aliceFit struct {
+	d         *demo
+	words     [aliceVolumes]string // spoken in each volume
+	nWords    int
+	atoms     []float64 // volumes x K
+	atomList  []AliceAtom
+	objective []float64
+}
+
+func (a *aliceFit) out() string { return filepath.Join(a.d.o.Out, "alice") }
+
+// align makes the responses per volume, convolved with the haemodynamic response:
+// from the words where the model is there, else from the shipped means per volume
+// by the align step on a table with a row per volume.
+func (a *aliceFit) align(ctx context.Context, e *step.Env) error {
+	if err := a.volumes(); err != nil {
+		return err
+	}
+	// the planted study starts from the shipped responses in any case
+	shipped := a.d.data("alice/minilm_neurons_tr.npy")
+	err := a.nameColumns(e, shipped)
+	if err != nil {
+		return err
+	}
+	o := align.Options{TR: aliceTR, Volumes: aliceVolumes, HRF: "glover", Out: a.d.data("alice/responses.npy")}
+	if a.d.o.MiniLM != "" {
+		o.Responses, o.Words = a.d.data("alice/words.npy"), a.d.data("alice/words.tsv")
+		err = a.extract(ctx, e, o.Responses)
+	} else {
+		o.Responses, o.Words = shipped, a.d.data("alice/volumes.tsv")
+	}
+	if err == nil {
+		_, err = align.Run(ctx, e, o)
+	}
+	return err
+}
+
+// extract runs the model over the words in the windows of the shipped responses.
+func (a *aliceFit) extract(ctx context.Context, e *step.Env, out string) error {
+	o := extract.Defaults()
+	o.Model, o.Words, o.Out, o.Stride = a.d.o.MiniLM, a.d.data("alice/words.tsv"), out, o.Window
+	sum, err := extract.Run(ctx, e, o)
+	if err != nil {
+		return err
+	}
+	if sum.Layers != aliceLayers || sum.Columns != aliceLayers*aliceUnits {
+		return step.BadInput(o.Model, "has %d layers and %d neurons, expected MiniLM's %d and %d", sum.Layers, sum.Columns, aliceLayers, aliceLayers*aliceUnits)
+	}
+	a.d.sum.Alice.Tokens = sum.Tokens
+	return nil
+}
+
+// nameColumns names the columns of the shipped responses.
+func (a *aliceFit) nameColumns(e *step.Env, responses string) error {
+	all := make([]lm.Column, 0, aliceLayers*aliceUnits)
+	for layer := range aliceLayers {
+		for unit := range aliceUnits {
+			all = append(all, lm.Column{Layer: layer, Tap: lm.FFNOut, Unit: unit})
+		}
+	}
+	return store.WriteFile(e.FS, responses+".columns.tsv", func(w io.Writer) error { return extract.WriteColumns(w, "all-MiniLM-L6-v2", all) })
+}
+
+// volumes writes the table of volumes: when each begins and the words whose
+// onset lies in it.
+func (a *aliceFit) volumes() error {
+	words, err := brain.ReadWords(a.d.data("alice/words.tsv"), brain.WordColumns{})
+	if err != nil {
+		return err
+	}
+	a.nWords = len(words)
+	for _, w := range words {
+		if t := int(math.Floor(w.Onset / aliceTR)); t >= 0 && t < aliceVolumes {
+			a.words[t] = strings.TrimSpace(a.words[t] + " " + w.Text)
+		}
+	}
+	return store.WriteFile(a.d.Env.FS, a.d.data("alice/volumes.tsv"), func(w io.Writer) error {
+		t := store.NewTableWriter(w, "word", "onset", "offset")
+		for v, text := range a.words {
+			t.Row(text, fmt.Sprintf("%.1f", float64(v)*aliceTR), fmt.Sprintf("%.1f", float64(v+1)*aliceTR))
+		}
+		return t.Flush()
+	})
+}
+
+// load reads the dictionary back and finds which layers each atom gathers: the
+// share of its codes, by absolute value, that are of a layer's neurons.
+func (a *aliceFit) load(ctx context.Context) error {
+	var shape []int
+	var err error
+	if a.atoms, shape, err = store.LoadFloat64(ctx, a.d.Env.FS, filepath.Join(a.out(), "atoms.npy")); err != nil {
+		return err
+	}
+	codes, err := store.ReadSparse(ctx, a.d.Env.FS, filepath.Join(a.out(), "codes.npz"))
+	if err != nil {
+		return err
+	}
+	a.atomList = make([]AliceAtom, shape[1])
+	all := 0.0
+	for n := range codes.Cols {
+		rows, values := codes.Column(n)
+		for i, k := range rows {
+			atom := &a.atomList[k]
+			if atom.Layers == nil {
+				atom.Layers = make([]float64, aliceLayers)
+			}
+			atom.Neurons++
+			atom.Mass += math.Abs(values[i])
+			atom.Layers[n/aliceUnits] += math.Abs(values[i])
+			all += math.Abs(values[i])
+		}
+	}
+	for k := range a.atomList {
+		atom := &a.atomList[k]
+		atom.Atom, atom.Words = k, a.wordsBefore(a.peak(k))
+		for l := range atom.Layers {
+			atom.Layers[l] /= atom.Mass
+		}
+		atom.Mass /= all
+	}
+	trace, err := store.ReadTable(a.d.Env.FS, filepath.Join(a.out(), "objective.tsv"))
+	if err != nil {
+		return err
+	}
+	steps, err := trace.Column("objective")
+	for _, s := range steps {
+		x, perr := strconv.ParseFloat(s, 64)
+		if perr != nil {
+			return perr
+		}
+		a.objective = append(a.objective, x)
+	}
+	return err
+}
+
+// peak is the volume in which atom k is highest.
+func (a *aliceFit) peak(k int) int {
+	best, K := 0, len(a.atomList)
+	for t := range aliceVolumes {
+		if a.atoms[t*K+k] > a.atoms[best*K+k] {
+			best = t
+		}
+	}
+	return best
+}
+
+// wordsBefore are the words spoken 4 to 8 seconds before a volume: the time that
+// the haemodynamic response, with which the atoms are convolved, takes to rise.
+func (a *aliceFit) wordsBefore(t int) string {
+	return strings.Join(strings.Fields(strings.Join(a.words[max(0, t-4):max(0, t-1)], " ")), " ")
+}
+
+// Layer is the layer that most of an atom's codes are of; -1 without codes.
+func (x *AliceAtom) Layer() int {
+	if x.Layers == nil {
+		return -1
+	}
+	return slices.Index(x.Layers, slices.Max(x.Layers))
+}
+
+// centre is the mean of an atom's layers; -1 without codes.
+func (x *AliceAtom) centre() float64 {
+	if x.Layers == nil {
+		return -1
+	}
+	sum := 0.0
+	for l, share := range x.Layers {
+		sum += float64(l) * share
+	}
+	return sum
+}
+
+// summarize counts the atoms of each layer and names those that lie most on one.
+func (a *aliceFit) summarize(sum *AliceSummary) {
+	sum.Words = a.nWords
+	for l := range aliceLayers {
+		sum.Layers = append(sum.Layers, LayerMass{Layer: l})
+	}
+	for k := range a.atomList {
+		if l := a.atomList[k].Layer(); l >= 0 {
+			sum.Layers[l].Atoms++
+		}
+	}
+	top := slices.Clone(a.atomList)
+	slices.SortStableFunc(top, func(x, y AliceAtom) int { return cmp.Compare(y.layerShare(), x.layerShare()) })
+	sum.Top = top[:min(5, len(top))]
+}
+
+// layerShare is the largest share of a layer.
+func (x *AliceAtom) layerShare() float64 {
+	if x.Layers == nil {
+		return 0
+	}
+	return slices.Max(x.Layers)
+}
+
+// table writes the atoms.
+func (a *aliceFit) table() error {
+	columns := []string{"atom", "mass", "neurons"}
+	for l := range aliceLayers {
+		columns = append(columns, fmt.Sprintf("layer_%d", l))
+	}
+	columns = append(columns, "peak_seconds", "words")
+	return a.d.table("alice_atoms.tsv", columns, func(t *store.TableWriter) {
+		for k, x := range a.atomList {
+			cells := []string{strconv.Itoa(k), significant(x.Mass), strconv.Itoa(x.Neurons)}
+			for l := range aliceLayers {
+				share := 0.0
+				if x.Layers != nil {
+					share = x.Layers[l]
+				}
+				cells = append(cells, significant(share))
+			}
+			t.Row(append(cells, significant(aliceTR*float64(a.peak(k))), x.Words)...)
+		}
+	})
+}
+
+// figures draws the atoms over time and the layers they gather, in one order
+// from early to late layers, and the trace of the objective.
+func (a *aliceFit) figures() error {
+	K := len(a.atomList)
+	order := make([]int, K)
+	for k := range order {
+		order[k] = k
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(a.atomList[x].centre(), a.atomList[y].centre()) })
+	atoms := plotting.HeatMap{Title: "Atoms of MiniLM's responses to Alice, from those of early to those of late layers", XLabel: "seconds",
+		YLabel: "atom", Label: "atom", Rows: K, Cols: aliceVolumes, XStep: aliceTR}
+	layers := plotting.HeatMap{Title: "Share of each atom's codes by layer", XLabel: "layer", YLabel: "atom", Label: "share", Rows: K, Cols: aliceLayers}
+	for l := range aliceLayers {
+		layers.ColNames = append(layers.ColNames, strconv.Itoa(l))
+	}
+	for _, k := range order {
+		atoms.RowNames = append(atoms.RowNames, strconv.Itoa(k))
+		for t := range aliceVolumes {
+			atoms.Values = append(atoms.Values, a.atoms[t*K+k])
+		}
+		shares := a.atomList[k].Layers
+		if shares == nil {
+			shares = make([]float64, aliceLayers)
+		}
+		layers.Values = append(layers.Values, shares...)
+	}
+	layers.RowNames = atoms.RowNames
+	trace := plotting.Traces{Title: "Objective of each batch while learning", XLabel: "step", Names: []string{"objective"},
+		Courses: [][]float64{a.objective}, X0: 1, XStep: 1, Band: 240}
+	return errors.Join(a.d.draw("alice_atoms.png", atoms.Draw), a.d.draw("alice_layers.png", layers.Draw), a.d.draw("alice_objective.png", trace.Draw))
+}

@@ -1,0 +1,71 @@
+package encode
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"voxen/engine/ridge"
+	"voxen/study/step"
+)
+
+// ScoreNull gives the null distribution of the highest cv_score of an encode
+// with options o: every draw repeats the whole cross-validation with features of
+// its own, the choice of alpha included (ridge.Null). features fills the rows x
+// columns of a draw, row-major, from what the draw's number seeds. Scratch files
+// belong to the worker's job.
+func ScoreNull(ctx context.Context, w *step.Worker, o Options, draws int, features func(draw int, dst []float64)) ([]float64, error) {
+	plan, trend, err := o.plan()
+	if err != nil {
+		return nil, err
+	}
+	x := &encoder{Worker: w, o: o, plan: plan, trend: trend}
+	defer x.closeResponses()
+	if err := x.read(ctx); err != nil {
+		return nil, err
+	}
+	x.plan.Precision = w.Env.Precision
+	x.plan.Progress = func(done, _ int) { w.Env.Report.Progress(done) }
+	var null []float64
+	err = w.Env.Stage("null (draws)", draws, func() error {
+		return w.Compute(ctx, step.Part{What: "null of " + filepath.Base(o.Out)}, func(ctx context.Context) error {
+			budget, err := w.Env.Budget(w.Backend, designBytes(x.data, x.plan))
+			if err != nil {
+				return err
+			}
+			x.plan.Budget, x.plan.Panels = budget, max(drawsPerTile, w.Backend.Panels())
+			null, err = ridge.Null(ctx, w.Backend, x.data.Y, x.data.X.Cols, draws, features, x.plan)
+			return w.Env.Refuse(err, budget)
+		})
+	})
+	return null, err
+}
+
+// drawsPerTile keeps a tile of draws over a thousand voxels within a hundred
+// megabytes, and the cost of a tile small beside that of its draws.
+const drawsPerTile = 16
+
+// PValue is that of a score: the share of draws of the maximum that reach it,
+// the fit itself counted as one of them.
+func PValue(score float64, null []float64) float64 {
+	n := 1
+	for _, x := range null {
+		if x >= score {
+			n++
+		}
+	}
+	return float64(n) / float64(len(null)+1)
+}
+
+// CriticalValue is the score above which p < alpha; 1 where so few draws give no
+// score such a p.
+func CriticalValue(null []float64, alpha float64) float64 {
+	sorted := slices.Clone(null)
+	slices.Sort(sorted)
+	reach := int(math.Ceil(alpha*float64(len(null)+1))) - 2 // draws that may reach the score
+	if reach < 0 {
+		return 1
+	}
+	return sorted[len(sorted)-1-reach]
+}

@@ -1,0 +1,337 @@
+package match
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"voxen/store"
+	"voxen/study/internal/steptest"
+	"voxen/study/step"
+)
+
+// matchGolden is what numpy found for maps and templates.
+type matchGolden struct {
+	R        [][]float64    `json:"r"`
+	Overlaps [][][3]float64 `json:"overlaps"` // dice, jaccard, overlap
+	Best     []int          `json:"best"`
+	Margin   []float64      `json:"margin"`
+	Voxels   int            `json:"voxels"`
+	Of       int            `json:"of"`
+}
+
+const matchFolder = "../../testdata/golden/match"
+
+func readGolden(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(matchFolder, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkMatches compares matches.tsv with numpy's numbers; the table has seven digits.
+func checkMatches(t *testing.T, out string, want matchGolden, names []string) {
+	t.Helper()
+	table, err := store.ReadTable(store.OS{}, filepath.Join(out, "matches.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(table.Columns, " "); got != "atom network r dice jaccard overlap p q margin" {
+		t.Errorf("columns are %s", got)
+	}
+	if len(table.Rows) != len(want.R)*len(names) {
+		t.Fatalf("%d rows, expected %d atoms x %d networks", len(table.Rows), len(want.R), len(names))
+	}
+	for k, r := range want.R {
+		for b, name := range names {
+			row := table.Rows[k*len(names)+b]
+			if row[0] != strconv.Itoa(k) || row[1] != name {
+				t.Errorf("row of atom %d and %s is that of %s and %s", k, name, row[0], row[1])
+			}
+			expected := []float64{r[b]}
+			if want.Overlaps != nil {
+				expected = append(expected, want.Overlaps[k][b][:]...)
+			}
+			for i, x := range expected {
+				if got := steptest.Parsed(t, row[2+i]); math.Abs(got-x) > 2e-6 {
+					t.Errorf("atom %d, %s: %s is %g, expected %g", k, name, table.Columns[2+i], got, x)
+				}
+			}
+			if b != want.Best[k] {
+				if row[6]+row[7]+row[8] != "n/an/an/a" {
+					t.Errorf("atom %d, %s: p, q and margin are %v, expected none", k, name, row[6:])
+				}
+				continue
+			}
+			p, q := steptest.Parsed(t, row[6]), steptest.Parsed(t, row[7])
+			if !(p > 0 && p <= q && q <= 1) {
+				t.Errorf("atom %d: p %g, q %g", k, p, q)
+			}
+			if got := steptest.Parsed(t, row[8]); math.Abs(got-want.Margin[k]) > 2e-6 {
+				t.Errorf("atom %d: margin %g, expected %g", k, got, want.Margin[k])
+			}
+			if zero := r[b] == 0; zero && (p != 1 || q != 1) {
+				t.Errorf("atom %d is constant: p %g, q %g, expected 1", k, p, q)
+			}
+		}
+	}
+}
+
+// volumeOptions match the two subjects of the golden volumes.
+func volumeOptions(templates, out string) Options {
+	v := matchFolder + "/volume/"
+	return Options{Maps: []string{v + "sub-01_space-MNI_weights.nii.gz", v + "sub-02_space-MNI_weights.nii.gz"},
+		Templates: v + templates, Draws: 200, Seed: 3, Out: out}
+}
+
+func TestMatchVolumes(t *testing.T) {
+	var want map[string]matchGolden
+	readGolden(t, "volume/expected.json", &want)
+	for _, c := range []struct {
+		golden, templates string
+		names             []string
+	}{
+		{"labels", "networks_space-MNI_label.nii.gz", []string{"A", "B", "C", "D", "Elsewhere"}},
+		{"maps", "maps_space-MNI152NLin6Asym.nii.gz", []string{"1", "2", "3"}},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "match")
+			sum, err := Run(context.Background(), &step.Env{Device: "cpu"}, volumeOptions(c.templates, out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := want[c.golden]
+			if sum.Voxels != w.Voxels || sum.LeftOut != w.Of-w.Voxels || sum.Subjects != 2 || sum.Atoms != 4 || sum.Null != "variogram" {
+				t.Errorf("%+v, expected %d of %d voxels", sum, w.Voxels, w.Of)
+			}
+			checkMatches(t, out, w, c.names)
+		})
+	}
+}
+
+// surfaceOptions match the golden maps of both hemispheres; names end in what the files
+// end in.
+func surfaceOptions(maps, templates, out string) Options {
+	s := matchFolder + "/surface/"
+	both := func(name, ending string) string {
+		if strings.HasSuffix(ending, ".nii") {
+			return s + name + ending
+		}
+		return s + name + "_hemi-L" + ending + "," + s + name + "_hemi-R" + ending
+	}
+	return Options{Maps: []string{both("weights", maps)}, Templates: both("networks", templates),
+		Spheres: []string{s + "sphere_hemi-L.surf.gii", s + "sphere_hemi-R.surf.gii"}, Draws: 300, Out: out}
+}
+
+// TestMatchSurface: the same maps and networks as CIFTI, as GIFTI labels and as GIFTI
+// maps agree with numpy, and have the same null. The medial wall is left out.
+func TestMatchSurface(t *testing.T) {
+	var want matchGolden
+	readGolden(t, "surface/expected.json", &want)
+	var null []byte
+	for _, c := range []struct {
+		maps, templates string
+		leftOut         int
+	}{{".dscalar.nii", ".dlabel.nii", 0}, {".func.gii", ".label.gii", 58}, {".func.gii", ".shape.gii", 58}} {
+		out := filepath.Join(t.TempDir(), "match")
+		sum, err := Run(context.Background(), &step.Env{Device: "cpu"}, surfaceOptions(c.maps, c.templates, out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum.Null != "spin" || sum.Networks != 3 || sum.Voxels != 322 || sum.LeftOut != c.leftOut {
+			t.Errorf("%s: %+v", c.templates, sum)
+		}
+		expected := want
+		if c.templates == ".shape.gii" { // a map's set is its top 5%, not its label
+			expected.Overlaps = nil
+		}
+		checkMatches(t, out, expected, []string{"A", "B", "C"})
+		a, err := os.ReadFile(filepath.Join(out, "null.npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if null != nil && string(a) != string(null) {
+			t.Errorf("%s: another null than from CIFTI", c.templates)
+		}
+		null = a
+	}
+	o := surfaceOptions(".dscalar.nii", ".dlabel.nii", "")
+	o.Spheres = o.Spheres[:1]
+	refused(t, o, "sphere_hemi-L.surf.gii: is one of 1 spheres, expected 2")
+	o.Spheres = nil
+	refused(t, o, "weights.dscalar.nii: is on surfaces, whose null needs --sphere")
+}
+
+// TestMatchSurfaceRefusals: what lies on another surface, side or space is named.
+func TestMatchSurfaceRefusals(t *testing.T) {
+	dir := t.TempDir()
+	as := func(name, from string) string { // a golden file under another name
+		b, err := os.ReadFile(matchFolder + "/surface/" + from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(dir, name)
+	}
+	good := surfaceOptions(".func.gii", ".label.gii", "")
+	parts := func(path string) (l, r string) { l, r, _ = strings.Cut(path, ","); return }
+	left, right := parts(good.Templates)
+	for says, change := range map[string]func(o *Options){
+		"networks_hemi-R.label.gii: is of CortexRight, expected CortexLeft": func(o *Options) { o.Templates = right + "," + left },
+		"is templates of 1 surfaces, expected 2":                            func(o *Options) { o.Templates = left },
+		"b.shape.gii: is not of the sort of the other hemisphere":           func(o *Options) { o.Templates = left + "," + as("b.shape.gii", "networks_hemi-R.shape.gii") },
+		"c.label.gii: has no labels of 180 vertices":                        func(o *Options) { o.Templates = left + "," + as("c.label.gii", "networks_hemi-L.label.gii") },
+		"d.shape.gii: has maps of 200 vertices":                             func(o *Options) { d := as("d.shape.gii", "networks_hemi-L.shape.gii"); o.Templates = d + "," + d },
+		"sphere_hemi-R.surf.gii: has 180 vertices, expected the 200":        func(o *Options) { o.Spheres = []string{o.Spheres[1], o.Spheres[0]} },
+		"s_hemi-R.surf.gii: is of CortexRight, expected CortexLeft": func(o *Options) {
+			o.Spheres = []string{as("s_hemi-R.surf.gii", "sphere_hemi-L.surf.gii"), o.Spheres[1]}
+		},
+		"in space fsaverage, expected fsLR": func(o *Options) {
+			o.Maps = []string{as("space-fsLR_hemi-L.func.gii", "weights_hemi-L.func.gii") + "," + as("space-fsLR_hemi-R.func.gii", "weights_hemi-R.func.gii")}
+			o.Templates = as("space-fsaverage_hemi-L.label.gii", "networks_hemi-L.label.gii") + "," + right
+		},
+		"networks.dlabel.nii: is not of the sort of maps": func(o *Options) { o.Templates = matchFolder + "/surface/networks.dlabel.nii" },
+	} {
+		o := good
+		change(&o)
+		refused(t, o, says)
+	}
+}
+
+// refused wants a one-line refusal that ends with or holds text.
+func refused(t *testing.T, o Options, text string) {
+	t.Helper()
+	o.Out = filepath.Join(t.TempDir(), "refused")
+	_, err := Run(context.Background(), &step.Env{Device: "cpu"}, o)
+	if err == nil || !store.IsInput(err) || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("refusal is %v, expected %q", err, text)
+	}
+}
+
+func TestMatchRefusals(t *testing.T) {
+	v := matchFolder + "/volume/"
+	s := matchFolder + "/surface/"
+	o := volumeOptions("networks_space-MNI_label.nii.gz", "")
+	wrong := o
+	wrong.Templates = s + "networks.dlabel.nii"
+	refused(t, wrong, "networks.dlabel.nii: is not in a volume")
+	wrong = o
+	wrong.Draws = -1
+	refused(t, wrong, "--draws -1")
+	wrong = o
+	wrong.Maps = []string{v + "mask.nii.gz", s + "weights.dscalar.nii"}
+	refused(t, wrong, "weights.dscalar.nii: is not of the kind")
+	wrong = o
+	wrong.Maps = []string{v + "sub-01_space-MNI_weights.nii.gz", v + "mask.nii.gz"}
+	refused(t, wrong, "mask.nii.gz: holds 1 maps")
+	wrong = o
+	wrong.Spheres = []string{s + "sphere_hemi-L.surf.gii"}
+	refused(t, wrong, "is a sphere, but maps")
+	// the same labels under the name of another space
+	other := filepath.Join(t.TempDir(), "networks_space-T1w_label.nii.gz")
+	b, err := os.ReadFile(o.Templates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(other, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	wrong = o
+	wrong.Templates = other
+	refused(t, wrong, "in space T1w, expected MNI")
+}
+
+// TestMatchGoesOn: a job that was interrupted between draws ends with the same bytes.
+func TestMatchGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	o := volumeOptions("networks_space-MNI_label.nii.gz", filepath.Join(dir, "whole"))
+	if _, err := Run(context.Background(), &step.Env{Device: "cpu"}, o); err != nil {
+		t.Fatal(err)
+	}
+	o.Out = filepath.Join(dir, "parts")
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := Run(ctx, &step.Env{Device: "cpu", Report: &canceller{cancel: cancel}}, o); err == nil {
+		t.Fatal("not interrupted")
+	}
+	if _, err := os.Stat(filepath.Join(o.Out, "matches.tsv")); err == nil {
+		t.Error("an interrupted match has results")
+	}
+	if _, err := Run(context.Background(), &step.Env{Device: "cpu", Threads: 1}, o); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"matches.tsv", "surrogates.npy", "null.npy", "subjects.npy", "networks.tsv", "group_maps.nii.gz", "mask.nii.gz", "matches.png"} {
+		a, err := os.ReadFile(filepath.Join(dir, "whole", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "parts", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(a) != string(b) {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
+
+// canceller ends a step when it begins to draw surrogates.
+type canceller struct {
+	step.Quiet
+	cancel func()
+}
+
+func (c *canceller) Stage(name string, _ int) {
+	if name == "surrogates" {
+		c.cancel()
+	}
+}
+
+// TestBestOf: ties go to the first, and a single network has no margin.
+func TestBestOf(t *testing.T) {
+	for _, c := range []struct {
+		r      []float64
+		best   int
+		margin float64
+	}{{[]float64{0.1, 0.4, 0.3}, 1, 0.1}, {[]float64{0.2, 0.2}, 0, 0}, {[]float64{-0.3, -0.1, -0.2}, 1, 0.1}, {[]float64{0.5, 0.1, 0.3}, 0, 0.2}, {[]float64{0.5}, 0, math.NaN()}} {
+		best, margin := BestOf(c.r)
+		if best != c.best || !(math.Abs(margin-c.margin) < 1e-15) && !(math.IsNaN(margin) && math.IsNaN(c.margin)) {
+			t.Errorf("best of %v is %d by %g, expected %d by %g", c.r, best, margin, c.best, c.margin)
+		}
+	}
+}
+
+// TestTopSet: ceil(0.05 n) values, the first of equals, those above 0 only.
+func TestTopSet(t *testing.T) {
+	x := make([]float64, 41)
+	x[7], x[3], x[9] = 2, 1, 1
+	for v, in := range topSet(x) {
+		if in != (v == 7 || v == 3 || v == 9) {
+			t.Errorf("voxel %d: %v", v, in)
+		}
+	}
+	x[9] = -1
+	x[3] = 0
+	n := 0
+	for _, in := range topSet(x) {
+		if in {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d voxels above 0 are in the set, expected 1", n)
+	}
+	if o := overlapOf(make([]bool, 3), []bool{true, true, false}); o != (overlap{}) {
+		t.Errorf("overlap with nothing is %+v", o)
+	}
+}

@@ -1,0 +1,41 @@
+//go:build browser
+
+package report_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"voxen/report/browser"
+	"voxen/study/internal/steptest"
+	"voxen/study/report"
+	"voxen/study/step"
+)
+
+// The report of a whole study opens in a browser without a complaint, asks for
+// nothing outside its file, and its viewer shows the maps.
+func TestReportInBrowser(t *testing.T) {
+	o := planted(t, t.TempDir())
+	if _, err := report.Run(context.Background(), &step.Env{Version: "test"}, o); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := browser.Look(context.Background(), o.Out, os.Getenv("VOXEN_SCREENSHOT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen.Check(t, 1)
+}
+
+// The same of a study on surfaces.
+func TestSurfaceReportInBrowser(t *testing.T) {
+	o := onSurfaces(t, ".gii")
+	if _, err := report.Run(context.Background(), steptest.Env(), o); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := browser.Look(context.Background(), o.Out, os.Getenv("VOXEN_SCREENSHOT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen.Check(t, 1)
+}

@@ -1,0 +1,191 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	page "voxen/report"
+	"voxen/store"
+)
+
+// reference is a work that the methods rest on.
+type reference struct{ key, text string }
+
+// The references, by the key with which the text cites them.
+var references = []reference{
+	{"Alexander-Bloch et al. 2018", "Alexander-Bloch, A. F. et al. (2018). On testing for spatial correspondence between maps of human brain structure and function. NeuroImage 178, 540–551."},
+	{"Bayley and Hammersley 1946", "Bayley, G. V. and Hammersley, J. M. (1946). The “effective” number of independent observations in an autocorrelated time series. Supplement to the Journal of the Royal Statistical Society 8, 184–197."},
+	{"Benjamini and Hochberg 1995", "Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate: a practical and powerful approach to multiple testing. Journal of the Royal Statistical Society B 57, 289–300."},
+	{"Dupré la Tour et al. 2022", "Dupré la Tour, T., Eickenberg, M., Nunez-Elizalde, A. O. and Gallant, J. L. (2022). Feature-space selection with banded ridge regression. NeuroImage 264, 119728."},
+	{"Freedman and Lane 1983", "Freedman, D. and Lane, D. (1983). A nonstochastic interpretation of reported significance levels. Journal of Business & Economic Statistics 1, 292–298."},
+	{"Glover 1999", "Glover, G. H. (1999). Deconvolution of impulse response in event-related BOLD fMRI. NeuroImage 9, 416–429."},
+	{"Liu et al. 2023", "Liu, X., Zhou, M., Shi, G., Du, Y., Zhao, L., Wu, Z., Liu, D., Liu, T. and Hu, X. (2023). Coupling artificial neurons in BERT and biological neurons in the human brain. Proceedings of the AAAI Conference on Artificial Intelligence 37(7), doi:10.1609/aaai.v37i7.26068; arXiv:2303.14871."},
+	{"Mairal et al. 2009", "Mairal, J., Bach, F., Ponce, J. and Sapiro, G. (2009). Online dictionary learning for sparse coding. Proceedings of the 26th International Conference on Machine Learning, 689–696."},
+	{"Sun et al. 2024", "Sun, H., Zhao, L., Wu, Z., Gao, X., Hu, Y., Zuo, M., Zhang, W., Han, J., Liu, T. and Hu, X. (2024). Brain-like functional organization within large language models. arXiv:2410.19542."},
+	{"Wang et al. 2024", "Wang, Y., Gong, X., Meng, L., Wu, X. and Meng, H. (2024). Large language model-based FMRI encoding of language functions for subjects with neurocognitive disorder. arXiv:2407.10376."},
+	{"Winkler et al. 2014", "Winkler, A. M., Ridgway, G. R., Webster, M. A., Smith, S. M. and Nichols, T. E. (2014). Permutation inference for the general linear model. NeuroImage 92, 381–397."},
+	{"Yeo et al. 2011", "Yeo, B. T. T. et al. (2011). The organization of the human cerebral cortex estimated by intrinsic functional connectivity. Journal of Neurophysiology 106, 1125–1165."},
+}
+
+// methodsText collects sentences and the references they cite.
+type methodsText struct {
+	paragraphs []page.Block
+	cited      map[string]bool
+}
+
+// add appends a paragraph and remembers the works it cites, whose keys it holds.
+func (m *methodsText) add(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	for _, r := range references {
+		if strings.Contains(text, r.key) {
+			m.cited[r.key] = true
+		}
+	}
+	m.paragraphs = append(m.paragraphs, page.Text(text))
+}
+
+// methods writes what was done, as a paper would say it, from the options that
+// the steps recorded.
+func (b *reporter) methods(context.Context) error {
+	s := b.page.Section("methods", "Methods", "Text for a paper, made from the options that the steps recorded; steps that are not in this report are not described.")
+	m := &methodsText{cited: map[string]bool{}}
+	if b.o.Simulated != "" {
+		m.add("These data are simulated. %s", b.o.Simulated)
+	}
+	m.add("The analysis couples sub-groups of artificial neurons of language models with functional brain networks (Sun et al. 2024), with voxen %s.", b.version())
+	for _, model := range b.o.Models {
+		b.modelMethods(m, model)
+	}
+	if run := b.of("organize"); run != nil {
+		m.add("A neuron's share on an atom is the absolute value of its code over the sum of all; it belongs to the sub-group of the network on whose atoms its shares sum highest, if that sum reaches %s. Intervals are bootstraps over subjects (%s resamplings).",
+			option(run, "--threshold", "0.5"), option(run, "--bootstraps", "1000"))
+	}
+	s.Add(m.paragraphs...)
+	s.Add(page.Heading("Software"), page.Text(b.software()))
+	s.Add(page.Heading("References"))
+	for _, r := range references {
+		if m.cited[r.key] {
+			s.Add(page.Text(r.text))
+		}
+	}
+	return nil
+}
+
+// modelMethods describes the steps of a model.
+func (b *reporter) modelMethods(m *methodsText, model Model) {
+	if run := b.of(model.Name + ": align"); run != nil {
+		response := map[string]string{"glover": "were convolved with the haemodynamic response of Glover 1999", "spm": "were convolved with the haemodynamic response of SPM"}[option(run, "--hrf", "none")]
+		if response == "" {
+			response = "were not convolved"
+		}
+		m.add("Responses of %s per word were combined (%s) within volumes of %s s and %s.", model.Name, option(run, "--within", "mean"), option(run, "--tr", "?"), response)
+	}
+	if run := b.of(model.Name + ": learn"); run != nil {
+		m.add("The response of each neuron of %s was scaled (%s), and %s atoms were learned by online dictionary learning with an L1 penalty λ = %s on the codes in %s passes over batches of %s signals (Mairal et al. 2009).",
+			model.Name, option(run, "--standardize", "none"), option(run, "--atoms", "?"), option(run, "--lambda", "?"), option(run, "--epochs", "?"), option(run, "--batch", "?"))
+	}
+	if n := len(model.Encode); n > 0 {
+		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
+			m.add("With the atoms of %s as fixed regressors, a ridge regression was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s) and scaled (%s) within runs. The method is that of voxel-wise encoding with cross-validated ridge (Dupré la Tour et al. 2022).",
+				model.Name, n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), option(run, "--per-run", "none"))
+		}
+	}
+	if run := b.of(model.Name + ": match"); run != nil {
+		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation. Its p-value is (1 + b)/(1 + n) from the distribution of the maximum over templates in n = %s surrogates that keep the spatial autocorrelation (random fields with the variogram of the map in volumes, rotations of the templates on surfaces: Alexander-Bloch et al. 2018); the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
+			templateNames(run), option(run, "--draws", "?"), option(run, "--fdr", "0.05"))
+	}
+	if run := b.of(model.Name + ": couple"); run != nil {
+		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946)%s, and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
+			model.Name, learnedFrom(run), overRuns(run), option(run, "--fdr", "0.05"))
+	}
+	if run := b.of(model.Name + ": group"); run != nil {
+		m.add("Means over subjects were tested by flipping the signs of subjects (%s draws, or all flips where they are fewer), with the familywise error by the maximum statistic (Winkler et al. 2014).", option(run, "--permutations", "?"))
+		if scores := option(run, "--scores", ""); scores != "" {
+			held := option(run, "--covariates", "")
+			if held == "" {
+				held = "no covariates"
+			}
+			m.add("The brain score of a subject is the mean held-out score over a region; its partial correlation with %s, with %s held constant, was tested by permuting residuals (Freedman and Lane 1983), with the false discovery rate over regions (Benjamini and Hochberg 1995), as in the study of brain scores and cognition of Wang et al. 2024.", scores, held)
+		}
+	}
+}
+
+// folds says how the cross-validation cut the rows.
+func folds(run *store.Run) string {
+	cv := option(run, "--cv", "")
+	switch {
+	case cv == "runs", cv == "" && inputsAs(run, "--responses")+inputsAs(run, "--runs") > 1:
+		return "leaving one run out"
+	case cv == "":
+		return "5 contiguous folds"
+	}
+	return strings.TrimPrefix(cv, "kfold:") + " contiguous folds"
+}
+
+// templateNames lists the files of templates that match read.
+func templateNames(run *store.Run) string {
+	var names []string
+	for _, in := range run.Inputs {
+		if in.Role == "--templates" {
+			name := filepath.Base(in.Path)
+			if strings.Contains(name, "yeo") || strings.Contains(name, "Yeo") {
+				name += " (Yeo et al. 2011)"
+			}
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "that were given"
+	}
+	return strings.Join(names, ", ")
+}
+
+// overRuns says how couple put several runs together.
+func overRuns(run *store.Run) string {
+	if runs := run.Results["runs"]; runs > 1 {
+		return fmt.Sprintf(" for each of the %g runs, within which courses were standardised, and the variances of the runs' sums of products were added", runs)
+	}
+	return ""
+}
+
+// learnedFrom says where biological neurons come from.
+func learnedFrom(run *store.Run) string {
+	if n := int(run.Results["subjects"]); n > 0 {
+		return fmt.Sprintf(", learned from the BOLD of %d %s by the same dictionary learning with %s atoms", n, plural(n, "subject"), option(run, "--atoms", "?"))
+	}
+	return ", which was given"
+}
+
+// software names devices and libraries of all steps.
+func (b *reporter) software() string {
+	var devices, libraries, versions []string
+	for _, r := range b.runs {
+		if r.run == nil {
+			continue
+		}
+		note := func(list *[]string, s string) {
+			if s != "" && !slices.Contains(*list, s) {
+				*list = append(*list, s)
+			}
+		}
+		note(&versions, r.run.Version)
+		d := deviceName(r.run.Device)
+		if r.run.Device.Driver != "" {
+			d += ", driver " + r.run.Device.Driver
+		}
+		note(&devices, d)
+		for name, version := range r.run.Device.Libraries {
+			note(&libraries, name+" "+version)
+		}
+	}
+	sort.Strings(libraries)
+	text := "Steps ran with voxen " + strings.Join(versions, ", ") + " on " + strings.Join(devices, "; ")
+	if len(libraries) > 0 {
+		text += ", with " + strings.Join(libraries, ", ")
+	}
+	return text + "."
+}

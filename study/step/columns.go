@@ -1,0 +1,68 @@
+package step
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+
+	"voxen/store"
+)
+
+// CarryColumns copies the table of columns beside an input to the output of a
+// job with the given name; an input without one has nothing to hand on.
+func CarryColumns(fsys store.FS, from string, job *store.Job, name string) error {
+	f, err := fsys.Open(from + ".columns.tsv")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	return job.WriteFile(name, func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(f, 0, size))
+		return err
+	})
+}
+
+// ColumnNames is the table of columns beside responses.
+type ColumnNames struct{ Model, Layer, Unit, Tap []string }
+
+// ReadColumns reads a table of columns; one that is not there gives nil.
+func ReadColumns(fsys store.FS, path string, columns int) (*ColumnNames, error) {
+	if _, err := fsys.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	t, err := store.ReadTable(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Rows) != columns {
+		return nil, BadInput(path, "has %d rows, expected one for each of %d columns", len(t.Rows), columns)
+	}
+	n := &ColumnNames{}
+	for name, dst := range map[string]*[]string{"model": &n.Model, "layer": &n.Layer, "unit": &n.Unit, "tap": &n.Tap} {
+		if *dst, err = t.Column(name); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// Same reports whether two tables name the same columns.
+func (n *ColumnNames) Same(o *ColumnNames) bool {
+	return slices.Equal(n.Model, o.Model) && slices.Equal(n.Layer, o.Layer) && slices.Equal(n.Unit, o.Unit) && slices.Equal(n.Tap, o.Tap)
+}
+
+// Of gives model, layer, unit and tap of a column, empty without a table.
+func (n *ColumnNames) Of(column int) []string {
+	if n == nil {
+		return []string{"", "", "", ""}
+	}
+	return []string{n.Model[column], n.Layer[column], n.Unit[column], n.Tap[column]}
+}

@@ -1,0 +1,76 @@
+package step
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"voxen/engine/dict"
+	"voxen/store"
+)
+
+// BadInput refuses something about a file or an option, in one line.
+func BadInput(path, format string, args ...any) error {
+	return &store.InputError{Path: path, Msg: fmt.Sprintf(format, args...)}
+}
+
+// Exists reports whether a file exists.
+func Exists(fsys store.FS, path string) bool {
+	_, err := fsys.Stat(path)
+	return err == nil
+}
+
+// OneOf refuses a value that is not in the list.
+func OneOf(flag, value string, list ...string) error {
+	for _, v := range list {
+		if v == value {
+			return nil
+		}
+	}
+	return BadInput("", "--%s %q, expected %s", flag, value, strings.Join(list, ", "))
+}
+
+// maxText bounds a text file, which is held in memory.
+const maxText = 1 << 30
+
+// ReadText reads a UTF-8 file, without the mark that some editors put first.
+func ReadText(fsys store.FS, path string) (string, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return "", BadInput(path, "cannot be opened: %v", errors.Unwrap(err))
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return "", err
+	}
+	if size > maxText {
+		return "", BadInput(path, "has %d bytes, expected at most %d of text", size, maxText)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		return "", err
+	}
+	if !utf8.Valid(b) {
+		return "", BadInput(path, "is not UTF-8 text")
+	}
+	return strings.TrimPrefix(string(b), "\ufeff"), nil
+}
+
+// CheckDictionary refuses numbers of no dictionary, which learn and couple both take,
+// by their flags.
+func CheckDictionary(o dict.Options) error {
+	switch {
+	case o.Atoms < 1:
+		return BadInput("", "--atoms %d, expected at least 1", o.Atoms)
+	case !(o.Lambda >= 0) || o.Lambda > dict.MaxLambda:
+		return BadInput("", "--lambda %g, expected a number from 0 to %g", o.Lambda, dict.MaxLambda)
+	case o.Epochs < 1:
+		return BadInput("", "--epochs %d, expected at least 1", o.Epochs)
+	case o.Batch < 1:
+		return BadInput("", "--batch %d, expected at least 1", o.Batch)
+	}
+	return nil
+}

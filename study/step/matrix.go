@@ -1,0 +1,88 @@
+package step
+
+import (
+	"context"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+	"voxen/engine/tile"
+	"voxen/store"
+)
+
+// Narrowed rounds to float32.
+func Narrowed(data []float64) []float32 {
+	narrow := make([]float32, len(data))
+	for i, x := range data {
+		narrow[i] = float32(x)
+	}
+	return narrow
+}
+
+// ReadNarrow reads columns in float64 and rounds them.
+func ReadNarrow(ctx context.Context, src tile.Source, lo, hi int, dst []float32, stride int) error {
+	n := hi - lo
+	wide := make([]float64, src.Rows()*n)
+	if err := src.ReadFloat64(ctx, lo, hi, wide, n); err != nil {
+		return err
+	}
+	for i, x := range wide {
+		dst[i/n*stride+i%n] = float32(x)
+	}
+	return nil
+}
+
+// DType is the file type of a precision.
+func DType(p tensor.Dtype) store.DType {
+	if p == op.Float64 {
+		return store.Float64
+	}
+	return store.Float32
+}
+
+// OpenMatrix opens a two-dimensional array, (time, columns), of a .npy or .safetensors.
+func OpenMatrix(fsys store.FS, path string) (store.Array, error) {
+	a, err := store.OpenArray(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(a.Shape()); n != 2 {
+		a.Close()
+		return nil, BadInput(path, "has shape %v, expected two dimensions (time, columns)", a.Shape())
+	}
+	return a, nil
+}
+
+// maxFeatures bounds the values of features, which are held in memory in float64.
+const maxFeatures = 1 << 31
+
+// LoadMatrix reads one file of features and refuses what is not finite.
+func LoadMatrix(ctx context.Context, path string, a store.Array) (ridge.Matrix, error) {
+	m := ridge.Matrix{Rows: a.Rows(), Cols: a.Cols()}
+	switch {
+	case m.Rows == 0 || m.Cols == 0:
+		return m, BadInput(path, "is %d x %d, expected at least one row and one column of features", m.Rows, m.Cols)
+	case m.Rows > maxFeatures/m.Cols:
+		return m, BadInput(path, "is %d x %d, expected at most %d values of features", m.Rows, m.Cols, maxFeatures)
+	}
+	m.Data = make([]float64, m.Rows*m.Cols)
+	if err := a.ReadFloat64(ctx, 0, m.Cols, m.Data, m.Cols); err != nil {
+		return m, err
+	}
+	for i, x := range m.Data {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return m, BadInput(path, "has %v at row %d, column %d: features must be finite", x, i/m.Cols, i%m.Cols)
+		}
+	}
+	return m, nil
+}
+
+// WriteMatrix writes all columns of a matrix to a sink, in float64 where wide.
+func WriteMatrix(ctx context.Context, sink *store.ArraySink, data []float64, cols int, wide bool) error {
+	if wide {
+		return sink.WriteFloat64(ctx, 0, cols, data, cols)
+	}
+	return sink.WriteFloat32(ctx, 0, cols, Narrowed(data), cols)
+}

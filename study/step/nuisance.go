@@ -1,0 +1,130 @@
+package step
+
+import (
+	"cmp"
+	"strings"
+
+	"voxen/brain"
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+)
+
+// Nuisance is what is regressed out of features and responses within each run:
+// slow trends and the confounds of the run, together.
+type Nuisance struct {
+	Trend brain.Trend
+	TR    float64
+	Flag  string // --detrend, for refusals
+}
+
+// columns gives the time courses of one run: those of the trend, or a constant
+// where there are confounds alone, and the confounds.
+func (n Nuisance) columns(rows int, confounds [][]float64) [][]float64 {
+	trend := n.Trend
+	if trend.Kind == "none" && len(confounds) > 0 {
+		return append(trend.Constant(rows), confounds...)
+	}
+	return append(trend.Columns(rows, n.TR), confounds...)
+}
+
+// Bases stacks orthonormal bases of the runs, (rows x q), with zeros where a run
+// has fewer columns. Confounds are those of each row's file, nil for none.
+func (n Nuisance) Bases(runs op.Borders, confounds *ConfoundRows) (ridge.Matrix, error) {
+	var m ridge.Matrix
+	var bases []*brain.Basis
+	for r := range runs.Folds() {
+		b, err := n.Basis(runs, r, confounds)
+		if err != nil {
+			return m, err
+		}
+		bases = append(bases, b)
+		m.Cols = max(m.Cols, b.Cols)
+	}
+	if m.Cols == 0 {
+		return m, nil
+	}
+	m.Rows = runs[runs.Folds()]
+	m.Data = make([]float64, m.Rows*m.Cols)
+	for r, b := range bases {
+		for t := range b.Rows {
+			copy(m.Data[(runs[r]+t)*m.Cols:], b.Q[t*b.Cols:(t+1)*b.Cols])
+		}
+	}
+	return m, nil
+}
+
+// Basis is the orthonormal basis of run r.
+func (n Nuisance) Basis(runs op.Borders, r int, confounds *ConfoundRows) (*brain.Basis, error) {
+	lo, hi := runs[r], runs[r+1]
+	b, err := brain.Orthonormal(hi-lo, n.columns(hi-lo, confounds.of(lo, hi)))
+	switch {
+	case err != nil:
+		return nil, BadInput("", "--detrend %s: run %d: %v", n.Flag, r, err)
+	case b.Cols >= hi-lo && confounds != nil:
+		return nil, BadInput(confounds.at(lo), "run %d has %d rows, of which trends and confounds leave nothing: expected fewer of them", r, hi-lo)
+	}
+	return b, nil
+}
+
+// ConfoundRows are the confounds of files of responses, one table per file.
+type ConfoundRows struct {
+	paths   []string
+	borders op.Borders
+	tables  []*brain.Confounds
+}
+
+// of gives the confounds of the rows [lo, hi), which are of one file.
+func (c *ConfoundRows) of(lo, hi int) [][]float64 {
+	if c == nil {
+		return nil
+	}
+	i := c.file(lo)
+	var columns [][]float64
+	for _, column := range c.tables[i].Columns {
+		columns = append(columns, column[lo-c.borders[i]:hi-c.borders[i]])
+	}
+	return columns
+}
+
+// at names the file of a row.
+func (c *ConfoundRows) at(row int) string { return c.paths[c.file(row)] }
+
+func (c *ConfoundRows) file(row int) int {
+	i := 0
+	for row >= c.borders[i+1] {
+		i++
+	}
+	return i
+}
+
+// ReadConfounds reads a table for each file of responses.
+func (e *Env) ReadConfounds(paths []string, columns string, r *Responses) (*ConfoundRows, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	c := &ConfoundRows{paths: paths, borders: r.Borders()}
+	var names []string
+	if columns != "" {
+		for name := range strings.SplitSeq(columns, ",") {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	filled, first, tables := 0, "", 0
+	for i, path := range paths {
+		t, err := brain.ReadConfounds(path, names)
+		if err != nil {
+			return nil, err
+		}
+		if t.Rows != c.borders.Rows(i) {
+			return nil, BadInput(path, "has %d rows, %s has %d", t.Rows, r.Paths[i], c.borders.Rows(i))
+		}
+		if t.Filled > 0 {
+			filled, tables, first = filled+t.Filled, tables+1, cmp.Or(first, path)
+		}
+		c.tables = append(c.tables, t)
+	}
+	if tables > 0 { // once: the derivatives of fMRIPrep begin so in every run
+		e.Warn("%s: n/a at the head of a column takes the first value below it: %d values in %d of %d tables", first, filled, tables, len(paths))
+	}
+	return c, nil
+}
