@@ -1,0 +1,175 @@
+// Package arrows checks which package of the module imports which.
+package arrows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// table lists the arrows that may be: packages, a colon, those that they import, all
+// below the module. A * stands for one element of a path; lines add up. It is the picture of
+// docs/architecture.md, "The packages". Files of every platform and build tag count;
+// tests may import what they like.
+const table = `
+cmd/voxen: study study/* bench brain lm store engine engine/op cpu cuda
+bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
+bench/gpu: cuda engine engine/conform engine/op
+bench/peers/worker: cpu/blas cpu/eig store study/encode
+bench: cpu/blas engine engine/conform engine/dict engine/op engine/ridge engine/tile
+
+study: study/step study/extract study/align study/learn study/encode study/mask study/match
+study: study/organize study/couple study/group study/report brain lm store engine engine/ridge testdata
+study/*: study/step brain store engine engine/op engine/tile
+study/demo: study/align study/encode study/extract study/learn study/match study/organize study/report
+study/demo: brain/plotting lm engine/dict testdata
+study/report: study/couple study/match report brain/plotting
+study/organize: study/match brain/plotting engine/permute engine/spatial
+study/match: brain/plotting engine/permute engine/ridge engine/spatial
+study/couple: engine/coupling engine/dict engine/permute
+study/group: engine/permute
+study/learn: engine/dict
+study/encode: engine/ridge
+study/extract: lm
+study/step: engine/dict engine/ridge
+study/internal/steptest: study/step brain store engine/op cpu
+
+lm: engine engine/op store
+report: brain brain/plotting
+brain/plotting: brain store
+brain store/faultfs: store
+
+engine/*: engine engine/op engine/tile
+engine: engine/op engine/tile engine/heap
+cpu: engine engine/heap engine/op cpu/*
+cpu/*: cpu/blas
+cuda: engine engine/heap engine/op cuda/lazy kernels
+cuda/sim: kernels
+cuda/cudatest: cuda cuda/lazy cuda/sim engine
+`
+
+// arrow is a line of the table, taken apart.
+type arrow struct {
+	from, to string // patterns
+	used     bool
+}
+
+func arrows(t *testing.T) (list []*arrow) {
+	for line := range strings.Lines(table) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		from, to, ok := strings.Cut(line, ":")
+		if !ok {
+			t.Fatalf("line %q of the table has no colon", line)
+		}
+		for _, f := range strings.Fields(from) {
+			for _, p := range strings.Fields(to) {
+				list = append(list, &arrow{from: f, to: p})
+			}
+		}
+	}
+	return list
+}
+
+// matches reports whether a pattern stands for a package.
+func matches(t *testing.T, pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	if err != nil {
+		t.Fatalf("pattern %q: %v", pattern, err)
+	}
+	return ok
+}
+
+// listed is what go list says of a package.
+type listed struct {
+	Dir, ImportPath                   string
+	Module                            struct{ Path string }
+	GoFiles, CgoFiles, IgnoredGoFiles []string
+}
+
+// packages lists those of the module.
+func packages(t *testing.T) (all []listed) {
+	command, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("go is not there")
+	}
+	var said bytes.Buffer
+	list := exec.Command(command, "list", "-e", "-json=Dir,ImportPath,Module,GoFiles,CgoFiles,IgnoredGoFiles", "./...")
+	list.Dir, list.Stderr = "../..", &said
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, said.String())
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// imports lists the packages of the module that a package's files import, whatever they
+// are built for.
+func imports(t *testing.T, p listed) (names []string) {
+	for _, name := range slices.Concat(p.GoFiles, p.CgoFiles, p.IgnoredGoFiles) {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range f.Imports {
+			imported, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if below, ours := strings.CutPrefix(imported, p.Module.Path+"/"); ours && !slices.Contains(names, below) {
+				names = append(names, below)
+			}
+		}
+	}
+	return names
+}
+
+// Packages import what the table says, and the table says nothing else.
+func TestArrows(t *testing.T) {
+	allowed := arrows(t)
+	all := packages(t)
+	if len(all) < 30 {
+		t.Fatalf("go list names %d packages, expected those of the whole module", len(all))
+	}
+	for _, p := range all {
+		from := strings.TrimPrefix(p.ImportPath, p.Module.Path+"/")
+		for _, to := range imports(t, p) {
+			found := false
+			for _, a := range allowed {
+				if matches(t, a.from, from) && matches(t, a.to, to) {
+					a.used, found = true, true
+				}
+			}
+			if !found {
+				t.Errorf("%s imports %s, an arrow that the table does not have", from, to)
+			}
+		}
+	}
+	for _, a := range allowed {
+		if !a.used {
+			t.Errorf("the table has %s: %s, which no package imports", a.from, a.to)
+		}
+	}
+}
