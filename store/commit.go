@@ -34,7 +34,8 @@ func (j *Job) runFile() string { return filepath.Base(RunPath(j.out, j.opts.File
 // their final names. An earlier result under these names stays whole until the
 // new one is; of its files those that the new one lacks are removed.
 //
-// run may be nil; its Schema, Command, Options, Inputs and Outputs are filled.
+// run may be nil; its Schema, Command, Inputs and Outputs are filled, and Options unless
+// they are given.
 func (j *Job) Commit(ctx context.Context, run *Run) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -112,7 +113,10 @@ func (j *Job) syncOutputs() error {
 
 // describe fills what the job knows of its run.
 func (j *Job) describe(ctx context.Context, run *Run) error {
-	run.Schema, run.Command, run.Options, run.Inputs = RunSchema, j.opts.Command, j.opts.Options, j.opts.Inputs
+	run.Schema, run.Command, run.Inputs = RunSchema, j.opts.Command, j.opts.Inputs
+	if run.Options == nil {
+		run.Options = j.opts.Options
+	}
 	run.Outputs = nil
 	for _, name := range j.names {
 		full := filepath.Join(j.partial, filepath.FromSlash(name))

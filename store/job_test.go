@@ -51,8 +51,9 @@ func TestJobRefusesOtherOptions(t *testing.T) {
 	options := func() JobOptions {
 		return JobOptions{
 			Command: "encode",
-			Options: []Option{{"--alphas", "0.1:1e5:20", false}, {"--responses", "a.npy", false}, {"--responses", "b.npy", false}, {"--threads", "2", true}},
-			Inputs:  []Input{{Role: "--features", Path: "X.npy", Bytes: 8, Digest: "sha256:aa"}},
+			Options: []Option{{Name: "--alphas", Value: "0.1:1e5:20"}, {Name: "--responses", Value: "a.npy"}, {Name: "--responses", Value: "b.npy"},
+				{Name: "--threads", Value: "2", Free: true}},
+			Inputs: []Input{{Role: "--features", Path: "X.npy", Bytes: 8, Digest: "sha256:aa"}},
 		}
 	}
 	j := mustOpenJob(t, out, options())

@@ -22,6 +22,10 @@ type Option struct {
 	// Free says that the option cannot change a result, so that a job may go on
 	// under another value.
 	Free bool `json:"free,omitempty"`
+	// Resolved says that Value is what became of Given, which was left to the command:
+	// "kfold:5" of none. A job's key has what was given.
+	Resolved bool   `json:"resolved,omitempty"`
+	Given    string `json:"given,omitempty"`
 }
 
 // journalKey is what must be the same for a job to go on.

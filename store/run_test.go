@@ -17,7 +17,7 @@ func TestRunRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.Role = "--features"
-	o := JobOptions{Command: "encode", Options: []Option{{"--cv", "kfold:5", false}}, Inputs: []Input{in}}
+	o := JobOptions{Command: "encode", Options: []Option{{Name: "--cv", Value: "kfold:5"}}, Inputs: []Input{in}}
 	j := mustOpenJob(t, dir, o)
 	if err := j.WriteFile("alpha.txt", text("abc")); err != nil {
 		t.Fatal(err)

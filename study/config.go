@@ -24,7 +24,7 @@ type Config struct {
 	Stimulus   []StimulusConfig  `key:"stimulus" doc:"the runs: what was heard or read in each; may be left out for the Alice layout"`
 	Models     []ModelConfig     `key:"models" doc:"the language models"`
 	Align      AlignConfig       `key:"align" doc:"from words to volumes"`
-	Dictionary DictionaryConfig  `key:"dictionary" doc:"the atoms of each model"`
+	Dictionary learn.Options     `key:"dictionary" doc:"the atoms of each model"`
 	Encode     EncodeConfig      `key:"encode" doc:"the encoding models of each subject"`
 	Match      MatchConfig       `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   OrganizeConfig    `key:"organize" doc:"sub-groups of neurons; left out without templates"`
@@ -87,17 +87,6 @@ type AlignConfig struct {
 	Within      string `key:"within" oneof:"mean,sum,last,lanczos" doc:"how the words of a volume become one row"`
 	Detrend     string `key:"detrend" doc:"none, linear or cosine:SECONDS, of each run"`
 	Standardize string `key:"standardize" oneof:"none,zscore" doc:"of each run's columns"`
-}
-
-// DictionaryConfig are the options of learn.
-type DictionaryConfig struct {
-	Atoms       int     `key:"atoms" min:"1" doc:"number of atoms"`
-	Lambda      float64 `key:"lambda" min:"0" doc:"weight of the L1 norm of the codes"`
-	Epochs      int     `key:"epochs" min:"1" doc:"passes over the neurons"`
-	Batch       int     `key:"batch" min:"1" doc:"neurons per step"`
-	Seed        uint64  `key:"seed" doc:"of the order of neurons and the first atoms"`
-	NonNegative bool    `key:"nonnegative" doc:"codes are not negative"`
-	Standardize string  `key:"standardize" oneof:"none,columns" doc:"columns: zero mean and unit norm of each neuron"`
 }
 
 // EncodeConfig are the options of encode.
@@ -165,12 +154,12 @@ type ReportPartsConfig struct {
 
 // DefaultConfig is the configuration of which a file changes what it names.
 func DefaultConfig() Config {
-	d := learn.Defaults()
+	d := learn.New()
 	return Config{
 		Out:        "results",
 		Data:       DataConfig{Layout: "auto", Mask: "auto"},
 		Align:      AlignConfig{HRF: "glover", Within: "mean", Detrend: "none", Standardize: "none"},
-		Dictionary: DictionaryConfig{Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Seed: d.Seed, Standardize: d.Standardize},
+		Dictionary: *d,
 		Encode:     EncodeConfig{Alphas: "0.1:1e5:20", AlphaPer: "voxel", Score: "r", PerRun: "zscore", Detrend: "cosine:128", Standardize: "none"},
 		Match:      MatchConfig{Draws: 5000, FDR: 0.05},
 		Organize:   OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},

@@ -212,7 +212,7 @@ func (d *dataset) choose() error {
 	}{{"data.include", d.c.Data.Include}, {"data.exclude", d.c.Data.Exclude}} {
 		for i, name := range l.names {
 			if !slices.Contains(all, trim(name)) {
-				return d.c.bad(element(l.key, i), "is %q, which %s does not have; the nearest is %q", name, d.root, nearest(trim(name), all))
+				return d.c.bad(element(l.key, i), "is %q, which %s does not have; the nearest is %q", name, d.root, step.Nearest(trim(name), all))
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func (d *dataset) fillStimulus() error {
 	for i := range d.c.Stimulus {
 		s := d.c.Stimulus[i]
 		if !slices.Contains(d.tasks(), s.Task) {
-			return d.c.bad(element("stimulus", i)+".task", "is %q, which no subject has; the nearest is %q", s.Task, nearest(s.Task, d.tasks()))
+			return d.c.bad(element("stimulus", i)+".task", "is %q, which no subject has; the nearest is %q", s.Task, step.Nearest(s.Task, d.tasks()))
 		}
 	}
 	return nil

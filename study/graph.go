@@ -32,6 +32,7 @@ type Step struct {
 
 	from []*Step // whose outputs it reads
 	work work
+	step step.Step
 	run  func(ctx context.Context, e *step.Env) (any, error)
 }
 
@@ -235,6 +236,21 @@ func (s *Study) add(kind, name, out string, isFile bool, from []*Step, w work, r
 	return step
 }
 
+// addStep appends a step of the study under a name of its own.
+func (s *Study) addStep(name string, from []*Step, w work, do step.Step) *Step {
+	c := do.Command()
+	task := &Step{Name: strings.TrimSpace(c.Name + " " + name), Kind: c.Name, Out: step.Out(do), File: c.File, from: from, work: w, step: do}
+	task.run = func(ctx context.Context, e *step.Env) (any, error) {
+		o, err := step.Execute(ctx, e, do)
+		if o.Kept != nil {
+			return nil, step.Unchanged{Run: o.Kept}
+		}
+		return o.Summary, err
+	}
+	s.Steps = append(s.Steps, task)
+	return task
+}
+
 func (s *Study) path(parts ...string) string {
 	return filepath.Join(append([]string{s.dir}, parts...)...)
 }
@@ -256,18 +272,17 @@ func (s *Study) build() error {
 
 // modelSteps are the steps of one model that later ones read.
 type modelSteps struct {
-	config    *ModelConfig
-	responses string // aligned, all runs
-	aligned   []string
-	learn     *Step
-	neurons   int
-	features  []string // of each run
-	parts     []*Step  // the steps that make features and responses
-	subjects  []string
-	encode    []*Step // of each subject
-	match     *Step
-	couple    *Step
-	group     *Step
+	config   *ModelConfig
+	aligned  []string // responses of each run
+	learn    *Step
+	neurons  int
+	features []string // of each run
+	parts    []*Step  // the steps that make features and responses
+	subjects []string
+	encode   []*Step // of each subject
+	match    *Step
+	couple   *Step
+	group    *Step
 }
 
 // mask adds the step that makes the subjects' common mask, where there is one.
@@ -342,7 +357,7 @@ func (s *Study) rows() int {
 	return n
 }
 
-// extract adds extract and align of every run, and the runs' stack.
+// extract adds extract and align of every run.
 func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 	c := m.config
 	n := float64(m.neurons)
@@ -361,15 +376,7 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 		aligned = append(aligned, s.add("align", c.Name+" "+run.Name, a.Out, true, []*Step{from}, w, func(ctx context.Context, e *step.Env) (any, error) { return align.Run(ctx, e, a) }))
 		m.aligned = append(m.aligned, a.Out)
 	}
-	m.parts, m.responses = aligned, m.aligned[0]
-	if len(aligned) == 1 {
-		return
-	}
-	o := align.StackOptions{Inputs: m.aligned, Out: s.path(c.Name, "responses.npy")}
-	T := float64(s.rows())
-	w := work{size: fmt.Sprintf("%d volumes x %d neurons", s.rows(), m.neurons), bytes: 8 * T * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*T*n)}
-	m.parts = []*Step{s.add("stack", c.Name, o.Out, true, aligned, w, func(ctx context.Context, e *step.Env) (any, error) { return align.Stack(ctx, e, o) })}
-	m.responses = o.Out
+	m.parts = aligned
 }
 
 // extractWork counts the products of a transformer: about 12 hidden^2 weights
@@ -391,30 +398,25 @@ func extractWork(net *lm.Config, depth int, words, neurons float64, c *ModelConf
 // the few atoms that move alone.
 const codeFlops = 10
 
-// learn adds the dictionary, and the atoms cut into runs.
+// learn adds the dictionary of all runs.
 func (s *Study) learn(m *modelSteps) {
 	c, d := m.config, s.Dictionary
-	o := learn.Options{Responses: m.responses, Out: s.path(c.Name, "learn"), Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Seed: d.Seed,
-		NonNegative: d.NonNegative, Standardize: d.Standardize}
+	o := d
+	o.Responses, o.Out = m.aligned, s.path(c.Name, "learn")
 	T, K, N := float64(s.rows()), float64(d.Atoms), float64(m.neurons)
 	passes := float64(d.Epochs + 1)
 	w := work{size: fmt.Sprintf("%d volumes x %d neurons, %d atoms", s.rows(), m.neurons, d.Atoms),
 		// D's of every signal, its code, the statistics; an update of D per batch
 		flops: passes * (N*(4*T*K+codeFlops*K*K) + math.Ceil(N/float64(d.Batch))*(2*T*K*K)), bytes: passes * 4 * T * N,
 		output: 4*T*K + 8*0.2*K*N, memory: 4*T*(K+float64(d.Batch)) + 4*K*N}
-	m.learn = s.add("learn", c.Name, o.Out, false, m.parts, w, func(ctx context.Context, e *step.Env) (any, error) { return learn.Run(ctx, e, o) })
-	atoms := filepath.Join(o.Out, "atoms.npy")
-	if len(s.Stimulus) == 1 {
-		m.features, m.parts = []string{atoms}, []*Step{m.learn}
-		return
+	m.learn = s.addStep(c.Name, m.parts, w, &o)
+	m.features, m.parts = []string{filepath.Join(o.Out, "atoms.npy")}, []*Step{m.learn}
+	if len(s.Stimulus) > 1 {
+		m.features = nil
+		for i := range s.Stimulus {
+			m.features = append(m.features, filepath.Join(o.Out, learn.RunAtoms(i)))
+		}
 	}
-	co := align.CutOptions{Atoms: atoms, Out: s.path(c.Name, "features")}
-	for i, run := range s.Stimulus {
-		co.Names, co.Rows = append(co.Names, run.Name), append(co.Rows, s.shapes[i].volumes)
-		m.features = append(m.features, filepath.Join(co.Out, run.Name+".npy"))
-	}
-	w = work{size: fmt.Sprintf("%d runs", len(s.Stimulus)), bytes: 8 * T * K, output: 4 * T * K, memory: 8 * T * K}
-	m.parts = []*Step{s.add("cut", c.Name, co.Out, false, []*Step{m.learn}, w, func(ctx context.Context, e *step.Env) (any, error) { return align.Cut(ctx, e, co) })}
 }
 
 // bySubject groups the recordings.

@@ -21,8 +21,8 @@ func (s *Study) organize(models []*modelSteps) *Step {
 		if m.match == nil {
 			continue
 		}
-		o.Models = append(o.Models, organize.Model{Codes: filepath.Join(m.learn.Out, "codes.npz"), Matches: filepath.Join(m.match.Out, "matches.tsv"), Responses: m.responses})
-		from = append(append(from, m.learn, m.match), s.making(m.responses)...)
+		o.Models = append(o.Models, organize.Model{Codes: filepath.Join(m.learn.Out, "codes.npz"), Matches: filepath.Join(m.match.Out, "matches.tsv"), Responses: m.aligned})
+		from = append(append(from, m.learn, m.match), s.making(m.aligned...)...)
 		neurons += m.neurons
 	}
 	if len(o.Models) == 0 {
@@ -34,10 +34,10 @@ func (s *Study) organize(models []*modelSteps) *Step {
 	return s.add("organize", "", o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return organize.Run(ctx, e, o) })
 }
 
-// making lists the steps that write a file.
-func (s *Study) making(path string) (steps []*Step) {
+// making lists the steps that write files.
+func (s *Study) making(paths ...string) (steps []*Step) {
 	for _, step := range s.Steps {
-		if step.Out == path {
+		if slices.Contains(paths, step.Out) {
 			steps = append(steps, step)
 		}
 	}

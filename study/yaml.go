@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"voxen/study/step"
 )
 
 // refuser makes a refusal that names the line.
@@ -49,10 +51,12 @@ func (d *yamlDecoder) value(n *yaml.Node, v reflect.Value, field *structField, k
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	switch v.Kind() {
-	case reflect.Struct:
+	switch {
+	case field != nil && field.Tag.Get("opt") != "" && v.Kind() != reflect.Slice:
+		return d.option(n, step.OptionOf(field.StructField, v), key)
+	case v.Kind() == reflect.Struct:
 		return d.section(n, v, key)
-	case reflect.Slice:
+	case v.Kind() == reflect.Slice:
 		return d.list(n, v, key)
 	}
 	return d.scalar(n, v, field, key)
@@ -74,7 +78,7 @@ func (d *yamlDecoder) section(n *yaml.Node, v reflect.Value, key string) error {
 		k, value := n.Content[i], n.Content[i+1]
 		field, ok := fieldOf(v.Type(), k.Value)
 		if !ok {
-			return d.refuse(k.Line, "unknown key %q%s; the nearest is %q%s", k.Value, within(key), nearest(k.Value, keysOf(v.Type())), elsewhere(k.Value, key))
+			return d.refuse(k.Line, "unknown key %q%s; the nearest is %q%s", k.Value, within(key), step.Nearest(k.Value, keysOf(v.Type())), elsewhere(k.Value, key))
 		}
 		full := join(key, k.Value)
 		if line, twice := d.lines[full]; twice {
@@ -111,6 +115,24 @@ func (d *yamlDecoder) list(n *yaml.Node, v reflect.Value, key string) error {
 		}
 	}
 	v.Set(out)
+	return nil
+}
+
+// option decodes an option of a step, which says itself what it may be.
+func (d *yamlDecoder) option(n *yaml.Node, o step.Option, key string) error {
+	bad := func(expected string) error {
+		return d.refuse(n.Line, "%s is %s, expected %s", key, describe(n), expected)
+	}
+	text := n.Value
+	if o.IsBool() {
+		text = strings.ToLower(text)
+	}
+	switch {
+	case n.Kind != yaml.ScalarNode || n.Tag == "!!null", o.IsBool() && n.Tag != "!!bool", o.Set(text) != nil:
+		return bad(o.ExpectedType())
+	case o.Check() != nil:
+		return bad(o.Expected() + meant(n.Value, o.Choices))
+	}
 	return nil
 }
 
@@ -226,23 +248,26 @@ func within(section string) string {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// fieldOf finds the field of a key.
+// fieldOf finds the field of a key, of embedded structs too.
 func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		if f := t.Field(i); key != "" && f.Tag.Get("key") == key {
+	for _, f := range fieldsOf(t) {
+		if step.KeyOf(f) == key {
 			return f, true
 		}
 	}
 	return reflect.StructField{}, false
 }
 
+// fieldsOf lists the fields of a section that have keys.
+func fieldsOf(t reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return step.KeyOf(f) == "" })
+}
+
 // keysOf lists the keys of a section.
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("key"); key != "" {
-			keys = append(keys, key)
-		}
+	for _, f := range fieldsOf(t) {
+		keys = append(keys, step.KeyOf(f))
 	}
 	return keys
 }
@@ -259,39 +284,13 @@ func elsewhere(key, section string) string {
 
 // meant suggests the nearest of a list if it is near.
 func meant(word string, list []string) string {
-	if near := nearest(word, list); distance(word, near) <= 2 {
+	if len(list) == 0 {
+		return ""
+	}
+	if near := step.Nearest(word, list); step.Distance(word, near) <= 2 {
 		return fmt.Sprintf(": did you mean %q?", near)
 	}
 	return ""
-}
-
-// nearest is the word of a list with the fewest edits from another; the first of
-// equals.
-func nearest(word string, list []string) string {
-	return slices.MinFunc(list, func(a, b string) int { return distance(word, a) - distance(word, b) })
-}
-
-// distance counts the letters that must be put in, left out or changed to make b
-// of a (Levenshtein 1966).
-func distance(a, b string) int {
-	x, y := []rune(strings.ToLower(a)), []rune(strings.ToLower(b))
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range x {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range y {
-			change := diagonal
-			if x[i] != y[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(y)]
 }
 
 // ConfigKey is one key of a study's configuration.
@@ -305,19 +304,21 @@ type ConfigKey struct {
 // ConfigKeys lists every key of a configuration with its default, in order.
 func ConfigKeys() []ConfigKey {
 	c := DefaultConfig()
-	return keysBelow(reflect.ValueOf(c), "")
+	return keysBelow(reflect.ValueOf(&c).Elem(), "")
 }
 
 func keysBelow(v reflect.Value, section string) []ConfigKey {
 	var keys []ConfigKey
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if f.Tag.Get("key") == "" {
-			continue
-		}
-		value, name := v.Field(i), join(section, f.Tag.Get("key"))
+	for _, f := range fieldsOf(v.Type()) {
+		value, name := v.FieldByIndex(f.Index), join(section, step.KeyOf(f))
 		k := ConfigKey{Name: name, Doc: f.Tag.Get("doc")}
 		switch {
+		case f.Tag.Get("opt") != "" && value.Kind() != reflect.Slice:
+			o := step.OptionOf(f, value)
+			k.Type, k.Default = o.Type(), o.String()
+			if len(o.Choices) > 0 {
+				k.Type = strings.Join(o.Choices, ", ")
+			}
 		case value.Kind() == reflect.Struct:
 			keys = append(append(keys, k), keysBelow(value, name)...)
 			continue

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/engine/op"
 	"voxen/store"
 	"voxen/study/step"
 )
@@ -31,12 +30,8 @@ and 143 terminated, with what was finished kept for the same command to go on.`
 type app struct {
 	ctx         context.Context
 	out, errOut io.Writer
-	device      string
-	threads     int
-	precision   string
-	memory      string
-	quiet, json bool
-	tf32        bool
+	common      step.Common
+	environment *step.Env // by check
 	printer     *printer
 }
 
@@ -58,16 +53,8 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		SilenceUsage:  true,
 		Version:       version(),
 	}
-	f := root.PersistentFlags()
-	f.StringVar(&a.device, "device", "auto", "where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N")
-	f.IntVar(&a.threads, "threads", 0, "threads of the CPU backend (0: all)")
-	f.StringVar(&a.precision, "precision", "float32", "float32 or float64")
-	f.StringVar(&a.memory, "memory", "", "bound of the process's resident memory, such as 512MiB (default: half of what is free)")
-	f.BoolVar(&a.quiet, "quiet", false, "print errors and results only")
-	f.BoolVar(&a.json, "json", false, "print one JSON object per line on standard output instead of text")
-	f.BoolVar(&a.tf32, "tf32", false, "allow TensorFloat-32 products on CUDA: faster, 10 bits of mantissa")
-	choices(root, map[string][]string{"device": {"auto", "cpu", "cuda"}, "precision": {"float32", "float64"}})
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	bind(root, root.PersistentFlags(), step.Options(step.Default(&a.common)))
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.check() }
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
@@ -94,32 +81,14 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 
 // check reads the shared options before any work.
 func (a *app) check() error {
-	a.printer = newPrinter(a.out, a.errOut, a.quiet, a.json)
-	if a.threads < 0 || a.threads > 4096 {
-		return usageError{fmt.Errorf("--threads %d, expected 0 to 4096", a.threads)}
-	}
-	if a.precision != "float32" && a.precision != "float64" {
-		return usageError{fmt.Errorf("--precision %q, expected float32 or float64", a.precision)}
-	}
-	if a.memory != "" {
-		if _, err := step.ParseSize(a.memory); err != nil {
-			return usageError{fmt.Errorf("--memory: %w", err)}
-		}
-	}
-	return nil
+	a.printer = newPrinter(a.out, a.errOut, a.common.Quiet, a.common.JSON)
+	var err error
+	a.environment, err = a.common.Env(a.printer, version())
+	return err
 }
 
-// env makes the environment of a step.
-func (a *app) env() *step.Env {
-	e := &step.Env{Device: a.device, Threads: a.threads, Precision: op.Float32, TF32: a.tf32, Report: a.printer, Version: version()}
-	if a.precision == "float64" {
-		e.Precision = op.Float64
-	}
-	if a.memory != "" {
-		e.Memory, _ = step.ParseSize(a.memory) // checked before
-	}
-	return e
-}
+// env is the environment that the shared options ask for.
+func (a *app) env() *step.Env { return a.environment }
 
 // noArgs refuses arguments that are no flags.
 func noArgs(cmd *cobra.Command, args []string) error {
@@ -149,7 +118,7 @@ func (a *app) fail(err error, status int) {
 		err = i
 	}
 	message := strings.Join(strings.Fields(err.Error()), " ")
-	if a.json {
+	if a.common.JSON {
 		json.NewEncoder(a.out).Encode(map[string]any{"type": "error", "message": message, "status": status})
 		return
 	}

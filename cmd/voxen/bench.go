@@ -37,10 +37,10 @@ plot per backend.` + "\n" + exitHelp,
 					return usageError{fmt.Errorf("--only %q, expected %s", part, strings.Join(bench.Parts(), ", "))}
 				}
 			}
-			if _, err := engine.Resolve(a.device); err != nil {
+			if _, err := engine.Resolve(a.common.Device); err != nil {
 				return usageError{err}
 			}
-			report, err := bench.Run(cmd.Context(), bench.Options{Device: a.device, Threads: a.threads, Only: only,
+			report, err := bench.Run(cmd.Context(), bench.Options{Device: a.common.Device, Threads: a.common.Threads, Only: only,
 				Stage: a.printer.Stage, Progress: a.printer.Progress})
 			if err != nil {
 				return err

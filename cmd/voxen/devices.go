@@ -27,7 +27,7 @@ func (a *app) devicesCommand() *cobra.Command {
 		Example: "  voxen devices\n  voxen devices --json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := engine.Resolve(a.device); err != nil {
+			if _, err := engine.Resolve(a.common.Device); err != nil {
 				return usageError{err}
 			}
 			list, err := listDevices()

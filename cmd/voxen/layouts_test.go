@@ -170,14 +170,14 @@ stimulus:
   - {name: milkyway, test: true}
 `+tiny))
 	done, _ := steps(t, "run", f.path("study.yaml"))
-	want := []string{"mask", "extract tiny pieman", "align tiny pieman", "extract tiny milkyway", "align tiny milkyway", "stack tiny", "learn tiny", "cut tiny",
+	want := []string{"mask", "extract tiny pieman", "align tiny pieman", "extract tiny milkyway", "align tiny milkyway", "learn tiny",
 		"encode tiny sub-001", "encode tiny sub-002", "couple tiny", "group tiny"}
 	if left := without(done, "report"); !slices.Equal(left, want) {
 		t.Errorf("did %q, want %q", left, want)
 	}
 	f.wantInputs("tiny/sub-002", "--responses "+pieman+entities+"_desc-preproc_bold.nii.gz", "--confounds "+pieman+"_desc-confounds_timeseries.tsv",
-		"--test-responses "+strings.Replace(pieman, "pieman", "milkyway", 1)+entities+"_desc-preproc_bold.nii.gz", "--test-features results/tiny/features/milkyway.npy",
-		"--features results/tiny/features/pieman.npy", "--mask results/mask.nii.gz")
+		"--test-responses "+strings.Replace(pieman, "pieman", "milkyway", 1)+entities+"_desc-preproc_bold.nii.gz", "--test-features results/tiny/learn/atoms_run-2.npy",
+		"--features results/tiny/learn/atoms_run-1.npy", "--mask results/mask.nii.gz")
 	f.wantInputs("tiny/group", "--maps results/tiny/sub-001/test_score.nii.gz")
 	if got := f.maskSize("results/mask.nii.gz"); got != f.maskSize(pieman+entities+"_desc-brain_mask.nii.gz") {
 		t.Errorf("a common mask of %d voxels", got)
@@ -187,8 +187,8 @@ stimulus:
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, _, _ := store.LoadFloat32(t.Context(), store.OS{}, f.path("results/tiny/features/pieman.npy"))
-	second, _, _ := store.LoadFloat32(t.Context(), store.OS{}, f.path("results/tiny/features/milkyway.npy"))
+	first, _, _ := store.LoadFloat32(t.Context(), store.OS{}, f.path("results/tiny/learn/atoms_run-1.npy"))
+	second, _, _ := store.LoadFloat32(t.Context(), store.OS{}, f.path("results/tiny/learn/atoms_run-2.npy"))
 	if !slices.Equal(append(first, second...), atoms) || len(first) != 60*4 {
 		t.Errorf("%d and %d values of features, %d of atoms", len(first), len(second), len(atoms))
 	}

@@ -11,8 +11,7 @@ import (
 
 // learnCommand is voxen learn.
 func (a *app) learnCommand() *cobra.Command {
-	o := learn.Defaults()
-	cmd := &cobra.Command{
+	return stepCommand(a, learn.New(), learnText, cobra.Command{
 		Use:   "learn --responses S.npy --out DIR",
 		Short: "Learn a dictionary of temporal patterns and sparse codes",
 		Long: `Learn a dictionary (time x atoms) from the columns of the responses (time x
@@ -29,34 +28,11 @@ objective.tsv and run.json to DIR.` + "\n" + exitHelp,
 
   # non-negative codes, another seed, eight passes
   voxen learn --responses demo/data/alice/responses.npy --out dictionary-2 --nonnegative --seed 1 --epochs 8`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sum, err := learn.Run(cmd.Context(), a.env(), o)
-			if err != nil {
-				return err
-			}
-			a.printer.result("learn", sum, learnText(sum))
-			return nil
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.Responses, "responses", "", "signals, (T, N) .npy or .safetensors: one per column")
-	f.StringVar(&o.Out, "out", "", "folder of the results")
-	f.IntVar(&o.Atoms, "atoms", o.Atoms, "atoms to learn")
-	f.Float64Var(&o.Lambda, "lambda", o.Lambda, "penalty of the codes; the default presumes standardized columns")
-	f.IntVar(&o.Epochs, "epochs", o.Epochs, "passes over the signals")
-	f.IntVar(&o.Batch, "batch", o.Batch, "signals per step")
-	f.Uint64Var(&o.Seed, "seed", o.Seed, "of the first atoms and the order of signals")
-	f.BoolVar(&o.NonNegative, "nonnegative", false, "codes are at least 0")
-	f.StringVar(&o.Standardize, "standardize", o.Standardize, "none, or columns: every signal to mean 0 and L2 norm 1")
-	choices(cmd, map[string][]string{"standardize": {"none", "columns"}})
-	cmd.MarkFlagRequired("responses")
-	cmd.MarkFlagRequired("out")
-	return cmd
+	})
 }
 
 // learnText is the summary for people.
-func learnText(s learn.Summary) string {
+func learnText(s *learn.Summary) string {
 	text := fmt.Sprintf("%d atoms from %d signals of %d values, %d steps: objective %.5f, %.1f%% of the codes in use, on %s in %s",
 		s.Atoms, s.Signals, s.Rows, s.Steps, s.Objective, 100*s.Density, s.Device,
 		time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))

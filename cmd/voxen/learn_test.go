@@ -81,10 +81,10 @@ func TestLearnGoesOn(t *testing.T) {
 	f := newFiles(t)
 	s := f.npy("s.npy", []int{60, 2000})
 	args := func(out string, more ...string) []string {
-		return append([]string{"learn", "--responses", s, "--out", f.path(out), "--atoms", "16", "--batch", "20", "--epochs", "60", "--threads", "1"}, more...)
+		return append([]string{"learn", "--responses", s, "--out", f.path(out), "--atoms", "16", "--batch", "20", "--epochs", "60"}, more...)
 	}
-	mustRun(t, args("whole")...)
-	stopped := process(t, args("stopped")...)
+	mustRun(t, args("whole", "--threads", "1")...)
+	stopped := process(t, args("stopped", "--threads", "1")...)
 	if err := stopped.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ and run.json to DIR.` + "\n" + exitHelp,
 			for i := range codes {
 				m := organize.Model{Codes: codes[i], Matches: matches[i]}
 				if len(responses) > 0 {
-					m.Responses = responses[i]
+					m.Responses = strings.Split(responses[i], ",")
 				}
 				o.Models = append(o.Models, m)
 			}
@@ -51,7 +51,7 @@ and run.json to DIR.` + "\n" + exitHelp,
 	f := cmd.Flags()
 	f.StringArrayVar(&codes, "codes", nil, "codes.npz of learn, with columns.tsv beside it; one per model")
 	f.StringArrayVar(&matches, "matches", nil, "matches.tsv of match; one per model")
-	f.StringArrayVar(&responses, "responses", nil, "responses that were learned from, for compactness; one per model")
+	f.StringArrayVar(&responses, "responses", nil, "responses that were learned from, for compactness; one per model, with commas between runs")
 	f.Float64Var(&o.Threshold, "threshold", 0.5, "least share of a neuron's codes on a network's atoms to be in its sub-group")
 	f.Float64Var(&o.FDR, "fdr", 0.05, "an atom belongs to its best match below this q")
 	f.IntVar(&o.Bootstraps, "bootstraps", 1000, "resamplings of subjects for the intervals")

@@ -109,7 +109,7 @@ func zipped(data []byte) []byte {
 var refusals = []refusal{
 	// the command line
 	{"no such command", func(*files) []string { return []string{"encod"} }, 2, `unknown command "encod"`},
-	{"no such flag", func(*files) []string { return []string{"encode", "--feature", "x"} }, 2, `unknown flag: --feature`},
+	{"no such flag", func(*files) []string { return []string{"encode", "--feature", "x"} }, 2, `unknown flag --feature; the nearest is --features`},
 	{"stray argument", func(*files) []string { return []string{"devices", "now"} }, 2, `unexpected argument "now"`},
 	{"flag without value", func(*files) []string { return []string{"encode", "--out"} }, 2, `--out`},
 	{"nothing given", func(*files) []string { return []string{"encode"} }, 2, `"features".*"responses"|--features`},
@@ -307,7 +307,7 @@ var refusals = []refusal{
 	learnRefusal("signals whose squares overflow", `s.npy: has values in column 0 whose squares overflow`, func(f *files) string {
 		return f.bytes("s.npy", npyFile(header("<f8", "(2, 1)"), binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, math.Float64bits(1e200)), 0)))
 	}, "--standardize", "none", "--precision", "float64"),
-	learnRefusal("penalty that is no number", `--lambda NaN`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "NaN"),
+	learnRefusal("penalty that is no number", `--lambda "NaN", expected a number`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "NaN"),
 	learnRefusal("seed below zero", `--seed`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--seed", "-1"),
 	learnRefusal("image as signals", `s.nii: .*expected`, func(f *files) string { return f.bytes("s.nii", nifti(grid, nil)) }),
 	learnRefusal("too little memory for a batch", `--memory 100MiB is too small: this job needs at least`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--memory", "100MiB"),
@@ -327,7 +327,7 @@ var refusals = []refusal{
 	{"bench under a file", func(f *files) []string {
 		return []string{"bench", "--only", "peak", "--out", filepath.Join(f.bytes("file", nil), "b")}
 	}, 1, `not a directory`},
-	{"devices with a flag of encode", func(*files) []string { return []string{"devices", "--folds", "3"} }, 2, `unknown flag: --folds`},
+	{"devices with a flag of encode", func(*files) []string { return []string{"devices", "--folds", "3"} }, 2, `unknown flag --folds`},
 	{"devices named by a word", func(*files) []string { return []string{"devices", "--device", "cuda:x"} }, 2, `"cuda:x": want auto, cpu, cuda or cuda:N`},
 	{"completion of an unknown shell", func(*files) []string { return []string{"completion", "tcsh"} }, 2, `tcsh`},
 }

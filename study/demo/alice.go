@@ -61,10 +61,12 @@ func (d *demo) alice(ctx context.Context) error {
 		if err := a.align(ctx, e); err != nil {
 			return err
 		}
-		o := learn.Defaults()
-		o.Responses, o.Out, o.Seed = d.data("alice/responses.npy"), a.out(), d.o.Seed
-		var err error
-		d.sum.Alice.Summary, err = learn.Run(ctx, e, o)
+		o := learn.New()
+		o.Responses, o.Out, o.Seed = []string{d.data("alice/responses.npy")}, a.out(), d.o.Seed
+		sum, err := step.Do[*learn.Summary](ctx, e, o)
+		if err == nil {
+			d.sum.Alice.Summary = *sum
+		}
 		return err
 	})
 	if err != nil {

@@ -62,9 +62,9 @@ func PlantedStudy(ctx context.Context, e *step.Env, o PlantedOptions) (PlantedSu
 		return sum, step.BadInput("", "%d subjects, expected at least 1", o.Subjects)
 	}
 	x := &plantedStudy{e: e, o: o}
-	fit := learn.Defaults()
-	fit.Responses, fit.Out = o.Responses, x.path("dictionary")
-	if _, err := learn.Run(ctx, x.env(), fit); err != nil {
+	fit := learn.New()
+	fit.Responses, fit.Out = []string{o.Responses}, x.path("dictionary")
+	if _, err := step.Do[*learn.Summary](ctx, x.env(), fit); err != nil {
 		return sum, err
 	}
 	if err := x.simulate(ctx); err != nil {
@@ -76,7 +76,7 @@ func PlantedStudy(ctx context.Context, e *step.Env, o PlantedOptions) (PlantedSu
 	}
 	sum.Voxels, sum.Matched = matched.Voxels, matched.Matched
 	sum.Organize, err = organize.Run(ctx, x.env(), organize.Options{Out: x.path("organize"), Models: []organize.Model{
-		{Codes: x.path("dictionary", "codes.npz"), Matches: x.path("match", "matches.tsv"), Responses: o.Responses}}})
+		{Codes: x.path("dictionary", "codes.npz"), Matches: x.path("match", "matches.tsv"), Responses: []string{o.Responses}}}})
 	if err != nil {
 		return sum, err
 	}

@@ -4,6 +4,7 @@ package learn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -13,28 +14,22 @@ import (
 	"voxen/study/step"
 )
 
-// Options are the options of the learn step, as on the command line.
+// Options are the learn step: one dictionary of the columns of all runs.
 type Options struct {
-	Responses   string // (T, N): a signal per column
-	Out         string
-	Atoms       int
-	Lambda      float64
-	Epochs      int
-	Batch       int
-	Seed        uint64
-	NonNegative bool
-	Standardize string // none or columns
-}
-
-// Defaults gives the options that the command line has when none is set.
-func Defaults() Options {
-	d := dict.Defaults()
-	return Options{Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Seed: d.Seed, Standardize: string(d.Standardize)}
+	Responses   []string `opt:"responses" file:"in" required:"true" doc:"signals, (T, N) .npy or .safetensors: one per column; one file per run, rows below each other"`
+	Out         string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
+	Atoms       int      `opt:"atoms" default:"64" min:"1" doc:"atoms to learn"`
+	Lambda      float64  `opt:"lambda" default:"0.15" min:"0" max:"1e38" doc:"weight of the L1 norm of the codes; the default presumes standardized columns"`
+	Epochs      int      `opt:"epochs" default:"4" min:"1" doc:"passes over the signals"`
+	Batch       int      `opt:"batch" default:"512" min:"1" doc:"signals per step"`
+	Seed        uint64   `opt:"seed" doc:"of the first atoms and the order of signals"`
+	NonNegative bool     `opt:"nonnegative" doc:"codes are at least 0"`
+	Standardize string   `opt:"standardize" default:"columns" oneof:"none,columns" doc:"none, or columns: every signal to mean 0 and L2 norm 1"`
 }
 
 // Summary is what the learn step found.
 type Summary struct {
-	Out       string  `json:"out"`
+	step.Ended
 	Rows      int     `json:"rows"`
 	Signals   int     `json:"signals"`
 	Atoms     int     `json:"atoms"`
@@ -42,107 +37,97 @@ type Summary struct {
 	Objective float64 `json:"objective"` // of all signals, codes solved to 1e-6
 	Density   float64 `json:"density"`   // share of the codes that are not 0
 	Constant  int     `json:"constant"`  // signals without a code
-	Device    string  `json:"device"`
-	Seconds   float64 `json:"seconds"`
 }
 
-// plan checks the options that need no file.
-func (o *Options) plan() (dict.Options, error) {
-	p := dict.Defaults()
-	p.Atoms, p.Lambda, p.Epochs, p.Batch, p.Seed = o.Atoms, o.Lambda, o.Epochs, o.Batch, o.Seed
-	p.NonNegative, p.Standardize = o.NonNegative, dict.Standardize(o.Standardize)
-	if o.Responses == "" || o.Out == "" {
-		return p, step.BadInput("", "--responses and --out are needed")
-	}
-	if err := step.CheckDictionary(p); err != nil {
-		return p, err
-	}
-	return p, step.OneOf("standardize", o.Standardize, string(dict.None), string(dict.Columns))
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "learn", Results: 1, Device: true}
 }
 
-// options lists the options for run.json and for resuming.
-func (o Options) options(e *step.Env) []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	return []store.Option{
-		s("atoms", strconv.Itoa(o.Atoms)), s("lambda", strconv.FormatFloat(o.Lambda, 'g', -1, 64)), s("epochs", strconv.Itoa(o.Epochs)),
-		s("batch", strconv.Itoa(o.Batch)), s("seed", strconv.FormatUint(o.Seed, 10)), s("nonnegative", strconv.FormatBool(o.NonNegative)),
-		s("standardize", o.Standardize), s("precision", e.Precision.String()), s("device", e.Device),
-	}
+// Check has nothing to refuse that the options do not refuse one by one.
+func (o *Options) Check() error { return nil }
+
+// MoreInputs are the tables of columns beside the responses.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	return step.ColumnTables(e.FS, o.Responses), nil
 }
 
-// Run learns a dictionary from the columns of a file and writes atoms, codes
-// and the trace of the objective.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	plan, err := o.plan()
+// Do learns a dictionary from the columns of the files and writes atoms, codes and the
+// trace of the objective.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	src, err := step.OpenStack(r.Env, o.Responses)
 	if err != nil {
-		return Summary{}, err
-	}
-	w, err := e.OpenDevice()
-	if err != nil {
-		return Summary{}, err
-	}
-	defer w.Close()
-	src, err := step.OpenMatrix(e.FS, o.Responses)
-	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
 	defer src.Close()
 	if src.Rows() == 0 || src.Cols() == 0 {
-		return Summary{}, step.BadInput(o.Responses, "is %d x %d, expected at least one row and one signal", src.Rows(), src.Cols())
+		return nil, step.BadInput(o.Responses[0], "is %d x %d, expected at least one row and one signal", src.Rows(), src.Cols())
 	}
-	inputs, err := step.DigestFiles(ctx, e.FS, []step.File{{Role: "--responses", Path: o.Responses}})
-	if err != nil {
-		return Summary{}, err
-	}
-	job, err := e.OpenJob(o.Out, store.JobOptions{Command: "learn", Options: o.options(e), Inputs: inputs})
-	if err != nil {
-		return Summary{}, err
-	}
-	defer job.Close()
-	w.Job = job
-	l := &learner{Worker: w, o: o, plan: plan, src: src}
-	sum, err := l.learn(ctx)
-	l.Settle(err)
-	return sum, err
+	l := &learner{Run: r, o: o, src: src}
+	return l.learn(ctx)
 }
 
-// learner is one call of Learn.
+// learner is one execution of the step.
 type learner struct {
-	*step.Worker
-	o    Options
-	plan dict.Options
-	src  store.Array
+	*step.Run
+	o   *Options
+	src *step.Responses
 }
 
-func (l *learner) learn(ctx context.Context) (Summary, error) {
+// plan is what the engine is asked for.
+func (l *learner) plan(budget int64, saved *step.SavedState) dict.Options {
+	p := dict.Defaults()
+	p.Atoms, p.Lambda, p.Epochs, p.Batch, p.Seed = l.o.Atoms, l.o.Lambda, l.o.Epochs, l.o.Batch, l.o.Seed
+	p.NonNegative, p.Standardize = l.o.NonNegative, dict.Standardize(l.o.Standardize)
+	p.Precision, p.Memory, p.Checkpoint = l.Env.Precision, budget, saved
+	p.Progress = func(done, _ int) { l.Progress(done) }
+	return p
+}
+
+func (l *learner) learn(ctx context.Context) (*Summary, error) {
 	budget, err := l.Env.HostBudget(0)
 	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
 	saved, err := step.NewSavedState(l.Job, "passes")
 	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	l.plan.Precision, l.plan.Memory, l.plan.Checkpoint = l.Env.Precision, budget, saved
-	l.plan.Progress = func(done, _ int) { l.Env.Report.Progress(done) }
 	var res *dict.Result
-	err = l.Env.Stage("learning (signals)", l.src.Cols()*(l.plan.Epochs+1), func() error {
-		return l.Compute(ctx, saved.Passes(l.plan.Epochs), func(ctx context.Context) error {
-			res, err = dict.Learn(ctx, l.Backend, l.src, l.plan)
+	err = l.Stage("learning (signals)", l.src.Cols()*(l.o.Epochs+1), func() error {
+		return l.Compute(ctx, saved.Passes(l.o.Epochs), func(ctx context.Context) error {
+			res, err = dict.Learn(ctx, l.Backend, l.src, l.plan(budget, saved))
 			return l.refuse(err, budget)
 		})
 	})
 	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
 	if res.Zero == l.src.Cols() {
-		return Summary{}, step.BadInput(l.o.Responses, "has no signal to learn from: all %d columns are constant", res.Zero)
+		return nil, step.BadInput(l.o.Responses[0], "has no signal to learn from: all %d columns are constant", res.Zero)
 	}
-	if err := l.Env.Stage("writing", 0, func() error { return l.write(ctx, res) }); err != nil {
-		return Summary{}, err
+	if len(res.Codes.Values) == 0 {
+		l.Warn("every code is 0: --lambda %g is above every correlation of a signal with an atom", l.o.Lambda)
 	}
-	return l.commit(ctx, res)
+	if err := l.Stage("writing", 0, func() error { return l.write(ctx, res) }); err != nil {
+		return nil, err
+	}
+	return l.summary(res), nil
+}
+
+// summary says what was found, in run.json too.
+func (l *learner) summary(res *dict.Result) *Summary {
+	n := l.src.Cols()
+	sum := &Summary{Rows: l.src.Rows(), Signals: n, Atoms: l.o.Atoms, Steps: len(res.Trace), Objective: res.Objective,
+		Density: float64(len(res.Codes.Values)) / (float64(n) * float64(l.o.Atoms)), Constant: res.Zero}
+	l.LeaveOut("signals", "constant", res.Zero)
+	l.Result("objective", sum.Objective)
+	l.Result("density", sum.Density)
+	l.Result("steps", float64(sum.Steps))
+	return sum
 }
 
 // refuse turns errors about the signals into ones about the file.
@@ -150,12 +135,13 @@ func (l *learner) refuse(err error, budget int64) error {
 	var bad *dict.NotFinite
 	if errors.As(err, &bad) {
 		l.Job.Discard()
-		return step.BadInput(l.o.Responses, "has %v at row %d, column %d: signals must be finite", bad.Value, bad.Row, bad.Signal)
+		path, row := l.src.FileOf(bad.Row)
+		return step.BadInput(path, "has %v at row %d, column %d: signals must be finite", bad.Value, row, bad.Signal)
 	}
 	var large *dict.Overflow
 	if errors.As(err, &large) {
 		l.Job.Discard()
-		return step.BadInput(l.o.Responses, "has values in column %d whose squares overflow, expected smaller ones or --standardize columns", large.Signal)
+		return step.BadInput(l.o.Responses[0], "has values in column %d whose squares overflow, expected smaller ones or --standardize columns", large.Signal)
 	}
 	return l.Env.Refuse(err, budget)
 }
@@ -163,11 +149,7 @@ func (l *learner) refuse(err error, budget int64) error {
 // write writes everything but run.json.
 func (l *learner) write(ctx context.Context, res *dict.Result) error {
 	d := step.DType(l.Env.Precision)
-	atoms, err := l.Job.CreateNpy(ctx, "atoms.npy", d, res.Atoms.Rows, res.Atoms.Cols, store.AsMatrix)
-	if err != nil {
-		return err
-	}
-	if err := step.WriteMatrix(ctx, atoms, res.Atoms.Data, res.Atoms.Cols, l.Env.Precision == op.Float64); err != nil {
+	if err := l.writeAtoms(ctx, res); err != nil {
 		return err
 	}
 	codes, err := l.Job.CreateCodes(ctx, "codes.npz", d, res.Codes.Rows, res.Codes.Cols)
@@ -177,7 +159,7 @@ func (l *learner) write(ctx context.Context, res *dict.Result) error {
 	if err := res.Codes.WriteTo(ctx, codes, l.Env.Precision == op.Float64); err != nil {
 		return err
 	}
-	if err := step.CarryColumns(l.Env.FS, l.o.Responses, l.Job, "columns.tsv"); err != nil {
+	if err := step.CarryColumns(l.Env.FS, l.o.Responses[0], l.Job, "columns.tsv"); err != nil {
 		return err
 	}
 	return l.Job.WriteFile("objective.tsv", func(w io.Writer) error {
@@ -189,21 +171,27 @@ func (l *learner) write(ctx context.Context, res *dict.Result) error {
 	})
 }
 
-// commit writes run.json and gives everything its name.
-func (l *learner) commit(ctx context.Context, res *dict.Result) (Summary, error) {
-	if len(res.Codes.Values) == 0 {
-		l.Env.Warn("every code is 0: --lambda %g is above every correlation of a signal with an atom", l.o.Lambda)
+// writeAtoms writes the atoms and, of several runs, the rows of each: the features of
+// encoding models.
+func (l *learner) writeAtoms(ctx context.Context, res *dict.Result) error {
+	K, borders := res.Atoms.Cols, l.src.Borders()
+	write := func(name string, lo, hi int) error {
+		sink, err := l.Job.CreateNpy(ctx, name, step.DType(l.Env.Precision), hi-lo, K, store.AsMatrix)
+		if err != nil {
+			return err
+		}
+		return step.WriteMatrix(ctx, sink, res.Atoms.Data[lo*K:hi*K], K, l.Env.Precision == op.Float64)
 	}
-	run := l.RunJSON()
-	if res.Zero > 0 {
-		run.LeftOut = []store.Count{{What: "signals", Why: "constant", N: res.Zero}}
+	if err := write("atoms.npy", 0, res.Atoms.Rows); err != nil || borders.Folds() == 1 {
+		return err
 	}
-	n := l.src.Cols()
-	density := float64(len(res.Codes.Values)) / (float64(n) * float64(l.o.Atoms))
-	run.Results["objective"], run.Results["density"], run.Results["steps"] = res.Objective, density, float64(len(res.Trace))
-	if err := l.Job.Commit(ctx, run); err != nil {
-		return Summary{}, err
+	for i := range borders.Folds() {
+		if err := write(RunAtoms(i), borders[i], borders[i+1]); err != nil {
+			return err
+		}
 	}
-	return Summary{Out: l.o.Out, Rows: l.src.Rows(), Signals: n, Atoms: l.o.Atoms, Steps: len(res.Trace), Objective: res.Objective,
-		Density: density, Constant: res.Zero, Device: l.Backend.Device().Name, Seconds: run.Seconds}, nil
+	return nil
 }
+
+// RunAtoms is the file of a run's rows of the atoms, runs counted from 0.
+func RunAtoms(run int) string { return fmt.Sprintf("atoms_run-%d.npy", run+1) }

@@ -48,15 +48,15 @@ func newNeurons(codes *store.Sparse, names *step.ColumnNames, path string) (neur
 }
 
 // standardized reads responses and brings each neuron's to mean 0 and norm 1.
-func (x *organizer) standardized(ctx context.Context, path string, neurons int) ([][]float64, error) {
-	a, err := step.OpenMatrix(x.e.FS, path)
+func (x *organizer) standardized(ctx context.Context, paths []string, neurons int) ([][]float64, error) {
+	a, err := step.OpenStack(x.e, paths)
 	if err != nil {
 		return nil, err
 	}
 	defer a.Close()
 	T := a.Rows()
 	if a.Cols() != neurons {
-		return nil, step.BadInput(path, "has %d columns, expected one for each of %d neurons", a.Cols(), neurons)
+		return nil, step.BadInput(paths[0], "has %d columns, expected one for each of %d neurons", a.Cols(), neurons)
 	}
 	out := make([][]float64, 0, neurons)
 	const width = 1024

@@ -31,9 +31,9 @@ type Model struct {
 	// Matches is matches.tsv of match. What match wrote beside it (subjects.npy,
 	// null.npy) gives consistency over subjects and intervals.
 	Matches string
-	// Responses, (time, neurons), are what was learned from: for compactness. ""
+	// Responses, (time, neurons), a file per run, are what was learned from: for compactness. None
 	// leaves it out.
-	Responses string
+	Responses []string
 }
 
 // Options are the options of the organise step (docs/study.md,
@@ -219,10 +219,12 @@ func (x *organizer) readModel(ctx context.Context, o Model) (*organized, error) 
 		return nil, err
 	}
 	m.files = append(m.files, step.File{Role: "--codes", Path: o.Codes}, step.File{Role: "--columns", Path: columns}, step.File{Role: "--matches", Path: o.Matches})
-	if o.Responses == "" {
+	if len(o.Responses) == 0 {
 		return m, nil
 	}
-	m.files = append(m.files, step.File{Role: "--responses", Path: o.Responses})
+	for _, path := range o.Responses {
+		m.files = append(m.files, step.File{Role: "--responses", Path: path})
+	}
 	m.neurons.responses, err = x.standardized(ctx, o.Responses, codes.Cols)
 	return m, err
 }

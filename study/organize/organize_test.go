@@ -63,7 +63,7 @@ func organizeExpected(t *testing.T) map[string]organizeGolden {
 // goldenModel is what the golden script wrote of a model.
 func goldenModel(name string) Model {
 	d := filepath.Join(organizeFolder, name)
-	return Model{Codes: d + "/codes.npz", Matches: d + "/matches.tsv", Responses: d + "/responses.npy"}
+	return Model{Codes: d + "/codes.npz", Matches: d + "/matches.tsv", Responses: []string{d + "/responses.npy"}}
 }
 
 // agree compares a number with one that may not be known. Both sides are sums of

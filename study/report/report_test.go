@@ -37,9 +37,9 @@ func planted(t *testing.T, dir string) report.Options {
 	path := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
 	const n, K = 48, 4
 	responses, _, T := steptest.AliceAligned(t, dir, n)
-	dictionary := learn.Defaults()
-	dictionary.Responses, dictionary.Out, dictionary.Atoms, dictionary.Batch = responses, path("dictionary"), K, 16
-	_, err := learn.Run(ctx, env, dictionary)
+	dictionary := learn.New()
+	dictionary.Responses, dictionary.Out, dictionary.Atoms, dictionary.Batch = []string{responses}, path("dictionary"), K, 16
+	_, err := step.Do[*learn.Summary](ctx, env, dictionary)
 	must(err)
 	atoms, _, err := store.LoadFloat64(ctx, store.OS{}, path("dictionary", "atoms.npy"))
 	must(err)

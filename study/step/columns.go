@@ -66,3 +66,14 @@ func (n *ColumnNames) Of(column int) []string {
 	}
 	return []string{n.Model[column], n.Layer[column], n.Unit[column], n.Tap[column]}
 }
+
+// ColumnTables are the tables of columns that lie beside files, as inputs.
+func ColumnTables(fsys store.FS, paths []string) []File {
+	var files []File
+	for _, path := range paths {
+		if table := path + ".columns.tsv"; Exists(fsys, table) {
+			files = append(files, File{"--columns", table})
+		}
+	}
+	return files
+}

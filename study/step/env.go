@@ -25,6 +25,7 @@ type Env struct {
 	Precision tensor.Dtype
 	Memory    int64 // bound of the resident set in bytes; 0: half of what is free
 	TF32      bool
+	Force     bool // replace finished results of other options
 	FS        store.FS
 	Report    Reporter
 	Version   string

@@ -97,6 +97,32 @@ func (r *Responses) OpenArray(fsys store.FS, path string) error {
 	return nil
 }
 
+// OpenStack opens arrays with the same columns, rows below each other.
+func OpenStack(e *Env, paths []string) (*Responses, error) {
+	r := &Responses{Paths: paths}
+	for i, path := range paths {
+		err := r.OpenArray(e.FS, path)
+		if err == nil && r.Parts[i].Cols() != r.Cols() {
+			err = BadInput(path, "has %d columns, %s has %d", r.Parts[i].Cols(), paths[0], r.Cols())
+		}
+		if err != nil {
+			r.Close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// FileOf is the file that a row lies in, and its row there.
+func (r *Responses) FileOf(row int) (path string, in int) {
+	b := r.Borders()
+	i := 0
+	for i+1 < len(r.Paths) && row >= b[i+1] {
+		i++
+	}
+	return r.Paths[i], row - b[i]
+}
+
 // OpenVolume opens a NIfTI image on the mask.
 func (r *Responses) OpenVolume(ctx context.Context, path, maskPath string, st brain.Storage) error {
 	im, err := brain.Open(path)

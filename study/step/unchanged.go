@@ -1,21 +1,6 @@
 package step
 
-import (
-	"context"
-	"fmt"
-	"path/filepath"
-	"slices"
-
-	"voxen/store"
-)
-
-// Keeper decides within a study whether a step's finished output is what the
-// step would make: the run.json beside it has the same command, the same options
-// and inputs of the same digests, and every output has the digest it had then.
-type Keeper struct {
-	Probe bool // say what is to do, and begin nothing
-	Cache *DigestCache
-}
+import "voxen/store"
 
 // Unchanged is how a step ends whose output is there already.
 type Unchanged struct{ Run *store.Run }
@@ -44,7 +29,11 @@ func (e *Env) OpenJob(out string, o store.JobOptions) (*store.Job, error) {
 			return nil, err
 		}
 	}
-	why, run, err := k.compare(e.FS, out, o)
+	j := job{o, "--out", out}
+	why, run, err := compare(e.FS, j)
+	if err == nil && why == "" {
+		why, err = k.outputs(e.FS, j, run)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -55,63 +44,4 @@ func (e *Env) OpenJob(out string, o store.JobOptions) (*store.Job, error) {
 	}
 	o.Replace = true
 	return store.OpenJob(e.FS, out, o)
-}
-
-// HasPartial reports whether an output was begun and not finished.
-func HasPartial(fsys store.FS, out string, file bool) bool {
-	if file {
-		return Exists(fsys, out+".partial")
-	}
-	return Exists(fsys, filepath.Join(out, ".partial"))
-}
-
-// compare says why a finished output is not the one that a job would make, ""
-// if it is.
-func (k *Keeper) compare(fsys store.FS, out string, o store.JobOptions) (why string, run *store.Run, err error) {
-	path := store.RunPath(out, o.File)
-	if !Exists(fsys, path) {
-		return "not there yet", nil, nil
-	}
-	if run, err = store.ReadRun(fsys, path); store.IsInput(err) {
-		return "run.json cannot be read", nil, nil
-	} else if err != nil {
-		return "", nil, err
-	}
-	if run.Command != o.Command || len(run.Options) != len(o.Options) {
-		return "made by another version", nil, nil
-	}
-	for i, option := range o.Options {
-		if was := run.Options[i]; was != option {
-			return fmt.Sprintf("%s was %q, is %q", option.Name, was.Value, option.Value), nil, nil
-		}
-	}
-	same := func(a, b store.Input) bool { return a.Role == b.Role && a.Bytes == b.Bytes && a.Digest == b.Digest }
-	if !slices.EqualFunc(run.Inputs, o.Inputs, same) {
-		return whichInput(run.Inputs, o.Inputs, same), nil, nil
-	}
-	dir := filepath.Dir(path)
-	for _, output := range run.Outputs {
-		name := filepath.Join(dir, filepath.FromSlash(output.Name))
-		if !Exists(fsys, name) {
-			return output.Name + " is gone", nil, nil
-		}
-		in, err := k.Cache.digest(context.Background(), fsys, name)
-		if err != nil {
-			return "", nil, err
-		}
-		if in.Digest != output.Digest {
-			return output.Name + " was changed", nil, nil
-		}
-	}
-	return "", run, nil
-}
-
-// whichInput names the first input that differs.
-func whichInput(was, is []store.Input, same func(a, b store.Input) bool) string {
-	for i, in := range is {
-		if i >= len(was) || !same(was[i], in) {
-			return fmt.Sprintf("%s %s is another", in.Role, filepath.Base(in.Path))
-		}
-	}
-	return "there are fewer inputs"
 }
