@@ -37,6 +37,26 @@ func sparseCode[F float](b *Backend, c *engine.Call, o op.SparseCode) {
 	})
 }
 
+// FinishCodes looks at the codes of each signal, and solves those that are short of the optimum, on package sparse.
+func (b *Backend) FinishCodes(c *engine.Call, o op.FinishCodes) error {
+	return in(c.Out.Dtype, func() { finishCodes[float32](b, c, o) }, func() { finishCodes[float64](b, c, o) })
+}
+
+func finishCodes[F float](b *Backend, c *engine.Call, o op.FinishCodes) {
+	K, g := c.Out.Dims[3], c.In[0].Dims
+	finishers := make([]*sparse.Finisher[F], g[0]*g[1])
+	for i := range finishers {
+		finishers[i] = sparse.NewFinisher[F](K, rows(mat[float64](c.In[0], i/g[1], i%g[1])), o.Lambda, o.Tol, o.NonNegative)
+	}
+	b.eachRows(c.Out.Dims, func(w *worker, p, m, lo, hi int) {
+		f, C, codes, out := finishers[min(p, g[0]-1)*g[1]+min(m, g[1]-1)], mat[F](c.In[1], p, m), mat[F](c.In[2], p, m), mat[F](c.Out, p, m)
+		for v := lo; v < hi; v++ {
+			copy(out.row(v), codes.row(v))
+			f.Finish(out.row(v), C.row(v), descent[F](w))
+		}
+	})
+}
+
 // descent is the memory of a worker for package sparse.
 func descent[F float](w *worker) *sparse.Work[F] {
 	if work, ok := any(&w.descent32).(*sparse.Work[F]); ok {

@@ -21,6 +21,8 @@ const (
 	// codeBlocks is enough to fill a card with eight blocks a processor; warps
 	// take more signals each beyond it.
 	codeBlocks = 8 * fewTiles
+	// finishMemory is what finish_codes may take: hundreds of warps of 64 atoms.
+	finishMemory = 16 << 20
 	// atomThreads is the largest block; longer atoms give threads several times.
 	atomThreads = 1024
 )
@@ -68,6 +70,26 @@ func codeScratch(out op.Type) int {
 		return 0
 	}
 	return 8 * out.Dims.Size()
+}
+
+// FinishCodes has a warp, and memory, for some signals at a time.
+func (b *Backend) FinishCodes(c *engine.Call, o op.FinishCodes) error {
+	d := c.Out.Dims
+	nonnegative := 0
+	if o.NonNegative {
+		nonnegative = 1
+	}
+	k := kernel{name: "finish_codes", of: c.Out.Dtype, grid: size{finishWarps(c.Out.Type)}, block: size{warp}}
+	return b.launch(c, k, c.Out, c.In[0], c.In[1], c.In[2], scratch(c), d[0], d[1], d[2], d[3], nonnegative, o.Lambda, o.Tol)
+}
+
+// finishBytes is the memory of a warp of finish_codes.
+func finishBytes(out op.Type) int { return 8 * out.Dims[3] * (out.Dims[3] + 6) }
+
+// finishWarps is the number of warps of finish_codes: as many as finishMemory holds, one at least.
+func finishWarps(out op.Type) int {
+	d := out.Dims
+	return min(d[0]*d[1]*d[2], codeBlocks, max(1, finishMemory/finishBytes(out)))
 }
 
 // CodeLoss evaluates a warp per signal.

@@ -25,6 +25,8 @@ func (b *Backend) Scratch(o op.Spec, out op.Type, in []op.Type) int {
 		return b.eigScratch(d)
 	case op.SparseCode:
 		return codeScratch(out)
+	case op.FinishCodes:
+		return finishWarps(out) * finishBytes(out)
 	case op.AtomUpdate:
 		return atomScratch(out)
 	}

@@ -103,6 +103,7 @@ type Ops interface {
 
 	// dictionary learning
 	SparseCode(c *Call, o op.SparseCode) error
+	FinishCodes(c *Call, o op.FinishCodes) error
 	CodeLoss(c *Call, o op.CodeLoss) error
 	AccumGram(c *Call, o op.AccumGram) error
 	AccumCross(c *Call, o op.AccumCross) error
@@ -213,6 +214,8 @@ func dispatch(b Backend, c *Call, s op.Spec) error {
 		return b.ScorePredictions(c, o)
 	case op.SparseCode:
 		return b.SparseCode(c, o)
+	case op.FinishCodes:
+		return b.FinishCodes(c, o)
 	case op.CodeLoss:
 		return b.CodeLoss(c, o)
 	case op.AccumGram:

@@ -160,6 +160,195 @@ BOUNDED(sparse_code_any, CODE_WARPS *WARP)
     }
 }
 
+// Codes of the lasso brought to its optimum where a descent fell short of it, as op.FinishCodes, a warp per signal.
+//
+// With r = c - G a the conditions are r = lambda sign(a) where a is not 0 and |r| <= lambda elsewhere. Codes that meet
+// them to within 4 tol max|c| are copied. Others are solved by an active set in float64 (feature-sign search, Lee et
+// al. 2007), as on the processor (sparse.Finisher says why so): a Newton step on the codes that are not 0, with a search
+// along it through changes of sign; then the atom that breaks its condition most joins, and so on. Lanes have places
+// of the set, or rows of its factor, in turns.
+//
+// Launch: blocks of one warp, signals of all matrices in strides of the grid; mem holds FINISH_WORDS(rank) float64 per
+// block.
+// Reads 2 rank values per signal, and rank values of G per code that is not 0; a step is set^3/3 operations more.
+#define FINISH_WORDS(rank) ((long long)(rank) * ((rank) + 6))
+#define FINISH_SLACK 4
+#define FINISH_RIDGE 1e-11
+
+struct ActiveSet {
+    int rank, lane, count, entered, nonnegative;
+    double lambda, tol;
+    Matrix<const double> G;
+    double *factor, *c, *x, *r, *step, *cross;
+    int *places;
+
+    __device__ double sign(int i) const { // of the code at place i, or that it will have
+        int k = places[i];
+        return (k == entered ? r[k] : x[k]) < 0 ? -1 : 1;
+    }
+
+    // Finds r, the worst of the conditions, and where off is: the worst of codes that are 0.
+    __device__ void conditions(double *on, double *off, int *worst) {
+        double used = 0, unused = 0;
+        int at = 0;
+        __syncwarp();
+        for (int j = lane; j < rank; j += WARP) {
+            double sum = c[j];
+            for (int k = 0; k < rank; k++)
+                if (x[k] != 0) sum = fma(-x[k], G(k, j), sum);
+            r[j] = sum;
+            if (!(G(j, j) > 0)) continue;
+            if (x[j] != 0) {
+                double miss = abs(x[j] < 0 ? sum + lambda : sum - lambda);
+                used = miss > used ? miss : used;
+                continue;
+            }
+            double miss = (!nonnegative && sum < 0 ? -sum : sum) - lambda;
+            if (miss > unused) unused = miss, at = j;
+        }
+        *on = warp_max(used);
+        *off = warp_max(unused);
+        unsigned has = __ballot_sync(FULL, unused == *off && unused > 0); // of equals any lane will do, the first
+        *worst = __shfl_sync(FULL, at, has ? __ffs(has) - 1 : 0);
+        __syncwarp();
+    }
+
+    // Lists the codes that move.
+    __device__ void choose() {
+        count = 0;
+        for (int k0 = 0; k0 < rank; k0 += WARP) {
+            int k = k0 + lane;
+            bool in = k < rank && (x[k] != 0 || k == entered) && G(k, k) > 0;
+            unsigned all = __ballot_sync(FULL, in);
+            if (in) places[count + __popc(all & ((1u << lane) - 1))] = k;
+            count += __popc(all);
+        }
+        __syncwarp();
+    }
+
+    // Finds the step to where codes of the set would meet their conditions: L L' step = r - lambda sign.
+    __device__ void newton() {
+        int n = count;
+        for (int i = lane; i < n; i += WARP) step[i] = r[places[i]] - lambda * sign(i);
+        __syncwarp();
+        for (int j = 0; j < n; j++) { // column j of L, and element j of what L times it gives
+            int pj = places[j];
+            for (int i = j + lane; i < n; i += WARP) {
+                double sum = G(places[i], pj);
+                if (i == j) sum = fma(FINISH_RIDGE, sum, sum);
+                for (int m = 0; m < j; m++) sum = fma(-factor[(long long)i * n + m], factor[(long long)j * n + m], sum);
+                factor[(long long)i * n + j] = sum;
+            }
+            __syncwarp();
+            double least = FINISH_RIDGE * G(pj, pj), pivot = factor[(long long)j * n + j], root = sqrt(pivot > least ? pivot : least);
+            double done = step[j] / root;
+            __syncwarp();
+            for (int i = j + lane; i < n; i += WARP) {
+                double x = i == j ? root : factor[(long long)i * n + j] / root;
+                factor[(long long)i * n + j] = x;
+                step[i] = i == j ? done : fma(-x, done, step[i]);
+            }
+            __syncwarp();
+        }
+        for (int i = n - 1; i >= 0; i--) {
+            double done = step[i] / factor[(long long)i * n + i];
+            __syncwarp();
+            for (int j = lane; j <= i; j += WARP) step[j] = j == i ? done : fma(-factor[(long long)i * n + j], done, step[j]);
+            __syncwarp();
+        }
+    }
+
+    // Goes along the step to where the objective is least; the share that it went.
+    __device__ double advance() {
+        double slope = 0, lost = 0, t;
+        for (int i = lane; i < count; i += WARP) {
+            slope = fma(step[i], r[places[i]] - lambda * sign(i), slope);
+            cross[i] = step[i] * sign(i) < 0 ? -x[places[i]] / step[i] : infinity();
+        }
+        slope = warp_sum(slope);
+        int stop = -1;
+        for (;;) {
+            t = 1 - lost / slope;
+            double near = infinity();
+            int at = 0;
+            for (int i = lane; i < count; i += WARP)
+                if (cross[i] < near) near = cross[i], at = i;
+            double nearest = -warp_max(-near);
+            unsigned has = __ballot_sync(FULL, near == nearest);
+            at = __shfl_sync(FULL, at, has ? __ffs(has) - 1 : 0);
+            if (!(nearest < t)) break;
+            lost = fma(2 * lambda, abs(step[at]), lost);
+            t = nearest;
+            if (nonnegative || (1 - t) * slope <= lost) {
+                stop = at;
+                break;
+            }
+            __syncwarp();
+            if (lane == 0) cross[at] = infinity();
+            __syncwarp();
+        }
+        for (int i = lane; i < count; i += WARP) {
+            int k = places[i];
+            x[k] = i == stop ? 0 : fma(t, step[i], x[k]);
+        }
+        __syncwarp();
+        return t;
+    }
+
+    // Moves x from where the conditions miss by on and off to the optimum, or as near as it comes.
+    __device__ void solve(double on, double off, int worst) {
+        for (int i = 0; i < 64 + 4 * rank && (on > tol || off > tol); i++) {
+            entered = on <= tol ? worst : -1;
+            choose();
+            newton();
+            if (advance() == 0) return;
+            conditions(&on, &off, &worst);
+        }
+    }
+};
+
+BOUNDED(finish_codes, WARP)
+(OUT(F, out), IN(double, G), IN(F, c), IN(F, a), double *mem, int batches, int groups, int signals, int rank, int nonnegative, double lambda, double tol) {
+    ActiveSet s;
+    double *own = mem + blockIdx.x * FINISH_WORDS(rank);
+    s.rank = rank, s.lane = threadIdx.x, s.count = 0, s.entered = -1, s.nonnegative = nonnegative;
+    s.factor = own, own += (long long)rank * rank;
+    s.c = own, s.x = own + rank, s.r = own + 2 * rank, s.step = own + 3 * rank, s.cross = own + 4 * rank, s.places = (int *)(own + 5 * rank);
+    s.tol = tol;
+    for (long long i = blockIdx.x; i < (long long)batches * groups * signals; i += gridDim.x) {
+        int v = (int)(i % signals), g = (int)(i / signals % groups), b = (int)(i / signals / groups);
+        const F *cross = MAT(c, b, g).row(v), *from = MAT(a, b, g).row(v);
+        F *to = MAT(out, b, g).row(v);
+        s.G = MAT(G, b, g);
+        double top = 0;
+        for (int k = s.lane; k < rank; k += WARP) {
+            double x = abs((double)cross[k]);
+            top = x > top ? x : top;
+        }
+        top = warp_max(top);
+        double unit = 1 / top; // a signal of any size is solved near 1
+        bool sized = unit < infinity();
+        s.lambda = sized ? lambda / top : 0;
+        for (int k = s.lane; k < rank; k += WARP) {
+            to[k] = from[k];
+            s.c[k] = sized ? (double)cross[k] / top : 0;
+            s.x[k] = sized ? (double)from[k] / top : 0;
+        }
+        double on = 0, off = 0, before, after;
+        int worst = 0;
+        s.conditions(&on, &off, &worst);
+        before = on > off ? on : off;
+        if (!(before > FINISH_SLACK * tol)) continue; // the same in all lanes
+        s.solve(on, off, worst);
+        for (int k = s.lane; k < rank; k += WARP) s.x[k] = (double)(F)(s.x[k] * top) / top;
+        s.conditions(&on, &off, &worst);
+        after = on > off ? on : off;
+        if (after < before)
+            for (int k = s.lane; k < rank; k += WARP) to[k] = (F)(s.x[k] * top);
+        __syncwarp();
+    }
+}
+
 // The objective at each signal, in float64, a warp per signal.
 //
 //   loss[v] = 1/2 |s_v|^2 - c_v'a_v + 1/2 a_v'G a_v + lambda |a_v|_1

@@ -21,6 +21,9 @@ type Array interface {
 	Shape() []int
 	// DType returns the type of the elements in the file.
 	DType() DType
+	// Wide reports whether elements may hold more digits than a float32, and are
+	// better read in float64 by what takes means off; see tile.Wide.
+	Wide() bool
 	// Rows returns the number of rows: time points.
 	Rows() int
 	// Cols returns the number of columns: voxels, signals or features.

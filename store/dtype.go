@@ -66,6 +66,17 @@ func (d DType) numeric() bool {
 	return false
 }
 
+// Wide reports whether elements may hold more than the 24 bits of a float32.
+func (d DType) Wide() bool {
+	switch d.Kind {
+	case Int, Uint:
+		return d.Size > 2
+	case Float:
+		return d.Size > 4
+	}
+	return false
+}
+
 var hostBig = binary.NativeEndian.Uint16([]byte{1, 0}) != 1
 
 // native reports whether elements lie in the file exactly as a D in memory.

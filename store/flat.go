@@ -58,6 +58,9 @@ func (a *flat) Shape() []int { return append([]int(nil), a.shape...) }
 // DType implements Array.
 func (a *flat) DType() DType { return a.dtype }
 
+// Wide implements Array.
+func (a *flat) Wide() bool { return a.dtype.Wide() }
+
 // Rows implements Array.
 func (a *flat) Rows() int { return a.rows }
 

@@ -34,6 +34,8 @@ type Work[F Float] struct {
 	one      [1]F
 	row      [1]*F
 	places   []int32 // of a code
+	terms    List[F]
+	set      activeSet
 }
 
 // NewLasso prepares for K atoms with the Gram matrix gram, row-major with rows ld elements apart.

@@ -208,12 +208,19 @@ func dict() []Case {
 		return op.SparseCode{Lambda: lambda, NonNegative: nonneg, Tol: 1e-7, MaxSweeps: 500}
 	}
 	const coded32, coded64 = 2e-5, 1e-4
+	const finished32, finished64 = 1e-6, 1e-6 // of codes that meet conditions to 4e-9, Gram matrices of condition 1e2
 	cs := []Case{
 		{Spec: code(0.1, false), In: []Operand{in(d(1, 1, 1, 1), SPD), in(d(1, 1, 1, 1), Normal)}, Limit32: coded32, Limit64: coded64},
 		{Spec: code(1, false), In: []Operand{in(d(1, 1, 64, 64), SPD), in(d(2, 1, 70, 64), Normal)}, Limit32: 1e-3, Limit64: coded64}, // condition of the Gram matrix
 		{Spec: code(0.5, true), In: []Operand{in(d(1, 1, 13, 13), SPD), view(d(1, 1, 33, 13), Normal)}, Limit32: 1e-3, Limit64: coded64},
 		{Spec: code(100, false), In: []Operand{in(d(1, 1, 64, 64), SPD), in(d(1, 1, 5, 64), Normal)}},
 		{Spec: code(0.1, false), In: []Operand{in(d(1, 1, 20, 20), Zero), in(d(1, 1, 5, 20), Normal)}},
+		{Spec: op.FinishCodes{Lambda: 0.1, Tol: 1e-7}, In: []Operand{wide(d(1, 1, 1, 1), SPD), in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: finished64},
+		{Spec: op.FinishCodes{Lambda: 1, Tol: 1e-9}, In: []Operand{wide(d(1, 1, 64, 64), SPD), in(d(2, 1, 20, 64), Normal), in(d(2, 1, 20, 64), Sparse)}, Limit32: finished32, Limit64: finished64},
+		{Spec: op.FinishCodes{Lambda: 0.5, NonNegative: true, Tol: 1e-9}, In: []Operand{wide(d(1, 1, 13, 13), SPD), view(d(1, 1, 33, 13), Normal), in(d(1, 1, 33, 13), Zero)}, Limit32: finished32, Limit64: finished64},
+		{Spec: op.FinishCodes{Lambda: 0.3, Tol: 1e-9}, In: []Operand{wide(d(1, 1, 70, 70), SPD), in(d(1, 1, 5, 70), Normal), view(d(1, 1, 5, 70), Normal)}, Limit32: finished32, Limit64: finished64},
+		{Spec: op.FinishCodes{Lambda: 100, Tol: 1e-7}, In: []Operand{wide(d(1, 1, 20, 20), SPD), in(d(1, 1, 5, 20), Normal), in(d(1, 1, 5, 20), Sparse)}},
+		{Spec: op.FinishCodes{Lambda: 0.1, Tol: 1e-7}, In: []Operand{wide(d(1, 1, 20, 20), Zero), in(d(1, 1, 5, 20), Normal), in(d(1, 1, 5, 20), Zero)}},
 		{Spec: op.CodeLoss{Lambda: 0.15}, In: []Operand{in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), SPD), wide(d(1, 1, 1, 1), Positive)}, Limit32: round32, Limit64: round64},
 		{Spec: op.CodeLoss{Lambda: 0.15}, In: []Operand{in(d(2, 1, 70, 64), Sparse), in(d(2, 1, 70, 64), Normal), in(d(1, 1, 64, 64), SPD), wide(d(2, 1, 1, 70), Positive)}, Limit32: 2e-6, Limit64: 1e-13},
 		{Spec: op.AccumGram{}, In: []Operand{wide(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal), wide(d(1, 1, 1, 1), Beta), wide(d(1, 1, 1, 1), Zero)}, Limit32: round32, Limit64: round64},

@@ -121,6 +121,7 @@ func largeDict(s Size) []Case {
 	gram, beta, dead := in(d(1, 1, K, K), SPD), wide(d(1, 1, 1, 1), Beta), wide(d(1, 1, 1, K), Zero)
 	return []Case{
 		{Spec: op.SparseCode{Lambda: 1, Tol: 1e-7, MaxSweeps: 500}, In: []Operand{gram, in(d(1, 1, W, K), Normal)}, Limit32: 1e-3, Limit64: 1e-4},
+		{Spec: op.FinishCodes{Lambda: 1, Tol: 1e-7}, In: []Operand{wide(d(1, 1, K, K), SPD), in(d(1, 1, W, K), Normal), codes}, Limit32: 1e-3, Limit64: 1e-4},
 		{Spec: op.CodeLoss{Lambda: 0.15}, In: []Operand{codes, in(d(1, 1, W, K), Normal), gram, wide(d(1, 1, 1, W), Positive)}, Limit32: 2e-6, Limit64: 1e-13},
 		{Spec: op.AccumGram{}, In: []Operand{wide(d(1, 1, K, K), SPD), codes, beta, dead}, Limit32: 1e-12, Limit64: 1e-12},
 		{Spec: op.AccumCross{}, In: []Operand{in(d(1, 1, K, T), Normal), codes, signals, beta, dead}, Limit32: 2e-6, Limit64: 1e-13},

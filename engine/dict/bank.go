@@ -31,16 +31,12 @@ func newBank[F float32 | float64](be engine.Backend, src tile.Source, o Options)
 	return &bank[F]{reader: &reader[F]{src, o.Standardize == Columns, threads}, t: src.Rows(), n: src.Cols()}
 }
 
-// each is the bytes of a signal with its norm, and blocks those of the blocks in
-// which a source is read.
+// each is the bytes of a signal with its norm.
 func (b *bank[F]) each() int64 { return int64(b.t)*int64(unsafe.Sizeof(*new(F))) + 8 }
-func (b *bank[F]) blocks() int64 {
-	return int64(b.reader.threads) * int64(b.reader.block()+16) * b.each()
-}
 
 // bytes is the memory that the bank holds, and what reading takes.
 func (b *bank[F]) bytes() int64 {
-	return b.blocks() + int64(len(b.data))*int64(unsafe.Sizeof(*new(F))) + int64(8*len(b.sq)+4*len(b.place))
+	return b.reader.bytes() + int64(len(b.data))*int64(unsafe.Sizeof(*new(F))) + int64(8*len(b.sq)+4*len(b.place))
 }
 
 // adopt takes signals that lie in memory as they are needed.
@@ -58,7 +54,7 @@ func (b *bank[F]) stream(o Options, buffers int64) error {
 	if done, err := b.adopt(o); done || err != nil {
 		return err
 	}
-	return within(o.Memory, b.blocks()+buffers)
+	return within(o.Memory, b.reader.bytes()+buffers)
 }
 
 // learn prepares for passes in the given order: it reads all signals if they fit
@@ -67,11 +63,11 @@ func (b *bank[F]) learn(ctx context.Context, o Options, ord *order, buffers int6
 	if done, err := b.adopt(o); done || err != nil {
 		return err
 	}
-	if within(o.Memory, int64(b.n)*b.each()+b.blocks()+buffers) == nil {
+	if within(o.Memory, int64(b.n)*b.each()+b.reader.bytes()+buffers) == nil {
 		b.resident, b.data, b.sq = true, make([]F, b.n*b.t), make([]float64, b.n)
 		return b.reader.read(ctx, 0, b.n, b.data, b.sq)
 	}
-	if err := within(o.Memory, int64(ord.window)*b.each()+4*int64(b.n)+b.blocks()+buffers); err != nil {
+	if err := within(o.Memory, int64(ord.window)*b.each()+4*int64(b.n)+b.reader.bytes()+buffers); err != nil {
 		return err
 	}
 	b.data, b.sq, b.place = make([]F, ord.window*b.t), make([]float64, ord.window), make([]int32, b.n)

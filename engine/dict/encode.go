@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gorgonia.org/gorgonia"
 
 	"voxen/engine"
@@ -97,7 +99,11 @@ func (p *progress) add(n int) {
 // encode codes all signals over atoms, a (1, 1, K, T) value.
 func (r *run[F]) encode(ctx context.Context, atoms gorgonia.Value) (*Encoding, error) {
 	n, K := r.bank.n, r.o.Atoms
-	c := code(gorgonia.NewGraph(), r.o, panelSignals, r.bank.t, K, r.o.final())
+	c := code(gorgonia.NewGraph(), r.o, panelSignals, r.bank.t, K, true)
+	exact, err := gram(atoms)
+	if err != nil {
+		return nil, err
+	}
 	out := &Encoding{Codes: Codes{Rows: K, Cols: n, Indptr: make([]int64, 1, n+1)}}
 	feeds := engine.Feeds{
 		c.signals: engine.Lend(op.TypeOf(c.signals), func(t engine.Tile) (engine.Rows, bool) {
@@ -110,6 +116,7 @@ func (r *run[F]) encode(ctx context.Context, atoms gorgonia.Value) (*Encoding, e
 			return nil
 		}),
 		c.atoms: engine.Value(atoms),
+		c.exact: engine.Value(exact),
 	}
 	results := engine.Results{
 		c.codes: engine.PerTile(func(t engine.Tile, v engine.Host) error {
@@ -134,6 +141,18 @@ func (r *run[F]) encode(ctx context.Context, atoms gorgonia.Value) (*Encoding, e
 	out.Objective /= float64(n)
 	out.Zero = r.bank.zero
 	return out, nil
+}
+
+// gram is the Gram matrix of atoms, a (1, 1, K, T) value, in float64: (1, 1, K, K).
+func gram(atoms gorgonia.Value) (gorgonia.Value, error) {
+	rows, err := op.FromValue(atoms)
+	if err != nil {
+		return nil, err
+	}
+	K, t := rows.Dims[2], rows.Dims[3]
+	D, G := blas64.General{Rows: K, Cols: t, Stride: t, Data: rows.Data}, op.NewTensor(op.Dims{1, 1, K, K})
+	blas64.Gemm(blas.NoTrans, blas.Trans, 1, D, D, 0, blas64.General{Rows: K, Cols: K, Stride: K, Data: G.Data})
+	return op.ToValue(G, op.Float64), nil
 }
 
 // elements gives the elements of an array of the run's precision.

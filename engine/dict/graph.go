@@ -9,14 +9,17 @@ import (
 
 type node = *gorgonia.Node
 
-// maxSweeps bounds the sweeps of coordinate descent per signal. A handful is
-// enough for most; where there are more atoms than rows a few signals need
-// thousands.
-const maxSweeps = 100000
+// The bounds of the sweeps of coordinate descent per signal: while learning, and for the final codes, which are finished
+// otherwise where that is not enough. A handful is enough for most; where there are more atoms than rows, or alike ones,
+// some signals need thousands.
+const (
+	maxSweeps   = 100000
+	finalSweeps = 1000
+)
 
 // The tolerances of the codes, as a share of a signal's largest correlation with
-// an atom: while learning, and for the final codes. Less than finalTol is the
-// rounding of float32 where atoms are alike: codes would drift, not converge.
+// an atom: while learning, and for the final codes, whose conditions of optimality hold to it as well, up to the
+// spacing of codes in float32.
 const (
 	learnTol     = 1e-2
 	finalTol     = 1e-6
@@ -38,18 +41,27 @@ const deadRatio = 1e-3
 // coder holds the nodes that code signals over atoms.
 type coder struct {
 	signals, squares, atoms node // inputs
+	exact                   node // input of final codes: the Gram matrix of the atoms in float64
 	codes, loss             node
 }
 
-// code builds the codes of W signals of T values over K atoms and their losses.
-func code(g *gorgonia.ExprGraph, o Options, W, T, K int, tol float64) coder {
+// code builds the codes of W signals of T values over K atoms and their losses, for learning or final ones.
+func code(g *gorgonia.ExprGraph, o Options, W, T, K int, final bool) coder {
 	var c coder
 	c.signals = op.Input(g, "signals", op.Type{Dtype: o.Precision, Dims: op.Dims{1, 1, W, T}})
 	c.squares = op.Input(g, "squares", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, 1, W}})
 	c.atoms = op.Input(g, "atoms", op.Type{Dtype: o.Precision, Dims: op.Dims{1, 1, K, T}})
 	gram := op.Must(op.MatMul{TransB: true}, c.atoms, c.atoms)
 	dots := op.Must(op.MatMul{TransB: true}, c.signals, c.atoms)
-	c.codes = op.Must(op.SparseCode{Lambda: o.Lambda, NonNegative: o.NonNegative, Tol: tol, MaxSweeps: maxSweeps}, gram, dots)
+	tol, sweeps := learnTol, maxSweeps
+	if final {
+		tol, sweeps = o.final(), finalSweeps
+	}
+	c.codes = op.Must(op.SparseCode{Lambda: o.Lambda, NonNegative: o.NonNegative, Tol: tol, MaxSweeps: sweeps}, gram, dots)
+	if final {
+		c.exact = op.Input(g, "exact", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, K, K}})
+		c.codes = op.Must(op.FinishCodes{Lambda: o.Lambda, NonNegative: o.NonNegative, Tol: tol}, c.exact, dots, c.codes)
+	}
 	c.loss = op.Must(op.CodeLoss{Lambda: o.Lambda}, c.codes, dots, gram, c.squares)
 	return c
 }
@@ -71,7 +83,7 @@ type step struct {
 // the next step forgets their statistics.
 func learnStep(g *gorgonia.ExprGraph, o Options, W, T int) step {
 	K := o.Atoms
-	s := step{coder: code(g, o, W, T, K, learnTol)}
+	s := step{coder: code(g, o, W, T, K, false)}
 	wide := func(name string, rows, cols int) node {
 		return op.Input(g, name, op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, rows, cols}})
 	}

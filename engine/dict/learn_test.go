@@ -417,3 +417,46 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Signals of float64 are standardised in float64 before they become float32, whatever their mean: the result is that of
+// the signals standardised beforehand. One that is constant but for its last digits is constant.
+func TestMeansAreTakenOffInThePrecisionRead(t *testing.T) {
+	const T, N = 24, 300
+	for _, offset := range []float64{0, 1e6, -1e8} {
+		src := tile.NewArray[float64](T, N)
+		for i := range src.Data {
+			src.Data[i] = normal(31, i, T*N) + offset
+		}
+		for r := range T {
+			src.Data[r*N+7] = 0.1
+			src.Data[r*N+8] = []float64{0.3, 0.1 + 0.2}[r%2]
+		}
+		o := dict.Defaults()
+		o.Atoms, o.Batch, o.Standardize = 6, 50, dict.None
+		plain := standardized(src)
+		for r := range T {
+			plain.Data[r*N+7], plain.Data[r*N+8] = 0, 0
+		}
+		before := tile.NewArray[float64](T, N)
+		copy(before.Data, plain.Data)
+		want, err := dict.Learn(context.Background(), cpu.New(2), before, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Standardize = dict.Columns
+		for _, memory := range []int64{0, 3 << 20} {
+			o.Memory = memory
+			got, err := dict.Learn(context.Background(), cpu.New(2), src, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Zero != 2 {
+				t.Errorf("offset %g: %d constant signals, want 2", offset, got.Zero)
+			}
+			// float32 signals that differ in their last bits, as their means were summed otherwise
+			if d := math.Abs(got.Objective-want.Objective) / want.Objective; !(d < 1e-5) {
+				t.Errorf("offset %g, memory %d: objective %g, of signals standardised beforehand %g", offset, memory, got.Objective, want.Objective)
+			}
+		}
+	}
+}

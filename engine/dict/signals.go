@@ -32,6 +32,9 @@ func NewSignals[F float32 | float64](T, N int, data []F) (*Signals[F], error) {
 
 var _ tile.Source = (*Signals[float32])(nil)
 
+// Wide reports whether signals have more digits than a float32.
+func (s *Signals[F]) Wide() bool { return unsafe.Sizeof(*new(F)) > 4 }
+
 // Rows is the number of values of a signal.
 func (s *Signals[F]) Rows() int { return s.T }
 
@@ -75,24 +78,64 @@ type reader[F float32 | float64] struct {
 	threads int
 }
 
+// wider reports whether signals are read in float64 though they become float32: a source that has the digits is
+// standardised in them, and what is left is rounded.
+func (r *reader[F]) wider() bool {
+	_, single := any(*new(F)).(float32)
+	return single && r.scale && tile.IsWide(r.src)
+}
+
+// blockGap is the number of values between rows of a block: rows a page apart would share one set of the first-level
+// cache when they are transposed.
+const blockGap = 16
+
+// bytes is the memory in which a source is read.
+func (r *reader[F]) bytes() int64 {
+	columns, size := r.block()+blockGap, int(unsafe.Sizeof(*new(F)))
+	if r.wider() {
+		columns, size = columns+r.block(), 8
+	}
+	return int64(r.threads) * int64(columns) * (int64(r.src.Rows())*int64(size) + 8)
+}
+
 // read fills dst with signals [lo, hi) and sq with their squared norms.
 func (r *reader[F]) read(ctx context.Context, lo, hi int, dst []F, sq []float64) error {
+	t := r.src.Rows()
+	if !r.wider() {
+		return readBlocks(ctx, r, lo, hi, 0, func(a, b int, _ []F) []F { return dst[(a-lo)*t : (b-lo)*t] },
+			func(v int, _ []F, squares float64) { sq[v-lo] = squares })
+	}
+	return readBlocks(ctx, r, lo, hi, r.block()*t, func(a, b int, spare []float64) []float64 { return spare[:(b-a)*t] },
+		func(v int, s []float64, _ float64) {
+			out := dst[(v-lo)*t : (v-lo+1)*t]
+			for i, x := range s {
+				out[i] = F(x)
+			}
+			sq[v-lo] = sumSquares(out)
+		})
+}
+
+// readBlocks reads signals [lo, hi) in the precision R by blocks: rows gives the memory of those of a block, which may be
+// in spare values, and take is handed each, standardised, with its sum of squares.
+func readBlocks[R, F float32 | float64](ctx context.Context, r *reader[F], lo, hi, spare int, rows func(a, b int, spare []R) []R,
+	take func(v int, s []R, squares float64)) error {
 	t, block := r.src.Rows(), r.block()
-	// rows a page apart would share one set of the first-level cache when they are transposed
-	stride := block + 16
-	return r.parallel((hi-lo+block-1)/block, stride*t, func(i int, buf []F) error {
+	stride := block + blockGap
+	return parallel(r.threads, (hi-lo+block-1)/block, stride*t+spare, func(i int, buf []R) error {
 		a := lo + i*block
 		b := min(a+block, hi)
-		if err := r.columns(ctx, a, b, buf, stride); err != nil {
+		if err := columns(ctx, r.src, a, b, buf[:stride*t], stride); err != nil {
 			return err
 		}
-		out := dst[(a-lo)*t : (b-lo)*t]
+		out := rows(a, b, buf[stride*t:])
 		toRows(out, buf, b-a, t, stride)
 		for v := a; v < b; v++ {
 			s := out[(v-a)*t : (v-a+1)*t]
-			if err := r.finish(s, v, &sq[v-lo]); err != nil {
+			squares, err := finish(s, v, r.scale)
+			if err != nil {
 				return err
 			}
+			take(v, s, squares)
 		}
 		return nil
 	})
@@ -101,9 +144,9 @@ func (r *reader[F]) read(ctx context.Context, lo, hi int, dst []F, sq []float64)
 // inPlace checks signals that are in memory already and finds their squared norms.
 func (r *reader[F]) inPlace(data []F, sq []float64) error {
 	t, n := r.src.Rows(), (len(sq)+blockColumns-1)/blockColumns
-	return r.parallel(n, 0, func(i int, _ []F) error {
+	return parallel(r.threads, n, 0, func(i int, _ []F) (err error) {
 		for v := i * blockColumns; v < min((i+1)*blockColumns, len(sq)); v++ {
-			if err := r.finish(data[v*t:(v+1)*t], v, &sq[v]); err != nil {
+			if sq[v], err = finish(data[v*t:(v+1)*t], v, r.scale); err != nil {
 				return err
 			}
 		}
@@ -111,14 +154,14 @@ func (r *reader[F]) inPlace(data []F, sq []float64) error {
 	})
 }
 
-// parallel runs f for pieces 0..n-1, each goroutine with a buffer of size
+// parallel runs f for pieces 0..n-1 on a number of goroutines, each with a buffer of size
 // elements, and gives the error of the first piece that has one.
-func (r *reader[F]) parallel(n, size int, f func(i int, buf []F) error) error {
+func parallel[F float32 | float64](threads, n, size int, f func(i int, buf []F) error) error {
 	errs := make([]error, n)
 	var next atomic.Int64
 	var failed atomic.Bool
 	var wg sync.WaitGroup
-	for range min(r.threads, n) {
+	for range min(threads, n) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -140,15 +183,15 @@ func (r *reader[F]) parallel(n, size int, f func(i int, buf []F) error) error {
 }
 
 // columns reads columns [lo, hi) to rows stride values apart.
-func (r *reader[F]) columns(ctx context.Context, lo, hi int, buf []F, stride int) error {
+func columns[F float32 | float64](ctx context.Context, src tile.Source, lo, hi int, buf []F, stride int) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
 	switch buf := any(buf).(type) {
 	case []float32:
-		return r.src.ReadFloat32(ctx, lo, hi, buf, stride)
+		return src.ReadFloat32(ctx, lo, hi, buf, stride)
 	case []float64:
-		return r.src.ReadFloat64(ctx, lo, hi, buf, stride)
+		return src.ReadFloat64(ctx, lo, hi, buf, stride)
 	}
 	return nil
 }
@@ -175,30 +218,30 @@ func toRows[F float32 | float64](dst, src []F, n, t, stride int) {
 	}
 }
 
-// finish standardises signal v and finds its squared norm.
-func (r *reader[F]) finish(s []F, v int, sq *float64) error {
-	*sq = sumSquares(s)
-	if !(*sq <= math.MaxFloat64) {
-		if err := r.refuse(s, v); err != nil {
-			return err
+// finish standardises signal v, where signals are scaled, and gives its squared norm.
+func finish[F float32 | float64](s []F, v int, scale bool) (squares float64, err error) {
+	squares = sumSquares(s)
+	if !(squares <= math.MaxFloat64) {
+		if err := refuse(s, v, scale); err != nil {
+			return 0, err
 		}
 	}
-	if r.scale {
-		unit(s, *sq)
-		*sq = sumSquares(s)
+	if scale {
+		unit(s, squares)
+		squares = sumSquares(s)
 	}
-	return nil
+	return squares, nil
 }
 
 // refuse names the first value of a signal that is not finite, or a signal
 // whose squares overflow and that nothing will scale.
-func (r *reader[F]) refuse(s []F, v int) error {
+func refuse[F float32 | float64](s []F, v int, scale bool) error {
 	for i, x := range s {
 		if x-x != 0 {
 			return &NotFinite{v, i, float64(x)}
 		}
 	}
-	if !r.scale {
+	if !scale {
 		return &Overflow{v}
 	}
 	return nil
@@ -234,8 +277,8 @@ func sumSquares[F float32 | float64](s []F) float64 {
 }
 
 // unit scales a signal with the sum of squares sq to mean 0 and norm 1, or to
-// zeros where it is constant. Values of any size are brought near 1 first, so
-// that no square overflows or vanishes.
+// zeros where it is constant, as read or but for the rounding of its values. Values
+// of any size are brought near 1 first, so that no square overflows or vanishes.
 func unit[F float32 | float64](s []F, sq float64) {
 	if constant(s) {
 		clear(s)
@@ -256,10 +299,24 @@ func unit[F float32 | float64](s []F, sq float64) {
 		w := float64(x)*factor - mean
 		a += w * w
 	}
-	scale := 1 / math.Sqrt((a+b)+(c+d))
+	left, none := (a+b)+(c+d), rounding[F]()
+	if left <= none*none*(left+float64(len(s))*mean*mean) {
+		clear(s)
+		return
+	}
+	scale := 1 / math.Sqrt(left)
 	for i, x := range s {
 		s[i] = F((float64(x)*factor - mean) * scale)
 	}
+}
+
+// rounding is the share of a signal's norm below which what varies is the rounding of a constant that was computed: the
+// spacing of values in float32, and 1e-10 in float64, where steps before have left more of it.
+func rounding[F float32 | float64]() float64 {
+	if _, single := any(*new(F)).(float32); single {
+		return 1.0 / (1 << 23)
+	}
+	return 1e-10
 }
 
 // constant reports whether all values are the same.

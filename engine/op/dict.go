@@ -93,6 +93,61 @@ func (o SparseCode) sweep(a, c, G []float64) (moved float64) {
 	return moved
 }
 
+// FinishCodes brings codes to the optimum of SparseCode's lasso where a descent fell short of it, as it does where atoms
+// are nearly alike. With r = c - G a, codes are optimal where
+//
+//	r[k] = Lambda sign(a[k]) if a[k] is not 0,   |r[k]| <= Lambda otherwise (r[k] <= Lambda if NonNegative)
+//
+// for all k with G[k,k] above 0. Codes that meet this to within 4 Tol max|c| stay as they are, to the bit; others become
+// those that meet it to within Tol max|c| and their rounding. G float64 (1, 1, K, K), C and codes (B, 1, W, K) to (B, 1, W, K).
+type FinishCodes struct {
+	Lambda      float64
+	NonNegative bool
+	Tol         float64
+}
+
+// Infer checks the fit.
+func (o FinishCodes) Infer(in ...Type) (Type, error) {
+	if err := arity(o, in, 3); err != nil {
+		return Type{}, err
+	}
+	if err := sameDtype(o, in[1:]...); err != nil {
+		return Type{}, err
+	}
+	W, K := in[1].Dims[2], in[1].Dims[3]
+	if err := want(o, in, 0, K, K); err != nil {
+		return Type{}, err
+	}
+	if err := want(o, in, 2, W, K); err != nil {
+		return Type{}, err
+	}
+	if !(o.Lambda >= 0) || !(o.Tol > 0) {
+		return Type{}, fmt.Errorf("FinishCodes: lambda %g, tol %g, want at least 0, above 0", o.Lambda, o.Tol)
+	}
+	return batched(o, in[1].Dtype, W, K, in...)
+}
+
+// Ref descends from the codes until float64 moves no more, or as good as.
+func (o FinishCodes) Ref(out Tensor, in ...Tensor) {
+	K, code := out.Dims[3], SparseCode{Lambda: o.Lambda, NonNegative: o.NonNegative}
+	eachMat(out, func(b, m int, codes []float64) {
+		G, C := in[0].Mat(b, m), in[1].Mat(b, m)
+		copy(codes, in[2].Mat(b, m))
+		for v := range out.Dims[2] {
+			a, c := codes[v*K:(v+1)*K], C[v*K:(v+1)*K]
+			top := 0.0
+			for _, x := range c {
+				top = max(top, math.Abs(x))
+			}
+			for range 1000000 {
+				if !(code.sweep(a, c, G) > 1e-14*top) {
+					break
+				}
+			}
+		}
+	})
+}
+
 // CodeLoss is the objective of dictionary learning at each signal,
 //
 //	out[v] = 1/2 |s_v|^2 - c_v'a_v + 1/2 a_v'G a_v + Lambda |a_v|_1,

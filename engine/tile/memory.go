@@ -3,6 +3,7 @@ package tile
 import (
 	"context"
 	"fmt"
+	"unsafe"
 )
 
 // Array is a (rows x cols) array in memory, row-major: a Source, and a Sink that
@@ -27,6 +28,9 @@ func Of[F float32 | float64](rows, cols int, data []F) (*Array[F], error) {
 
 // Elements is all of it, a []float32 or a []float64.
 func (a *Array[F]) Elements() any { return a.Data }
+
+// Wide reports whether values have more digits than a float32.
+func (a *Array[F]) Wide() bool { return unsafe.Sizeof(*new(F)) > 4 }
 
 // Rows is the number of rows.
 func (a *Array[F]) Rows() int { return a.rows }

@@ -17,6 +17,20 @@ type Source interface {
 	ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error
 }
 
+// Wide is a Source that says whether its values may need more digits than a float32 has, as those of a float64 file do.
+// What is read of it in float32 is rounded, and loses a small signal on a large mean: steps that take a mean off read such
+// a source in float64.
+type Wide interface {
+	Source
+	Wide() bool
+}
+
+// IsWide reports whether a source says that its values may need more digits than a float32 has.
+func IsWide(s Source) bool {
+	w, ok := s.(Wide)
+	return ok && w.Wide()
+}
+
 // Dense is a Source that lies in memory, row-major.
 type Dense interface {
 	Source
