@@ -4,6 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"voxen/store"
 )
 
 // Within says how the rows of one volume become one.
@@ -36,16 +41,20 @@ type AlignOptions struct {
 }
 
 // Alignment turns a (words x columns) array into a (volumes x columns) one: row
-// t is made of the words whose onset lies in [start + t tr, start + (t+1) tr),
-// zero without any, and then convolved with the haemodynamic response,
+// t is made of the words whose onset lies in [start + t tr, start + (t+1) tr), in
+// decimals, zero without any, and then convolved with the haemodynamic response,
 //
 //	S[t] = sum_d h_d R[t-d],
 //
 // h_d as in HRF.Weights.
 type Alignment struct {
-	// OutOfRange counts the words whose onset lies outside the volumes; they are
-	// left out. Empty counts the volumes without a word.
+	// OutOfRange counts the words that are in no volume, since their onset lies
+	// outside; they are left out. Lanczos weighs words beyond the first and the last
+	// volume too, so only those farther away are. Empty counts the volumes without a
+	// word.
 	OutOfRange, Empty int
+	// Warnings says, a line each, what of the times is probably a mistake.
+	Warnings []string
 
 	words       int
 	rate        []float64 // words per volume
@@ -71,15 +80,12 @@ func NewAlignment(words Words, opt AlignOptions) (*Alignment, error) {
 	case !finite(opt.Start):
 		return nil, fmt.Errorf("start at %g s, expected a finite number", opt.Start)
 	}
-	a := &Alignment{words: len(words), hrf: opt.HRF.Weights(opt.TR), standardize: opt.Standardize}
-	inVolume := make([][]int, opt.Volumes)
-	for w, word := range words {
-		if t := volumeOf(word.Onset, opt); t >= 0 && t < opt.Volumes {
-			inVolume[t] = append(inVolume[t], w)
-		} else {
-			a.OutOfRange++
-		}
+	if err := words.checkOrder(); err != nil {
+		return nil, err
 	}
+	opt.TR, opt.Start = meant(opt.TR, writtenOut), meant(opt.Start, writtenOut)
+	a := &Alignment{words: len(words), hrf: opt.HRF.Weights(opt.TR), standardize: opt.Standardize}
+	inVolume, outside := words.inVolumes(opt)
 	a.rate = make([]float64, opt.Volumes)
 	for t, rows := range inVolume {
 		a.rate[t] = float64(len(rows))
@@ -91,32 +97,149 @@ func NewAlignment(words Words, opt AlignOptions) (*Alignment, error) {
 	if a.terms, err = opt.Within.terms(words, inVolume, opt); err != nil {
 		return nil, err
 	}
+	a.OutOfRange = outside
+	if opt.Within == Lanczos {
+		a.OutOfRange = len(words) - termWords(a.terms, len(words))
+	}
+	a.warn(opt)
 	if opt.Trend.Kind != "" && opt.Trend.Kind != "none" {
 		a.trend, err = opt.Trend.Basis(opt.Volumes, opt.TR)
 	}
 	return a, err
 }
 
-// volumeOf returns the volume t with start + t tr <= onset < start + (t+1) tr,
-// decided on those sums and not on a quotient; volumes before the first and
-// after the last count as -1 and Volumes.
-func volumeOf(onset float64, opt AlignOptions) int {
-	if onset < opt.Start {
+// backwards is how far an onset may lie before those above it, in seconds: words
+// of two speakers overlap, and aligners round.
+const backwards = 1
+
+// checkOrder refuses onsets that go back: the table is of several recordings, each
+// of which begins at 0.
+func (w Words) checkOrder() error {
+	latest := math.Inf(-1)
+	for i, x := range w {
+		if x.Onset < latest-backwards {
+			return fmt.Errorf("onsets go back: row %d (%q) begins at %s s, a row above it at %s s; expected one recording, with onsets that go back by at most %d s, and a table for each",
+				i+1, x.Text, decimal(x.Onset), decimal(latest), backwards)
+		}
+		latest = max(latest, x.Onset)
+	}
+	return nil
+}
+
+// inVolumes lists the words whose onset lies in each volume and counts the others.
+func (w Words) inVolumes(opt AlignOptions) (rows [][]int, outside int) {
+	c := newClock(opt.Start, opt.TR, opt.Volumes)
+	rows = make([][]int, opt.Volumes)
+	for i, word := range w {
+		if t := c.volume(word.Onset); t >= 0 && t < opt.Volumes {
+			rows[t] = append(rows[t], i)
+		} else {
+			outside++
+		}
+	}
+	return rows, outside
+}
+
+// termWords counts the words that have a share in some volume.
+func termWords(terms [][]term, words int) int {
+	used := make([]bool, words)
+	n := 0
+	for _, volume := range terms {
+		for _, t := range volume {
+			if !used[t.word] {
+				used[t.word] = true
+				n++
+			}
+		}
+	}
+	return n
+}
+
+const (
+	// longestTR is more seconds than any volume takes.
+	longestTR = 20
+	// mostOutside is the share of words outside the volumes from which on the table
+	// is probably of another recording.
+	mostOutside = 0.1
+)
+
+// warn says what is probably a mistake.
+func (a *Alignment) warn(opt AlignOptions) {
+	if opt.TR > longestTR {
+		a.Warnings = append(a.Warnings, fmt.Sprintf("TR of %s s, expected at most %d: is it in milliseconds?", decimal(opt.TR), longestTR))
+	}
+	if float64(a.OutOfRange) > mostOutside*float64(a.words) {
+		a.Warnings = append(a.Warnings, fmt.Sprintf("%d of %d words begin outside the volumes, which last from %s to %s s: is the table of this recording, and in seconds from its start?",
+			a.OutOfRange, a.words, decimal(opt.Start), strconv.FormatFloat(opt.Start+float64(opt.Volumes)*opt.TR, 'g', 6, 64)))
+	}
+}
+
+// clock tells in which volume an instant lies: t with start + t tr <= x <
+// start + (t+1) tr. Times are the decimals that were meant, and borders are exact in
+// them: 2.4 with a TR of 0.8 lies in volume 3, though 3 * 0.8 is more in binary.
+type clock struct {
+	start, tr         float64
+	volumes           int
+	exactStart, exact *big.Rat
+}
+
+func newClock(start, tr float64, volumes int) *clock {
+	c := &clock{start: start, tr: tr, volumes: volumes}
+	c.exactStart, c.exact = exactly(c.start), exactly(c.tr)
+	return c
+}
+
+// volume returns the volume of an instant; before the first and after the last it
+// is -1 and the number of volumes.
+func (c *clock) volume(x float64) int {
+	x = meant(x, 0)
+	q := (x - c.start) / c.tr
+	switch {
+	case q < -0.5:
 		return -1
+	case q > float64(c.volumes)+0.5:
+		return c.volumes
 	}
-	guess := math.Floor((onset - opt.Start) / opt.TR)
-	if guess > float64(opt.Volumes) {
-		return opt.Volumes
+	t := math.Round(q)
+	// The quotient is off by some roundings of its terms; what is nearer to a border
+	// than that is decided in decimals.
+	if slack := 1e-12 * (1 + (math.Abs(x)+math.Abs(c.start))/c.tr); math.Abs(q-t) > slack {
+		return int(math.Floor(q))
 	}
-	t := int(guess)
-	for onset < opt.Start+float64(t)*opt.TR {
+	border := new(big.Rat).Mul(c.exact, new(big.Rat).SetFloat64(t))
+	if exactly(x).Cmp(border.Add(border, c.exactStart)) < 0 {
 		t--
 	}
-	for onset >= opt.Start+float64(t+1)*opt.TR {
-		t++
-	}
-	return t
+	return int(t)
 }
+
+// exactly is the shortest decimal of x as a fraction.
+func exactly(x float64) *big.Rat {
+	r, _ := new(big.Rat).SetString(strconv.FormatFloat(x, 'e', -1, 64))
+	return r
+}
+
+// meant is the decimal that a time was meant as: that of single precision where x is
+// a number of single precision, to within a part of its amount, in more digits than
+// it has: 0.800000011920929 is 0.8. Else it is x.
+func meant(x, within float64) float64 {
+	// Nine digits tell every number of single precision from the others; with the
+	// point they are ten characters.
+	const digits = 10
+	single := float64(float32(x))
+	if !(math.Abs(x-single) <= within*math.Abs(x)) || strings.IndexByte(strconv.FormatFloat(math.Abs(x), 'e', -1, 64), 'e') < digits {
+		return x
+	}
+	short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', -1, 32), 64)
+	if err != nil {
+		return x
+	}
+	return short
+}
+
+// writtenOut is how far nine digits may be from the number of single precision that
+// they were printed from: 0.800000012 is 0.8 too.
+const writtenOut = 1e-9
 
 func (w Within) terms(words Words, inVolume [][]int, opt AlignOptions) ([][]term, error) {
 	terms := make([][]term, len(inVolume))
@@ -239,10 +362,25 @@ func readAligned[F float32 | float64](ctx context.Context, s *Aligned, lo, hi in
 		if err := s.src.ReadFloat64(ctx, at, at+n, rows, width); err != nil {
 			return err
 		}
+		if err := checkFinite(rows, s.src.Rows(), n, width, at); err != nil {
+			return err
+		}
 		s.a.apply(rows, binned, out, n, width)
 		for t := range volumes {
 			for v, x := range out[t*width : t*width+n] {
 				dst[t*stride+at-lo+v] = F(x)
+			}
+		}
+	}
+	return nil
+}
+
+// checkFinite refuses responses that would spread over many volumes.
+func checkFinite(x []float64, rows, n, stride, first int) error {
+	for r := range rows {
+		for v, y := range x[r*stride : r*stride+n] {
+			if !finite(y) {
+				return &store.InputError{Msg: fmt.Sprintf("row %d, column %d of the responses is %g, expected finite numbers", r, first+v, y)}
 			}
 		}
 	}

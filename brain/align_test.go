@@ -3,6 +3,8 @@ package brain
 import (
 	"context"
 	"math"
+	"math/big"
+	"strconv"
 	"testing"
 
 	"voxen/engine/tile"
@@ -36,7 +38,7 @@ func (m matrix) ReadFloat32(_ context.Context, lo, hi int, dst []float32, stride
 
 func alice(t *testing.T) Words {
 	t.Helper()
-	words, err := ReadWords("../testdata/alice/words.tsv", WordColumns{})
+	words, err := disk.Words("../testdata/alice/words.tsv", WordColumns{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,20 +133,47 @@ func TestAlignEmptyVolumes(t *testing.T) {
 	}
 }
 
-// Volumes are half-open on the sums start + t tr, whatever the quotient rounds to.
-func TestVolumeOf(t *testing.T) {
-	opt := AlignOptions{TR: 0.1, Volumes: 1000, Start: 0.3}
-	for v := range 1000 {
-		edge := opt.Start + float64(v)*opt.TR
-		if got := volumeOf(edge, opt); got != v {
-			t.Errorf("%.17g lies in volume %d, want %d", edge, got, v)
+// Borders are those of the decimals that were written: a word at start + t tr lies in
+// volume t, one a hair before it in the volume before, whatever sums and quotients
+// round to.
+func TestVolumeInDecimals(t *testing.T) {
+	for _, c := range []struct{ start, tr string }{
+		{"0", "0.8"}, {"0", "1.1"}, {"0", "2.2"}, {"0", "0.72"}, {"0.3", "0.1"}, {"-3.3", "1.49"}, {"12.05", "2.000001"}, {"1e3", "0.7"}, {"0", "2"},
+	} {
+		exact := func(s string) *big.Rat { r, _ := new(big.Rat).SetString(s); return r }
+		number := func(s string) float64 { x, _ := strconv.ParseFloat(s, 64); return x }
+		clock := newClock(number(c.start), number(c.tr), 3000)
+		for v := range 3000 {
+			border := exact(c.tr)
+			border.Mul(border, big.NewRat(int64(v), 1)).Add(border, exact(c.start))
+			for _, step := range []struct {
+				by   string
+				want int
+			}{{"0", v}, {"1e-9", v}, {"-1e-9", v - 1}, {"-0.001", v - 1}} {
+				at := new(big.Rat).Add(border, exact(step.by))
+				if got := clock.volume(number(at.FloatString(9))); got != step.want {
+					t.Fatalf("start %s, TR %s: %s lies in volume %d, want %d", c.start, c.tr, at.FloatString(9), got, step.want)
+				}
+			}
 		}
-		if got := volumeOf(math.Nextafter(edge, -1), opt); got != v-1 {
-			t.Errorf("just below %.17g lies in volume %d, want %d", edge, got, v-1)
+		for x, want := range map[float64]int{1e300: 3000, -1e300: -1, number(c.start) - 1e-9: -1, number(c.start) + 3001*number(c.tr): 3000} {
+			if got := clock.volume(x); got != want {
+				t.Errorf("start %s, TR %s: %g lies in volume %d, want %d", c.start, c.tr, x, got, want)
+			}
 		}
 	}
-	if got := volumeOf(1e300, opt); got != opt.Volumes {
-		t.Errorf("far beyond is volume %d", got)
+}
+
+// Numbers of single precision are read as the decimals that were meant, others stay.
+func TestMeant(t *testing.T) {
+	for _, c := range []struct{ x, within, want float64 }{
+		{float64(float32(0.8)), 0, 0.8}, {0.800000012, 0, 0.800000012}, {0.800000012, writtenOut, 0.8}, {float64(float32(-2.4)), 0, -2.4},
+		{0.8, writtenOut, 0.8}, {2, writtenOut, 2}, {0, writtenOut, 0}, {1234.5678, writtenOut, 1234.5678}, {0.72000001, writtenOut, 0.72000001},
+		{1e300, writtenOut, 1e300}, {20.63677681, 0, 20.63677681},
+	} {
+		if got := meant(c.x, c.within); got != c.want {
+			t.Errorf("%v within %g is taken as %v, want %v", c.x, c.within, got, c.want)
+		}
 	}
 }
 

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
-
-	"voxen/store"
 )
 
 // CiftiKind tells what the rows of a CIFTI-2 file are.
@@ -92,50 +89,67 @@ func (h *CiftiHeader) Cols() int {
 
 // Cifti is an open CIFTI-2 file: a (rows x grayordinates) array in the order of
 // the file. The values of one grayordinate lie together, so blocks of columns
-// are read from the file as they are wanted, by any number of goroutines.
+// are read from the file as they are wanted, by any number of goroutines; those
+// of a compressed file after Load.
 type Cifti struct {
 	CiftiHeader
 	Path string
 
-	nifti *Header
-	file  *os.File
+	nifti  *Nifti
+	file   *input
+	values stored
 }
 
-// OpenCifti opens a dtseries, dscalar or dlabel file. Compressed files and
-// other kinds (connectivity, parcels) are refused by name.
-func OpenCifti(path string) (*Cifti, error) {
-	im, err := open(path)
+// Cifti opens a dtseries, dscalar or dlabel file. Other kinds (connectivity,
+// parcels) are refused by name.
+func (f Files) Cifti(path string) (*Cifti, error) {
+	im, err := f.header(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
-	c := &Cifti{Path: path, nifti: im.Header}
-	if err := c.parse(im); err != nil {
+	c := &Cifti{Path: path, nifti: im}
+	if err := c.parse(); err != nil {
 		return nil, fileError(path, err)
 	}
-	c.file, err = os.Open(path)
-	return c, fileError(path, err)
+	c.values = stored{path: path, rows: c.Rows(), cols: c.Cols(), byColumn: true, datatype: im.Header.Datatype, scale: im.Header.scaling(),
+		bigEndian: im.Header.bigEndian, first: im.Header.VoxOffset}
+	if im.compressed {
+		return c, nil
+	}
+	if c.file, err = f.open(path); err != nil {
+		return nil, fileError(path, err)
+	}
+	c.values.direct = c.file
+	return c, nil
 }
 
 // ciftiExtension is the code of the header extension that holds the XML.
 const ciftiExtension = 32
 
-func (c *Cifti) parse(im *Image) error {
-	h := im.Header
+// description returns the XML of a CIFTI-2 file, nil of another NIfTI file.
+func (h *Header) description() []byte {
 	i := slices.IndexFunc(h.Extensions, func(e Extension) bool { return e.Code == ciftiExtension })
-	switch {
-	case i < 0:
-		return errors.New("no CIFTI description in the header, expected a CIFTI-2 file")
-	case im.compressed:
-		return errors.New("a compressed CIFTI file, expected one unpacked by gunzip")
-	case h.Dims[0]*h.Dims[1]*h.Dims[2]*h.Dims[3] != 1 || h.Dims[6] != 1:
-		return fmt.Errorf("dimensions are %v, expected 1 1 1 1, rows and columns", h.Dims)
+	if i < 0 {
+		return nil
 	}
-	header, err := parseCiftiXML(h.Extensions[i].Data)
+	return h.Extensions[i].Data
+}
+
+func (c *Cifti) parse() error {
+	h := c.nifti.Header
+	description := h.description()
+	switch {
+	case description == nil:
+		return errors.New("no CIFTI description in the header, expected a CIFTI-2 file")
+	case h.Dims[0]*h.Dims[1]*h.Dims[2]*h.Dims[3] != 1 || h.Dims[6] != 1:
+		return fmt.Errorf("dimensions of a CIFTI file are %v, expected 1 1 1 1, rows and columns", h.Dims)
+	}
+	header, err := parseCiftiXML(description)
 	if err != nil {
 		return err
 	}
 	if int64(header.Rows) != h.Dims[4] || int64(header.Cols()) != h.Dims[5] {
-		return fmt.Errorf("describes %d x %d values but holds %d x %d", header.Rows, header.Cols(), h.Dims[4], h.Dims[5])
+		return fmt.Errorf("the CIFTI description is of %d x %d values, the file holds %d x %d", header.Rows, header.Cols(), h.Dims[4], h.Dims[5])
 	}
 	c.CiftiHeader = *header
 	return nil
@@ -144,57 +158,45 @@ func (c *Cifti) parse(im *Image) error {
 // Rows returns the number of volumes or maps.
 func (c *Cifti) Rows() int { return c.CiftiHeader.Rows }
 
-// Close releases the file.
-func (c *Cifti) Close() error { return c.file.Close() }
+// Close releases the file and what Load made.
+func (c *Cifti) Close() error {
+	err := c.values.release()
+	if c.file != nil {
+		c.file.Close()
+		c.file = nil
+	}
+	return err
+}
+
+// Load unpacks a compressed file into memory or the scratch file. Another one is
+// read where it lies.
+func (c *Cifti) Load(ctx context.Context, st Storage) error {
+	if !c.nifti.compressed || c.values.loaded() {
+		return nil
+	}
+	need := c.values.bytes()
+	ok, err := c.values.load(c.Path, need, st, func(put func(at int64, b []byte) error) error {
+		return c.nifti.streamBytes(ctx, need, 16*readBuffer, func(at int64, piece []byte) error {
+			if st.Progress != nil {
+				st.Progress(at+int64(len(piece)), need)
+			}
+			return put(at, piece)
+		})
+	})
+	if err == nil && !ok {
+		return tooLarge(c.Path, need, st)
+	}
+	return err
+}
 
 // ReadFloat32 copies the grayordinates [lo, hi): dst[t*stride + (v-lo)].
 func (c *Cifti) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
-	return readCifti(ctx, c, lo, hi, dst, stride)
+	return readStored(ctx, &c.values, lo, hi, dst, stride)
 }
 
 // ReadFloat64 is ReadFloat32 in float64.
 func (c *Cifti) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
-	return readCifti(ctx, c, lo, hi, dst, stride)
-}
-
-func readCifti[F float32 | float64](ctx context.Context, c *Cifti, lo, hi int, dst []F, stride int) error {
-	rows := c.Rows()
-	if lo < 0 || lo > hi || hi > c.Cols() || stride < hi-lo || (hi > lo && len(dst) < (rows-1)*stride+hi-lo) {
-		return fmt.Errorf("%s: grayordinates %d to %d into %d values at stride %d, expected a part of %d x %d",
-			c.Path, lo, hi, len(dst), stride, rows, c.Cols())
-	}
-	if lo == hi {
-		return nil
-	}
-	size := c.nifti.Datatype.Size()
-	// Whole columns in pieces that stay in the second-level cache.
-	width := min(hi-lo, max(1, readBuffer/(rows*size)))
-	raw, release := buffer(width * rows * size)
-	defer release()
-	values := make([]F, width*rows)
-	for at := lo; at < hi; at += width {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(width, hi-at)
-		piece := raw[:n*rows*size]
-		if _, err := c.file.ReadAt(piece, c.nifti.VoxOffset+int64(at)*int64(rows*size)); err != nil {
-			if err == io.EOF {
-				err = errors.New("values are cut off")
-			}
-			return fileError(c.Path, err)
-		}
-		if c.nifti.bigEndian {
-			swapBytes(piece, size)
-		}
-		decode(values[:n*rows], piece, c.nifti.Datatype, c.nifti.scaling())
-		for v := range n {
-			for t, x := range values[v*rows : (v+1)*rows] {
-				dst[t*stride+at-lo+v] = x
-			}
-		}
-	}
-	return nil
+	return readStored(ctx, &c.values, lo, hi, dst, stride)
 }
 
 // Map returns row r.
@@ -279,23 +281,12 @@ func (c *Cifti) CiftiLabels(ctx context.Context, r int) ([]int, LabelTable, erro
 		return nil, nil, err
 	}
 	table := slices.DeleteFunc(slices.Clone(c.Maps[r].Labels), func(l Label) bool { return l.Key == 0 })
-	place := make(map[float64]int, len(table))
-	for i, l := range table {
-		place[float64(l.Key)] = i
-	}
-	out := make([]int, len(values))
-	for v, x := range values {
-		out[v] = -1
-		if p, ok := place[x]; ok {
-			out[v] = p
-		}
-	}
-	return out, table, nil
+	return table.places(values), table, nil
 }
 
 // WriteCifti writes the columns of src, one per grayordinate of the header and
 // one row per volume or map, as float32. The file appears whole or not at all.
-func WriteCifti(ctx context.Context, path string, h *CiftiHeader, src Columns) error {
+func (f Files) WriteCifti(ctx context.Context, path string, h *CiftiHeader, src Columns) error {
 	intent, ok := ciftiIntents[h.Kind]
 	switch {
 	case !ok:
@@ -318,7 +309,7 @@ func WriteCifti(ctx context.Context, path string, h *CiftiHeader, src Columns) e
 		Pixdim: [8]float64{1, 1, 1, 1, 1, 1, 1, 1}, IntentCode: intent.code, IntentName: intent.name,
 		Extensions: []Extension{{Code: ciftiExtension, Data: append([]byte(xml.Header), description...)}},
 	}
-	return store.WriteFile(store.OS{}, path, func(w io.Writer) error {
+	return f.create(path, func(w io.Writer) error {
 		if _, err := w.Write(nifti.encode()); err != nil {
 			return err
 		}

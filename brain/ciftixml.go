@@ -93,7 +93,7 @@ func parseCiftiXML(b []byte) (*CiftiHeader, error) {
 		for _, m := range x.Maps {
 			types = append(types, m.Type+" (dimension "+m.Dimension+")")
 		}
-		return nil, fmt.Errorf("%d index maps: %s; expected dtseries, dscalar or dlabel, with one of rows and one of grayordinates",
+		return nil, fmt.Errorf("a CIFTI file of %d index maps: %s; expected dtseries, dscalar or dlabel, with one of rows and one of grayordinates",
 			len(x.Maps), strings.Join(types, ", "))
 	}
 	rows, columns := x.Maps[0], x.Maps[1]
@@ -101,7 +101,7 @@ func parseCiftiXML(b []byte) (*CiftiHeader, error) {
 		rows, columns = columns, rows
 	}
 	if rows.Dimension != "0" || columns.Dimension != "1" || columns.Type != indexBrain {
-		return nil, fmt.Errorf("a file of %s (dimension %s) by %s (dimension %s), expected dtseries, dscalar or dlabel",
+		return nil, fmt.Errorf("a CIFTI file of %s (dimension %s) by %s (dimension %s), expected dtseries, dscalar or dlabel",
 			rows.Type, rows.Dimension, columns.Type, columns.Dimension)
 	}
 	h := &CiftiHeader{}
@@ -121,7 +121,7 @@ func (h *CiftiHeader) parseRows(m *xmlIndexMap) (err error) {
 	case indexLabels:
 		h.Kind = DenseLabel
 	default:
-		return fmt.Errorf("rows are %s, expected series, scalars or labels", m.Type)
+		return fmt.Errorf("rows of the CIFTI file are %s, expected series, scalars or labels", m.Type)
 	}
 	h.Rows = len(m.Named)
 	for _, named := range m.Named {
@@ -151,8 +151,16 @@ func (h *CiftiHeader) parseSeries(m *xmlIndexMap) error {
 		return fmt.Errorf("series starts at %q in steps of %q e%s, expected numbers", m.Start, m.Step, m.Exponent)
 	}
 	h.Rows, h.Unit = points, m.Unit
-	h.Start, h.Step = start*math.Pow10(exponent), step*math.Pow10(exponent)
-	return nil
+	if h.Start, err1 = shifted(start, 64, exponent); err1 == nil {
+		h.Step, err1 = shifted(step, 64, exponent)
+	}
+	return err1
+}
+
+// shifted returns x times 10 to the power of e in decimals: 720 and -3 are 0.72,
+// not a product of roundings. bits is the precision that x was stored in.
+func shifted(x float64, bits, e int) (float64, error) {
+	return strconv.ParseFloat(strconv.FormatFloat(x, 'f', -1, bits)+"e"+strconv.Itoa(e), 64)
 }
 
 func (t *xmlLabelTable) table() (LabelTable, error) {

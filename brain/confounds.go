@@ -2,6 +2,7 @@ package brain
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -13,91 +14,129 @@ type Confounds struct {
 	Columns [][]float64
 	// Filled counts values that were n/a at the head of a column.
 	Filled int
+	// Unmatched are the patterns with * or ? that no column has: a run may have no
+	// motion outlier. One that no run has is a mistake.
+	Unmatched []string
 }
 
-// ReadConfounds reads columns of an fMRIPrep confounds table
-// (desc-confounds_timeseries.tsv) by name; a name may hold * and ?, and no
+// Confounds reads columns of an fMRIPrep confounds table
+// (desc-confounds_timeseries.tsv) by name; a name may hold *, ? and [...], and no
 // names ask for all columns. Values that are n/a at the head of a column, as in
 // derivatives, take the first value below them; n/a elsewhere is refused.
-func ReadConfounds(file string, names []string) (*Confounds, error) {
-	t, err := readTable(file)
+func (f Files) Confounds(file string, names []string) (*Confounds, error) {
+	t, err := f.table(file)
 	if err != nil {
 		return nil, err
 	}
-	lines, err := t.body()
+	defer t.close()
+	out := &Confounds{}
+	columns, err := t.match(names, out)
 	if err != nil {
 		return nil, err
 	}
-	if len(lines) == 0 {
+	for _, c := range columns {
+		out.Names = append(out.Names, strings.TrimSpace(t.first.fields[c]))
+	}
+	out.Columns = make([][]float64, len(columns))
+	gaps := make([]int, len(columns)) // values that are missing so far
+	err = t.each(func(l tableLine) error {
+		for i, c := range columns {
+			x, missing, err := t.number(l, c, out.Names[i])
+			switch {
+			case err != nil:
+				return err
+			case missing && gaps[i] == out.Rows:
+				gaps[i]++
+			case missing:
+				return inputErrorf(file, "line %d: %s is %s below numbers, expected a number", l.number, out.Names[i], said(l.fields[c]))
+			}
+			out.Columns[i] = append(out.Columns[i], x)
+		}
+		out.Rows++
+		return f.room(file, "the table", int64(out.Rows)*int64(len(columns))*16)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if out.Rows == 0 {
 		return nil, inputErrorf(file, "no rows below the header, expected one per volume")
 	}
-	columns, err := t.match(names)
-	if err != nil {
-		return nil, err
+	return out, out.fill(file, gaps)
+}
+
+// said is a field without a value in words.
+func said(field string) string {
+	if field = strings.TrimSpace(field); field == "" {
+		return "empty"
 	}
-	out := &Confounds{Rows: len(lines)}
-	for _, c := range columns {
-		name := strings.TrimSpace(t.lines[0].fields[c])
-		values, filled, err := t.series(lines, c, name)
-		if err != nil {
-			return nil, err
+	return field
+}
+
+// fill gives the head of every column its first number.
+func (c *Confounds) fill(file string, gaps []int) error {
+	for i, n := range gaps {
+		if n == c.Rows {
+			return inputErrorf(file, "column %s holds no number", c.Names[i])
 		}
-		out.Names = append(out.Names, name)
-		out.Columns = append(out.Columns, values)
-		out.Filled += filled
+		for t := range n {
+			c.Columns[i][t] = c.Columns[i][n]
+		}
+		c.Filled += n
 	}
-	return out, nil
+	return nil
 }
 
 // match returns the columns whose names match, in the order of the patterns and
-// then of the file, each once. A pattern without a column is refused.
-func (t *table) match(patterns []string) ([]int, error) {
-	header := t.lines[0].fields
+// then of the file, each once. A name without a column is refused, and a column
+// that stands twice.
+func (t *table) match(patterns []string, out *Confounds) ([]int, error) {
+	header := t.first.fields
 	if len(patterns) == 0 {
 		patterns = []string{"*"}
 	}
 	var columns []int
-	taken := make(map[int]bool)
+	taken := make(map[string]int)
 	for _, p := range patterns {
 		found := false
 		for c, h := range header {
-			ok, err := path.Match(p, strings.TrimSpace(h))
+			h = strings.TrimSpace(h)
+			ok, err := path.Match(p, h)
 			if err != nil {
 				return nil, inputErrorf(t.path, "column pattern %q is not valid", p)
 			}
-			found = found || ok
-			if ok && !taken[c] {
-				taken[c] = true
+			if !ok {
+				continue
+			}
+			found = true
+			switch at, again := taken[h]; {
+			case !again:
+				taken[h] = c
 				columns = append(columns, c)
+			case at != c:
+				return nil, inputErrorf(t.path, "has two columns %q, expected one", h)
 			}
 		}
-		if !found {
+		switch {
+		case found:
+		case strings.ContainsAny(p, "*?["):
+			out.Unmatched = append(out.Unmatched, p)
+		default:
 			return nil, inputErrorf(t.path, "no column %q among %s", p, strings.Join(quoted(header), ", "))
 		}
 	}
 	return columns, nil
 }
 
-// series reads a column and fills n/a at its head.
-func (t *table) series(lines []tableLine, c int, name string) (values []float64, filled int, err error) {
-	values = make([]float64, len(lines))
-	for i, l := range lines {
-		x, missing, err := t.number(l, c, name)
-		switch {
-		case err != nil:
-			return nil, 0, err
-		case missing && i == filled:
-			filled++
-		case missing:
-			return nil, 0, inputErrorf(t.path, "line %d: %s is n/a below numbers, expected a number", l.number, name)
+// MissingFromAll returns the first pattern that no column of any of the tables
+// has, empty if every one has some.
+func MissingFromAll(tables []*Confounds) string {
+	if len(tables) == 0 {
+		return ""
+	}
+	for _, p := range tables[0].Unmatched {
+		if !slices.ContainsFunc(tables, func(c *Confounds) bool { return !slices.Contains(c.Unmatched, p) }) {
+			return p
 		}
-		values[i] = x
 	}
-	if filled == len(lines) {
-		return nil, 0, inputErrorf(t.path, "column %s holds no number", name)
-	}
-	for i := range filled {
-		values[i] = values[filled]
-	}
-	return values, filled, nil
+	return ""
 }

@@ -10,7 +10,7 @@ const confoundText = "trans_x\ttrans_x_derivative1\tframewise_displacement\ta_co
 
 func TestReadConfounds(t *testing.T) {
 	path := writeTable(t, "desc-confounds_timeseries.tsv", confoundText)
-	c, err := ReadConfounds(path, []string{"a_comp_cor_*", "trans_x", "trans_x_derivative1", "framewise_displacement", "trans_x"})
+	c, err := disk.Confounds(path, []string{"a_comp_cor_*", "trans_x", "trans_x_derivative1", "framewise_displacement", "trans_x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestReadConfounds(t *testing.T) {
 	if c.Rows != 3 || c.Filled != 3 {
 		t.Errorf("%d rows, %d filled; want 3, 3", c.Rows, c.Filled)
 	}
-	if all, err := ReadConfounds(path, nil); err != nil || len(all.Names) != 5 || all.Names[0] != "trans_x" {
+	if all, err := disk.Confounds(path, nil); err != nil || len(all.Names) != 5 || all.Names[0] != "trans_x" {
 		t.Errorf("all columns are %v (%v)", all, err)
 	}
 }
@@ -37,7 +37,10 @@ func TestReadConfoundsRefuses(t *testing.T) {
 		want    string
 	}{
 		"no such column": {confoundText, []string{"csf"}, `no column "csf" among "trans_x"`},
-		"no match":       {confoundText, []string{"rot_*"}, `no column "rot_*"`},
+		"two of a name":  {"csf\tfd\tcsf\n1\t2\t3\n", []string{"csf"}, `two columns "csf"`},
+		"of a pattern":   {"csf\tfd\tcsf\n1\t2\t3\n", []string{"f*", "c*"}, `two columns "csf"`},
+		"NA below":       {"a\n1\nNA\n2\n", nil, "line 3: a is NA below numbers"},
+		"empty below":    {"a\tb\n1\t1\n\t2\n", nil, "line 3: a is empty below numbers"},
 		"bad pattern":    {confoundText, []string{"a["}, "not valid"},
 		"n/a below":      {"a\n1\nn/a\n2\n", nil, "line 3: a is n/a below numbers"},
 		"all n/a":        {"a\nn/a\nn/a\n", nil, "column a holds no number"},
@@ -45,8 +48,33 @@ func TestReadConfoundsRefuses(t *testing.T) {
 		"text":           {"a\n1\nx\n", nil, `line 3: a is "x"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ReadConfounds(writeTable(t, "confounds.tsv", c.text), c.columns)
+			_, err := disk.Confounds(writeTable(t, "confounds.tsv", c.text), c.columns)
 			refused(t, err, "confounds.tsv", c.want)
 		})
+	}
+}
+
+// What other tools write for a missing value at the head is as n/a; a pattern that
+// one run does not have is no error, one that none has is found.
+func TestConfoundsMissing(t *testing.T) {
+	for _, word := range []string{"n/a", "N/A", "NA", "nan", "NaN", "", "null", "None", "<NA>"} {
+		c, err := disk.Confounds(writeTable(t, "c.tsv", "a\tb\n"+word+"\t1\n2\t3\n"), nil)
+		if err != nil || c.Filled != 1 || !slices.Equal(c.Columns[0], []float64{2, 2}) {
+			t.Errorf("%q: %+v (%v)", word, c, err)
+		}
+	}
+	with, err := disk.Confounds(writeTable(t, "c.tsv", "a\toutlier00\n1\t0\n2\t1\n"), []string{"a", "outlier*", "b?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := disk.Confounds(writeTable(t, "c.tsv", "a\n1\n2\n"), []string{"a", "outlier*", "b?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(with.Unmatched, []string{"b?"}) || !slices.Equal(without.Unmatched, []string{"outlier*", "b?"}) {
+		t.Errorf("unmatched %q and %q", with.Unmatched, without.Unmatched)
+	}
+	if got := MissingFromAll([]*Confounds{without, with}); got != "b?" {
+		t.Errorf("missing from all: %q, want b?", got)
 	}
 }

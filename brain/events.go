@@ -15,15 +15,15 @@ type Event struct {
 // Events are the rows of an events table in file order.
 type Events []Event
 
-// ReadEvents reads a BIDS events.tsv: columns onset, duration and, if there is
-// one, trial_type. Events whose onset or trial type is n/a are left out and
-// counted; a duration of n/a is 0. Without the column all events are of the
-// type "event".
-func ReadEvents(path string) (events Events, leftOut int, err error) {
-	t, err := readTable(path)
+// Events reads a BIDS events.tsv: columns onset, duration and, if there is one,
+// trial_type. Events whose onset or trial type is n/a are left out and counted; a
+// duration of n/a is 0. Without the column all events are of the type "event".
+func (f Files) Events(path string) (events Events, leftOut int, err error) {
+	t, err := f.table(path)
 	if err != nil {
 		return nil, 0, err
 	}
+	defer t.close()
 	onset, err := t.column("onset")
 	if err != nil {
 		return nil, 0, err
@@ -33,36 +33,39 @@ func ReadEvents(path string) (events Events, leftOut int, err error) {
 		return nil, 0, err
 	}
 	trial, noTrials := t.column("trial_type")
-	lines, err := t.body()
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, l := range lines {
+	err = t.each(func(l tableLine) error {
 		e := Event{TrialType: "event"}
 		var noOnset bool
 		if e.Onset, noOnset, err = t.number(l, onset, "onset"); err != nil {
-			return nil, 0, err
+			return err
 		}
 		if e.Duration, _, err = t.number(l, duration, "duration"); err != nil {
-			return nil, 0, err
+			return err
 		}
 		if e.Duration < 0 {
-			return nil, 0, inputErrorf(path, "line %d: duration is %g, expected at least 0", l.number, e.Duration)
+			return inputErrorf(path, "line %d: duration is %g, expected at least 0", l.number, e.Duration)
 		}
 		if noTrials == nil {
-			e.TrialType = strings.TrimSpace(l.fields[trial])
+			e.TrialType = strings.Clone(strings.TrimSpace(l.fields[trial])) // not the whole line
 		}
-		if noOnset || e.TrialType == "" || e.TrialType == "n/a" {
+		if noOnset || isMissing(e.TrialType) {
 			leftOut++
-			continue
+			return nil
 		}
 		events = append(events, e)
-	}
-	if len(events) == 0 {
+		return f.room(path, "the table", int64(cap(events))*eventBytes)
+	})
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case len(events) == 0:
 		return nil, 0, inputErrorf(path, "no events with an onset, expected at least 1")
 	}
 	return events, leftOut, nil
 }
+
+// eventBytes is about what an event takes in memory.
+const eventBytes = 64
 
 // TrialTypes returns the types of trial, sorted.
 func (e Events) TrialTypes() []string {

@@ -20,7 +20,7 @@ func TestReadEvents(t *testing.T) {
 		"capitals":     {"Onset\tDuration\tTrial_Type\n1\t2\tFace\n", Events{{1, 2, "Face"}}, 0},
 		"no final eol": {"onset\tduration\n1\t2", Events{{1, 2, "event"}}, 0},
 	} {
-		got, left, err := ReadEvents(writeTable(t, "events.tsv", c.text))
+		got, left, err := disk.Events(writeTable(t, "events.tsv", c.text))
 		if err != nil || !slices.Equal(got, c.want) || left != c.leftOut {
 			t.Errorf("%s: %v, %d left out (%v), want %v, %d", name, got, left, err, c.want, c.leftOut)
 		}
@@ -45,18 +45,18 @@ func TestReadEventsRefuses(t *testing.T) {
 		"UTF-16":            {"\xff\xfeo\x00n\x00", "UTF-16"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := ReadEvents(writeTable(t, "events.tsv", c.text))
+			_, _, err := disk.Events(writeTable(t, "events.tsv", c.text))
 			refused(t, err, "events.tsv", c.want)
 		})
 	}
-	_, _, err := ReadEvents("no/events.tsv")
+	_, _, err := disk.Events("no/events.tsv")
 	refused(t, err, "events.tsv", "no such file")
 }
 
 // Eight categories of the shipped run: every block rises after its onset, and a
 // type that a run lacks is a column of zeros.
 func TestDesignHaxby(t *testing.T) {
-	events, left, err := ReadEvents("../testdata/haxby2001/sub-1_task-objectviewing_run-01_events.tsv")
+	events, left, err := disk.Events("../testdata/haxby2001/sub-1_task-objectviewing_run-01_events.tsv")
 	if err != nil || left != 0 || len(events) != 8 {
 		t.Fatalf("%d events, %d left out (%v)", len(events), left, err)
 	}

@@ -3,7 +3,6 @@ package brain
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -14,8 +13,6 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zlib"
-
-	"voxen/store"
 )
 
 // GiftiArray is one data array of a GIFTI file. Its values are stored
@@ -26,7 +23,9 @@ type GiftiArray struct {
 	Dims     []int
 	Meta     map[string]string
 
-	raw []byte
+	raw         []byte
+	bigEndian   bool // as stored in the file
+	columnMajor bool
 }
 
 // The intents of surface data.
@@ -40,7 +39,7 @@ const (
 )
 
 // Len returns the number of values.
-func (a *GiftiArray) Len() int { return len(a.raw) / a.Datatype.Size() }
+func (a *GiftiArray) Len() int { return int(a.bytes()) / a.Datatype.Size() }
 
 // Float64s returns the values, the last axis fastest.
 func (a *GiftiArray) Float64s() []float64 {
@@ -109,72 +108,77 @@ func (g *Gifti) Surface() (points [][3]float64, triangles [][3]int, err error) {
 	return points, triangles, nil
 }
 
-// GiftiSeries is the (arrays x vertices) array of a GIFTI file whose arrays
-// are one value per vertex each: volumes in time, or maps.
-type GiftiSeries struct {
-	g    *Gifti
-	cols int
-}
-
-// Series returns the arrays as rows. Arrays of other lengths, or of several
-// values per vertex, are refused.
-func (g *Gifti) Series() (*GiftiSeries, error) {
-	if len(g.Arrays) == 0 {
-		return nil, inputErrorf(g.Path, "no data arrays, expected at least 1")
-	}
-	s := &GiftiSeries{g, g.Arrays[0].Len()}
-	for i := range g.Arrays {
-		a := &g.Arrays[i]
-		if a.Dims[0] != s.cols || a.Len() != s.cols {
-			return nil, inputErrorf(g.Path, "array %d has dimensions %v, expected %d", i, a.Dims, s.cols)
-		}
-	}
-	return s, nil
-}
-
-// Rows returns the number of arrays.
-func (s *GiftiSeries) Rows() int { return len(s.g.Arrays) }
-
-// Cols returns the number of vertices.
-func (s *GiftiSeries) Cols() int { return s.cols }
-
-// ReadFloat32 copies the vertices [lo, hi): dst[t*stride + (v-lo)].
-func (s *GiftiSeries) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
-	return readGifti(ctx, s, lo, hi, dst, stride)
-}
-
-// ReadFloat64 is ReadFloat32 in float64.
-func (s *GiftiSeries) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
-	return readGifti(ctx, s, lo, hi, dst, stride)
-}
-
-func readGifti[F float32 | float64](ctx context.Context, s *GiftiSeries, lo, hi int, dst []F, stride int) error {
-	if lo < 0 || lo > hi || hi > s.cols || stride < hi-lo || (hi > lo && len(dst) < (s.Rows()-1)*stride+hi-lo) {
-		return fmt.Errorf("%s: vertices %d to %d into %d values at stride %d, expected a part of %d x %d",
-			s.g.Path, lo, hi, len(dst), stride, s.Rows(), s.cols)
-	}
-	for t := range s.g.Arrays {
-		a := &s.g.Arrays[t]
-		size := a.Datatype.Size()
-		decode(dst[t*stride:t*stride+hi-lo], a.raw[lo*size:hi*size], a.Datatype, scaling{})
-	}
-	return ctx.Err()
-}
-
-// ReadGifti reads a GIFTI file whose arrays take at most memory bytes. Values
-// in plain text, base64 and compressed base64 are understood; values in a file
-// of their own are refused.
-func ReadGifti(path string, memory int64) (*Gifti, error) {
-	r, err := openReader(path)
-	if err != nil {
-		return nil, fileError(path, err)
-	}
-	defer r.Close()
+// Gifti reads a GIFTI file whose arrays take at most Memory bytes. Values in
+// plain text, base64 and compressed base64 are understood, in a file that may be
+// compressed itself; values in a file of their own are refused.
+func (f Files) Gifti(path string) (*Gifti, error) {
 	g := &Gifti{Path: path}
-	if err := g.read(bufio.NewReader(r), memory); err != nil {
-		return nil, fileError(path, err)
+	memory := f.Memory
+	if memory == 0 {
+		memory = math.MaxInt64
+	}
+	left := memory
+	err := f.scanGifti(path, func(s *giftiScanner) error {
+		return s.all(g, func(a *GiftiArray, values io.Reader, encoding string) error {
+			need := a.bytes()
+			if need > left {
+				return &MemoryError{Path: path, What: "the arrays of the file", Need: memory - left + need, Allowed: memory}
+			}
+			left -= need
+			return a.read(values, encoding)
+		})
+	})
+	if err != nil {
+		return nil, err
 	}
 	return g, nil
+}
+
+// GiftiHead reads what a GIFTI file says before the values of its first array: its
+// metadata, labels and that array without its values, and how many arrays it says
+// there are.
+func (f Files) GiftiHead(path string) (g *Gifti, arrays int, err error) {
+	g = &Gifti{Path: path}
+	err = f.scanGifti(path, func(s *giftiScanner) error {
+		if arrays, err = strconv.Atoi(s.root.attribute("NumberOfDataArrays")); err != nil || arrays < 0 {
+			return fmt.Errorf("NumberOfDataArrays is %q, expected a number", s.root.attribute("NumberOfDataArrays"))
+		}
+		if arrays == 0 {
+			return nil
+		}
+		err := s.all(g, func(a *GiftiArray, _ io.Reader, _ string) error {
+			g.Arrays = append(g.Arrays, *a)
+			return errEnough
+		})
+		switch {
+		case err == errEnough:
+			return nil
+		case err == nil:
+			return fmt.Errorf("no DataArray, expected %d", arrays)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return g, arrays, nil
+}
+
+// errEnough ends a scan that has found what it looked for.
+var errEnough = errors.New("enough")
+
+// scanGifti opens a file and hands a scanner behind the start of its root.
+func (f Files) scanGifti(path string, scan func(s *giftiScanner) error) error {
+	r, err := f.reader(path)
+	if err != nil {
+		return fileError(path, err)
+	}
+	defer r.Close()
+	s, err := newGiftiScanner(r.Reader)
+	if err == nil {
+		err = scan(s)
+	}
+	return fileError(path, err)
 }
 
 type xmlMeta struct {
@@ -197,127 +201,235 @@ func (m xmlMeta) values() map[string]string {
 	return out
 }
 
-// read goes through the file element by element, so that the text of only one
-// array is held at a time.
-func (g *Gifti) read(r io.Reader, memory int64) error {
-	d := xml.NewDecoder(r)
-	if _, err := findRoot(d); err != nil {
-		return err
+// attributes are those of an element.
+type attributes []xml.Attr
+
+func (as attributes) attribute(name string) string {
+	for _, a := range as {
+		if a.Name.Local == name {
+			return a.Value
+		}
 	}
+	return ""
+}
+
+// giftiScanner goes through a GIFTI file element by element. The text of the
+// values is not held: it is read between the decoder's tokens, from the buffer
+// that the decoder reads from byte by byte.
+type giftiScanner struct {
+	from *bufio.Reader
+	d    *xml.Decoder
+	root attributes
+}
+
+func newGiftiScanner(r *bufio.Reader) (*giftiScanner, error) {
+	s := &giftiScanner{from: r, d: xml.NewDecoder(r)}
 	for {
-		token, err := d.Token()
-		if err == io.EOF || err != nil {
+		token, err := s.d.Token()
+		if err != nil {
+			return nil, fmt.Errorf("not a GIFTI file: %w", err)
+		}
+		if e, ok := token.(xml.StartElement); ok {
+			if e.Name.Local != "GIFTI" {
+				return nil, fmt.Errorf("the first element is %q, expected GIFTI", e.Name.Local)
+			}
+			s.root = attributes(e.Attr)
+			return s, nil
+		}
+	}
+}
+
+// all reads the file into g. visit gets every array as its values begin, and
+// reads them.
+func (s *giftiScanner) all(g *Gifti, visit func(a *GiftiArray, values io.Reader, encoding string) error) error {
+	for {
+		token, err := s.d.Token()
+		if err != nil {
 			return fmt.Errorf("GIFTI is cut off or damaged: %w", err)
 		}
 		switch e := token.(type) {
 		case xml.EndElement:
 			return nil // of the root: elements below it are read whole
 		case xml.StartElement:
-			if err := g.readElement(d, e, &memory); err != nil {
+			if err := s.element(g, e, visit); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func findRoot(d *xml.Decoder) (xml.StartElement, error) {
-	for {
-		token, err := d.Token()
-		if err != nil {
-			return xml.StartElement{}, fmt.Errorf("not a GIFTI file: %w", err)
-		}
-		if e, ok := token.(xml.StartElement); ok {
-			if e.Name.Local != "GIFTI" {
-				return e, fmt.Errorf("the first element is %q, expected GIFTI", e.Name.Local)
-			}
-			return e, nil
-		}
-	}
-}
-
-// GiftiShape returns how many arrays a GIFTI file says it has, and how many
-// values its first array, by their elements alone.
-func GiftiShape(path string) (arrays, values int, err error) {
-	r, err := openReader(path)
-	if err != nil {
-		return 0, 0, fileError(path, err)
-	}
-	defer r.Close()
-	d := xml.NewDecoder(bufio.NewReader(r))
-	root, err := findRoot(d)
-	if err != nil {
-		return 0, 0, fileError(path, err)
-	}
-	text := (&xmlArray{Attributes: root.Attr}).attribute("NumberOfDataArrays")
-	arrays, err = strconv.Atoi(text)
-	if err != nil || arrays < 0 {
-		return 0, 0, inputErrorf(path, "NumberOfDataArrays is %q, expected a number", text)
-	}
-	for arrays > 0 {
-		token, err := d.Token()
-		if err != nil {
-			return 0, 0, inputErrorf(path, "no DataArray, expected %d", arrays)
-		}
-		e, ok := token.(xml.StartElement)
-		if !ok || e.Name.Local != "DataArray" {
-			continue
-		}
-		x := &xmlArray{Attributes: e.Attr}
-		values, err = x.dims(&GiftiArray{Datatype: Uint8}, math.MaxInt64) // a byte per value
-		if err != nil {
-			return 0, 0, fileError(path, err)
-		}
-		break
-	}
-	return arrays, values, nil
-}
-
-func (g *Gifti) readElement(d *xml.Decoder, e xml.StartElement, memory *int64) error {
+func (s *giftiScanner) element(g *Gifti, e xml.StartElement, visit func(a *GiftiArray, values io.Reader, encoding string) error) error {
 	switch e.Name.Local {
 	case "MetaData":
 		var m xmlMeta
-		if err := d.DecodeElement(&m, &e); err != nil {
+		if err := s.d.DecodeElement(&m, &e); err != nil {
 			return fmt.Errorf("metadata: %w", err)
 		}
 		g.Meta = m.values()
 		return nil
 	case "LabelTable":
 		var t xmlLabelTable
-		if err := d.DecodeElement(&t, &e); err != nil {
+		if err := s.d.DecodeElement(&t, &e); err != nil {
 			return fmt.Errorf("label table: %w", err)
 		}
 		var err error
 		g.Labels, err = t.table()
 		return err
 	case "DataArray":
-		var x xmlArray
-		if err := d.DecodeElement(&x, &e); err != nil {
-			return fmt.Errorf("data array %d: %w", len(g.Arrays), err)
+		a, err := s.array(attributes(e.Attr), visit)
+		if err == errEnough {
+			return err
 		}
-		a, err := x.array(memory)
 		if err != nil {
 			return fmt.Errorf("data array %d: %w", len(g.Arrays), err)
 		}
-		g.Arrays = append(g.Arrays, a)
+		g.Arrays = append(g.Arrays, *a)
 		return nil
 	}
-	return d.Skip()
+	return s.d.Skip()
 }
 
-// xmlArray is a DataArray element. Its dimensions are attributes Dim0, Dim1, ...
-type xmlArray struct {
-	Attributes []xml.Attr `xml:",any,attr"`
-	Meta       xmlMeta    `xml:"MetaData"`
-	Data       string     `xml:"Data"`
-}
-
-func (x *xmlArray) attribute(name string) string {
-	for _, a := range x.Attributes {
-		if a.Name.Local == name {
-			return a.Value
+// array reads a DataArray element, whose attributes are given. Its dimensions are
+// attributes Dim0, Dim1, ...
+func (s *giftiScanner) array(as attributes, visit func(a *GiftiArray, values io.Reader, encoding string) error) (*GiftiArray, error) {
+	a := &GiftiArray{Intent: as.attribute("Intent")}
+	var ok bool
+	if a.Datatype, ok = giftiTypes[as.attribute("DataType")]; !ok {
+		return a, fmt.Errorf("values of type %q are not supported", as.attribute("DataType"))
+	}
+	if err := a.dims(as); err != nil {
+		return a, err
+	}
+	a.bigEndian = as.attribute("Endian") == "BigEndian" && as.attribute("Encoding") != "ASCII"
+	a.columnMajor = as.attribute("ArrayIndexingOrder") == "ColumnMajorOrder" && len(a.Dims) > 1
+	if a.columnMajor && len(a.Dims) > 2 {
+		return a, errors.New("values of more than two axes in column-major order are not supported")
+	}
+	found := false
+	for {
+		token, err := s.d.Token()
+		if err != nil {
+			return a, err
+		}
+		switch e := token.(type) {
+		case xml.EndElement:
+			if !found {
+				return a, errors.New("no Data, expected the values")
+			}
+			return a, nil
+		case xml.StartElement:
+			switch e.Name.Local {
+			case "MetaData":
+				var m xmlMeta
+				if err := s.d.DecodeElement(&m, &e); err != nil {
+					return a, fmt.Errorf("metadata: %w", err)
+				}
+				a.Meta = m.values()
+			case "Data":
+				if found {
+					return a, errors.New("has Data twice")
+				}
+				found = true
+				if err := s.data(a, as.attribute("Encoding"), visit); err != nil {
+					return a, err
+				}
+			default:
+				if err := s.d.Skip(); err != nil {
+					return a, err
+				}
+			}
 		}
 	}
-	return ""
+}
+
+// data hands the text of a Data element to visit and moves behind its end.
+func (s *giftiScanner) data(a *GiftiArray, encoding string, visit func(a *GiftiArray, values io.Reader, encoding string) error) error {
+	text := &dataText{from: s.from}
+	if err := text.begin(); err != nil {
+		return err
+	}
+	if err := visit(a, text, encoding); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, text); err != nil {
+		return err
+	}
+	return s.d.Skip() // to the end of the element
+}
+
+// dataText reads the text of an element up to the next tag. A CDATA section is
+// understood, references (&...;) are not: numbers and base64 have none.
+type dataText struct {
+	from  *bufio.Reader
+	cdata bool
+	done  bool
+}
+
+// begin moves into a CDATA section if the text is one.
+func (t *dataText) begin() error {
+	const mark = "<![CDATA["
+	for {
+		c, err := t.from.Peek(1)
+		if err == io.EOF {
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		if !isSpace(c[0]) {
+			break
+		}
+		if _, err := t.from.Discard(1); err != nil {
+			return err
+		}
+	}
+	if b, err := t.from.Peek(len(mark)); err == nil && string(b) == mark {
+		t.cdata = true
+		_, err := t.from.Discard(len(mark))
+		return err
+	}
+	return nil
+}
+
+// Read implements io.Reader. White space, which may stand anywhere in base64, is
+// handed on.
+func (t *dataText) Read(b []byte) (int, error) {
+	if t.done || len(b) == 0 {
+		return 0, io.EOF
+	}
+	if _, err := t.from.Peek(1); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return 0, err
+	}
+	held, err := t.from.Peek(min(len(b), t.from.Buffered()))
+	if err != nil {
+		return 0, err
+	}
+	end := byte('<')
+	if t.cdata {
+		end = ']'
+	}
+	if i := bytes.IndexByte(held, end); i >= 0 {
+		held, t.done = held[:i], true
+	}
+	n := copy(b, held)
+	if _, err := t.from.Discard(n); err != nil {
+		return n, err
+	}
+	if t.done && t.cdata {
+		if close, err := t.from.Peek(3); err != nil || string(close) != "]]>" {
+			return n, errors.New("values hold a \"]\", expected numbers or base64")
+		}
+		if _, err := t.from.Discard(3); err != nil {
+			return n, err
+		}
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 var giftiTypes = map[string]Datatype{
@@ -326,88 +438,137 @@ var giftiTypes = map[string]Datatype{
 	"NIFTI_TYPE_FLOAT32": Float32, "NIFTI_TYPE_FLOAT64": Float64,
 }
 
-func (x *xmlArray) array(memory *int64) (GiftiArray, error) {
-	a := GiftiArray{Intent: x.attribute("Intent"), Meta: x.Meta.values()}
-	var ok bool
-	if a.Datatype, ok = giftiTypes[x.attribute("DataType")]; !ok {
-		return a, fmt.Errorf("values of type %q are not supported", x.attribute("DataType"))
-	}
-	bytes, err := x.dims(&a, *memory)
-	if err != nil {
-		return a, err
-	}
-	*memory -= int64(bytes)
-	if a.raw, err = x.decode(bytes, a.Datatype); err != nil {
-		return a, err
-	}
-	if x.attribute("Endian") == "BigEndian" && x.attribute("Encoding") != "ASCII" {
-		swapBytes(a.raw, a.Datatype.Size())
-	}
-	if x.attribute("ArrayIndexingOrder") == "ColumnMajorOrder" && len(a.Dims) > 1 {
-		a.raw, err = rowMajor(a.raw, a.Dims, a.Datatype.Size())
-	}
-	return a, err
-}
-
-// dims reads the dimensions and returns the bytes that they ask for, which must
-// fit in memory.
-func (x *xmlArray) dims(a *GiftiArray, memory int64) (int, error) {
-	n, err := strconv.Atoi(x.attribute("Dimensionality"))
+// dims reads the dimensions and refuses those that no memory holds.
+func (a *GiftiArray) dims(as attributes) error {
+	n, err := strconv.Atoi(as.attribute("Dimensionality"))
 	if err != nil || n < 1 || n > 6 {
-		return 0, fmt.Errorf("Dimensionality is %q, expected 1 to 6", x.attribute("Dimensionality"))
+		return fmt.Errorf("Dimensionality is %q, expected 1 to 6", as.attribute("Dimensionality"))
 	}
 	bytes := int64(a.Datatype.Size())
 	for i := range n {
 		name := fmt.Sprintf("Dim%d", i)
-		k, err := strconv.Atoi(x.attribute(name))
+		k, err := strconv.Atoi(as.attribute(name))
 		if err != nil || k < 1 {
-			return 0, fmt.Errorf("%s is %q, expected a positive number", name, x.attribute(name))
+			return fmt.Errorf("%s is %q, expected a positive number", name, as.attribute(name))
 		}
-		if int64(k) > memory/bytes {
-			return 0, fmt.Errorf("needs more than the %d bytes of memory allowed", memory)
+		if int64(k) > math.MaxInt32*16/bytes {
+			return fmt.Errorf("dimensions %v and %d ask for more than %d bytes", a.Dims, k, int64(math.MaxInt32)*16)
 		}
 		bytes *= int64(k)
 		a.Dims = append(a.Dims, k)
 	}
-	return int(bytes), nil
+	return nil
 }
 
-// decode unpacks the array's values, exactly size bytes of them.
-func (x *xmlArray) decode(size int, d Datatype) ([]byte, error) {
-	encoding := x.attribute("Encoding")
-	text := base64.NewDecoder(base64.StdEncoding, &noSpace{strings.NewReader(x.Data)})
+// bytes returns the size of the values that the dimensions ask for.
+func (a *GiftiArray) bytes() int64 {
+	n := int64(a.Datatype.Size())
+	for _, k := range a.Dims {
+		n *= int64(k)
+	}
+	return n
+}
+
+// read reads all values into memory, in row-major order and little-endian. Beyond
+// a first piece the room grows with what is there, so that a short text cannot ask
+// for much.
+func (a *GiftiArray) read(text io.Reader, encoding string) error {
+	raw := make([]byte, 0, min(a.bytes(), 64<<20))
+	err := a.pieces(text, encoding, func(piece []byte) error {
+		raw = append(raw, piece...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if a.columnMajor {
+		raw = rowMajor(raw, a.Dims, a.Datatype.Size())
+	}
+	a.raw, a.bigEndian, a.columnMajor = raw, false, false
+	return nil
+}
+
+// pieces decodes the values and hands them on in file order, little-endian, in
+// pieces that hold whole values: exactly as many as the dimensions say.
+func (a *GiftiArray) pieces(text io.Reader, encoding string, put func(piece []byte) error) error {
+	var from io.Reader
 	switch encoding {
 	case "ASCII":
-		return parseNumbers(x.Data, size/d.Size(), d)
+		return a.numbers(text, put)
 	case "Base64Binary":
-		return readExactly(text, size, int64(len(x.Data)))
+		from = base64.NewDecoder(base64.StdEncoding, &noSpace{text})
 	case "GZipBase64Binary":
-		z, err := zlib.NewReader(text)
+		z, err := zlib.NewReader(base64.NewDecoder(base64.StdEncoding, &noSpace{text}))
 		if err != nil {
-			return nil, fmt.Errorf("compressed values: %w", err)
+			return fmt.Errorf("compressed values: %w", err)
 		}
-		return readExactly(z, size, int64(len(x.Data))*maxDeflate)
+		from = z
+	default:
+		return fmt.Errorf("values in encoding %q, expected ASCII, Base64Binary or GZipBase64Binary", encoding)
 	}
-	return nil, fmt.Errorf("values in encoding %q, expected ASCII, Base64Binary or GZipBase64Binary", encoding)
+	total := a.bytes()
+	size := a.Datatype.Size()
+	buf, release := buffer(readBuffer)
+	defer release()
+	for at := int64(0); at < total; {
+		piece := buf[:min(readBuffer, total-at)]
+		if n, err := io.ReadFull(from, piece); err != nil {
+			if err == io.EOF || err == io.ErrUnexpectedEOF {
+				return fmt.Errorf("array is cut off: %d bytes of values, expected %d", at+int64(n), total)
+			}
+			return fmt.Errorf("array: %w", err)
+		}
+		if a.bigEndian {
+			swapBytes(piece, size)
+		}
+		if err := put(piece); err != nil {
+			return err
+		}
+		at += int64(len(piece))
+	}
+	switch n, err := io.ReadFull(from, buf[:1]); {
+	case n != 0:
+		return fmt.Errorf("holds more than the %d bytes of its dimensions", total)
+	case err != io.EOF:
+		return fmt.Errorf("behind the values: %w", err)
+	}
+	return nil
 }
 
-// readExactly reads size bytes, no more and no less, from a source that holds
-// at most limit.
-func readExactly(r io.Reader, size int, limit int64) ([]byte, error) {
-	if int64(size) > limit {
-		return nil, fmt.Errorf("holds at most %d bytes of values, expected %d", limit, size)
+// numbers reads values in plain text.
+func (a *GiftiArray) numbers(text io.Reader, put func(piece []byte) error) error {
+	size := a.Datatype.Size()
+	want := a.bytes() / int64(size)
+	words := bufio.NewScanner(text)
+	words.Split(bufio.ScanWords)
+	n := int64(0)
+	piece, values := make([]byte, 0, decodeRun*size), make([]float64, 0, decodeRun)
+	flush := func() error {
+		piece = piece[:len(values)*size]
+		if err := encode(piece, values, a.Datatype); err != nil {
+			return err
+		}
+		values = values[:0]
+		return put(piece)
 	}
-	b := make([]byte, size)
-	if err := readFull(r, b, "array"); err != nil {
-		return nil, err
+	for ; words.Scan(); n++ {
+		x, err := strconv.ParseFloat(words.Text(), 64)
+		if err != nil {
+			return fmt.Errorf("value %d is %q, expected a number", n, words.Text())
+		}
+		if values = append(values, x); len(values) == cap(values) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
 	}
-	switch n, err := io.ReadFull(r, make([]byte, 1)); {
-	case n != 0:
-		return nil, fmt.Errorf("holds more than the %d bytes of its dimensions", size)
-	case err != io.EOF:
-		return nil, fmt.Errorf("behind the values: %w", err)
+	if err := words.Err(); err != nil {
+		return fmt.Errorf("value %d: %w", n, err)
 	}
-	return b, nil
+	if n != want {
+		return fmt.Errorf("holds %d values, expected %d", n, want)
+	}
+	return flush()
 }
 
 // noSpace drops white space, which may stand anywhere in base64.
@@ -417,7 +578,7 @@ func (s *noSpace) Read(b []byte) (int, error) {
 	n, err := s.r.Read(b)
 	kept := 0
 	for _, c := range b[:n] {
-		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+		if !isSpace(c) {
 			b[kept] = c
 			kept++
 		}
@@ -425,40 +586,30 @@ func (s *noSpace) Read(b []byte) (int, error) {
 	return kept, err
 }
 
-func parseNumbers(s string, n int, d Datatype) ([]byte, error) {
-	values := make([]float64, 0, min(n, len(s)/2+1))
-	for field := range strings.FieldsSeq(s) {
-		x, err := strconv.ParseFloat(field, 64)
-		if err != nil {
-			return nil, fmt.Errorf("value %d is %q, expected a number", len(values), field)
-		}
-		values = append(values, x)
-	}
-	if len(values) != n {
-		return nil, fmt.Errorf("holds %d values, expected %d", len(values), n)
-	}
-	raw := make([]byte, n*d.Size())
-	return raw, encode(raw, values, d)
-}
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
-// rowMajor reorders values whose first axis runs fastest.
-func rowMajor(raw []byte, dims []int, size int) ([]byte, error) {
-	if len(dims) != 2 {
-		return nil, errors.New("values of more than two axes in column-major order are not supported")
-	}
+// rowMajor reorders the values of a matrix whose first axis runs fastest.
+func rowMajor(raw []byte, dims []int, size int) []byte {
 	out := make([]byte, len(raw))
 	for i := range dims[0] {
 		for j := range dims[1] {
 			copy(out[(i*dims[1]+j)*size:][:size], raw[(j*dims[0]+i)*size:])
 		}
 	}
-	return out, nil
+	return out
 }
 
-// Write stores the file with compressed, little-endian values, whole or not at
+// xmlArray is a DataArray element that is written.
+type xmlArray struct {
+	Attributes []xml.Attr `xml:",any,attr"`
+	Meta       xmlMeta    `xml:"MetaData"`
+	Data       string     `xml:"Data"`
+}
+
+// WriteGifti stores a file with compressed, little-endian values, whole or not at
 // all.
-func (g *Gifti) Write(path string) error {
-	return store.WriteFile(store.OS{}, path, func(w io.Writer) error {
+func (f Files) WriteGifti(path string, g *Gifti) error {
+	return f.create(path, func(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "%s<!DOCTYPE GIFTI SYSTEM \"http://www.nitrc.org/frs/download.php/115/gifti.dtd\">\n"+
 			"<GIFTI Version=\"1.0\" NumberOfDataArrays=\"%d\">\n", xml.Header, len(g.Arrays)); err != nil {
 			return err

@@ -2,11 +2,18 @@ package brain
 
 import (
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"voxen/store"
+	"voxen/store/faultfs"
 )
+
+// disk is the file system of the operating system.
+var disk Files
 
 const goldenDir = "../testdata/brain"
 
@@ -68,9 +75,9 @@ func maxAbs(got, want []float64) float64 {
 	return worst
 }
 
-func mustOpen(t *testing.T, path string) *Image {
+func mustOpen(t *testing.T, path string) *Nifti {
 	t.Helper()
-	im, err := Open(path)
+	im, err := disk.Nifti(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,4 +93,18 @@ func copyFile(t *testing.T, from, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// memDisk is a file system in memory that holds one file.
+func memDisk(t testing.TB, name, content string) Files {
+	t.Helper()
+	disk := faultfs.NewMem()
+	err := store.WriteFile(disk, name, func(w io.Writer) error {
+		_, err := io.WriteString(w, content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Files{FS: disk}
 }

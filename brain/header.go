@@ -78,31 +78,46 @@ func (h *Header) scaling() scaling {
 }
 
 // TR returns the repetition time in seconds, 0 if the header gives none. A
-// header without a unit of time is taken as seconds.
+// header without a unit of time is taken as seconds. The single precision of
+// NIfTI-1 is read as the decimals that were meant: 0.8, not 0.800000012.
 func (h *Header) TR() float64 {
-	tr := h.Pixdim[4]
+	bits, exponent := 64, 0
+	if h.Version == 1 {
+		bits = 32
+	}
 	switch h.XYZTUnits & 0x38 {
 	case 16:
-		tr /= 1e3
+		exponent = -3
 	case 24:
-		tr /= 1e6
+		exponent = -6
 	}
-	if h.NDim < 4 || !(tr > 0) || math.IsInf(tr, 0) {
+	tr, err := shifted(h.Pixdim[4], bits, exponent)
+	if h.NDim < 4 || err != nil || !(tr > 0) || !finite(tr) {
 		return 0
 	}
 	return tr
 }
 
-// headerSize tells from the first four bytes which version a header has, in
-// which byte order, and how long it is.
+// headerSize tells which version a header has, in which byte order, and how long
+// it is: by the first four bytes, or, as nibabel does, by the magic of a NIfTI-1
+// header whose first field is wrong; the number of axes then shows the order.
+// Less than sizeNifti1 bytes may be given if the first four are right.
 func headerSize(b []byte) (size int, order binary.ByteOrder, err error) {
 	if len(b) < 4 {
 		return 0, nil, fmt.Errorf("%d bytes, too short for a NIfTI header", len(b))
 	}
+	nifti1 := len(b) >= sizeNifti1 && (string(b[344:348]) == "n+1\x00" || string(b[344:348]) == "ni1\x00")
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		switch n := order.Uint32(b); n {
-		case sizeNifti1, sizeNifti2:
+		switch n := order.Uint32(b); {
+		case n == sizeNifti1, n == sizeNifti2 && !nifti1:
 			return int(n), order, nil
+		}
+	}
+	if nifti1 {
+		for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+			if n := order.Uint16(b[40:]); n >= 1 && n <= 7 {
+				return sizeNifti1, order, nil
+			}
 		}
 	}
 	return 0, nil, fmt.Errorf("not a NIfTI file: header size is %d, expected %d or %d",
@@ -143,10 +158,24 @@ func parseHeader(b []byte) (*Header, error) {
 	if err := h.setScaling(slope, inter); err != nil {
 		return nil, err
 	}
+	if h.VoxOffset == 0 { // not set: right behind the header
+		h.VoxOffset = int64(size + 4)
+	}
 	if min := int64(size + 4); h.VoxOffset < min {
 		return nil, fmt.Errorf("vox_offset is %d, expected at least %d", h.VoxOffset, min)
 	}
+	h.mendVoxelSize()
 	return h, nil
+}
+
+// mendVoxelSize takes sizes below 0 by their amount and sizes of 0 as 1, as
+// nibabel does.
+func (h *Header) mendVoxelSize() {
+	for i := 1; i <= 3; i++ {
+		if h.Pixdim[i] = math.Abs(h.Pixdim[i]); h.Pixdim[i] == 0 {
+			h.Pixdim[i] = 1
+		}
+	}
 }
 
 func (h *Header) setDims(dim [8]int64) error {
@@ -206,7 +235,9 @@ func (h *Header) parse1(f fields) (dim [8]int64, slope, inter float64, err error
 	switch magic := f.text(344, 4); magic {
 	case "n+1":
 	case "ni1":
-		return dim, 0, 0, errPair
+		if !(f.f32(108) >= sizeNifti1+4) { // else the voxels are in this file all the same
+			return dim, 0, 0, errPair
+		}
 	default:
 		return dim, 0, 0, fmt.Errorf("magic is %q, expected \"n+1\"", magic)
 	}
@@ -244,7 +275,7 @@ const magic2 = "n+2\x00\r\n\x1a\n"
 func (h *Header) parse2(f fields) (dim [8]int64, slope, inter float64, err error) {
 	h.Version = 2
 	switch magic := string(f.b[4:12]); {
-	case magic == magic2:
+	case magic == magic2, magic == "n+2\x00\x00\x00\x00\x00":
 	case strings.HasPrefix(magic, "ni2"):
 		return dim, 0, 0, errPair
 	default:

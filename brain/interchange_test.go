@@ -22,7 +22,7 @@ func TestInterchange(t *testing.T) {
 	} else if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	mask, err := LoadMask(ctx, nifti("mask.nii"))
+	mask, err := disk.Mask(ctx, nifti("mask.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,12 +49,12 @@ func TestInterchange(t *testing.T) {
 		case "one_uint8.nii":
 			n = 1
 		case "mask_kept.nii":
-			if err := mask.Write(ctx, filepath.Join(dir, name)); err != nil {
+			if err := disk.WriteMask(ctx, filepath.Join(dir, name), mask); err != nil {
 				t.Fatal(err)
 			}
 			continue
 		}
-		err := WriteMaps(ctx, filepath.Join(dir, name), m, n, func(r int, dst []float64) error {
+		err := disk.WriteMaps(ctx, filepath.Join(dir, name), m, n, func(r int, dst []float64) error {
 			for v := range dst {
 				dst[v] = float64((100*r + v) % 120)
 			}
@@ -68,20 +68,20 @@ func TestInterchange(t *testing.T) {
 		}
 	}
 	for name := range loadSurface(t).Cifti {
-		c, err := OpenCifti(surface(name))
+		c, err := disk.Cifti(surface(name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := WriteCifti(ctx, filepath.Join(dir, name), &c.CiftiHeader, c); err != nil {
+		if err := disk.WriteCifti(ctx, filepath.Join(dir, name), &c.CiftiHeader, c); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, name := range []string{"func_gz.func.gii", "small.surf.gii", "small.label.gii", "small.shape.gii"} {
-		g, err := ReadGifti(surface(name), 1<<20)
+		g, err := (Files{Memory: 1 << 20}).Gifti(surface(name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := g.Write(filepath.Join(dir, name)); err != nil {
+		if err := disk.WriteGifti(filepath.Join(dir, name), g); err != nil {
 			t.Fatal(err)
 		}
 	}

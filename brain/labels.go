@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"voxen/store"
 )
 
 // Label names one value of a label image: a region or a network.
@@ -30,13 +33,14 @@ func (t LabelTable) Find(key int) (Label, bool) {
 	return t[i], true
 }
 
-// ReadLabelTable reads the table of a label image (BIDS dseg.tsv): columns
-// index, name and, if there is one, color as #rrggbb.
-func ReadLabelTable(path string) (LabelTable, error) {
-	t, err := readTable(path)
+// LabelTable reads the table of a label image (BIDS dseg.tsv): columns index,
+// name and, if there is one, color as #rrggbb.
+func (f Files) LabelTable(path string) (LabelTable, error) {
+	t, err := f.table(path)
 	if err != nil {
 		return nil, err
 	}
+	defer t.close()
 	index, err := t.column("index")
 	if err != nil {
 		return nil, err
@@ -46,26 +50,29 @@ func ReadLabelTable(path string) (LabelTable, error) {
 		return nil, err
 	}
 	colors, noColors := t.column("color", "colour")
-	lines, err := t.body()
-	if err != nil {
-		return nil, err
-	}
 	var table LabelTable
-	for _, l := range lines {
-		label := Label{Name: strings.TrimSpace(l.fields[name]), Color: [4]uint8{128, 128, 128, 255}}
+	err = t.each(func(l tableLine) error {
+		label := Label{Name: strings.TrimSpace(l.fields[name]), Color: grey}
 		if label.Key, err = strconv.Atoi(strings.TrimSpace(l.fields[index])); err != nil {
-			return nil, inputErrorf(path, "line %d: index is %q, expected a whole number", l.number, l.fields[index])
+			return inputErrorf(path, "line %d: index is %q, expected a whole number", l.number, l.fields[index])
 		}
 		if noColors == nil && l.fields[colors] != "" && l.fields[colors] != "n/a" {
 			if label.Color, err = parseColor(l.fields[colors]); err != nil {
-				return nil, inputErrorf(path, "line %d: %v", l.number, err)
+				return inputErrorf(path, "line %d: %v", l.number, err)
 			}
 		}
 		table = append(table, label)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	table, err = table.sorted()
 	return table, fileError(path, err)
 }
+
+// grey is the colour of labels without one.
+var grey = [4]uint8{128, 128, 128, 255}
 
 // sorted orders the table and refuses a key that stands twice.
 func (t LabelTable) sorted() (LabelTable, error) {
@@ -95,11 +102,11 @@ type Atlas struct {
 	Labels LabelTable
 }
 
-// LoadAtlas reads a label image of one volume. Names and colours come from the
-// table, or, if it is empty, from a .tsv beside the image with its name; a
-// label without an entry is called by its number.
-func LoadAtlas(ctx context.Context, path, table string) (*Atlas, error) {
-	im, err := Open(path)
+// Atlas reads a label image of one volume. Names and colours come from the table,
+// or, if it is empty, from one beside the image (see besideTable); a label without
+// an entry is called by its number.
+func (f Files) Atlas(ctx context.Context, path, table string) (*Atlas, error) {
+	im, err := f.Nifti(path)
 	if err != nil {
 		return nil, err
 	}
@@ -110,58 +117,142 @@ func LoadAtlas(ctx context.Context, path, table string) (*Atlas, error) {
 	if a.Volume, err = im.Volume(ctx, 0); err != nil {
 		return nil, err
 	}
-	keys, err := labelKeys(a.Volume.Values)
-	if err != nil {
+	keys := newLabelKeys(im.Header)
+	if err := keys.add(a.Volume.Values, func(i int) int { return i }); err != nil {
 		return nil, fileError(path, err)
 	}
-	names, err := besideTable(path, table)
+	names, err := f.besideTable(path, table)
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
-		label, ok := names.Find(key)
-		if !ok {
-			label = Label{Key: key, Name: strconv.Itoa(key), Color: [4]uint8{128, 128, 128, 255}}
-		}
-		a.Labels = append(a.Labels, label)
-	}
-	return a, nil
+	a.Labels, _, err = keys.table(path, names)
+	return a, err
 }
 
-// besideTable reads the table named, or that beside the image if there is one.
-func besideTable(image, table string) (LabelTable, error) {
+// besideTable reads the table named or, without one, that beside the image: the
+// .tsv of its name or, as BIDS has it, of a name that leaves out some of its
+// parts, such as yeo7.tsv beside yeo7_space-MNI_label.nii.gz; the longest of
+// several. nil if there is none.
+func (f Files) besideTable(image, table string) (LabelTable, error) {
 	if table != "" {
-		return ReadLabelTable(table)
+		return f.LabelTable(table)
 	}
-	base := strings.TrimSuffix(strings.TrimSuffix(image, ".gz"), filepath.Ext(strings.TrimSuffix(image, ".gz")))
-	if ok, err := isFile(base + ".tsv"); !ok || err != nil {
-		return nil, err
+	dir, parts := filepath.Dir(image), strings.Split(stem(filepath.Base(image)), "_")
+	entries, err := f.fs().ReadDir(dir)
+	if err != nil {
+		return nil, fileError(dir, diskError("readdir", dir, err))
 	}
-	return ReadLabelTable(base + ".tsv")
+	var found []string
+	most := 0
+	for _, e := range entries {
+		name := e.Name()
+		if strings.ToLower(filepath.Ext(name)) != ".tsv" || e.IsDir() {
+			continue
+		}
+		have := strings.Split(strings.TrimSuffix(name, filepath.Ext(name)), "_")
+		if have[0] != parts[0] || !subsequence(have, parts) || len(have) < most {
+			continue
+		}
+		if len(have) > most {
+			most, found = len(have), nil
+		}
+		found = append(found, filepath.Join(dir, name))
+	}
+	switch {
+	case len(found) == 0:
+		return nil, nil
+	case len(found) > 1:
+		return nil, inputErrorf(image, "%s and %s beside it may be the table of its labels: name one", found[0], filepath.Base(found[1]))
+	case most == len(parts):
+		return f.LabelTable(found[0])
+	}
+	names, err := f.LabelTable(found[0])
+	if err != nil && store.IsInput(err) { // a table of something else
+		return nil, nil
+	}
+	return names, err
 }
 
-// maxLabel bounds label values; float32 holds whole numbers exactly up to it.
-const maxLabel = 1 << 24
-
-// labelKeys returns the values that occur, sorted, without 0.
-func labelKeys(values []float64) ([]int, error) {
-	seen := make(map[int]bool)
-	for v, x := range values {
-		if x != math.Trunc(x) || math.Abs(x) > maxLabel {
-			return nil, fmt.Errorf("voxel %d is %g, expected a label (a whole number)", v, x)
+// subsequence reports whether all of a are in b, in the same order.
+func subsequence(a, b []string) bool {
+	for _, x := range b {
+		if len(a) > 0 && a[0] == x {
+			a = a[1:]
 		}
-		seen[int(x)] = true
 	}
-	delete(seen, 0)
-	if len(seen) == 0 {
-		return nil, fmt.Errorf("no label in %d voxels, expected at least 1", len(values))
+	return len(a) == 0
+}
+
+const (
+	// maxLabels bounds the labels of an image, far above any atlas's: more are the
+	// values of something else.
+	maxLabels = 100_000
+	// wholeSingle and wholeDouble are how far all whole numbers are exact in float32
+	// and float64.
+	wholeSingle = 1 << 24
+	wholeDouble = 1 << 53
+)
+
+// labelKeys collects the labels that occur in an image.
+type labelKeys struct {
+	seen  map[int]bool
+	limit float64 // up to which whole numbers are exact as stored
+	last  float64 // the value seen last, which is often the next one too
+}
+
+func newLabelKeys(h *Header) *labelKeys {
+	k := &labelKeys{seen: map[int]bool{0: true}, limit: wholeDouble}
+	if h.Datatype == Float32 {
+		k.limit = wholeSingle
 	}
-	keys := make([]int, 0, len(seen))
-	for k := range seen {
-		keys = append(keys, k)
+	return k
+}
+
+// add takes more values; place names the voxel of value i in a refusal.
+func (k *labelKeys) add(values []float64, place func(i int) int) error {
+	for i, x := range values {
+		if x == k.last {
+			continue
+		}
+		switch {
+		case x != math.Trunc(x) || !finite(x):
+			return fmt.Errorf("voxel %d is %g, expected a label (a whole number)", place(i), x)
+		case math.Abs(x) > k.limit:
+			return fmt.Errorf("voxel %d is %.0f, expected labels up to %.0f, the largest that are exact as they are stored", place(i), x, k.limit)
+		case len(k.seen) > maxLabels:
+			return fmt.Errorf("more than %d values, expected labels", maxLabels)
+		}
+		k.last = x
+		k.seen[int(x)] = true
 	}
-	slices.Sort(keys)
-	return keys, nil
+	return nil
+}
+
+// table returns the labels that occur, without 0: with the names of a table, or
+// called by their number. One below 0 that the table does not name marks what
+// belongs to no region, and is said.
+func (k *labelKeys) table(path string, names LabelTable) (table LabelTable, notes []string, err error) {
+	var without []string
+	for _, key := range slices.Sorted(maps.Keys(k.seen)) {
+		label, named := names.Find(key)
+		switch {
+		case key == 0:
+			continue
+		case key < 0 && !named:
+			without = append(without, strconv.Itoa(key))
+			continue
+		case !named:
+			label = Label{Key: key, Name: strconv.Itoa(key), Color: grey}
+		}
+		table = append(table, label)
+	}
+	if len(without) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: labels below 0 that no table names are taken as no region: %s", path, strings.Join(without[:min(len(without), maxShown)], ", ")))
+	}
+	if len(table) == 0 {
+		return nil, nil, inputErrorf(path, "no label above 0, expected at least 1")
+	}
+	return table, notes, nil
 }
 
 // OnMask returns, for each voxel of a mask, the place in Labels of the label
@@ -175,18 +266,23 @@ func (a *Atlas) OnMask(m *Mask) ([]int, error) {
 	if err != nil {
 		return nil, fileError(a.Path, err)
 	}
-	place := make(map[int]int, len(a.Labels))
-	for i, l := range a.Labels {
-		place[l.Key] = i
+	return a.Labels.places(values), nil
+}
+
+// places returns the place in the table of each value, -1 for those it has not.
+func (t LabelTable) places(values []float64) []int {
+	place := make(map[float64]int, len(t))
+	for i, l := range t {
+		place[float64(l.Key)] = i
 	}
-	region := make([]int, len(values))
+	at := make([]int, len(values))
 	for v, x := range values {
-		region[v] = -1
-		if i, ok := place[int(x)]; ok {
-			region[v] = i
+		at[v] = -1
+		if i, ok := place[x]; ok {
+			at[v] = i
 		}
 	}
-	return region, nil
+	return at
 }
 
 // RegionSeries is the mean time course of each region: Values is (Rows x

@@ -1,10 +1,14 @@
 package brain
 
 import (
+	"io"
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"voxen/store"
 )
 
 const networks = "../testdata/networks/"
@@ -12,14 +16,14 @@ const networks = "../testdata/networks/"
 func TestLoadAtlasYeo(t *testing.T) {
 	var g goldenAtlas
 	readGolden(t, "atlas.json", &g)
-	a, err := LoadAtlas(ctx, networks+"yeo7_space-MNI_res-3_label.nii.gz", networks+"yeo7.tsv")
+	a, err := disk.Atlas(ctx, networks+"yeo7_space-MNI_res-3_label.nii.gz", networks+"yeo7.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(a.Labels) != 7 || a.Labels[6] != (Label{7, "Default", [4]uint8{0xcd, 0x3d, 0x4e, 255}}) {
 		t.Fatalf("labels %v", a.Labels)
 	}
-	im, err := Open(a.Path)
+	im, err := disk.Nifti(a.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,42 +60,58 @@ func TestLoadAtlasYeo(t *testing.T) {
 	}
 }
 
-func TestLoadAtlasNames(t *testing.T) {
-	a, err := LoadAtlas(ctx, networks+"yeo17_space-MNI_res-3_label.nii.gz", "")
-	if err != nil {
-		t.Fatal(err)
+// The table of a label image is the one named, that of its name, or one beside it
+// whose name leaves out some of its parts, the longest first; else labels are called
+// by their numbers.
+func TestAtlasTables(t *testing.T) {
+	const image = "yeo17_space-MNI_res-3_label.nii.gz"
+	for _, c := range []struct {
+		tables []string // beside the image, with the name of label 17 in each
+		want   string
+	}{
+		{nil, "17"},
+		{[]string{"yeo17.tsv"}, "yeo17.tsv"},
+		{[]string{"yeo17.tsv", "yeo17_label.tsv"}, "yeo17_label.tsv"},
+		{[]string{"yeo17_res-3.tsv", "yeo17_space-MNI_res-3_label.tsv"}, "yeo17_space-MNI_res-3_label.tsv"},
+		{[]string{"yeo7.tsv", "yeo17_res-2.tsv", "yeo17_res-3_space-MNI.tsv", "yeo17_events.tsv"}, "17"},
+		{[]string{"yeo17_res-3.tsv", "yeo17_label.tsv"}, "may be the table"},
+	} {
+		dir := t.TempDir()
+		copyFile(t, networks+image, filepath.Join(dir, image))
+		for _, name := range c.tables {
+			store.WriteFile(store.OS{}, filepath.Join(dir, name), func(w io.Writer) error {
+				_, err := io.WriteString(w, "index\tname\n17\t"+name+"\n")
+				return err
+			})
+		}
+		a, err := disk.Atlas(ctx, filepath.Join(dir, image), "")
+		switch {
+		case err != nil && strings.Contains(err.Error(), c.want):
+		case err != nil || a.Labels[16].Name != c.want:
+			t.Errorf("beside %q: %v (%v), want %q", c.tables, a, err, c.want)
+		}
 	}
-	if len(a.Labels) != 17 || a.Labels[16].Name != "17" {
-		t.Errorf("without a table, labels are %v", a.Labels)
-	}
+	// A table that is none of labels is left alone, but not one of the image's own name.
 	dir := t.TempDir()
-	mask, err := NewMask(mustOpen(t, a.Path).Header, a.Volume)
-	if err != nil {
-		t.Fatal(err)
+	copyFile(t, networks+image, filepath.Join(dir, image))
+	copyFile(t, "../testdata/alice/words.tsv", filepath.Join(dir, "yeo17.tsv"))
+	if a, err := disk.Atlas(ctx, filepath.Join(dir, image), ""); err != nil || a.Labels[16].Name != "17" {
+		t.Errorf("beside a table of words: %v (%v)", a, err)
 	}
-	path := filepath.Join(dir, "x_label.nii.gz")
-	values, err := mask.Gather(a.Volume)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteMap(ctx, path, mask, values, MapOptions{Datatype: Int16}); err != nil {
-		t.Fatal(err)
-	}
-	copyFile(t, networks+"yeo17.tsv", filepath.Join(dir, "x_label.tsv"))
-	if a, err = LoadAtlas(ctx, path, ""); err != nil || a.Labels[16].Name != "network_17" {
-		t.Errorf("with a table beside it, labels are %v (%v)", a.Labels, err)
-	}
+	copyFile(t, "../testdata/alice/words.tsv", filepath.Join(dir, "yeo17_space-MNI_res-3_label.tsv"))
+	_, err := disk.Atlas(ctx, filepath.Join(dir, image), "")
+	refused(t, err, "yeo17_space-MNI_res-3_label.tsv", `no column "index"`)
 }
 
 // A mask on another grid takes the label of the nearest voxel.
 func TestAtlasOnOtherGrid(t *testing.T) {
-	a, err := LoadAtlas(ctx, networks+"yeo7_space-MNI_res-3_label.nii.gz", networks+"yeo7.tsv")
+	a, err := disk.Atlas(ctx, networks+"yeo7_space-MNI_res-3_label.nii.gz", networks+"yeo7.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := *a.Volume.Grid
 	other.Affine[0][3]++ // by a third of a voxel
-	mask := (&Image{Header: &Header{}, Grid: &other}).FullMask()
+	mask := (&Nifti{Header: &Header{}, Grid: &other}).FullMask()
 	region, err := a.OnMask(mask)
 	if err != nil {
 		t.Fatal(err)
@@ -137,20 +157,20 @@ func TestRegionMeansLeavesOut(t *testing.T) {
 }
 
 func TestLabelsRefuse(t *testing.T) {
-	_, err := LoadAtlas(ctx, nifti("full.nii.gz"), "")
+	_, err := disk.Atlas(ctx, nifti("full.nii.gz"), "")
 	refused(t, err, "full.nii.gz", "3 volumes")
-	mask, err := LoadMask(ctx, nifti("mask.nii"))
+	mask, err := disk.Mask(ctx, nifti("mask.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, x := range map[string]float64{"is 0.5, expected a label": 0.5, "is NaN": math.NaN(), "is 1.0000000150474662e+30": 1e30, "no label in": 0} {
+	for want, x := range map[string]float64{"is 0.5, expected a label": 0.5, "is NaN": math.NaN(), "labels up to 16777216": 1e30, "no label above 0": 0} {
 		path := filepath.Join(t.TempDir(), "label.nii")
 		values := make([]float64, mask.Len())
 		values[1] = x
-		if err := WriteMap(ctx, path, mask, values, MapOptions{}); err != nil {
+		if err := disk.WriteMap(ctx, path, mask, values, MapOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := LoadAtlas(ctx, path, "")
+		_, err := disk.Atlas(ctx, path, "")
 		refused(t, err, "label.nii", want)
 	}
 	for want, text := range map[string]string{
@@ -162,7 +182,7 @@ func TestLabelsRefuse(t *testing.T) {
 		`color is "#12345"`:       "index\tname\tcolor\n1\tA\t#12345\n",
 		`no column "index" among`: "name\tcolor\nA\t#123456\n",
 	} {
-		_, err := ReadLabelTable(writeTable(t, "labels.tsv", text))
+		_, err := disk.LabelTable(writeTable(t, "labels.tsv", text))
 		refused(t, err, "labels.tsv", want)
 	}
 }

@@ -1,11 +1,13 @@
 package brain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -25,7 +27,6 @@ type MapOptions struct {
 	Outside float64
 	// TR in seconds is stored if the rows are volumes in time; 0 if they are not.
 	TR float64
-	// FS is where the file is written; the operating system's if nil.
 	FS store.FS
 	// Descrip and the intent replace the template's if they are set.
 	Descrip    string
@@ -37,16 +38,12 @@ type MapOptions struct {
 // if n is 1), compressed if the name ends in .gz. row fills dst with map r, one
 // value per voxel of the mask; it is called in order, so that maps larger than
 // memory can be streamed. The file appears whole or not at all.
-func WriteMaps(ctx context.Context, path string, m *Mask, n int, row func(r int, dst []float64) error, opt MapOptions) error {
+func (f Files) WriteMaps(ctx context.Context, path string, m *Mask, n int, row func(r int, dst []float64) error, opt MapOptions) error {
 	h, err := mapHeader(path, m, n, opt)
 	if err != nil {
 		return err
 	}
-	fsys := opt.FS
-	if fsys == nil {
-		fsys = store.OS{}
-	}
-	return store.WriteFile(fsys, path, func(w io.Writer) error {
+	return f.create(path, func(w io.Writer) error {
 		if strings.HasSuffix(path, ".gz") {
 			return compress(w, func(w io.Writer) error { return writeMaps(ctx, w, h, m, n, row, opt.Outside) })
 		}
@@ -55,11 +52,11 @@ func WriteMaps(ctx context.Context, path string, m *Mask, n int, row func(r int,
 }
 
 // WriteMap writes one map over a mask, as WriteMaps.
-func WriteMap(ctx context.Context, path string, m *Mask, values []float64, opt MapOptions) error {
+func (f Files) WriteMap(ctx context.Context, path string, m *Mask, values []float64, opt MapOptions) error {
 	if len(values) != m.Len() {
 		return fmt.Errorf("%s: %d values, expected one for each of the mask's %d voxels", path, len(values), m.Len())
 	}
-	return WriteMaps(ctx, path, m, 1, func(_ int, dst []float64) error {
+	return f.WriteMaps(ctx, path, m, 1, func(_ int, dst []float64) error {
 		copy(dst, values)
 		return nil
 	}, opt)
@@ -132,11 +129,7 @@ func writeMaps(ctx context.Context, w io.Writer, h *Header, m *Mask, n int, row 
 		return err
 	}
 	values := make([]float64, m.Len())
-	volume := make([]float64, m.Grid.Voxels())
-	for f := range volume {
-		volume[f] = outside
-	}
-	raw := make([]byte, len(volume)*h.Datatype.Size())
+	order := m.fileOrder()
 	for r := range n {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -144,13 +137,42 @@ func writeMaps(ctx context.Context, w io.Writer, h *Header, m *Mask, n int, row 
 		if err := row(r, values); err != nil {
 			return err
 		}
-		for v, f := range m.file {
-			volume[f] = values[v]
-		}
-		if err := encode(raw, volume, h.Datatype); err != nil {
+		if err := writeMap(w, h, m, order, values, outside); err != nil {
 			return fmt.Errorf("map %d: %w", r, err)
 		}
-		if _, err := w.Write(raw); err != nil {
+	}
+	return nil
+}
+
+// fileOrder returns the voxels of the mask in the order of the file.
+func (m *Mask) fileOrder() []int32 {
+	order := make([]int32, m.Len())
+	for v := range order {
+		order[v] = int32(v)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(m.file[a], m.file[b]) })
+	return order
+}
+
+// writeMap writes one volume in pieces, so that a large grid around a small mask
+// takes no memory.
+func writeMap(w io.Writer, h *Header, m *Mask, order []int32, values []float64, outside float64) error {
+	voxels := m.Grid.Voxels()
+	piece := make([]float64, min(voxels, 16*decodeRun))
+	raw := make([]byte, len(piece)*h.Datatype.Size())
+	for first := 0; first < voxels; first += len(piece) {
+		part := piece[:min(len(piece), voxels-first)]
+		for i := range part {
+			part[i] = outside
+		}
+		for len(order) > 0 && int(m.file[order[0]]) < first+len(part) {
+			part[int(m.file[order[0]])-first] = values[order[0]]
+			order = order[1:]
+		}
+		if err := encode(raw, part, h.Datatype); err != nil {
+			return err
+		}
+		if _, err := w.Write(raw[:len(part)*h.Datatype.Size()]); err != nil {
 			return err
 		}
 	}

@@ -13,11 +13,11 @@ import (
 // A derived image keeps what the template says of geometry and study, holds
 // the values at the mask's voxels, NaN included, and 0 outside.
 func TestWriteMapsKeepsTemplate(t *testing.T) {
-	mask, err := LoadMask(ctx, nifti("mask.nii"))
+	mask, err := disk.Mask(ctx, nifti("mask.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := Open(nifti("full.nii.gz"))
+	source, err := disk.Nifti(nifti("full.nii.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestWriteMapsKeepsTemplate(t *testing.T) {
 	}
 	for _, name := range []string{"maps.nii", "maps.nii.gz"} {
 		path := filepath.Join(t.TempDir(), name)
-		err = WriteMaps(ctx, path, mask, 3, func(r int, dst []float64) error {
+		err = disk.WriteMaps(ctx, path, mask, 3, func(r int, dst []float64) error {
 			for v := range dst {
 				dst[v] = value(r, v)
 			}
@@ -38,7 +38,7 @@ func TestWriteMapsKeepsTemplate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		im, err := Open(path)
+		im, err := disk.Nifti(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestWriteMapsKeepsTemplate(t *testing.T) {
 
 // What is written in any type reads back equal.
 func TestWriteMapTypes(t *testing.T) {
-	im, err := Open(nifti("v2_be_int16.nii"))
+	im, err := disk.Nifti(nifti("v2_be_int16.nii"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,10 +86,10 @@ func TestWriteMapTypes(t *testing.T) {
 	}
 	for _, d := range []Datatype{Uint8, Int8, Int16, Uint16, Int32, Uint32, Int64, Uint64, Float32, Float64} {
 		path := filepath.Join(t.TempDir(), "map.nii.gz")
-		if err := WriteMap(ctx, path, mask, values, MapOptions{Datatype: d, TR: 1.5, Descrip: "test", IntentCode: 1002, IntentName: "labels"}); err != nil {
+		if err := disk.WriteMap(ctx, path, mask, values, MapOptions{Datatype: d, TR: 1.5, Descrip: "test", IntentCode: 1002, IntentName: "labels"}); err != nil {
 			t.Fatal(err)
 		}
-		back, err := Open(path)
+		back, err := disk.Nifti(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestWriteMapTypes(t *testing.T) {
 		if lo, hi, integer := d.limits(); integer {
 			for _, x := range []float64{lo - 1 - math.Abs(lo), 2*hi + 1, math.NaN()} {
 				values[3] = x
-				if err := WriteMap(ctx, path, mask, values, MapOptions{Datatype: d}); err == nil {
+				if err := disk.WriteMap(ctx, path, mask, values, MapOptions{Datatype: d}); err == nil {
 					t.Errorf("%s: %g is accepted", d, x)
 				}
 			}
@@ -119,18 +119,18 @@ func TestWriteMapTypes(t *testing.T) {
 // A map that cannot be finished leaves nothing behind and what was there
 // before untouched.
 func TestWriteMapsWholeOrNot(t *testing.T) {
-	mask, err := LoadMask(ctx, nifti("mask.nii"))
+	mask, err := disk.Mask(ctx, nifti("mask.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "map.nii.gz")
-	if err := mask.Write(ctx, path); err != nil {
+	if err := disk.WriteMask(ctx, path, mask); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := os.ReadFile(path)
 	failed := errors.New("row is not there")
-	err = WriteMaps(ctx, path, mask, 5, func(r int, _ []float64) error {
+	err = disk.WriteMaps(ctx, path, mask, 5, func(r int, _ []float64) error {
 		if r == 3 {
 			return failed
 		}
@@ -141,7 +141,7 @@ func TestWriteMapsWholeOrNot(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := mask.Write(cancelled, path); !errors.Is(err, context.Canceled) {
+	if err := disk.WriteMask(cancelled, path, mask); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want %v", err, context.Canceled)
 	}
 	after, _ := os.ReadFile(path)
@@ -149,30 +149,30 @@ func TestWriteMapsWholeOrNot(t *testing.T) {
 	if string(before) != string(after) || len(entries) != 1 {
 		t.Error("a failed write changed the folder")
 	}
-	again, err := LoadMask(ctx, path)
+	again, err := disk.Mask(ctx, path, nil)
 	if err != nil || !reflect.DeepEqual(again.file, mask.file) {
 		t.Errorf("mask does not survive a round trip: %v", err)
 	}
 }
 
 func TestWriteMapsRefuses(t *testing.T) {
-	mask, err := LoadMask(ctx, nifti("mask.nii"))
+	mask, err := disk.Mask(ctx, nifti("mask.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := Open("../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz")
+	other, err := disk.Nifti("../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	zeros := func(int, []float64) error { return nil }
 	for name, err := range map[string]error{
-		"name":     WriteMaps(ctx, filepath.Join(dir, "map.img"), mask, 1, zeros, MapOptions{}),
-		"no maps":  WriteMaps(ctx, filepath.Join(dir, "map.nii"), mask, 0, zeros, MapOptions{}),
-		"template": WriteMaps(ctx, filepath.Join(dir, "map.nii"), mask, 1, zeros, MapOptions{Template: other.Header}),
-		"type":     WriteMaps(ctx, filepath.Join(dir, "map.nii"), mask, 1, zeros, MapOptions{Datatype: 32}),
-		"folder":   WriteMaps(ctx, filepath.Join(dir, "no", "map.nii"), mask, 1, zeros, MapOptions{}),
-		"length":   WriteMap(ctx, filepath.Join(dir, "map.nii"), mask, make([]float64, 3), MapOptions{}),
+		"name":     disk.WriteMaps(ctx, filepath.Join(dir, "map.img"), mask, 1, zeros, MapOptions{}),
+		"no maps":  disk.WriteMaps(ctx, filepath.Join(dir, "map.nii"), mask, 0, zeros, MapOptions{}),
+		"template": disk.WriteMaps(ctx, filepath.Join(dir, "map.nii"), mask, 1, zeros, MapOptions{Template: other.Header}),
+		"type":     disk.WriteMaps(ctx, filepath.Join(dir, "map.nii"), mask, 1, zeros, MapOptions{Datatype: 32}),
+		"folder":   disk.WriteMaps(ctx, filepath.Join(dir, "no", "map.nii"), mask, 1, zeros, MapOptions{}),
+		"length":   disk.WriteMap(ctx, filepath.Join(dir, "map.nii"), mask, make([]float64, 3), MapOptions{}),
 	} {
 		if err == nil {
 			t.Errorf("%s: accepted", name)
@@ -184,7 +184,7 @@ func TestWriteMapsRefuses(t *testing.T) {
 }
 
 func TestSpreadGather(t *testing.T) {
-	mask, err := LoadMask(ctx, nifti("mask.nii"))
+	mask, err := disk.Mask(ctx, nifti("mask.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,9 @@ package brain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 )
 
 // Mask is the set of voxels of a grid that an analysis looks at, in the order
@@ -20,26 +20,84 @@ type Mask struct {
 	file []int32 // place of each voxel in a volume as stored, first axis fastest
 }
 
-// LoadMask reads a mask of one volume: the voxels that are neither 0 nor NaN.
-// A mask without any is refused.
-func LoadMask(ctx context.Context, path string) (*Mask, error) {
-	im, err := Open(path)
+// Mask reads a mask of one volume: the voxels that are neither 0 nor NaN. With
+// like, not nil, a mask on another grid is refused before anything is decoded. A
+// mask without any voxel is refused.
+func (f Files) Mask(ctx context.Context, path string, like *Grid) (*Mask, error) {
+	im, err := f.Nifti(path)
 	if err != nil {
 		return nil, err
 	}
 	if n := im.Header.Volumes(); n != 1 {
 		return nil, inputErrorf(path, "mask has %d volumes, expected 1", n)
 	}
-	volume, err := im.Volume(ctx, 0)
+	if like != nil {
+		if err := im.Grid.Same(like); err != nil {
+			return nil, inputErrorf(path, "mask is not on the grid of the image: %v", err)
+		}
+	}
+	return im.NonzeroMask(ctx)
+}
+
+// NonzeroMask takes the voxels at which at least one volume is neither 0 nor NaN:
+// of a mask its voxels, of maps those inside their mask, since they are 0 outside.
+func (im *Nifti) NonzeroMask(ctx context.Context) (*Mask, error) {
+	n := im.Grid.Voxels()
+	if err := im.files.room(im.Path, "a mask", int64(n)/8); err != nil {
+		return nil, err
+	}
+	in := make([]uint64, (n+63)/64) // a bit per voxel in file order
+	err := im.each(ctx, func(_, first int, values []float64) error {
+		for i, x := range values {
+			if x != 0 && !math.IsNaN(x) {
+				in[(first+i)/64] |= 1 << ((first + i) % 64)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	m, err := NewMask(im.Header, volume)
-	if err != nil {
-		return nil, fileError(path, err)
+	count := 0
+	for _, w := range in {
+		count += bits.OnesCount64(w)
 	}
-	m.Path = path
+	if count == 0 {
+		return nil, inputErrorf(im.Path, "no voxel of %d is in the mask, expected at least 1", n)
+	}
+	if err := im.files.room(im.Path, "a mask", int64(n)/8+4*int64(count)); err != nil {
+		return nil, err
+	}
+	m := &Mask{Path: im.Path, Grid: im.Grid, Header: im.Header, file: make([]int32, 0, count)}
+	for v := range n {
+		if f := im.Grid.fileIndex(v); in[f/64]>>(f%64)&1 == 1 {
+			m.file = append(m.file, int32(f))
+		}
+	}
 	return m, nil
+}
+
+// Intersect returns the voxels of m that are in other too, which must be on the
+// same grid. None is an error.
+func (m *Mask) Intersect(other *Mask) (*Mask, error) {
+	if err := other.Grid.Same(m.Grid); err != nil {
+		return nil, inputErrorf(other.Path, "is not on the grid of mask %s: %v", m.Path, err)
+	}
+	out := &Mask{Path: m.Path, Grid: m.Grid, Header: m.Header}
+	rest := other.file
+	for _, f := range m.file { // both in the order of the grid
+		v := m.Grid.gridIndex(int(f))
+		for len(rest) > 0 && m.Grid.gridIndex(int(rest[0])) < v {
+			rest = rest[1:]
+		}
+		if len(rest) > 0 && rest[0] == f {
+			out.file = append(out.file, f)
+		}
+	}
+	if len(out.file) == 0 {
+		return nil, inputErrorf(other.Path, "has no voxel in common with %s", m.Path)
+	}
+	return out, nil
 }
 
 // NewMask takes the voxels of a volume that are neither 0 nor NaN. The header
@@ -58,7 +116,7 @@ func NewMask(h *Header, volume *Volume) (*Mask, error) {
 }
 
 // FullMask returns the mask of every voxel of the image's grid.
-func (im *Image) FullMask() *Mask {
+func (im *Nifti) FullMask() *Mask {
 	m := &Mask{Path: im.Path, Grid: im.Grid, Header: im.Header, file: make([]int32, im.Grid.Voxels())}
 	for v := range m.file {
 		m.file[v] = int32(im.Grid.fileIndex(v))
@@ -104,15 +162,12 @@ func (m *Mask) Gather(volume *Volume) ([]float64, error) {
 	return out, nil
 }
 
-// Write stores the mask as a uint8 image of zeros and ones.
-func (m *Mask) Write(ctx context.Context, path string) error {
-	return WriteMaps(ctx, path, m, 1, func(_ int, dst []float64) error {
+// WriteMask stores a mask as a uint8 image of zeros and ones.
+func (f Files) WriteMask(ctx context.Context, path string, m *Mask) error {
+	return f.WriteMaps(ctx, path, m, 1, func(_ int, dst []float64) error {
 		for v := range dst {
 			dst[v] = 1
 		}
 		return nil
 	}, MapOptions{Datatype: Uint8, Descrip: "voxen mask"})
 }
-
-// errNotLoaded is what reading a compressed series before Load returns.
-var errNotLoaded = errors.New("voxels are compressed and were not loaded")

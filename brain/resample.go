@@ -23,7 +23,7 @@ const (
 // outermost voxel centres and their edges the outermost value holds.
 func (v *Volume) Resample(to *Grid, how Interpolation, outside float64) (*Volume, error) {
 	out := &Volume{Grid: to, Values: make([]float64, to.Voxels())}
-	index, err := v.sampler(to)
+	index, err := v.Grid.indexOf(to)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (v *Volume) AtMask(m *Mask, how Interpolation, outside float64) ([]float64,
 	if v.Grid.Same(m.Grid) == nil {
 		return m.Gather(v)
 	}
-	index, err := v.sampler(m.Grid)
+	index, err := v.Grid.indexOf(m.Grid)
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func (v *Volume) AtMask(m *Mask, how Interpolation, outside float64) ([]float64,
 	return out, nil
 }
 
-// sampler returns the map from voxel indices of a grid to those of the volume.
-func (v *Volume) sampler(to *Grid) (*Affine, error) {
-	inv, err := v.Grid.Affine.Inverse()
+// indexOf returns the map from voxel indices of another grid to those of g.
+func (g *Grid) indexOf(other *Grid) (*Affine, error) {
+	inv, err := g.Affine.Inverse()
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (v *Volume) sampler(to *Grid) (*Affine, error) {
 	for r := range 4 {
 		for c := range 4 {
 			for k := range 4 {
-				a[r][c] += inv[r][k] * to.Affine[k][c]
+				a[r][c] += inv[r][k] * other.Affine[k][c]
 			}
 		}
 	}
@@ -79,15 +79,25 @@ func (v *Volume) sampler(to *Grid) (*Affine, error) {
 const edge = 1e-5
 
 func (v *Volume) sample(p [3]float64, how Interpolation, outside float64) float64 {
-	for axis, x := range p {
-		if !(x >= -0.5-edge && x <= float64(v.Grid.Dims[axis])-0.5+edge) {
-			return outside
-		}
+	low, part, inside := v.Grid.locate(p, how)
+	switch {
+	case !inside:
+		return outside
+	case how == Nearest:
+		return v.At(low[0], low[1], low[2])
 	}
-	var low [3]int
-	var part [3]float64
+	return weigh(part, func(c int) float64 { return v.At(low[0]+c&1, low[1]+c>>1&1, low[2]+c>>2) })
+}
+
+// locate finds the voxel in which a point of the grid lies, or the lowest of the
+// eight around it and how far it is from that; inside is false beyond the edges
+// of the outermost voxels.
+func (g *Grid) locate(p [3]float64, how Interpolation) (low [3]int, part [3]float64, inside bool) {
 	for axis, x := range p {
-		last := v.Grid.Dims[axis] - 1
+		last := g.Dims[axis] - 1
+		if !(x >= -0.5-edge && x <= float64(last)+0.5+edge) {
+			return low, part, false
+		}
 		if how == Nearest {
 			low[axis] = min(max(int(math.Floor(x+0.5)), 0), last)
 			continue
@@ -96,25 +106,7 @@ func (v *Volume) sample(p [3]float64, how Interpolation, outside float64) float6
 		low[axis] = min(int(x), max(last-1, 0))
 		part[axis] = x - float64(low[axis])
 	}
-	if how == Nearest {
-		return v.At(low[0], low[1], low[2])
-	}
-	var sum float64
-	for corner := range 8 {
-		at, weight := low, 1.0
-		for axis := range 3 {
-			if corner>>axis&1 == 1 {
-				at[axis]++
-				weight *= part[axis]
-			} else {
-				weight *= 1 - part[axis]
-			}
-		}
-		if weight != 0 {
-			sum += weight * v.At(at[0], at[1], at[2])
-		}
-	}
-	return sum
+	return low, part, true
 }
 
 var spaceEntity = regexp.MustCompile(`(?:^|_)space-([A-Za-z0-9]+)`)

@@ -4,11 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
-
-	"voxen/store"
 )
 
 // Series is the (volumes x voxels) array of an image over a mask. It can be
@@ -18,19 +14,18 @@ import (
 // volume; from memory, as stored; or from a scratch file that holds the voxels
 // of the mask as stored, a row per volume.
 type Series struct {
-	im   *Image
+	im   *Nifti
 	mask *Mask
 
-	memory  []byte       // (volumes x voxels) little-endian values, nil if not held
-	scratch *scratchFile // the same in a file, nil if not used
-	direct  *os.File     // the image itself, nil if it is compressed
-	plans   planCache
+	held          // (volumes x voxels) little-endian values
+	direct *input // the image itself, nil if it is compressed
+	plans  planCache
 }
 
 // Series returns the image's voxels in the mask, or all of them if mask is nil.
 // A mask on another grid is refused. An image that is not compressed can be
 // read at once; a compressed one after Load.
-func (im *Image) Series(mask *Mask) (*Series, error) {
+func (im *Nifti) Series(mask *Mask) (*Series, error) {
 	if mask == nil {
 		mask = im.FullMask()
 	}
@@ -42,7 +37,7 @@ func (im *Image) Series(mask *Mask) (*Series, error) {
 		return s, nil
 	}
 	var err error
-	s.direct, err = os.Open(im.Path)
+	s.direct, err = im.files.open(im.Path)
 	return s, fileError(im.Path, err)
 }
 
@@ -56,7 +51,7 @@ func (s *Series) Cols() int { return s.mask.Len() }
 func (s *Series) Mask() *Mask { return s.mask }
 
 // Image returns the image behind the series.
-func (s *Series) Image() *Image { return s.im }
+func (s *Series) Image() *Nifti { return s.im }
 
 // Compressed reports whether the series can be read only after Load.
 func (s *Series) Compressed() bool { return s.im.compressed }
@@ -69,46 +64,11 @@ func (s *Series) Bytes() int64 {
 
 // Close releases the series. A scratch file is removed.
 func (s *Series) Close() error {
-	s.memory = nil
 	if s.direct != nil {
 		s.direct.Close()
 		s.direct = nil
 	}
-	if s.scratch == nil {
-		return nil
-	}
-	err := s.scratch.discard()
-	s.scratch = nil
-	return err
-}
-
-// scratchFile is a file that is removed when it is no longer wanted.
-type scratchFile struct {
-	store.File
-	fsys store.FS
-	name string
-}
-
-func (f *scratchFile) discard() error {
-	err := f.Close()
-	if rerr := f.fsys.Remove(f.name); err == nil {
-		err = rerr
-	}
-	return err
-}
-
-// Storage says what Load may use.
-type Storage struct {
-	// Memory is the most bytes that the values may take in memory.
-	Memory int64
-	// Scratch names a file that is made if Memory is too small, and removed by
-	// Close. Without it, a compressed image that does not fit is refused, and one
-	// that is not compressed is read from its own file.
-	Scratch string
-	// FS is where the scratch file is made; the operating system's if nil.
-	FS store.FS
-	// Progress, if set, is called as bytes of the file's voxels are read.
-	Progress func(done, total int64)
+	return s.release()
 }
 
 // Load reads the image through once and keeps the voxels of the mask where
@@ -119,74 +79,16 @@ type Storage struct {
 // block, since the columns of a block lie all over every volume; so an image
 // larger than memory is worth a scratch file even if it is not compressed.
 func (s *Series) Load(ctx context.Context, st Storage) error {
-	if s.memory != nil || s.scratch != nil {
+	if s.loaded() {
 		return nil
 	}
-	need := s.Bytes()
-	if need <= st.Memory && int64(int(need)) == need {
-		memory := make([]byte, need)
-		err := s.gather(ctx, st, func(at int64, row []byte) error {
-			copy(memory[at:], row)
-			return nil
-		})
-		if err == nil {
-			s.memory = memory
-		}
-		return err
-	}
-	if st.Scratch != "" {
-		return s.loadScratch(ctx, st)
-	}
-	if s.im.compressed {
-		return inputErrorf(s.im.Path, "unpacks to %d bytes, more than the %d allowed in memory, and there is no scratch file", need, st.Memory)
-	}
-	return nil
-}
-
-func (s *Series) loadScratch(ctx context.Context, st Storage) error {
-	file, err := s.createScratch(st)
-	if err != nil {
-		return fmt.Errorf("unpacking %s: %w", s.im.Path, err)
-	}
-	err = s.gather(ctx, st, func(at int64, row []byte) error {
-		if _, err := file.WriteAt(row, at); err != nil {
-			return fmt.Errorf("unpacking %s to %s: %w", s.im.Path, file.name, err)
-		}
-		return nil
+	ok, err := s.load(s.im.Path, s.Bytes(), st, func(put func(at int64, b []byte) error) error {
+		return s.gather(ctx, st, put)
 	})
-	if err != nil {
-		_ = file.discard() // the first error tells more
-		return err
+	if err == nil && !ok && s.im.compressed {
+		return tooLarge(s.im.Path, s.Bytes(), st)
 	}
-	s.scratch = file
-	return nil
-}
-
-// createScratch makes the scratch file in its full length, so that a disk
-// without room is found before anything is unpacked.
-func (s *Series) createScratch(st Storage) (*scratchFile, error) {
-	fsys := st.FS
-	if fsys == nil {
-		fsys = store.OS{}
-	}
-	folder := filepath.Dir(st.Scratch)
-	free, err := fsys.Free(folder)
-	if err != nil {
-		return nil, err
-	}
-	if free < s.Bytes() {
-		return nil, fmt.Errorf("needs %d bytes in %s, which has %d free", s.Bytes(), folder, free)
-	}
-	inner, err := fsys.Create(st.Scratch)
-	if err != nil {
-		return nil, err
-	}
-	file := &scratchFile{inner, fsys, st.Scratch}
-	if err := file.Allocate(s.Bytes()); err != nil {
-		_ = file.discard()
-		return nil, err
-	}
-	return file, nil
+	return err
 }
 
 // gather reads the image through and hands on the mask's voxels in column
@@ -258,15 +160,11 @@ func (s *Series) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, str
 }
 
 func readSeries[F float32 | float64](ctx context.Context, s *Series, lo, hi int, dst []F, stride int) error {
-	rows, cols := s.Rows(), s.Cols()
-	switch {
-	case lo < 0 || hi > cols || lo > hi:
-		return fmt.Errorf("%s: voxels %d to %d, expected a part of 0 to %d", s.im.Path, lo, hi, cols)
-	case lo == hi:
-		return nil
-	case stride < hi-lo || len(dst) < (rows-1)*stride+hi-lo:
-		return fmt.Errorf("%s: room for %d values at stride %d, expected %d x %d", s.im.Path, len(dst), stride, rows, hi-lo)
-	case s.memory == nil && s.scratch == nil && s.direct == nil:
+	rows := s.Rows()
+	if err := checkBlock(s.im.Path, rows, s.Cols(), lo, hi, len(dst), stride); err != nil || lo == hi {
+		return err
+	}
+	if !s.loaded() && s.direct == nil {
 		return fmt.Errorf("%s: %w", s.im.Path, errNotLoaded)
 	}
 	read := s.rowReader(lo, hi)
@@ -303,27 +201,15 @@ func buffer(n int) (b []byte, release func()) {
 }
 
 func (s *Series) rowReader(lo, hi int) rowReader {
+	if !s.loaded() {
+		return s.directReader(lo, hi)
+	}
 	size := s.im.Header.Datatype.Size()
 	rowBytes := int64(s.Cols() * size)
 	from, n := int64(lo*size), (hi-lo)*size
-	switch {
-	case s.memory != nil:
-		return rowReader{
-			row: func(t int) ([]byte, error) {
-				at := int64(t)*rowBytes + from
-				return s.memory[at : at+int64(n)], nil
-			},
-			release: func() {},
-		}
-	case s.scratch != nil:
-		raw, release := buffer(n)
-		return rowReader{
-			row: func(t int) ([]byte, error) {
-				_, err := s.scratch.ReadAt(raw, int64(t)*rowBytes+from)
-				return raw, err
-			},
-			release: release,
-		}
+	raw, release := buffer(n)
+	return rowReader{
+		row:     func(t int) ([]byte, error) { return s.at(int64(t)*rowBytes+from, n, raw) },
+		release: release,
 	}
-	return s.directReader(lo, hi)
 }

@@ -10,7 +10,7 @@ import (
 
 // benchImage writes a whole-brain image of 2 mm and 40 volumes, with a mask of
 // a fifth of its voxels (about 180,000).
-func benchImage(b *testing.B, name string) (*Image, *Mask) {
+func benchImage(b *testing.B, name string) (*Nifti, *Mask) {
 	b.Helper()
 	h := Header{Version: 1, Dims: [7]int64{91, 109, 91, 40, 1, 1, 1}, NDim: 4, Datatype: Int16, Slope: 1,
 		SformCode: 1, Srow: [3][4]float64{{2}, {0, 2}, {0, 0, 2}}}
@@ -26,7 +26,7 @@ func benchImage(b *testing.B, name string) (*Image, *Mask) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	im, err := Open(path)
+	im, err := disk.Nifti(path)
 	if err != nil {
 		b.Fatal(err)
 	}

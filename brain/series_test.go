@@ -47,7 +47,7 @@ func readAll(t *testing.T, s *Series, width int) [][]float64 {
 // The columns are data[mask].T of numpy, from the file, from memory and from a
 // scratch file, in blocks of any width.
 func TestSeriesAsNumpy(t *testing.T) {
-	mask, err := LoadMask(ctx, nifti("mask.nii"))
+	mask, err := disk.Mask(ctx, nifti("mask.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestSeriesAsNumpy(t *testing.T) {
 		}
 	}
 	for name, want := range g.Images {
-		im, err := Open(nifti(name))
+		im, err := disk.Nifti(nifti(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestSeriesAsNumpy(t *testing.T) {
 }
 
 func TestSeriesFloat32(t *testing.T) {
-	im, err := Open(nifti("slope_int16.nii"))
+	im, err := disk.Nifti(nifti("slope_int16.nii"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +138,11 @@ func TestSeriesFloat32(t *testing.T) {
 // The shipped BOLD reads as nibabel and numpy read it.
 func TestSeriesHaxby(t *testing.T) {
 	want := loadImages(t).Haxby
-	mask, err := LoadMask(ctx, "../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz")
+	mask, err := disk.Mask(ctx, "../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	im, err := Open("../testdata/haxby2001/sub-1_task-objectviewing_run-01_desc-25mm_bold.nii.gz")
+	im, err := disk.Nifti("../testdata/haxby2001/sub-1_task-objectviewing_run-01_desc-25mm_bold.nii.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestStreamPieces(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	im, err := Open(path)
+	im, err := disk.Nifti(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,17 +284,17 @@ func TestStreamPieces(t *testing.T) {
 }
 
 func TestSeriesRefuses(t *testing.T) {
-	im, err := Open(nifti("full.nii.gz"))
+	im, err := disk.Nifti(nifti("full.nii.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved, err := LoadMask(ctx, nifti("mask_moved.nii"))
+	moved, err := disk.Mask(ctx, nifti("mask_moved.nii"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = im.Series(moved)
 	refused(t, err, "full.nii.gz", "affine is")
-	mask, err := LoadMask(ctx, "../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz")
+	mask, err := disk.Mask(ctx, "../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestSeriesRefuses(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := LoadMask(ctx, nifti("full.nii.gz")); err == nil {
+	if _, err := disk.Mask(ctx, nifti("full.nii.gz"), nil); err == nil {
 		t.Error("a mask of three volumes is accepted")
 	}
 	if _, err := NewMask(im.Header, &Volume{Grid: im.Grid, Values: make([]float64, 24)}); err == nil {

@@ -1,85 +1,162 @@
 package brain
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// table is a text table in memory: fields by line, with the line numbers of
-// the file.
+// table reads a text table line by line, so that only what is kept of it takes
+// memory.
 type table struct {
 	path  string
-	lines []tableLine
-	comma bool // fields are separated by commas, not tabs
+	r     *reader
+	first tableLine // the header, or of a table without one the first line
+	comma bool      // fields are separated by commas, not tabs
+	lines int       // read so far
 }
 
+// tableLine is one line that is not empty, with its number in the file from 1.
 type tableLine struct {
 	number int
 	fields []string
 }
 
-// maxTable bounds the size of a table; the longest in use are confounds of a
-// few MiB.
-const maxTable = 256 << 20
+// maxLine bounds a line of a table; the longest in use are confounds of some
+// thousand columns.
+const maxLine = 16 << 20
 
-// readTable splits a file into lines and fields. A byte order mark, line ends
-// of either kind, empty lines and fields in double quotes are understood. Tabs
-// separate fields if the first line has one, else commas do.
-func readTable(path string) (*table, error) {
-	text, err := readText(path)
+// table opens a table and reads its first line. A byte order mark, line ends of
+// any kind (LF, CRLF, CR), empty lines and fields in double quotes are
+// understood. Tabs separate fields if the first line has one, else commas do.
+func (f Files) table(path string) (*table, error) {
+	r, err := f.reader(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
-	t := &table{path: path}
-	first, _, _ := strings.Cut(text, "\n")
-	separator := byte('\t')
-	if !strings.Contains(first, "\t") && strings.Contains(first, ",") {
-		separator, t.comma = ',', true
-	}
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimRight(line, "\r\n")
-		if strings.TrimSpace(line) != "" {
-			t.lines = append(t.lines, tableLine{number, splitFields(line, separator)})
+	t := &table{path: path, r: r}
+	line, err := t.firstLine()
+	if err != nil {
+		r.Close()
+		if err == io.EOF {
+			err = errors.New("no lines, expected a table")
 		}
+		return nil, fileError(path, err)
 	}
-	if len(t.lines) == 0 {
-		return nil, inputErrorf(path, "no lines, expected a table")
-	}
+	t.comma = !strings.Contains(line, "\t") && strings.Contains(line, ",")
+	t.first = tableLine{t.lines, splitFields(line, t.separator())}
 	return t, nil
 }
 
-func readText(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
+func (t *table) firstLine() (string, error) {
+	switch mark, _ := t.r.Peek(3); {
+	case bytes.HasPrefix(mark, []byte{0xff, 0xfe}), bytes.HasPrefix(mark, []byte{0xfe, 0xff}):
+		return "", errors.New("text in UTF-16, expected UTF-8")
+	case string(mark) == "\ufeff":
+		if _, err := t.r.Discard(3); err != nil {
+			return "", err
+		}
 	}
-	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, maxTable+1))
-	switch {
-	case err != nil:
-		return "", err
-	case len(b) > maxTable:
-		return "", fmt.Errorf("more than %d bytes, expected a table", maxTable)
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe}), bytes.HasPrefix(b, []byte{0xfe, 0xff}):
-		return "", fmt.Errorf("text in UTF-16, expected UTF-8")
-	case bytes.IndexByte(b, 0) >= 0 || !utf8.Valid(b):
-		return "", fmt.Errorf("not text in UTF-8, expected a table")
+	return t.line()
+}
+
+func (t *table) close() { t.r.Close() }
+
+func (t *table) separator() byte {
+	if t.comma {
+		return ','
 	}
-	return string(bytes.TrimPrefix(b, []byte("\ufeff"))), nil
+	return '\t'
+}
+
+// line returns the next line that is not blank; io.EOF behind the last.
+func (t *table) line() (string, error) {
+	for {
+		line, err := readLine(t.r.Reader)
+		if err != nil {
+			return "", err
+		}
+		t.lines++
+		switch {
+		case strings.TrimSpace(line) == "":
+			continue
+		case strings.IndexByte(line, 0) >= 0 || !utf8.ValidString(line):
+			return "", fmt.Errorf("line %d is not text in UTF-8, expected a table", t.lines)
+		}
+		return line, nil
+	}
+}
+
+// readLine reads up to a line end of any kind.
+func readLine(r *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		if _, err := r.Peek(1); err != nil {
+			if err == io.EOF && len(line) > 0 {
+				return string(line), nil
+			}
+			return "", err
+		}
+		held, err := r.Peek(r.Buffered())
+		if err != nil {
+			return "", err
+		}
+		end := bytes.IndexAny(held, "\r\n")
+		if end < 0 {
+			end = len(held)
+		}
+		if line = append(line, held[:end]...); len(line) > maxLine {
+			return "", fmt.Errorf("a line of more than %d bytes, expected a table", maxLine)
+		}
+		if end == len(held) {
+			if _, err := r.Discard(end); err != nil {
+				return "", err
+			}
+			continue
+		}
+		c := held[end]
+		if _, err := r.Discard(end + 1); err != nil {
+			return "", err
+		}
+		if next, err := r.Peek(1); c == '\r' && err == nil && next[0] == '\n' {
+			if _, err := r.Discard(1); err != nil {
+				return "", err
+			}
+		}
+		return string(line), nil
+	}
+}
+
+// each hands on the lines below the first, each with as many fields as it.
+func (t *table) each(visit func(l tableLine) error) error {
+	for {
+		line, err := t.line()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fileError(t.path, err)
+		}
+		l := tableLine{t.lines, splitFields(line, t.separator())}
+		if want := len(t.first.fields); len(l.fields) != want {
+			return inputErrorf(t.path, "line %d has %d fields, expected %d", l.number, len(l.fields), want)
+		}
+		if err := visit(l); err != nil {
+			return err
+		}
+	}
 }
 
 // splitFields splits a line. A field that starts with a double quote ends at
 // the quote before the next separator, two quotes within it standing for one;
 // a quote that is never closed is an ordinary character.
 func splitFields(line string, separator byte) []string {
-	var fields []string
+	fields := make([]string, 0, 1+strings.Count(line, string(separator)))
 	for {
 		if field, rest, more, ok := quotedField(line, separator); ok {
 			fields = append(fields, field)
@@ -122,15 +199,23 @@ func quotedField(line string, separator byte) (field, rest string, more, ok bool
 	return "", "", false, false
 }
 
-// column returns the place of the first of the names that the header has, in
-// any case.
+// column returns the place of the first of the names that the header has, in any
+// case. One that it has twice is refused: which of the two is meant is not known.
 func (t *table) column(names ...string) (int, error) {
-	header := t.lines[0].fields
+	header := t.first.fields
 	for _, name := range names {
+		found := -1
 		for c, h := range header {
-			if strings.EqualFold(strings.TrimSpace(h), name) {
-				return c, nil
+			if !strings.EqualFold(strings.TrimSpace(h), name) {
+				continue
 			}
+			if found >= 0 {
+				return 0, inputErrorf(t.path, "has two columns %q, expected one", strings.TrimSpace(h))
+			}
+			found = c
+		}
+		if found >= 0 {
+			return found, nil
 		}
 	}
 	return 0, inputErrorf(t.path, "no column %s among %s", strings.Join(quoted(names), " or "), strings.Join(quoted(header), ", "))
@@ -150,21 +235,20 @@ func quoted(names []string) []string {
 	return out
 }
 
-// body returns the lines below the header, each with as many fields as it.
-func (t *table) body() ([]tableLine, error) {
-	want := len(t.lines[0].fields)
-	for _, l := range t.lines[1:] {
-		if len(l.fields) != want {
-			return nil, inputErrorf(t.path, "line %d has %d fields, expected %d", l.number, len(l.fields), want)
-		}
+// isMissing reports whether a field says that there is no value: empty, BIDS's
+// n/a, or what pandas and R write for it.
+func isMissing(s string) bool {
+	switch strings.ToLower(s) {
+	case "", "n/a", "na", "nan", "-nan", "#n/a", "<na>", "null", "none":
+		return true
 	}
-	return t.lines[1:], nil
+	return false
 }
 
-// number reads field c of a line; missing is true for an empty field or n/a.
+// number reads field c of a line; missing is true if it has no value.
 func (t *table) number(l tableLine, c int, name string) (x float64, missing bool, err error) {
 	s := strings.TrimSpace(l.fields[c])
-	if s == "" || strings.EqualFold(s, "n/a") || strings.EqualFold(s, "nan") {
+	if isMissing(s) {
 		return 0, true, nil
 	}
 	x, err = strconv.ParseFloat(s, 64)

@@ -44,12 +44,12 @@ func FuzzTable(f *testing.F) {
 	f.Add("a,a,1,2\n\"")
 	f.Fuzz(func(t *testing.T, text string) {
 		path := writeTable(t, "t.tsv", text)
-		if events, _, err := ReadEvents(path); err == nil {
+		if events, _, err := disk.Events(path); err == nil {
 			if _, err := BlockRegressor([]Block{{events[0].Onset, events[0].Duration, 1}}, []float64{0, 2, 4}, Glover); err != nil {
 				t.Errorf("%+v: %v", events[0], err)
 			}
 		}
-		if words, err := ReadWords(path, WordColumns{}); err == nil {
+		if words, err := disk.Words(path, WordColumns{}); err == nil {
 			for _, w := range words {
 				if !finite(w.Onset) || !finite(w.Offset) {
 					t.Errorf("%+v", w)

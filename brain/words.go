@@ -42,39 +42,45 @@ func (c WordColumns) candidates() (word, onset, offset []string) {
 		pick(c.Offset, "offset", "word offset", "end")
 }
 
-// ReadWords reads a word table: tab- or comma-separated with a header, or the
+// Words reads a word table: tab- or comma-separated with a header, or the
 // align.csv of the Gentle aligner, which has none (word, aligned word or <unk>,
-// start, end). Onsets that are empty or n/a are filled in, see Word; a table
-// without any onset is refused.
-func ReadWords(path string, columns WordColumns) (Words, error) {
-	t, err := readTable(path)
+// start, end). Onsets without a value are filled in, see Word; a table without
+// any onset is refused.
+func (f Files) Words(path string, columns WordColumns) (Words, error) {
+	t, err := f.table(path)
 	if err != nil {
 		return nil, err
 	}
-	var word, onset, offset int
-	var lines []tableLine
-	if columns == (WordColumns{}) && t.gentle() {
-		word, onset, offset, lines = 0, 2, 3, t.lines
-	} else {
-		names, onsets, offsets := columns.candidates()
-		if word, err = t.column(names...); err != nil {
-			return nil, err
+	defer t.close()
+	word, onset, offset := 0, 2, 3
+	var words Words
+	text := int64(0)
+	read := func(l tableLine) error {
+		w, err := t.word(l, word, onset, offset)
+		if err != nil {
+			return err
 		}
-		if onset, err = t.column(onsets...); err != nil {
-			return nil, err
-		}
-		if offset, err = t.column(offsets...); err != nil {
-			return nil, err
-		}
-		if lines, err = t.body(); err != nil {
+		words = append(words, w)
+		text += int64(len(w.Text) + stringBytes)
+		// the old and the new rows are held while they grow
+		return f.room(path, "the table", 2*int64(cap(words))*wordBytes+text)
+	}
+	gentle := false
+	if columns == (WordColumns{}) {
+		if gentle, err = f.gentle(path); err != nil {
 			return nil, err
 		}
 	}
-	words := make(Words, len(lines))
-	for i, l := range lines {
-		if words[i], err = t.word(l, word, onset, offset); err != nil {
-			return nil, err
-		}
+	if gentle {
+		err = read(t.first)
+	} else {
+		word, onset, offset, err = t.wordColumns(columns)
+	}
+	if err == nil {
+		err = t.each(read)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if !words.fillTimes() {
 		return nil, inputErrorf(path, "no row of %d has an onset, expected at least 1", len(words))
@@ -82,27 +88,56 @@ func ReadWords(path string, columns WordColumns) (Words, error) {
 	return words, nil
 }
 
-// gentle reports whether the table has no header and the four fields of
-// Gentle's align.csv in every line.
-func (t *table) gentle() bool {
-	if !t.comma {
-		return false
+const (
+	wordBytes   = 40 // a Word, without its text
+	stringBytes = 16 // what an allocation adds to a short text
+)
+
+// wordColumns finds the columns of a table with a header.
+func (t *table) wordColumns(columns WordColumns) (word, onset, offset int, err error) {
+	names, onsets, offsets := columns.candidates()
+	if word, err = t.column(names...); err != nil {
+		return
 	}
-	for _, l := range t.lines {
-		if len(l.fields) != 4 {
-			return false
+	if onset, err = t.column(onsets...); err != nil {
+		return
+	}
+	offset, err = t.column(offsets...)
+	return
+}
+
+// gentle reports whether a table has no header and the four fields of Gentle's
+// align.csv in every line.
+func (f Files) gentle(path string) (bool, error) {
+	t, err := f.table(path)
+	if err != nil {
+		return false, err
+	}
+	defer t.close()
+	timed := func(l tableLine) error {
+		if !t.comma || len(l.fields) != 4 {
+			return errNotGentle
 		}
 		for c := 2; c < 4; c++ {
 			if _, _, err := t.number(l, c, ""); err != nil {
-				return false
+				return errNotGentle
 			}
 		}
+		return nil
 	}
-	return true
+	if err = timed(t.first); err == nil {
+		err = t.each(timed)
+	}
+	if err == errNotGentle || store.IsInput(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
+var errNotGentle = errors.New("not of the Gentle aligner")
+
 func (t *table) word(l tableLine, word, onset, offset int) (w Word, err error) {
-	w.Text = strings.TrimSpace(l.fields[word])
+	w.Text = strings.Clone(strings.TrimSpace(l.fields[word])) // not the whole line
 	var noOnset, noOffset bool
 	if w.Onset, noOnset, err = t.number(l, onset, "onset"); err != nil {
 		return w, err
@@ -177,11 +212,6 @@ func PacedWords(text string, start, rate float64) (Words, error) {
 		return nil, errors.New("a text of no words, expected at least 1")
 	}
 	return words, nil
-}
-
-// Write stores the table of WriteTable in a file, whole or not at all.
-func (w Words) Write(fsys store.FS, path string) error {
-	return store.WriteFile(fsys, path, w.WriteTable)
 }
 
 // WriteTable writes the table with the columns word, onset and offset; rows that

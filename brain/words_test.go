@@ -1,6 +1,7 @@
 package brain
 
 import (
+	"io"
 	"math"
 	"path/filepath"
 	"slices"
@@ -10,7 +11,7 @@ import (
 )
 
 func TestReadWordsAlice(t *testing.T) {
-	words, err := ReadWords("../testdata/alice/words.tsv", WordColumns{})
+	words, err := disk.Words("../testdata/alice/words.tsv", WordColumns{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func TestReadWords(t *testing.T) {
 		"named":           {"word\tspoken\tonset\toffset\tt\tu\r\nA\tb\t9\t9\t1\t2\r\n", WordColumns{"spoken", "t", "u"}, Words{{"b", 1, 2, true}}},
 		"no offset given": {"word\tonset\toffset\nthe\t1\t\n", WordColumns{}, Words{{"the", 1, 1, true}}},
 	} {
-		got, err := ReadWords(writeTable(t, "words.tsv", c.text), c.columns)
+		got, err := disk.Words(writeTable(t, "words.tsv", c.text), c.columns)
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v (%v), want %v", name, got, err, c.want)
 		}
@@ -66,7 +67,7 @@ func TestReadWordsRefuses(t *testing.T) {
 		"short line":      {"word\tonset\toffset\na\t1\n", WordColumns{}, "line 2 has 2 fields, expected 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ReadWords(writeTable(t, "words.tsv", c.text), c.columns)
+			_, err := disk.Words(writeTable(t, "words.tsv", c.text), c.columns)
 			refused(t, err, "words.tsv", c.want)
 		})
 	}
@@ -92,15 +93,15 @@ func TestPacedWords(t *testing.T) {
 func TestWordsRoundTrip(t *testing.T) {
 	for _, words := range []Words{alice(t), {{`"Hm,"`, 1, 1.5, true}, {`say"`, 1, 1.5, false}, {`"`, 2, 2, true}, {"“x”", 3, 3, true}}} {
 		path := filepath.Join(t.TempDir(), "words.tsv")
-		if err := words.Write(store.OS{}, path); err != nil {
+		if err := store.WriteFile(store.OS{}, path, words.WriteTable); err != nil {
 			t.Fatal(err)
 		}
-		back, err := ReadWords(path, WordColumns{})
+		back, err := disk.Words(path, WordColumns{})
 		if err != nil || !slices.Equal(back, words) {
 			t.Errorf("%d words come back as %d (%v): %v", len(words), len(back), err, back[:min(4, len(back))])
 		}
 	}
-	if err := (Words{{"a\tb", 1, 2, true}}).Write(store.OS{}, filepath.Join(t.TempDir(), "w.tsv")); err == nil {
+	if err := (Words{{"a\tb", 1, 2, true}}).WriteTable(io.Discard); err == nil {
 		t.Error("a word with a tab is accepted")
 	}
 }

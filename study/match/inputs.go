@@ -315,7 +315,7 @@ func (x *matcher) volumeTemplates(ctx context.Context, mask *brain.Mask) ([][]fl
 }
 
 // mapTemplates reads a network per volume.
-func (x *matcher) mapTemplates(ctx context.Context, im *brain.Image, mask *brain.Mask) ([][]float64, error) {
+func (x *matcher) mapTemplates(ctx context.Context, im *brain.Nifti, mask *brain.Mask) ([][]float64, error) {
 	var names brain.LabelTable
 	if x.o.Table != "" {
 		var err error

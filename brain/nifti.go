@@ -1,21 +1,18 @@
 package brain
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-
-	"github.com/klauspost/compress/gzip"
 )
 
-// Image is a NIfTI file of which the header has been read and checked.
-type Image struct {
+// Nifti is a NIfTI file of which the header has been read and checked.
+type Nifti struct {
 	Path   string
 	Header *Header
 	Grid   *Grid
+
+	files Files
 
 	compressed bool
 	fileSize   int64
@@ -30,13 +27,13 @@ const (
 	maxDeflate = 1032
 )
 
-// Open reads and checks the header of a NIfTI-1 or NIfTI-2 file, .nii or
+// Nifti reads and checks the header of a NIfTI-1 or NIfTI-2 file, .nii or
 // .nii.gz, and leaves the voxels where they are. Files are told apart by their
 // content, not by their name. A file that is too short for what its header
 // claims is refused here if it is not compressed, and when its voxels are read
 // if it is.
-func Open(path string) (*Image, error) {
-	im, err := open(path)
+func (f Files) Nifti(path string) (*Nifti, error) {
+	im, err := f.header(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
@@ -48,14 +45,15 @@ func Open(path string) (*Image, error) {
 	return im, nil
 }
 
-func open(path string) (*Image, error) {
-	r, err := openReader(path)
+// header reads the header of a file of any number of axes.
+func (f Files) header(path string) (*Nifti, error) {
+	r, err := f.reader(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	im := &Image{Path: path, compressed: r.gz != nil, fileSize: r.size}
-	if im.Header, err = readHeader(r, im.maxContent()); err != nil {
+	im := &Nifti{Path: path, files: f, compressed: r.compressed, fileSize: r.file.size}
+	if im.Header, err = f.readHeader(path, r, im.maxContent()); err != nil {
 		return nil, err
 	}
 	if err := im.checkLength(); err != nil {
@@ -66,14 +64,14 @@ func open(path string) (*Image, error) {
 }
 
 // maxContent is the most bytes that the file can hold once unpacked.
-func (im *Image) maxContent() int64 {
+func (im *Nifti) maxContent() int64 {
 	if im.compressed {
 		return im.fileSize * maxDeflate
 	}
 	return im.fileSize
 }
 
-func (im *Image) checkLength() error {
+func (im *Nifti) checkLength() error {
 	h := im.Header
 	others := h.Dims[4] * h.Dims[5] * h.Dims[6]
 	claim := h.VoxOffset + h.dataBytes()*others
@@ -89,7 +87,7 @@ func (im *Image) checkLength() error {
 
 // readHeader reads the fixed header and its extensions from the start of a file
 // that holds at most limit bytes.
-func readHeader(r io.Reader, limit int64) (*Header, error) {
+func (f Files) readHeader(path string, r io.Reader, limit int64) (*Header, error) {
 	b := make([]byte, sizeNifti2)
 	if err := readFull(r, b[:sizeNifti1], "header"); err != nil {
 		return nil, err
@@ -112,6 +110,10 @@ func readHeader(r io.Reader, limit int64) (*Header, error) {
 	if n > maxExtensions {
 		return nil, fmt.Errorf("vox_offset is %d, expected at most %d", h.VoxOffset, maxExtensions+size)
 	}
+	// the bytes, and four times as much for what an XML of them is parsed to
+	if err := f.room(path, "the header", 5*n); err != nil {
+		return nil, err
+	}
 	ext, err := io.ReadAll(io.LimitReader(r, n))
 	if err == nil && int64(len(ext)) < n {
 		err = io.ErrUnexpectedEOF
@@ -123,65 +125,6 @@ func readHeader(r io.Reader, limit int64) (*Header, error) {
 	return h, err
 }
 
-// readFull fills b and says which part of the file was cut off if it cannot.
-func readFull(r io.Reader, b []byte, what string) error {
-	n, err := io.ReadFull(r, b)
-	switch {
-	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		return fmt.Errorf("%s is cut off: %d bytes, expected %d", what, n, len(b))
-	case err != nil:
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// reader reads a file from its start, unpacking it if it is compressed.
-type reader struct {
-	io.Reader
-	file *os.File
-	gz   *gzip.Reader
-	size int64 // of the file on disk
-}
-
-func (r *reader) Close() error { return r.file.Close() }
-
-func openReader(path string) (*reader, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	r := &reader{file: file}
-	if err := r.start(); err != nil {
-		file.Close()
-		return nil, err
-	}
-	return r, nil
-}
-
-// readBuffer is large enough that system calls cost nothing beside unpacking.
-const readBuffer = 256 << 10
-
-func (r *reader) start() error {
-	info, err := r.file.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("not a regular file")
-	}
-	r.size = info.Size()
-	buffered := bufio.NewReaderSize(r.file, readBuffer)
-	r.Reader = buffered
-	if magic, err := buffered.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return nil // a short file is refused by who reads the header
-	}
-	if r.gz, err = gzip.NewReader(buffered); err != nil {
-		return fmt.Errorf("gzip: %w", err)
-	}
-	r.Reader = r.gz
-	return nil
-}
-
 // maxTrailer bounds what is read behind the voxels of a compressed image to
 // reach its checksum.
 const maxTrailer = 64 << 20
@@ -189,22 +132,26 @@ const maxTrailer = 64 << 20
 // stream hands the stored bytes of the image to visit, in file order and
 // little-endian, in pieces of at most chunk bytes that hold whole values; at is
 // the offset of a piece from the first voxel. visit must not keep the piece.
-func (im *Image) stream(ctx context.Context, chunk int, visit func(at int64, piece []byte) error) error {
-	r, err := openReader(im.Path)
+func (im *Nifti) stream(ctx context.Context, chunk int, visit func(at int64, piece []byte) error) error {
+	return im.streamBytes(ctx, im.Header.dataBytes(), chunk, visit)
+}
+
+// streamBytes is stream for the first total bytes of values.
+func (im *Nifti) streamBytes(ctx context.Context, total int64, chunk int, visit func(at int64, piece []byte) error) error {
+	r, err := im.files.reader(im.Path)
 	if err != nil {
 		return fileError(im.Path, err)
 	}
 	defer r.Close()
-	return fileError(im.Path, im.streamFrom(ctx, r, chunk, visit))
+	return fileError(im.Path, im.streamFrom(ctx, r, total, chunk, visit))
 }
 
-func (im *Image) streamFrom(ctx context.Context, r *reader, chunk int, visit func(at int64, piece []byte) error) error {
+func (im *Nifti) streamFrom(ctx context.Context, r *reader, total int64, chunk int, visit func(at int64, piece []byte) error) error {
 	h := im.Header
 	size := h.Datatype.Size()
 	if _, err := io.CopyN(io.Discard, r, h.VoxOffset); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
-	total := h.dataBytes()
 	buf := make([]byte, min(total, int64(chunk/size*size)))
 	for at := int64(0); at < total; {
 		if err := ctx.Err(); err != nil {
@@ -225,7 +172,7 @@ func (im *Image) streamFrom(ctx context.Context, r *reader, chunk int, visit fun
 		}
 		at += int64(len(piece))
 	}
-	if r.gz != nil {
+	if r.compressed {
 		if _, err := io.CopyN(io.Discard, r, maxTrailer); err != nil && err != io.EOF {
 			return fmt.Errorf("behind the voxels: %w", err)
 		}
@@ -233,31 +180,47 @@ func (im *Image) streamFrom(ctx context.Context, r *reader, chunk int, visit fun
 	return nil
 }
 
-// EachVolume decodes the volumes one after the other in float64 and hands them
-// to visit with the last axis fastest. visit must not keep the slice.
-func (im *Image) EachVolume(ctx context.Context, visit func(t int, volume []float64) error) error {
-	g, h := im.Grid, im.Header
-	n, size := g.Voxels(), h.Datatype.Size()
-	volume := make([]float64, n)
+// each decodes the volumes one after the other in float64 and hands them to visit
+// in short pieces, in file order: the first axis fastest, first the place of the
+// piece in volume t. visit must not keep the slice.
+func (im *Nifti) each(ctx context.Context, visit func(t, first int, values []float64) error) error {
+	h := im.Header
+	n, size := im.Grid.Voxels(), h.Datatype.Size()
 	values := make([]float64, min(n, decodeRun))
 	return im.stream(ctx, streamChunk(h), func(at int64, piece []byte) error {
 		t, from := int(at/h.volumeBytes()), int(at%h.volumeBytes())/size
 		for len(piece) > 0 {
 			m := min(n-from, len(piece)/size, len(values))
 			decode(values[:m], piece, h.Datatype, h.scaling())
-			for i, x := range values[:m] {
-				volume[g.gridIndex(from+i)] = x
-			}
-			piece = piece[m*size:]
-			if from += m; from < n {
-				continue
-			}
-			if err := visit(t, volume); err != nil {
+			if err := visit(t, from, values[:m]); err != nil {
 				return err
 			}
-			t, from = t+1, 0
+			piece = piece[m*size:]
+			if from += m; from == n {
+				t, from = t+1, 0
+			}
 		}
 		return nil
+	})
+}
+
+// EachVolume decodes the volumes one after the other in float64 and hands them
+// to visit with the last axis fastest. visit must not keep the slice.
+func (im *Nifti) EachVolume(ctx context.Context, visit func(t int, volume []float64) error) error {
+	g := im.Grid
+	n := g.Voxels()
+	if err := im.files.room(im.Path, "a volume", 8*int64(n)); err != nil {
+		return err
+	}
+	volume := make([]float64, n)
+	return im.each(ctx, func(t, first int, values []float64) error {
+		for i, x := range values {
+			volume[g.gridIndex(first+i)] = x
+		}
+		if first+len(values) < n {
+			return nil
+		}
+		return visit(t, volume)
 	})
 }
 
@@ -266,9 +229,9 @@ func (im *Image) EachVolume(ctx context.Context, visit func(t int, volume []floa
 const decodeRun = 4096
 
 // streamChunk is the piece in which an image is read through: whole volumes as
-// far as they fit in 16 MiB.
+// far as they fit in 4 MiB.
 func streamChunk(h *Header) int {
-	const limit = 16 << 20
+	const limit = 4 << 20
 	if vb := h.volumeBytes(); vb <= limit {
 		return int(limit / vb * vb)
 	}
@@ -287,11 +250,14 @@ func (v *Volume) At(i, j, k int) float64 {
 }
 
 // Mean returns the mean over the volumes, summed in float64 in their order.
-func (im *Image) Mean(ctx context.Context) (*Volume, error) {
-	mean := &Volume{Grid: im.Grid, Values: make([]float64, im.Grid.Voxels())}
-	err := im.EachVolume(ctx, func(_ int, volume []float64) error {
-		for v, x := range volume {
-			mean.Values[v] += x
+func (im *Nifti) Mean(ctx context.Context) (*Volume, error) {
+	mean, err := im.empty()
+	if err != nil {
+		return nil, err
+	}
+	err = im.each(ctx, func(_, first int, values []float64) error {
+		for i, x := range values {
+			mean.Values[im.Grid.gridIndex(first+i)] += x
 		}
 		return nil
 	})
@@ -302,16 +268,30 @@ func (im *Image) Mean(ctx context.Context) (*Volume, error) {
 }
 
 // Volume returns volume t of the image.
-func (im *Image) Volume(ctx context.Context, t int) (*Volume, error) {
+func (im *Nifti) Volume(ctx context.Context, t int) (*Volume, error) {
 	if n := im.Header.Volumes(); t < 0 || t >= n {
 		return nil, inputErrorf(im.Path, "no volume %d, expected 0 to %d", t, n-1)
 	}
-	out := &Volume{Grid: im.Grid, Values: make([]float64, im.Grid.Voxels())}
-	err := im.EachVolume(ctx, func(at int, volume []float64) error {
+	out, err := im.empty()
+	if err != nil {
+		return nil, err
+	}
+	err = im.each(ctx, func(at, first int, values []float64) error {
 		if at == t {
-			copy(out.Values, volume)
+			for i, x := range values {
+				out.Values[im.Grid.gridIndex(first+i)] = x
+			}
 		}
 		return nil
 	})
 	return out, err
+}
+
+// empty makes a volume of the image's grid.
+func (im *Nifti) empty() (*Volume, error) {
+	n := im.Grid.Voxels()
+	if err := im.files.room(im.Path, "a volume", 8*int64(n)); err != nil {
+		return nil, err
+	}
+	return &Volume{Grid: im.Grid, Values: make([]float64, n)}, nil
 }
