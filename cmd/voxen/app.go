@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -117,12 +116,11 @@ func (a *app) fail(err error, status int) {
 	if errors.As(context.Cause(a.ctx), &i) {
 		err = i
 	}
-	message := strings.Join(strings.Fields(err.Error()), " ")
 	if a.common.JSON {
-		json.NewEncoder(a.out).Encode(map[string]any{"type": "error", "message": message, "status": status})
+		writeObject(a.out, map[string]any{"type": "error", "message": oneLine(err.Error()), "status": status})
 		return
 	}
-	fmt.Fprintln(a.errOut, "voxen:", message)
+	fmt.Fprintln(a.errOut, "voxen:", printableLine(err.Error()))
 }
 
 // finish ends whatever progress is on the screen.

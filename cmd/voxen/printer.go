@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -77,17 +76,17 @@ func (p *printer) Progress(done int) {
 		}
 	case p.terminal:
 		if p.bar == nil {
-			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.errOut), progressbar.OptionSetDescription(p.label()),
+			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.errOut), progressbar.OptionSetDescription(printableLine(p.label())),
 				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
 				progressbar.OptionThrottle(100*time.Millisecond))
 		}
 		if p.left != nil {
-			p.bar.Describe(p.label() + p.studyLeft())
+			p.bar.Describe(printableLine(p.label()) + p.studyLeft())
 		}
 		p.bar.Set(done)
 	case time.Since(p.last) >= plainEvery:
 		p.last = time.Now()
-		fmt.Fprintf(p.errOut, "%s: %d of %d, %s left%s\n", p.label(), done, p.total, left, p.studyLeft())
+		p.line("%s: %d of %d, %s left%s", p.label(), done, p.total, left, p.studyLeft())
 	}
 }
 
@@ -100,7 +99,7 @@ func (p *printer) Warn(message string) {
 		p.object(map[string]any{"type": "warning", "message": message})
 		return
 	}
-	fmt.Fprintln(p.errOut, "warning:", message)
+	p.line("warning: %s", message)
 }
 
 // Step begins a step of a study.
@@ -124,9 +123,9 @@ func (p *printer) StepDone(name string, took float64, kept bool) {
 	case p.json:
 		p.object(map[string]any{"type": "step_done", "step": name, "seconds": took, "kept": kept})
 	case kept:
-		fmt.Fprintf(p.errOut, "%s: kept from before\n", p.step)
+		p.line("%s: kept from before", p.step)
 	default:
-		fmt.Fprintf(p.errOut, "%s: %s\n", p.step, seconds(took))
+		p.line("%s: %s", p.step, seconds(took))
 	}
 	p.step, p.left = "", nil
 }
@@ -156,7 +155,12 @@ func (p *printer) result(kind string, v any, text string) {
 		p.object(map[string]any{"type": kind, kind: v})
 		return
 	}
-	fmt.Fprintln(p.out, text)
+	fmt.Fprintln(p.out, printable(text))
+}
+
+// line prints a line that is no result.
+func (p *printer) line(format string, args ...any) {
+	fmt.Fprintln(p.errOut, printableLine(fmt.Sprintf(format, args...)))
 }
 
 // end clears the progress bar.
@@ -173,4 +177,14 @@ func (p *printer) endBar() {
 	}
 }
 
-func (p *printer) object(v any) { json.NewEncoder(p.out).Encode(v) }
+func (p *printer) object(v any) { writeObject(p.out, v) }
+
+// writeObject prints v as JSON. One that cannot be encoded, as an infinite number, is
+// said to be so: a reader that waits for it must not wait for ever.
+func writeObject(w io.Writer, v any) {
+	b, err := printableJSON(v)
+	if err != nil {
+		b, _ = printableJSON(map[string]any{"type": "error", "message": err.Error(), "status": statusFailed})
+	}
+	w.Write(b)
+}
