@@ -34,53 +34,65 @@ func (j *Job) runFile() string { return filepath.Base(RunPath(j.out, j.opts.File
 // their final names. An earlier result under these names stays whole until the
 // new one is; of its files those that the new one lacks are removed.
 //
-// run may be nil; its Schema, Command, Inputs and Outputs are filled, and Options unless
-// they are given.
+// run may be nil; its Schema, Command, Option, Inputs and Outputs are filled, and so
+// are its Options if they are nil: those that it has may differ from the job's in what
+// became of them (Option.Resolved) and in nothing else.
 func (j *Job) Commit(ctx context.Context, run *Run) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
 		return fmt.Errorf("%s: committed or closed already", j.out)
 	}
+	committed, err := j.commit(ctx, run)
+	if err != nil && !committed {
+		return j.explain(err)
+	}
+	return err
+}
+
+// commit is Commit; committed says that the result is whole, so that if anything
+// fails from there on the next process completes it.
+func (j *Job) commit(ctx context.Context, run *Run) (committed bool, err error) {
 	for _, name := range j.sinkNames() {
 		if f, ok := j.sinks[name].(finisher); ok {
 			if err := f.finish(ctx); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
+	if err := j.checkInputsSame(); err != nil {
+		return false, err
+	}
 	if err := j.syncOutputs(); err != nil {
-		return err
+		return false, err
 	}
 	if run == nil {
 		run = &Run{}
 	}
 	if err := j.describe(ctx, run); err != nil {
-		return err
+		return false, err
 	}
 	if err := writeSynced(j.fsys, filepath.Join(j.partial, j.runFile()), run.write); err != nil {
-		return err
+		return false, err
 	}
 	j.unsynced = true // run.json
 	if err := j.syncNames(); err != nil {
-		return err
+		return false, err
 	}
 	stale, err := j.stale()
 	if err != nil {
-		return err
+		return false, err
 	}
 	c := commitRecord{Names: j.names, Run: j.runFile(), Remove: stale}
 	if err := c.write(j.fsys, j.partial); err != nil {
-		return err
+		return false, err
 	}
-	// From here on the result is whole: if anything fails the next process
-	// completes the commit.
 	j.closeFiles()
 	err = c.complete(j.fsys, j.partial, j.final)
 	if cerr := j.lock.Close(); err == nil && cerr != nil {
 		err = pathError(j.partial, cerr)
 	}
-	return err
+	return true, err
 }
 
 // syncOutputs makes the contents of all outputs durable.
@@ -117,10 +129,16 @@ func (j *Job) describe(ctx context.Context, run *Run) error {
 	if run.Options == nil {
 		run.Options = j.opts.Options
 	}
-	run.Outputs = nil
+	if d := (&journalKey{Options: run.Options}).difference(&journalKey{Options: j.opts.Options}); d != "" {
+		return fmt.Errorf("%s: run.json has other options than the job: %s", j.out, d)
+	}
+	run.Option, run.Outputs = byName(run.Options), nil
 	for _, name := range j.names {
 		full := filepath.Join(j.partial, filepath.FromSlash(name))
 		d, err := DigestFile(ctx, j.fsys, full)
+		if IsInput(err) { // to whoever runs the command it is no input
+			return errors.New(err.Error())
+		}
 		if err != nil {
 			return err
 		}
@@ -163,9 +181,6 @@ func folders(names []string) []string {
 	return append(dirs, ".")
 }
 
-// newSuffix marks a commit record that is being written.
-const newSuffix = ".new"
-
 // commitRecord is the decision to give a whole result its final names, made
 // durable before the first of them is given. It is one journal line, in the
 // file "commit" of the partial folder, so a damaged one is known.
@@ -203,7 +218,7 @@ func readCommit(fsys FS, partial string) (*commitRecord, error) {
 	if isMissing(fsys, name) {
 		return nil, nil
 	}
-	b, err := readWhole(fsys, name, maxJournal)
+	b, err := ReadFile(context.Background(), fsys, name, maxJournal)
 	if err != nil {
 		return nil, err
 	}
@@ -263,14 +278,11 @@ func (c *commitRecord) complete(fsys FS, partial, final string) error {
 // record goes last but for the lock: without it what is left would look like
 // work to go on with.
 func removeCommitted(fsys FS, partial string) error {
-	if err := emptyFolder(fsys, partial, lockName, commitName); err != nil {
+	if err := emptyFolder(fsys, partial, append(lockNames, commitName)...); err != nil {
 		return err
 	}
-	for _, name := range []string{commitName, lockName} {
-		full := filepath.Join(partial, name)
-		if err := fsys.Remove(full); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return pathError(full, err)
-		}
+	if err := removeNames(fsys, partial, commitName, lockName); err != nil {
+		return err
 	}
 	discard(fsys, partial) // stays if another process has begun in it just now
 	return nil
@@ -283,19 +295,16 @@ func removeCommitted(fsys FS, partial string) error {
 // calls it first.
 func Recover(fsys FS, out string, file bool) error {
 	partial, final := partialFolder(out, file)
-	entries, err := fsys.ReadDir(partial)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	found, err := checkPartial(fsys, partial)
 	if err != nil {
-		return pathError(partial, err)
+		return err
 	}
-	committed := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == commitName })
-	begun := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != lockName })
-	if begun && !committed {
+	committed := slices.ContainsFunc(found, func(e fs.DirEntry) bool { return e.Name() == commitName })
+	begun := slices.ContainsFunc(found, func(e fs.DirEntry) bool { return !slices.Contains(lockNames, e.Name()) })
+	if found == nil || begun && !committed {
 		return nil
 	}
-	lock, err := lockFolder(fsys, partial)
+	lock, err := lockPartial(fsys, partial)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 )
 
 // InputError says that something the user gave cannot be used: a file that is
@@ -55,6 +56,12 @@ func inputErrorf(path, format string, args ...any) error {
 // path is to blame, in words that do not repeat it.
 func openError(path string, err error) error {
 	switch {
+	case IsInput(err):
+		return err
+	case errors.Is(err, syscall.EISDIR):
+		return &InputError{Path: path, Msg: "is a folder, expected a file"}
+	case errors.Is(err, syscall.ENOTDIR):
+		return &InputError{Path: path, Msg: "no such file: a part of its path is no folder"}
 	case errors.Is(err, fs.ErrNotExist):
 		return &InputError{Path: path, Msg: "no such file"}
 	case errors.Is(err, fs.ErrPermission):

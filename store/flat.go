@@ -139,7 +139,7 @@ func readColumns[D float32 | float64](ctx context.Context, a *flat, lo, hi int, 
 	case native[D](a.dtype) && width == a.cols && stride == width:
 		return a.readInto(ctx, 0, bytesOf(dst[:a.rows*width]))
 	case a.cols*size <= 2*skipBytes, !native[D](a.dtype) && (a.cols-width)*size <= skipBytes && a.cols*size <= scratchBytes/2:
-		return readWholeRows(ctx, a, lo, hi, dst, stride)
+		return ReadFileRows(ctx, a, lo, hi, dst, stride)
 	case native[D](a.dtype):
 		return readRows(ctx, a, lo, hi, dst, stride)
 	}
@@ -199,8 +199,8 @@ func (a *flat) eachRow(ctx context.Context, lo, hi int, read func(t int, off int
 	return nil
 }
 
-// readWholeRows reads many short rows at once and keeps the columns asked for.
-func readWholeRows[D float32 | float64](ctx context.Context, a *flat, lo, hi int, dst []D, stride int) error {
+// ReadFileRows reads many short rows at once and keeps the columns asked for.
+func ReadFileRows[D float32 | float64](ctx context.Context, a *flat, lo, hi int, dst []D, stride int) error {
 	s := getScratch()
 	defer putScratch(s)
 	size := a.dtype.Size

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +26,8 @@ const (
 type JobOptions struct {
 	Command string   // the command, for example "encode"
 	Options []Option // all that it was given, in a fixed order, defaults too; and the program's version
-	Inputs  []Input  // what it reads
+	Inputs  []Input  // what it reads; those of Watch where that is given
+	Watch   *Inputs  // of which a change is an error of Finish and Commit; may be nil
 	File    bool     // out is a file (--out FILE) and not a folder
 	Axis    Axis     // of Done and Finish
 	// Replace discards unfinished output that was begun with another command,
@@ -65,6 +65,7 @@ type Job struct {
 	found    []journalRange    // read from the journal
 	verified []map[string]bool // of found: outputs that hold what it says
 	finished []journalRange    // by this process
+	recorded int               // of finished: those in the journal
 	notes    map[string]string
 	remarks  map[string]bool // notes that are no work
 	sinks    map[string]ColumnSink
@@ -84,29 +85,10 @@ type ColumnSink interface {
 	io.Closer
 }
 
-// Names in a partial folder that are the Job's own.
-const (
-	journalName = ".journal"
-	lockName    = ".lock"
-	commitName  = ".commit"
-	scratchName = ".scratch"
-)
-
 const runName = "run.json"
-
-var reservedNames = []string{journalName, lockName, commitName, commitName + newSuffix, scratchName}
 
 // maxJournal bounds a journal that is read.
 const maxJournal = 256 << 20
-
-// partialFolder returns where the unfinished output of out lives and in which
-// folder it will be.
-func partialFolder(out string, file bool) (partial, final string) {
-	if file {
-		return out + ".partial", filepath.Dir(out)
-	}
-	return filepath.Join(out, ".partial"), out
-}
 
 // OpenJob begins an output, or goes on with one that was begun with the same
 // command, options and inputs. One begun with others is refused with an
@@ -116,6 +98,9 @@ func partialFolder(out string, file bool) (partial, final string) {
 func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 	if o.FlushEvery == 0 {
 		o.FlushEvery = 2 * time.Second
+	}
+	if o.Watch != nil {
+		o.Inputs = o.Watch.List()
 	}
 	if err := checkOut(fsys, out, o.File); err != nil {
 		return nil, err
@@ -133,11 +118,8 @@ func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 		return nil, err
 	}
 	j.made = !o.File && isMissing(fsys, j.final)
-	if err := makeFolder(fsys, j.partial); err != nil {
-		return nil, err
-	}
 	var err error
-	if j.lock, err = lockFolder(fsys, j.partial); err != nil {
+	if j.lock, err = LockFolder(fsys, j.partial); err != nil {
 		return nil, err
 	}
 	if err := j.openJournal(); err != nil {
@@ -159,8 +141,10 @@ func checkOut(fsys FS, out string, file bool) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case err != nil:
+	case errors.Is(err, fs.ErrPermission):
 		return openError(out, err)
+	case err != nil:
+		return pathError(out, err)
 	case file && info.IsDir():
 		return inputErrorf(out, "is a folder, expected the name of a file")
 	case !file && !info.IsDir():
@@ -172,6 +156,12 @@ func checkOut(fsys FS, out string, file bool) error {
 // checkReplaced refuses to take away what somebody still needs: inputs, and the
 // results of another command, whose files would go with its run.json.
 func (j *Job) checkReplaced() error {
+	if err := checkWithin(j.fsys, j.opts.Inputs, j.partial); err != nil {
+		return err
+	}
+	if err := j.checkInputs(j.runFile()); err != nil {
+		return err
+	}
 	if j.opts.File {
 		if err := j.checkInputs(filepath.Base(j.out)); err != nil {
 			return err
@@ -198,25 +188,10 @@ func (j *Job) checkReplaced() error {
 	return nil
 }
 
-// checkInputs refuses an output, named relative to the folder of the final
-// names, that is one of the inputs.
+// checkInputs refuses an output, named relative to the folder of the final names,
+// that is one of the inputs.
 func (j *Job) checkInputs(file string) error {
-	full := filepath.Join(j.final, filepath.FromSlash(file))
-	info, err := j.fsys.Stat(full)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return pathError(full, err)
-	}
-	for _, in := range j.opts.Inputs {
-		path, _ := SplitMember(in.Path)
-		other, err := j.fsys.Stat(path)
-		if err == nil && (filepath.Clean(path) == full || os.SameFile(info, other)) {
-			return inputErrorf(in.Path, "is an input (%s) that the output would replace, expected another name for the output", in.Role)
-		}
-	}
-	return nil
+	return CheckOutputs(j.fsys, j.opts.Inputs, filepath.Join(j.final, filepath.FromSlash(file)))
 }
 
 // makeFolder makes a folder whose name survives a crash.
@@ -246,10 +221,20 @@ func makeFolder(fsys FS, name string) error {
 	return nil
 }
 
-func lockFolder(fsys FS, partial string) (io.Closer, error) {
-	lock, err := fsys.Lock(filepath.Join(partial, lockName))
+// LockFolder makes a folder, if it is not there, and takes it for this process until
+// the lock is closed. That another has it is an error with ErrLocked as its cause,
+// and no InputError: the same command may succeed later.
+func LockFolder(fsys FS, dir string) (io.Closer, error) {
+	if err := makeFolder(fsys, dir); err != nil {
+		return nil, err
+	}
+	return lockPartial(fsys, dir)
+}
+
+func lockPartial(fsys FS, dir string) (io.Closer, error) {
+	lock, err := fsys.Lock(filepath.Join(dir, lockName))
 	if err != nil {
-		return nil, pathError(partial, err)
+		return nil, pathError(dir, err)
 	}
 	return lock, nil
 }
@@ -257,7 +242,7 @@ func lockFolder(fsys FS, partial string) (io.Closer, error) {
 // openJournal reads the journal, if there is one, or begins it.
 func (j *Job) openJournal() error {
 	name := filepath.Join(j.partial, journalName)
-	b, err := readWhole(j.fsys, name, maxJournal)
+	b, err := ReadFile(context.Background(), j.fsys, name, maxJournal)
 	if err != nil && !isMissing(j.fsys, name) {
 		return err
 	}
@@ -296,10 +281,14 @@ func isMissing(fsys FS, name string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// begin empties the partial folder and writes a journal of the key alone.
+// begin empties the partial folder and writes a journal of the key alone. The earlier
+// journal goes last: without it nothing would say whose the rest is.
 func (j *Job) begin(name string) error {
-	if err := emptyFolder(j.fsys, j.partial, lockName); err != nil {
+	if err := emptyFolder(j.fsys, j.partial, append(lockNames, journalName)...); err != nil {
 		return err
+	}
+	if err := j.fsys.SyncDir(j.partial); err != nil {
+		return pathError(j.partial, err)
 	}
 	line, err := journalEntry{Key: &j.key}.line()
 	if err != nil {
@@ -321,29 +310,6 @@ func (j *Job) begin(name string) error {
 		return pathError(name, err)
 	}
 	j.written = int64(len(line))
-	return nil
-}
-
-// emptyFolder removes everything in a folder except the files of some names.
-func emptyFolder(fsys FS, dir string, except ...string) error {
-	entries, err := fsys.ReadDir(dir)
-	if err != nil {
-		return pathError(dir, err)
-	}
-	for _, e := range entries {
-		if slices.Contains(except, e.Name()) {
-			continue
-		}
-		name := filepath.Join(dir, e.Name())
-		if e.IsDir() {
-			if err := emptyFolder(fsys, name); err != nil {
-				return err
-			}
-		}
-		if err := fsys.Remove(name); err != nil {
-			return pathError(name, err)
-		}
-	}
 	return nil
 }
 
@@ -571,6 +537,10 @@ func (j *Job) Finish(lo, hi int) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.explain(j.finish(lo, hi))
+}
+
+func (j *Job) finish(lo, hi int) error {
 	r := journalRange{Lo: lo, Hi: hi, Sums: map[string]string{}}
 	for _, name := range j.sinkNames() {
 		sum, err := j.sinks[name].Digest(context.Background(), j.opts.Axis, lo, hi)
@@ -623,6 +593,9 @@ func (j *Job) flush() error {
 		}
 		lines = append(lines, line...)
 	}
+	if err := j.checkInputsSame(); err != nil {
+		return err
+	}
 	for _, name := range j.sinkNames() {
 		if err := j.sinks[name].Sync(); err != nil {
 			return err
@@ -639,8 +612,45 @@ func (j *Job) flush() error {
 		return pathError(filepath.Join(j.partial, journalName), err)
 	}
 	j.written += int64(len(lines))
-	j.pending, j.flushed = nil, time.Now()
+	j.pending, j.flushed, j.recorded = nil, time.Now(), len(j.finished)
 	return nil
+}
+
+// checkInputsSame is Inputs.Check before anything is put down as finished. What was
+// finished since the last check is then nothing to go on with.
+func (j *Job) checkInputsSame() error {
+	if j.opts.Watch == nil {
+		return nil
+	}
+	err := j.opts.Watch.Check()
+	if err != nil {
+		j.pending, j.finished = nil, j.finished[:j.recorded]
+	}
+	return err
+}
+
+// Explain returns the cause of an error of the work on this output, where that lies
+// outside it: an input that changed, whatever reading it gave then, or the removal of
+// the folder of unfinished output, which no option of the command is to blame for.
+func (j *Job) Explain(err error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.explain(err)
+}
+
+func (j *Job) explain(err error) error {
+	if err == nil || j.closed || errors.Is(err, context.Canceled) || errors.Is(err, ErrChanged) {
+		return err
+	}
+	if isMissing(j.fsys, filepath.Join(j.partial, journalName)) {
+		return fmt.Errorf("%s was removed while it was written", j.partial)
+	}
+	if j.opts.Watch != nil {
+		if changed := j.opts.Watch.Check(); errors.Is(changed, ErrChanged) {
+			return changed
+		}
+	}
+	return err
 }
 
 // syncNames makes the names of all files made so far durable.
@@ -722,7 +732,7 @@ func (j *Job) closeFiles() {
 // removePartial removes the partial folder, and the output folder if this job
 // made it. The lock is still held, so nobody else is in it.
 func (j *Job) removePartial() {
-	if emptyFolder(j.fsys, j.partial) != nil {
+	if emptyFolder(j.fsys, j.partial, append(lockNames, journalName)...) != nil || removeNames(j.fsys, j.partial, journalName, lockName) != nil {
 		return
 	}
 	discard(j.fsys, j.partial)

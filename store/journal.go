@@ -17,15 +17,24 @@ import (
 
 // Option is one setting of a command, as a user would write it.
 type Option struct {
-	Name  string `json:"name"` // with its dashes: "--alphas"
-	Value string `json:"value"`
+	Name  string `json:"name"`  // with its dashes: "--alphas"
+	Value string `json:"value"` // that was used
+	// Resolved says that the value was left to the command, and Given what it was
+	// given then: "" for --cv, whose Value is "kfold:5" in run.json. A job goes on,
+	// and a result is kept, by what was given.
+	Resolved bool   `json:"resolved,omitempty"`
+	Given    string `json:"given,omitempty"`
 	// Free says that the option cannot change a result, so that a job may go on
 	// under another value.
 	Free bool `json:"free,omitempty"`
-	// Resolved says that Value is what became of Given, which was left to the command:
-	// "kfold:5" of none. A job's key has what was given.
-	Resolved bool   `json:"resolved,omitempty"`
-	Given    string `json:"given,omitempty"`
+}
+
+// Asked is the value that the command was given.
+func (o Option) Asked() string {
+	if o.Resolved {
+		return o.Given
+	}
+	return o.Value
 }
 
 // journalKey is what must be the same for a job to go on.
@@ -143,7 +152,7 @@ func (k *journalKey) values() []keyValue {
 	}
 	for _, o := range k.Options {
 		if !o.Free {
-			add(o.Name, o.Value, strconv.Quote(o.Value))
+			add(o.Name, o.Asked(), strconv.Quote(o.Asked()))
 		}
 	}
 	for _, in := range k.Inputs {

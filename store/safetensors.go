@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -84,7 +85,7 @@ func OpenSafetensors(fsys FS, path string) (*Safetensors, error) {
 // openIndex opens every shard that the index names and demands that each
 // tensor is in the shard that the index says.
 func (s *Safetensors) openIndex(fsys FS) error {
-	b, err := readWhole(fsys, s.path, maxIndexBytes)
+	b, err := ReadFile(context.Background(), fsys, s.path, maxIndexBytes)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -51,7 +52,7 @@ func ReadTable(fsys FS, path string) (*Table, error) {
 // character, by the rules of ReadTable; rows may differ in length. lines are
 // those on which the rows begin, from 1. With ',' it reads CSV.
 func ReadCells(fsys FS, path string, separator byte) (rows [][]string, lines []int, err error) {
-	b, err := readWhole(fsys, path, maxTable)
+	b, err := ReadFile(context.Background(), fsys, path, maxTable)
 	if err != nil {
 		return nil, nil, err
 	}

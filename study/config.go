@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 
@@ -177,7 +178,7 @@ func (m *ModelConfig) defaults() {
 // type and values that are not among those allowed are refused with their line;
 // files are not looked for yet.
 func ReadConfig(fsys store.FS, path string) (*Config, error) {
-	text, err := step.ReadText(fsys, path)
+	text, err := step.ReadText(context.Background(), fsys, path)
 	if err != nil {
 		return nil, err
 	}

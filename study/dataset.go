@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -450,7 +451,7 @@ func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 // 0 if none has it.
 func (c *Config) sidecarTR(fsys store.FS, path string) float64 {
 	for _, place := range c.sidecars(fsys, path) {
-		text, err := step.ReadText(fsys, place)
+		text, err := step.ReadText(context.Background(), fsys, place)
 		if err != nil {
 			continue
 		}

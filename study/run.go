@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path/filepath"
 	"runtime"
@@ -66,7 +65,7 @@ const digestsName = ".digests.json"
 type runner struct {
 	s     *Study
 	e     *step.Env
-	cache *step.DigestCache
+	cache *store.Digests
 	est   *estimator
 	done  map[*Step]bool
 }
@@ -81,13 +80,13 @@ func (s *Study) newRunner(e *step.Env) *runner {
 	if c, err := engine.Resolve(e.Device); err == nil {
 		device = c.Kind
 	}
-	return &runner{s: s, e: e, cache: step.LoadDigests(e.FS, filepath.Join(s.dir, digestsName)), est: newEstimator(rateOf(device, threads)), done: map[*Step]bool{}}
+	return &runner{s: s, e: e, cache: store.LoadDigests(e.FS, filepath.Join(s.dir, digestsName)), est: newEstimator(rateOf(device, threads)), done: map[*Step]bool{}}
 }
 
 // env is the environment of one step.
 func (r *runner) env(probe bool, report step.Reporter) *step.Env {
 	e := *r.e
-	e.FS, e.Report = step.DigestingFS{FS: r.e.FS, Cache: r.cache}, report
+	e.Report = report
 	e.Keep = &step.Keeper{Probe: probe, Cache: r.cache}
 	return &e
 }
@@ -170,7 +169,9 @@ func (r *runner) memory(task *Step) int64 {
 // a step that was begun goes on from what it finished.
 func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 	r := s.newRunner(e)
-	lock, err := s.lock(r.e.FS)
+	// a second Run would wait for steps of the first at best, and take its unfinished
+	// ones for its own at worst
+	lock, err := store.LockFolder(r.e.FS, s.dir)
 	if err != nil {
 		return RunSummary{}, err
 	}
@@ -193,22 +194,6 @@ func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 	}
 	sum.Seconds = time.Since(began).Seconds()
 	return sum, nil
-}
-
-// lockName is the file in a study's folder that a Run holds.
-const lockName = ".lock"
-
-// lock keeps a second Run out of the folder: it would wait for steps of the first
-// at best, and take its unfinished ones for its own at worst.
-func (s *Study) lock(fsys store.FS) (io.Closer, error) {
-	if err := fsys.MkdirAll(s.dir); err != nil {
-		return nil, fmt.Errorf("%s: cannot be made: %w", s.dir, err)
-	}
-	lock, err := fsys.Lock(filepath.Join(s.dir, lockName))
-	if errors.Is(err, store.ErrLocked) {
-		return nil, step.BadInput(s.dir, "another voxen run is at work in it: wait until it ends, or give another out")
-	}
-	return lock, err
 }
 
 // step runs one step, or finds that its output is there.

@@ -55,7 +55,7 @@ func init() {
 		refusal{"study: example over a study", func(f *files) []string {
 			return []string{"run", "--init", f.bytes("study.yaml", []byte("title: mine\n"))}
 		}, 2, `study.yaml: is there already, and nothing is replaced`},
-		refusal{"study: gone", func(f *files) []string { return []string{"run", f.path("gone.yaml")} }, 2, `gone.yaml: cannot be opened: no such file`},
+		refusal{"study: gone", func(f *files) []string { return []string{"run", f.path("gone.yaml")} }, 2, `gone.yaml: no such file`},
 		text("empty", `study.yaml: is empty, expected a study's configuration`, "# nothing yet\n"),
 		text("of one word", `study.yaml: line 1: is "hello", expected keys and values`, "hello\n"),
 		text("indented with a tab", `study.yaml: .*line 2`, "data:\n\tdataset: x\n"),

@@ -329,7 +329,7 @@ func TestRunTwiceAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errOut, status := voxen("run", yaml, "--quiet")
-	if status != 2 || !strings.Contains(errOut, "results: another voxen run is at work in it") || strings.Count(errOut, "\n") != 1 {
+	if status != 1 || !strings.Contains(errOut, "results: another voxen is at work in it") || strings.Count(errOut, "\n") != 1 {
 		t.Errorf("status %d, %q", status, errOut)
 	}
 	if s := states(t, yaml, "--status"); len(s) == 0 {

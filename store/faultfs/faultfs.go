@@ -165,6 +165,12 @@ func (f *FS) Stat(name string) (info fs.FileInfo, err error) {
 	return info, err
 }
 
+// Lstat implements store.FS; it counts as Stat.
+func (f *FS) Lstat(name string) (info fs.FileInfo, err error) {
+	err = f.do(Stat, name, func() error { info, err = f.inner.Lstat(name); return err })
+	return info, err
+}
+
 // SyncDir implements store.FS.
 func (f *FS) SyncDir(name string) error {
 	return f.do(SyncDir, name, func() error { return f.inner.SyncDir(name) })
@@ -234,6 +240,12 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 func (f *file) Size() (n int64, err error) {
 	err = f.fs.do(Size, f.name, func() error { n, err = f.inner.Size(); return err })
 	return n, err
+}
+
+// Stat implements store.File.
+func (f *file) Stat() (info fs.FileInfo, err error) {
+	err = f.fs.do(Stat, f.name, func() error { info, err = f.inner.Stat(); return err })
+	return info, err
 }
 
 // Allocate implements store.File.

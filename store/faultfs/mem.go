@@ -27,13 +27,16 @@ type Mem struct {
 	locks   map[string]bool
 	// space is what all files may take together; 0: no bound.
 	space int64
+	ticks int64 // files and changes of contents so far: the clock of the files' times
 }
 
 // node is a file or a folder.
 type node struct {
-	dir    bool
-	data   []byte
-	synced []byte
+	dir     bool
+	data    []byte
+	synced  []byte
+	number  uint64 // that no other has
+	changed int64  // tick of the last change of its contents
 }
 
 // change is one operation on names: a nil node takes the name away. A rename
@@ -42,13 +45,17 @@ type change map[string]*node
 
 // NewMem returns an empty file system with a root and the current folder.
 func NewMem() *Mem {
-	root := &node{dir: true}
-	return &Mem{
-		names:   map[string]*node{".": root, "/": root},
-		durable: map[string]*node{".": root, "/": root},
-		settled: map[string]int{},
-		locks:   map[string]bool{},
-	}
+	m := &Mem{settled: map[string]int{}, locks: map[string]bool{}}
+	root := m.newNode(true)
+	m.names = map[string]*node{".": root, "/": root}
+	m.durable = maps.Clone(m.names)
+	return m
+}
+
+// newNode makes a file or a folder.
+func (m *Mem) newNode(dir bool) *node {
+	m.ticks++
+	return &node{dir: dir, number: uint64(m.ticks), changed: m.ticks}
 }
 
 // SetSpace bounds the bytes that all files may take together.
@@ -97,12 +104,19 @@ func (m *Mem) open(op Op, name string) (store.File, error) {
 	case n == nil && op != Create:
 		return nil, pathErr(op, name, syscall.ENOENT)
 	case n == nil:
-		n = &node{}
+		n = m.newNode(false)
 		m.apply(map[string]*node{clean: n})
 	case op == Create:
 		n.data = nil
+		m.touch(n)
 	}
 	return &memFile{m, n, name}, nil
+}
+
+// touch gives a file that changes a time that no other change has.
+func (m *Mem) touch(n *node) {
+	m.ticks++
+	n.changed = m.ticks
 }
 
 // Open implements store.FS.
@@ -180,7 +194,7 @@ func (m *Mem) MkdirAll(name string) error {
 		missing = append(missing, dir)
 	}
 	for _, dir := range slices.Backward(missing) {
-		m.apply(map[string]*node{dir: {dir: true}})
+		m.apply(map[string]*node{dir: m.newNode(true)})
 	}
 	return nil
 }
@@ -195,7 +209,7 @@ func (m *Mem) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	var entries []fs.DirEntry
 	for _, path := range m.below(clean) {
-		entries = append(entries, fs.FileInfoToDirEntry(info{filepath.Base(path), m.names[path]}))
+		entries = append(entries, fs.FileInfoToDirEntry(describe(path, m.names[path])))
 	}
 	return entries, nil
 }
@@ -211,8 +225,11 @@ func (m *Mem) Stat(name string) (fs.FileInfo, error) {
 	if n == nil {
 		return nil, pathErr(Stat, name, syscall.ENOENT)
 	}
-	return info{filepath.Base(clean), n}, nil
+	return describe(clean, n), nil
 }
+
+// Lstat implements store.FS; there are no links here.
+func (m *Mem) Lstat(name string) (fs.FileInfo, error) { return m.Stat(name) }
 
 // SyncDir implements store.FS: the names directly in the folder are durable.
 func (m *Mem) SyncDir(name string) error {
@@ -306,8 +323,10 @@ func (m *Mem) Crash(chance *rand.Rand) *Mem {
 			continue
 		}
 		if copies[n] == nil {
-			data := slices.Clone(n.survivor(chance))
-			copies[n] = &node{dir: n.dir, data: data, synced: slices.Clone(data)}
+			c := after.newNode(n.dir)
+			c.data = slices.Clone(n.survivor(chance))
+			c.synced = slices.Clone(c.data)
+			copies[n] = c
 		}
 		after.names[path] = copies[n]
 	}
@@ -384,6 +403,7 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	if err := f.grow(WriteAt, off+int64(len(b))); err != nil {
 		return 0, err
 	}
+	f.m.touch(f.n)
 	return copy(f.n.data[off:], b), nil
 }
 
@@ -407,6 +427,13 @@ func (f *memFile) Size() (int64, error) {
 	return int64(len(f.n.data)), nil
 }
 
+// Stat implements store.File.
+func (f *memFile) Stat() (fs.FileInfo, error) {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	return describe(f.name, f.n), nil
+}
+
 // Allocate implements store.File.
 func (f *memFile) Allocate(size int64) error { return f.Truncate(size) }
 
@@ -418,6 +445,7 @@ func (f *memFile) Truncate(size int64) error {
 		return err
 	}
 	f.n.data = f.n.data[:size:size]
+	f.m.touch(f.n)
 	return nil
 }
 
@@ -435,16 +463,24 @@ func (f *memFile) Close() error { return nil }
 // info implements fs.FileInfo.
 type info struct {
 	name string
-	n    *node
+	dir  bool
+	id   store.Identity
+}
+
+// describe gives what a file is now.
+func describe(path string, n *node) info {
+	return info{filepath.Base(path), n.dir, store.Identity{
+		Inode: n.number, Links: 1, Bytes: int64(len(n.data)), Modified: n.changed, Changed: n.changed,
+	}}
 }
 
 func (i info) Name() string       { return i.name }
-func (i info) Size() int64        { return int64(len(i.n.data)) }
-func (i info) ModTime() time.Time { return time.Time{} }
-func (i info) IsDir() bool        { return i.n.dir }
-func (i info) Sys() any           { return nil }
+func (i info) Size() int64        { return i.id.Bytes }
+func (i info) ModTime() time.Time { return time.Unix(0, i.id.Modified) }
+func (i info) IsDir() bool        { return i.dir }
+func (i info) Sys() any           { return i.id }
 func (i info) Mode() fs.FileMode {
-	if i.n.dir {
+	if i.dir {
 		return fs.ModeDir | 0o777
 	}
 	return 0o666

@@ -200,7 +200,7 @@ func (x *extraction) read(ctx context.Context) (err error) {
 			return err
 		}
 		if x.o.Text != "" {
-			x.words, err = x.split(path)
+			x.words, err = x.split(ctx, path)
 		} else {
 			x.words, err = brain.ReadWords(path, x.o.Columns)
 		}
@@ -243,8 +243,8 @@ func (x *extraction) rows() []lm.Row {
 
 // split cuts a text at white space; with a rate word i begins at i/rate, without
 // one the words have no times.
-func (x *extraction) split(path string) (brain.Words, error) {
-	text, err := step.ReadText(x.e.FS, path)
+func (x *extraction) split(ctx context.Context, path string) (brain.Words, error) {
+	text, err := step.ReadText(ctx, x.e.FS, path)
 	if err != nil {
 		return nil, err
 	}

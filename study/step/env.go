@@ -60,11 +60,19 @@ func (Quiet) Progress(int) {}
 // Warn does nothing.
 func (Quiet) Warn(string) {}
 
-// Begin fills in defaults and starts the clock.
+// Begin fills in defaults and starts the clock. Inputs are watched from here on.
 func (e *Env) Begin() {
+	if in, ok := e.FS.(*store.Inputs); ok { // of a step before
+		e.FS = in.FS
+	}
 	if e.FS == nil {
 		e.FS = store.OS{}
 	}
+	var known *store.Digests
+	if e.Keep != nil {
+		known = e.Keep.Cache
+	}
+	e.FS = store.NewInputs(e.FS, known)
 	if e.Report == nil {
 		e.Report = Quiet{}
 	}

@@ -1,9 +1,8 @@
 package step
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -36,20 +35,8 @@ func OneOf(flag, value string, list ...string) error {
 const maxText = 1 << 30
 
 // ReadText reads a UTF-8 file, without the mark that some editors put first.
-func ReadText(fsys store.FS, path string) (string, error) {
-	f, err := fsys.Open(path)
-	if err != nil {
-		return "", BadInput(path, "cannot be opened: %v", errors.Unwrap(err))
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return "", err
-	}
-	if size > maxText {
-		return "", BadInput(path, "has %d bytes, expected at most %d of text", size, maxText)
-	}
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, size))
+func ReadText(ctx context.Context, fsys store.FS, path string) (string, error) {
+	b, err := store.ReadFile(ctx, fsys, path, maxText)
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,7 @@ import (
 // of the same digests, and every output has the digest that it had then.
 type Keeper struct {
 	Probe bool // say what is to do, and begin nothing
-	Cache *DigestCache
+	Cache *store.Digests
 }
 
 // State is how far the output of a step is.
@@ -105,21 +105,15 @@ func compare(fsys store.FS, j job) (why string, run *store.Run, err error) {
 // differs names the first option that is another, "" if none is. Options that were
 // left to the step are compared as they were given.
 func differs(was, is []store.Option) string {
-	given := func(o store.Option) string {
-		if o.Resolved {
-			return o.Given
-		}
-		return o.Value
-	}
 	for i, o := range is {
 		switch {
 		case i >= len(was) || was[i].Name != o.Name:
 			return "made by a version with other options"
-		case given(was[i]) == o.Value:
+		case was[i].Asked() == o.Value:
 		case o.Name == resultsOption:
-			return fmt.Sprintf("this version computes other results (number %s, was %s)", o.Value, given(was[i]))
+			return fmt.Sprintf("this version computes other results (number %s, was %s)", o.Value, was[i].Asked())
 		default:
-			return fmt.Sprintf("%s was %q, is %q", o.Name, given(was[i]), o.Value)
+			return fmt.Sprintf("%s was %q, is %q", o.Name, was[i].Asked(), o.Value)
 		}
 	}
 	if len(was) > len(is) {
@@ -146,7 +140,7 @@ func (k *Keeper) outputs(fsys store.FS, j job, run *store.Run) (string, error) {
 		if !Exists(fsys, name) {
 			return output.Name + " is gone", nil
 		}
-		in, err := k.Cache.digest(context.Background(), fsys, name)
+		in, err := k.Cache.File(context.Background(), fsys, name)
 		if err != nil {
 			return "", err
 		}

@@ -56,6 +56,7 @@ func Execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	}
 	sum, err := s.Do(ctx, r)
 	if err != nil {
+		err = r.Job.Explain(err)
 		r.Settle(err)
 		return Outcome{}, err
 	}
@@ -127,6 +128,7 @@ func (e *Env) jobs(ctx context.Context, s Step) ([]job, error) {
 func (r *Run) open(jobs []job) error {
 	for _, j := range jobs {
 		j.Replace = r.Env.Keep != nil || r.Env.Force
+		j.Watch, _ = r.Env.FS.(*store.Inputs)
 		opened, err := store.OpenJob(r.Env.FS, j.out, j.JobOptions)
 		if err != nil {
 			return err

@@ -20,6 +20,7 @@ func (s Stale) Error() string { return s.Why }
 // OpenJob begins the output of a step. In a study it ends a step whose output is
 // there, and unfinished output of other options makes way.
 func (e *Env) OpenJob(out string, o store.JobOptions) (*store.Job, error) {
+	o.Watch, _ = e.FS.(*store.Inputs)
 	k := e.Keep
 	if k == nil {
 		return store.OpenJob(e.FS, out, o)
