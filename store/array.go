@@ -145,8 +145,7 @@ type foreign struct {
 }
 
 var foreigners = []foreign{
-	{"\x89HDF\r\n\x1a\n", ".h5 .hdf .hf5 .hdf5", "is HDF5"},
-	{"MATLAB 5.0 MAT-file", ".mat", "is a MATLAB file before version 7.3: save it with -v7.3"},
+	{"MATLAB 5.0 MAT-file", "", "is a MATLAB file before version 7.3: save it with -v7.3"},
 	{"PK\x03\x04", ".npz", "is an archive of arrays: save the one that is meant with numpy.save"},
 	{"\x1f\x8b", ".gz", "is compressed: unpack it first"},
 	{"\x80\x04", ".pkl .pickle", "is a Python pickle: save the array with numpy.save"},

@@ -1,5 +1,5 @@
 // Package store reads and writes the arrays, tables and result folders of
-// voxen: .npy, .npz and .safetensors arrays, TSV tables, run.json, and outputs
+// voxen: .npy, .npz, .safetensors and HDF5 arrays, TSV tables, run.json, and outputs
 // that appear whole or not at all and can be resumed.
 //
 // An Array is a two-dimensional view of an array in a file, read by blocks of
@@ -29,5 +29,5 @@
 // fail. A file that cannot be used is an *InputError of one line that names the
 // file, what was expected and what was found; everything else that goes wrong
 // is an ordinary error. The package knows nothing of images, models or devices,
-// and imports nothing else of this module.
+// and imports nothing else of this module but the reader of HDF5 below it.
 package store

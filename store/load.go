@@ -42,15 +42,16 @@ func Float32s(ctx context.Context, a Array) ([]float32, error) {
 	return dst, a.ReadFloat32(ctx, 0, a.Cols(), dst, a.Cols())
 }
 
-// ints loads the whole array in C order as exact integers. Floating-point
-// elements must be whole numbers.
-func (a *flat) ints(ctx context.Context) ([]int64, error) {
+// ints loads a whole array in C order as exact integers. Floating-point elements
+// must be whole numbers; integers beyond 2^53 are taken from a flat array alone.
+func ints(ctx context.Context, from Array) ([]int64, error) {
+	a, ok := from.(*flat)
+	if !ok || a.dtype.Kind != Int && a.dtype.Kind != Uint || a.dtype.Size < 8 {
+		return smallInts(ctx, from)
+	}
 	n, err := checkLoad(ctx, a)
 	if err != nil {
 		return nil, err
-	}
-	if a.dtype.Kind != Bool && a.dtype.Kind != Int && a.dtype.Kind != Uint || a.dtype.Size < 8 {
-		return a.smallInts(ctx)
 	}
 	raw := make([]int64, n)
 	if err := a.readInto(ctx, 0, bytesOf(raw)); err != nil {
@@ -77,45 +78,45 @@ func (a *flat) ints(ctx context.Context) ([]int64, error) {
 }
 
 // smallInts converts elements that a float64 holds exactly.
-func (a *flat) smallInts(ctx context.Context) ([]int64, error) {
+func smallInts(ctx context.Context, a Array) ([]int64, error) {
 	x, err := Float64s(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]int64, len(x))
 	for i, v := range x {
-		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
-			return nil, inputErrorf(a.name, "element %d is %v, expected a whole number", i, v)
+		if v != math.Trunc(v) || math.Abs(v) >= 1<<53 { // 2^53 may be another number, rounded
+			return nil, inputErrorf(a.Name(), "element %d is %v, expected a whole number", i, v)
 		}
 		out[i] = int64(v)
 	}
 	return out, nil
 }
 
-// LoadFloat64 loads a .npy whole, in C order, with its shape.
+// LoadFloat64 loads an array whole, in C order, with its shape.
 func LoadFloat64(ctx context.Context, fsys FS, path string) ([]float64, []int, error) {
-	return loadNpy(fsys, path, func(a *flat) ([]float64, error) { return Float64s(ctx, a) })
+	return loadArray(ctx, fsys, path, Float64s)
 }
 
-// LoadFloat32 loads a .npy whole, in C order and rounded to float32, with its
+// LoadFloat32 loads an array whole, in C order and rounded to float32, with its
 // shape.
 func LoadFloat32(ctx context.Context, fsys FS, path string) ([]float32, []int, error) {
-	return loadNpy(fsys, path, func(a *flat) ([]float32, error) { return Float32s(ctx, a) })
+	return loadArray(ctx, fsys, path, Float32s)
 }
 
-// LoadInts loads a .npy of whole numbers, for example run labels or token ids,
+// LoadInts loads an array of whole numbers, for example run labels or token ids,
 // in C order, with its shape.
 func LoadInts(ctx context.Context, fsys FS, path string) ([]int64, []int, error) {
-	return loadNpy(fsys, path, func(a *flat) ([]int64, error) { return a.ints(ctx) })
+	return loadArray(ctx, fsys, path, ints)
 }
 
-func loadNpy[T any](fsys FS, path string, load func(*flat) ([]T, error)) ([]T, []int, error) {
-	a, err := openNpy(fsys, path)
+func loadArray[T any](ctx context.Context, fsys FS, path string, load func(context.Context, Array) ([]T, error)) ([]T, []int, error) {
+	a, err := OpenArray(fsys, path)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer a.Close()
-	x, err := load(a)
+	x, err := load(ctx, a)
 	if err != nil {
 		return nil, nil, err
 	}

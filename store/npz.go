@@ -151,7 +151,7 @@ func (z *Npz) ints(ctx context.Context, name string) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.ints(ctx)
+	return ints(ctx, a)
 }
 
 func (z *Npz) floats(ctx context.Context, name string) ([]float64, error) {

@@ -159,7 +159,7 @@ func TestWriteSafetensors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := a.(*flat).ints(context.Background()); err != nil || !slices.Equal(n, []int64{-5}) {
+	if n, err := ints(context.Background(), a); err != nil || !slices.Equal(n, []int64{-5}) {
 		t.Errorf("%v, %v", n, err)
 	}
 	for _, bad := range [][]TensorData{

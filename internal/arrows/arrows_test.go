@@ -48,6 +48,7 @@ lm: engine engine/op store
 report: brain brain/plotting
 brain/plotting: brain store
 brain store/faultfs: store
+store: store/hdf5
 
 engine/*: engine engine/op engine/tile
 engine: engine/op engine/tile engine/heap
