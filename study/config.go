@@ -8,6 +8,7 @@ import (
 	"voxen/brain"
 	"voxen/lm"
 	"voxen/store"
+	"voxen/study/couple"
 	"voxen/study/encode"
 	"voxen/study/group"
 	"voxen/study/learn"
@@ -123,16 +124,9 @@ type OrganizeConfig struct {
 
 // CoupleConfig are the options of couple.
 type CoupleConfig struct {
-	Skip     bool    `key:"skip" doc:"leave the step out"`
-	Run      string  `key:"run" doc:"run of the stimulus that is analysed; all that are not held out if empty"`
-	Detrend  string  `key:"detrend" doc:"of the BOLD: none, linear or cosine:SECONDS"`
-	Atoms    int     `key:"atoms" min:"1" doc:"biological neurons: atoms learned from the BOLD"`
-	Lambda   float64 `key:"lambda" min:"0" doc:"weight of the L1 norm of their codes"`
-	Epochs   int     `key:"epochs" min:"1" doc:"passes over the voxels"`
-	Batch    int     `key:"batch" min:"1" doc:"voxels per step"`
-	Seed     uint64  `key:"seed" doc:"of the order of voxels"`
-	Q        float64 `key:"q" min:"0" doc:"false discovery rate of the coupled pairs"`
-	TopWords int     `key:"top_words" min:"1" doc:"words that drive each anchored pair"`
+	Skip bool   `key:"skip" doc:"leave the step out"`
+	Run  string `key:"run" doc:"run of the stimulus that is analysed; all that are not held out if empty"`
+	couple.Options
 }
 
 // GroupConfig are the options of group.
@@ -155,7 +149,8 @@ type ReportPartsConfig struct {
 
 // DefaultConfig is the configuration of which a file changes what it names.
 func DefaultConfig() Config {
-	d := learn.New()
+	d, c := learn.New(), couple.New()
+	c.Detrend = "cosine:128"
 	return Config{
 		Out:        "results",
 		Data:       DataConfig{Layout: "auto", Mask: "auto"},
@@ -164,7 +159,7 @@ func DefaultConfig() Config {
 		Encode:     EncodeConfig{Alphas: "0.1:1e5:20", AlphaPer: "voxel", Score: "r", PerRun: "zscore", Detrend: "cosine:128", Standardize: "none"},
 		Match:      MatchConfig{Draws: 5000, FDR: 0.05},
 		Organize:   OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
-		Couple:     CoupleConfig{Detrend: "cosine:128", Atoms: d.Atoms, Lambda: d.Lambda, Epochs: d.Epochs, Batch: d.Batch, Q: 0.05, TopWords: 10},
+		Couple:     CoupleConfig{Options: *c},
 		Group:      GroupConfig{Permutations: group.DefaultPermutations},
 	}
 }
@@ -339,7 +334,7 @@ func (c *Config) checkOptions() error {
 	if run != "" {
 		return c.bad("couple.run", "is %q, which is no run of the stimulus", run)
 	}
-	for key, q := range map[string]float64{"match.fdr": c.Match.FDR, "couple.q": c.Couple.Q, "organize.threshold": c.Organize.Threshold} {
+	for key, q := range map[string]float64{"match.fdr": c.Match.FDR, "organize.threshold": c.Organize.Threshold} {
 		if q > 1 {
 			return c.bad(key, "is %g, expected at most 1", q)
 		}

@@ -12,7 +12,6 @@ import (
 	"voxen/lm"
 	"voxen/store"
 	"voxen/study/align"
-	"voxen/study/couple"
 	"voxen/study/encode"
 	"voxen/study/extract"
 	"voxen/study/group"
@@ -631,7 +630,7 @@ func (s *Study) surrogateFlops() float64 {
 // runs that are not held out, or one of them, of the subjects who have them all.
 func (s *Study) couple(m *modelSteps) {
 	c := s.Couple
-	o := couple.Defaults()
+	o := c.Options
 	var runs []int
 	T := 0.0
 	for i, st := range s.Stimulus {
@@ -641,11 +640,11 @@ func (s *Study) couple(m *modelSteps) {
 		runs = append(runs, i)
 		T += float64(s.shapes[i].volumes)
 		o.Responses, o.Words, o.Starts = append(o.Responses, m.aligned[i]), append(o.Words, st.Words), append(o.Starts, st.Start)
-		o.TR = st.TR
-		if len(runs) > 1 && o.WordColumns != st.columns() {
+		o.TR = step.Some(st.TR)
+		if len(runs) > 1 && !slices.Equal(o.Columns, st.Columns) {
 			o.Words = nil
 		}
-		o.WordColumns = st.columns()
+		o.Columns = st.Columns
 	}
 	if len(o.Words) < len(runs) {
 		s.note("couple lists no words: the runs' tables have other columns")
@@ -684,8 +683,7 @@ func (s *Study) couple(m *modelSteps) {
 	if len(o.Confounds) > 0 {
 		o.ConfoundColumns = strings.Join(s.Data.Confounds, ",")
 	}
-	o.Mask, o.Detrend, o.HRF, o.Out = s.maskFile(), c.Detrend, s.Align.HRF, s.path(m.config.Name, "couple")
-	o.Atoms, o.Epochs, o.Batch, o.Lambda, o.Seed, o.Q, o.TopWords = c.Atoms, c.Epochs, c.Batch, c.Lambda, c.Seed, c.Q, c.TopWords
+	o.Mask, o.HRF, o.Out = s.maskFile(), s.Align.HRF, s.path(m.config.Name, "couple")
 	from := []*Step{}
 	for _, step := range s.Steps {
 		if slices.Contains(o.Responses, step.Out) || step == s.maskStep {
@@ -695,5 +693,5 @@ func (s *Study) couple(m *modelSteps) {
 	V := float64(s.columns * subjects)
 	w := work{size: fmt.Sprintf("%d neurons with %d atoms of %d subjects", m.neurons, c.Atoms, subjects),
 		flops: float64(c.Epochs+1)*(V*(4*T*K+codeFlops*K*K)+math.Ceil(V/float64(c.Batch))*2*T*K*K) + 2*T*N*K + N*K*T*T/5, bytes: 4 * T * (V + N), output: 30 * N * K, memory: 4 * T * (N + V)}
-	m.couple = s.add("couple", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return couple.Run(ctx, e, o) })
+	m.couple = s.addStep(m.config.Name, from, w, &o)
 }

@@ -11,9 +11,7 @@ import (
 
 // coupleCommand is voxen couple.
 func (a *app) coupleCommand() *cobra.Command {
-	o := couple.Defaults()
-	columns := ""
-	cmd := &cobra.Command{
+	return stepCommand(a, couple.New(), coupleText, cobra.Command{
 		Use:   "couple --responses S.npy (--bold Y.nii.gz | --biological B.npy) --out DIR",
 		Short: "Couple single neurons of a model with the brain's functional networks",
 		Long: `Correlate every artificial neuron (a column of the aligned responses) with every
@@ -41,50 +39,11 @@ biological.npy and biological_maps when they were learned, and run.json to DIR.`
 
   # with given time courses
   voxen couple --responses S.npy --biological B.npy --out coupling-2`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if o.WordColumns, err = wordColumns(columns); err != nil {
-				return err
-			}
-			sum, err := couple.Run(cmd.Context(), a.env(), o)
-			if err != nil {
-				return err
-			}
-			a.printer.result("couple", sum, coupleText(sum))
-			return nil
-		},
-	}
-	f := cmd.Flags()
-	f.StringArrayVar(&o.Responses, "responses", nil, "aligned responses of a run, (T, N) .npy or .safetensors: a neuron per column")
-	f.StringArrayVar(&o.Biological, "biological", nil, "time courses of biological neurons in a run, (T, M) .npy")
-	f.StringArrayVar(&o.Bold, "bold", nil, "BOLD from which they are learned, a file per subject and run: all of the first subject, then of the next")
-	f.StringVar(&o.Mask, "mask", "", "mask of BOLD images")
-	f.StringVar(&o.Out, "out", "", "folder of the results")
-	f.StringVar(&o.Detrend, "detrend", o.Detrend, "of the BOLD, within each run: none, linear or cosine:SECONDS")
-	f.StringArrayVar(&o.Confounds, "confounds", nil, "table of confounds (fMRIPrep's .tsv), regressed out of the BOLD within each run; one file per --bold")
-	f.StringVar(&o.ConfoundColumns, "confound-columns", "", "columns a,b,... of the confounds; * and ? stand for any letters (default: all)")
-	f.Float64Var(&o.TR, "tr", 0, "seconds between volumes, for --words and --detrend cosine")
-	f.Float64SliceVar(&o.Starts, "start", nil, "when the first volume starts, in seconds of the word table: of all runs, or a,b,c of each (default 0)")
-	f.Lookup("start").DefValue = "0"
-	f.IntVar(&o.Atoms, "atoms", o.Atoms, "biological neurons to learn")
-	f.Float64Var(&o.Lambda, "lambda", o.Lambda, "penalty of their maps")
-	f.IntVar(&o.Epochs, "epochs", o.Epochs, "passes over the voxels")
-	f.IntVar(&o.Batch, "batch", o.Batch, "voxels per step")
-	f.Uint64Var(&o.Seed, "seed", o.Seed, "of the first atoms and the order of voxels")
-	f.Float64Var(&o.Q, "fdr", o.Q, "false discovery rate below which a pair is coupled")
-	f.StringArrayVar(&o.Words, "words", nil, "word table of a run: lists the words that drive anchored pairs")
-	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns")
-	f.StringVar(&o.HRF, "hrf", o.HRF, "response that the neurons were convolved with: none, glover or spm")
-	f.IntVar(&o.TopWords, "top-words", o.TopWords, "words per pair")
-	choices(cmd, map[string][]string{"hrf": {"none", "glover", "spm"}, "detrend": {"none", "linear", "cosine:"}})
-	cmd.MarkFlagRequired("responses")
-	cmd.MarkFlagRequired("out")
-	return cmd
+	})
 }
 
 // coupleText is the summary for people.
-func coupleText(s couple.Summary) string {
+func coupleText(s *couple.Summary) string {
 	runs := ""
 	if s.Runs > 1 {
 		runs = fmt.Sprintf(" of %d runs", s.Runs)

@@ -137,13 +137,14 @@ func init() {
 		indices("an index that is missing", `i.tsv: line 3 has no value in column x`, "participant_id\tx\na\t1\nb\tn/a\n"),
 		indices("a contrast of nothing", `--contrast "x-z", expected a-b`, "participant_id\tx\ty\na\t1\t2\nb\t2\t5\n", "--contrast", "x-z"),
 		indices("indices without participants", `i.tsv: has no column "participant_id"`, "subject\tx\na\t1\nb\t2\n"),
-		coupleRefusal("coupling at a rate of 1", `--fdr 1, expected a rate between 0 and 1`, "--fdr", "1"),
+		coupleRefusal("coupling at a rate of 1", `--fdr 1, expected a number between 0 and 1`, "--fdr", "1"),
+		coupleRefusal("a TR of 0", `--tr 0, expected a number above 0`, "--tr", "0"),
 		coupleRefusal("coupling without words to list", `--top-words 0, expected at least 1`, "--top-words", "0"),
 		coupleRefusal("words without tr", `--words needs --tr`, "--words", "words.tsv"),
 		coupleRefusal("given courses and BOLD", `either --biological or --bold`, "--bold", "y.npy"),
 		coupleRefusal("a mask of given courses", `m.nii: is a mask, but no --bold`, "--mask", "m.nii"),
 		coupleRefusal("trends of given courses", `--detrend linear is of --bold`, "--detrend", "linear"),
-		coupleRefusal("a response of another kind", `--hrf: .*canonical`, "--hrf", "canonical"),
+		coupleRefusal("a response of another kind", `--hrf "canonical", expected none, glover or spm`, "--hrf", "canonical"),
 		coupleRefusal("a dictionary penalty below 0", `--lambda -1, expected`, "--lambda", "-1"),
 		coupled("neither courses nor BOLD", `either --biological or --bold`, func(f *files) []string {
 			return []string{"--responses", f.npy("s.npy", []int{20, 4})}

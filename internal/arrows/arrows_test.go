@@ -41,7 +41,7 @@ study/group: engine/permute
 study/learn: engine/dict
 study/encode: engine/ridge
 study/extract: lm
-study/step: engine/dict engine/ridge
+study/step: engine/ridge
 study/internal/steptest: study/step brain store engine/op cpu
 
 lm: engine engine/op store

@@ -6,9 +6,7 @@ import (
 	"context"
 	"io"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"voxen/brain"
@@ -21,100 +19,77 @@ import (
 	"voxen/study/step"
 )
 
-// Options are the options of the couple step (docs/study.md, "couple").
-// Strings are as on the command line; "" is the default.
+// Options are the couple step: every artificial neuron with every biological one.
 type Options struct {
-	Responses  []string // a file per run, (T, N): artificial neurons, aligned to volumes
-	Biological []string // a file per run, (T, M): time courses of biological neurons; or
-	Bold       []string // what they are learned from: the runs of the first subject, of the second, ...
-	Mask       string   // voxels of the images
-	Detrend    string   // of the BOLD, within each run: none, linear or cosine:SECONDS
-	Confounds  []string // a table per recording of Bold, regressed out within each run
-	// ConfoundColumns are names, separated by commas; "" for all.
-	ConfoundColumns string
-	TR              float64   // seconds between volumes
-	Starts          []float64 // when the first volume starts, of each run or of all; none: 0
-	Out             string
-
-	// of the dictionary of the BOLD
-	Atoms, Epochs, Batch int
-	Lambda               float64
-	Seed                 uint64
-
-	Q           float64  // false discovery rate of the coupled pairs
-	Words       []string // a word table per run: what drives the anchored pairs
-	WordColumns brain.WordColumns
-	HRF         string // that the responses were convolved with: none, glover or spm
-	TopWords    int
-}
-
-// Defaults gives the options that the command line has when none is set.
-func Defaults() Options {
-	d := dict.Defaults()
-	return Options{Atoms: d.Atoms, Epochs: d.Epochs, Batch: d.Batch, Lambda: d.Lambda, Detrend: "none", Q: 0.05, HRF: "glover", TopWords: 10}
+	Responses       []string            `opt:"responses" file:"in" required:"true" doc:"aligned responses of a run, (T, N) .npy or .safetensors: a neuron per column"`
+	Biological      []string            `opt:"biological" file:"in" doc:"time courses of biological neurons in a run, (T, M) .npy"`
+	Bold            []string            `opt:"bold" file:"in" doc:"BOLD from which they are learned, a file per subject and run: all of the first subject, then of the next"`
+	Mask            string              `opt:"mask" file:"in" doc:"mask of BOLD images"`
+	Out             string              `opt:"out" file:"out" required:"true" doc:"folder of the results"`
+	Detrend         string              `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"of the BOLD, within each run: none, linear or cosine:SECONDS"`
+	Confounds       []string            `opt:"confounds" file:"in" doc:"table of confounds (fMRIPrep's .tsv), regressed out of the BOLD within each run; one file per --bold"`
+	ConfoundColumns string              `opt:"confound-columns" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all)"`
+	TR              step.Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between volumes, for --words and --detrend cosine"`
+	Starts          []float64           `opt:"start" key:"-" list:"comma" doc:"when the first volume starts, in seconds of the word table: of all runs, or a,b,c of each (default 0)"`
+	Atoms           int                 `opt:"atoms" default:"64" min:"1" doc:"biological neurons: atoms learned from the BOLD"`
+	Lambda          float64             `opt:"lambda" default:"0.15" min:"0" max:"1e38" doc:"weight of the L1 norm of their codes"`
+	Epochs          int                 `opt:"epochs" default:"4" min:"1" doc:"passes over the voxels"`
+	Batch           int                 `opt:"batch" default:"512" min:"1" doc:"voxels per step"`
+	Seed            uint64              `opt:"seed" doc:"of the first atoms and the order of voxels"`
+	Q               float64             `opt:"fdr" key:"q" default:"0.05" above:"0" below:"1" doc:"false discovery rate below which a pair is coupled"`
+	Words           []string            `opt:"words" file:"in" doc:"word table of a run: lists the words that drive anchored pairs"`
+	Columns         []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns"`
+	HRF             string              `opt:"hrf" key:"-" default:"glover" oneof:"none,glover,spm" doc:"response that the neurons were convolved with: none, glover or spm"`
+	TopWords        int                 `opt:"top-words" default:"10" min:"1" doc:"words that drive each anchored pair"`
 }
 
 // Summary is what the couple step found.
 type Summary struct {
-	Out        string  `json:"out"`
-	Rows       int     `json:"rows"` // of all runs
-	Runs       int     `json:"runs"`
-	Artificial int     `json:"artificial"`
-	Biological int     `json:"biological"`
-	Pairs      int     `json:"pairs"`    // tested
-	Coupled    int     `json:"coupled"`  // q below the rate
-	Anchored   int     `json:"anchored"` // mutual best and coupled
-	Constant   int     `json:"constant"` // artificial neurons left out
-	Device     string  `json:"device"`
-	Seconds    float64 `json:"seconds"`
+	step.Ended
+	Rows       int `json:"rows"` // of all runs
+	Runs       int `json:"runs"`
+	Artificial int `json:"artificial"`
+	Biological int `json:"biological"`
+	Pairs      int `json:"pairs"`    // tested
+	Coupled    int `json:"coupled"`  // q below the rate
+	Anchored   int `json:"anchored"` // mutual best and coupled
+	Constant   int `json:"constant"` // artificial neurons left out
 }
 
-// plan is what the options say.
-type plan struct {
-	dict  dict.Options
-	trend brain.Trend
-	hrf   brain.HRF
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "couple", Results: 1, Device: true}
 }
 
-// plan checks the options that need no file.
-func (o *Options) plan() (plan, error) {
-	var p plan
-	var err error
-	p.dict = dict.Defaults()
-	p.dict.Atoms, p.dict.Lambda, p.dict.Epochs, p.dict.Batch, p.dict.Seed = o.Atoms, o.Lambda, o.Epochs, o.Batch, o.Seed
-	p.dict.Standardize = dict.Columns
-	if err = step.CheckDictionary(p.dict); err != nil {
-		return p, err
+// Check refuses options that do not go together.
+func (o *Options) Check() error {
+	trend, err := brain.ParseTrend(o.Detrend)
+	if err != nil {
+		return step.BadInput("", "--detrend: %v", err)
 	}
-	if p.trend, err = brain.ParseTrend(o.Detrend); err != nil {
-		return p, step.BadInput("", "--detrend: %v", err)
-	}
-	if p.hrf, err = brain.ParseHRF(o.HRF); err != nil {
-		return p, step.BadInput("", "--hrf: %v", err)
+	if _, err := step.WordColumns(o.Columns); err != nil {
+		return err
 	}
 	switch {
-	case len(o.Responses) == 0 || slices.Contains(o.Responses, "") || o.Out == "":
-		return p, step.BadInput("", "--responses and --out are needed")
 	case (len(o.Biological) == 0) == (len(o.Bold) == 0):
-		return p, step.BadInput("", "expected either --biological or --bold: the time courses, or what they are learned from")
+		return step.BadInput("", "expected either --biological or --bold: the time courses, or what they are learned from")
 	case o.Mask != "" && len(o.Bold) == 0:
-		return p, step.BadInput(o.Mask, "is a mask, but no --bold is given that it could apply to")
-	case !(o.Q > 0 && o.Q < 1):
-		return p, step.BadInput("", "--fdr %g, expected a rate between 0 and 1", o.Q)
-	case o.TopWords < 1:
-		return p, step.BadInput("", "--top-words %d, expected at least 1", o.TopWords)
-	case len(o.Words) > 0 && !(o.TR > 0):
-		return p, step.BadInput("", "--words needs --tr, the seconds between volumes")
-	case p.trend.Kind == "cosine" && !(o.TR > 0):
-		return p, step.BadInput("", "--detrend %s needs --tr, the seconds between volumes", o.Detrend)
-	case p.trend.Kind != "none" && len(o.Bold) == 0:
-		return p, step.BadInput("", "--detrend %s is of --bold, which is not given", o.Detrend)
+		return step.BadInput(o.Mask, "is a mask, but no --bold is given that it could apply to")
+	case len(o.Words) > 0 && !o.TR.Given:
+		return step.BadInput("", "--words needs --tr, the seconds between volumes")
+	case trend.Kind == "cosine" && !o.TR.Given:
+		return step.BadInput("", "--detrend %s needs --tr, the seconds between volumes", o.Detrend)
+	case trend.Kind != "none" && len(o.Bold) == 0:
+		return step.BadInput("", "--detrend %s is of --bold, which is not given", o.Detrend)
 	}
-	return p, o.planRuns()
+	return o.checkRuns()
 }
 
-// planRuns checks that what comes by runs has as many of them as the responses.
-func (o *Options) planRuns() error {
+// checkRuns checks that what comes by runs has as many of them as the responses.
+func (o *Options) checkRuns() error {
 	runs := len(o.Responses)
 	switch {
 	case len(o.Biological) > 0 && len(o.Biological) != runs:
@@ -139,6 +114,11 @@ func (o *Options) planRuns() error {
 	return nil
 }
 
+// MoreInputs are the tables of columns beside the responses.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	return step.ColumnTables(e.FS, o.Responses), nil
+}
+
 // start is when the first volume of a run starts.
 func (o *Options) start(run int) float64 {
 	switch len(o.Starts) {
@@ -150,54 +130,21 @@ func (o *Options) start(run int) float64 {
 	return o.Starts[run]
 }
 
-// options lists the options for run.json and for resuming.
-func (o Options) options(e *step.Env) []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	g := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	columns := strings.Join([]string{o.WordColumns.Word, o.WordColumns.Onset, o.WordColumns.Offset}, ",")
-	if columns == ",," {
-		columns = ""
-	}
-	var starts []string
-	for run := range max(1, len(o.Starts)) {
-		starts = append(starts, g(o.start(run)))
-	}
-	return []store.Option{
-		s("detrend", o.Detrend), s("tr", g(o.TR)), s("start", strings.Join(starts, ",")), s("atoms", strconv.Itoa(o.Atoms)), s("epochs", strconv.Itoa(o.Epochs)),
-		s("batch", strconv.Itoa(o.Batch)), s("lambda", g(o.Lambda)), s("seed", strconv.FormatUint(o.Seed, 10)), s("fdr", g(o.Q)), s("hrf", o.HRF),
-		s("top-words", strconv.Itoa(o.TopWords)), s("columns", columns), s("confound-columns", o.ConfoundColumns),
-		s("precision", e.Precision.String()), s("device", e.Device),
-	}
-}
-
-// Run correlates every artificial neuron with every biological one and names
-// the pairs that are synchronised beyond what their autocorrelations explain.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	plan, err := o.plan()
-	if err != nil {
-		return Summary{}, err
-	}
-	w, err := e.OpenDevice()
-	if err != nil {
-		return Summary{}, err
-	}
-	defer w.Close()
-	c := &coupler{Worker: w, o: o, plan: plan}
+// Do correlates every artificial neuron with every biological one and names the pairs
+// that are synchronised beyond what their autocorrelations explain.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	c := &coupler{Run: r, o: o}
 	defer c.close()
-	if err := c.open(ctx); err != nil {
-		return Summary{}, err
+	if err := c.open(); err != nil {
+		return nil, err
 	}
-	sum, err := c.couple(ctx)
-	c.Settle(err)
-	return sum, err
+	return c.couple(ctx)
 }
 
-// coupler is one call of Couple.
+// coupler is one execution of the step.
 type coupler struct {
-	*step.Worker
-	o      Options
-	plan   plan
+	*step.Run
+	o      *Options
 	x      *step.Responses   // artificial neurons
 	names  *step.ColumnNames // of them; nil without a table
 	bold   []*step.Responses // the recordings of each subject
@@ -213,47 +160,31 @@ func (c *coupler) close() {
 	for _, r := range c.bold {
 		r.Close()
 	}
-	if c.Job != nil {
-		c.Job.Close()
-	}
 }
 
-// open checks the inputs and begins the output.
-func (c *coupler) open(ctx context.Context) error {
-	var err error
+// open opens the responses and reads the tables of words.
+func (c *coupler) open() error {
 	c.x = &step.Responses{Paths: c.o.Responses}
 	for i, path := range c.o.Responses {
 		if err := c.openRun(i, path); err != nil {
 			return err
 		}
 	}
-	var files []step.File
-	for _, list := range []struct {
-		role  string
-		paths []string
-	}{{"--responses", c.o.Responses}, {"--biological", c.o.Biological}, {"--mask", []string{c.o.Mask}}, {"--words", c.o.Words}, {"--confounds", c.o.Confounds}} {
-		for _, path := range list.paths {
-			files = append(files, step.File{Role: list.role, Path: path})
-		}
+	columns, err := step.WordColumns(c.o.Columns)
+	if err != nil {
+		return err
 	}
 	for _, path := range c.o.Words {
-		words, err := brain.ReadWords(path, c.o.WordColumns)
+		words, err := brain.ReadWords(path, columns)
 		if err != nil {
 			return err
 		}
 		c.words = append(c.words, words)
 	}
-	for _, path := range c.o.Bold {
-		for _, part := range step.HemispheresOf(path) {
-			files = append(files, step.File{Role: "--bold", Path: part})
-		}
+	if len(c.o.Starts) == 0 {
+		c.Resolve("start", "0")
 	}
-	inputs, err := step.DigestFiles(ctx, c.Env.FS, files)
-	if err != nil {
-		return err
-	}
-	c.Job, err = c.Env.OpenJob(c.o.Out, store.JobOptions{Command: "couple", Options: c.o.options(c.Env), Inputs: inputs})
-	return err
+	return nil
 }
 
 // openRun opens the responses of one run; the neurons of all are the same.
@@ -283,8 +214,7 @@ func (c *coupler) openRun(i int, path string) error {
 	return nil
 }
 
-func (c *coupler) couple(ctx context.Context) (Summary, error) {
-	var sum Summary
+func (c *coupler) couple(ctx context.Context) (*Summary, error) {
 	var err error
 	if len(c.o.Biological) > 0 {
 		err = c.readBiological(ctx)
@@ -292,41 +222,42 @@ func (c *coupler) couple(ctx context.Context) (Summary, error) {
 		err = c.learnBiological(ctx)
 	}
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
 	R, nEff, err := c.correlate(ctx)
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
 	var t *pairs
-	err = c.Env.Stage("testing", 0, func() error { t = newPairs(R, nEff, c.y.Dims[3], c.x.Cols(), len(c.x.Parts)); return nil })
+	err = c.Stage("testing", 0, func() error { t = newPairs(R, nEff, c.y.Dims[3], c.x.Cols(), len(c.x.Parts)); return nil })
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
 	if t.tested == 0 {
-		return sum, step.BadInput(c.o.Responses[0], "has no neuron to couple: all %d are constant or not finite", c.x.Cols())
+		return nil, step.BadInput(c.o.Responses[0], "has no neuron to couple: all %d are constant or not finite", c.x.Cols())
 	}
-	if err := c.Env.Stage("tables", 0, func() error { return c.tables(ctx, t) }); err != nil {
-		return sum, err
+	if err := c.Stage("tables", 0, func() error { return c.tables(ctx, t) }); err != nil {
+		return nil, err
 	}
-	run := c.RunJSON()
-	if t.constant > 0 {
-		run.LeftOut = append(run.LeftOut, store.Count{What: "artificial neurons", Why: "constant or not finite", N: t.constant})
-	}
-	if c.result != nil && c.result.Zero > 0 {
-		run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: "constant or not finite", N: c.result.Zero})
-	}
+	return c.summary(t), nil
+}
+
+// summary says what was found, in run.json too.
+func (c *coupler) summary(t *pairs) *Summary {
 	coupled, anchored := t.count(c.o.Q)
-	run.Results["pairs"], run.Results["coupled"], run.Results["anchored"] = float64(t.tested), float64(coupled), float64(anchored)
-	run.Results["runs"] = float64(len(c.x.Parts))
+	c.LeaveOut("artificial neurons", "constant or not finite", t.constant)
+	if c.result != nil {
+		c.LeaveOut("voxels", "constant or not finite", c.result.Zero)
+	}
+	c.Result("pairs", float64(t.tested))
+	c.Result("coupled", float64(coupled))
+	c.Result("anchored", float64(anchored))
+	c.Result("runs", float64(len(c.x.Parts)))
 	if len(c.bold) > 0 {
-		run.Results["subjects"] = float64(len(c.bold))
+		c.Result("subjects", float64(len(c.bold)))
 	}
-	if err := c.Job.Commit(ctx, run); err != nil {
-		return sum, err
-	}
-	return Summary{Out: c.o.Out, Rows: c.x.Rows(), Runs: len(c.x.Parts), Artificial: c.x.Cols(), Biological: c.y.Dims[3], Pairs: t.tested, Coupled: coupled,
-		Anchored: anchored, Constant: t.constant, Device: c.Backend.Device().Name, Seconds: run.Seconds}, nil
+	return &Summary{Rows: c.x.Rows(), Runs: len(c.x.Parts), Artificial: c.x.Cols(), Biological: c.y.Dims[3], Pairs: t.tested, Coupled: coupled,
+		Anchored: anchored, Constant: t.constant}
 }
 
 // readBiological loads given time courses, run by run.
@@ -369,7 +300,7 @@ func constantColumn(data []float64, rows, cols, j int) bool {
 // learnBiological learns the time courses of functional networks from the voxels
 // of all subjects together: atoms are shared, maps are each subject's.
 func (c *coupler) learnBiological(ctx context.Context) error {
-	if err := c.Env.Stage("reading", 0, func() error { return c.openBold(ctx) }); err != nil {
+	if err := c.Stage("reading", 0, func() error { return c.openBold(ctx) }); err != nil {
 		return err
 	}
 	sources := make([]brain.Columns, len(c.bold))
@@ -393,13 +324,11 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := c.plan.dict
-	o.Precision, o.Memory, o.Checkpoint = c.Env.Precision, budget, saved
-	o.Progress = func(done, _ int) { c.Env.Report.Progress(done) }
+	o := c.dictionary(budget, saved)
 	var res *dict.Result
-	err = c.Env.Stage("learning (voxels)", all.Cols()*(o.Epochs+1), func() error {
+	err = c.Stage("learning (voxels)", all.Cols()*(o.Epochs+1), func() error {
 		return c.Compute(ctx, saved.Passes(o.Epochs), func(ctx context.Context) error {
-			res, err = dict.Learn(ctx, c.Backend, all, o)
+			res, err = dict.Learn(ctx, c.Backend, voxels{all}, o)
 			return c.Env.Refuse(err, budget)
 		})
 	})
@@ -414,6 +343,22 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	return c.writeBiological(ctx, res)
 }
 
+// dictionary is what the engine is asked for.
+func (c *coupler) dictionary(budget int64, saved *step.SavedState) dict.Options {
+	o := dict.Defaults()
+	o.Atoms, o.Lambda, o.Epochs, o.Batch, o.Seed, o.Standardize = c.o.Atoms, c.o.Lambda, c.o.Epochs, c.o.Batch, c.o.Seed, dict.Columns
+	o.Precision, o.Memory, o.Checkpoint = c.Env.Precision, budget, saved
+	o.Progress = func(done, _ int) { c.Progress(done) }
+	return o
+}
+
+// voxels are read in float64, since they are cleaned so and their means come off
+// before they are rounded.
+type voxels struct{ brain.Columns }
+
+// Wide is true: see tile.Wide.
+func (voxels) Wide() bool { return true }
+
 // clean gives the recordings of a subject without trends and confounds.
 func (c *coupler) clean(subject int) (*cleaned, error) {
 	runs, bold := len(c.x.Parts), c.bold[subject]
@@ -425,8 +370,15 @@ func (c *coupler) clean(subject int) (*cleaned, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := step.Nuisance{Trend: c.plan.trend, TR: c.o.TR, Flag: c.o.Detrend}
+	trend, err := brain.ParseTrend(c.o.Detrend)
+	if err != nil {
+		return nil, err
+	}
+	n := step.Nuisance{Trend: trend, TR: c.o.TR.Value, Flag: c.o.Detrend}
 	y := &cleaned{Columns: bold, borders: c.x.Borders()}
+	for _, part := range bold.Parts {
+		y.nothing = append(y.nothing, step.Annihilated(part))
+	}
 	for r := range runs {
 		basis, err := n.Basis(y.borders, r, confounds)
 		if err != nil {
@@ -469,7 +421,7 @@ func (c *coupler) openBold(ctx context.Context) error {
 			return err
 		}
 		c.bold = append(c.bold, r)
-		r.WarnTR(c.Env, c.o.TR)
+		r.WarnTR(c.Env, c.o.TR.Value)
 		for i, part := range r.Parts {
 			if want := c.x.Parts[i].Rows(); part.Rows() != want {
 				return step.BadInput(paths[i], "has %d volumes, %s has %d rows", part.Rows(), c.o.Responses[i], want)
@@ -527,14 +479,14 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 			return nil, nil, err
 		}
 	}
-	err = c.Env.Stage("correlating (neurons)", N, func() error {
+	err = c.Stage("correlating (neurons)", N, func() error {
 		return c.Compute(ctx, step.Part{What: "columns", N: N, Finished: c.Job.Finished}, func(ctx context.Context) error {
 			budget, err := c.Env.Budget(c.Backend, int64(32*N*M))
 			if err != nil {
 				return err
 			}
 			_, err = coupling.Fit(ctx, c.Backend, c.x, c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, coupling.Options{Precision: c.Env.Precision,
-				Borders: c.x.Borders(), Budget: budget, Checkpoint: c.Job, Progress: func(done, _ int) { c.Env.Report.Progress(done) }})
+				Borders: c.x.Borders(), Budget: budget, Checkpoint: c.Job, Progress: func(done, _ int) { c.Progress(done) }})
 			return c.Env.Refuse(err, budget)
 		})
 	})
@@ -555,11 +507,13 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 }
 
 // cleaned is BOLD without the trends and confounds of its runs; of several runs each is brought to
-// mean 0 and SD 1. A voxel that is not finite somewhere, or constant within a run, is 0.
+// mean 0 and SD 1. A voxel that is not finite somewhere, or that is constant within a run or
+// explained by its trends and confounds, is 0.
 type cleaned struct {
 	brain.Columns
 	borders  op.Borders
 	nuisance []*brain.Basis // of each run
+	nothing  []float64      // of each run: the share of a norm at which what remains is rounding
 }
 
 // ReadFloat64 reads and cleans the columns [lo, hi).
@@ -567,25 +521,60 @@ func (c *cleaned) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, st
 	if err := c.Columns.ReadFloat64(ctx, lo, hi, dst, stride); err != nil {
 		return err
 	}
-	for v := range hi - lo {
-		if c.usable(dst[v:], stride) {
-			continue
-		}
-		// what a trend leaves of a constant is rounding, which would be scaled up
-		for t := range c.Rows() {
-			dst[t*stride+v] = 0
+	n := hi - lo
+	unusable := make([]bool, n)
+	for v := range n {
+		if unusable[v] = !c.usable(dst[v:], stride); unusable[v] {
+			c.clear(dst[v:], stride)
 		}
 	}
+	before, after := make([]float64, n), make([]float64, n)
 	for i, basis := range c.nuisance {
-		run := dst[c.borders[i]*stride:]
+		run, rows := dst[c.borders[i]*stride:], c.borders.Rows(i)
+		norms(before, run, rows, stride)
 		if basis.Cols > 0 {
-			basis.Remove(run, hi-lo, stride)
+			basis.Remove(run, n, stride)
 		}
 		if len(c.nuisance) > 1 {
-			standardizeColumns(run, c.borders[i+1]-c.borders[i], hi-lo, stride)
+			center(run, rows, n, stride)
+		}
+		norms(after, run, rows, stride)
+		for v := range n {
+			unusable[v] = unusable[v] || after[v] <= c.nothing[i]*before[v]
+			if len(c.nuisance) > 1 && !unusable[v] {
+				scale(run[v:], rows, stride, math.Sqrt(float64(rows))/after[v])
+			}
+		}
+	}
+	for v := range n {
+		if unusable[v] { // what a trend leaves is rounding, which would be scaled up
+			c.clear(dst[v:], stride)
 		}
 	}
 	return nil
+}
+
+// clear sets a voxel to 0.
+func (c *cleaned) clear(y []float64, stride int) {
+	for t := range c.Rows() {
+		y[t*stride] = 0
+	}
+}
+
+// norms fills dst with the L2 norm of each of its columns.
+func norms(dst, y []float64, rows, stride int) {
+	for v := range dst {
+		largest, sum := 0.0, 0.0
+		for t := range rows {
+			largest = max(largest, math.Abs(y[t*stride+v]))
+		}
+		for t := range rows {
+			if x := y[t*stride+v]; largest > 0 {
+				sum += (x / largest) * (x / largest)
+			}
+		}
+		dst[v] = largest * math.Sqrt(sum)
+	}
 }
 
 // usable reports whether a voxel is finite and varies within every run.
@@ -606,24 +595,23 @@ func (c *cleaned) usable(y []float64, stride int) bool {
 	return true
 }
 
-// standardizeColumns brings columns to mean 0 and SD 1; those of zeros stay.
-func standardizeColumns(y []float64, rows, cols, stride int) {
+// center takes the mean off each column.
+func center(y []float64, rows, cols, stride int) {
 	for v := range cols {
-		mean, sq := 0.0, 0.0
+		mean := 0.0
 		for t := range rows {
 			mean += y[t*stride+v] / float64(rows)
 		}
 		for t := range rows {
 			y[t*stride+v] -= mean
-			sq += y[t*stride+v] * y[t*stride+v]
 		}
-		if sq == 0 {
-			continue
-		}
-		f := math.Sqrt(float64(rows) / sq)
-		for t := range rows {
-			y[t*stride+v] *= f
-		}
+	}
+}
+
+// scale multiplies a column.
+func scale(y []float64, rows, stride int, f float64) {
+	for t := range rows {
+		y[t*stride] *= f
 	}
 }
 
@@ -735,13 +723,17 @@ func (c *coupler) drivers(ctx context.Context, t *pairs) (map[int]string, error)
 	if c.words == nil {
 		return words, nil
 	}
-	T, M, borders := c.y.Dims[2], t.M, c.x.Borders()
-	l := &Listener{hrf: c.plan.hrf.Weights(c.o.TR)}
+	T, M, borders, tr := c.y.Dims[2], t.M, c.x.Borders(), c.o.TR.Value
+	hrf, err := brain.ParseHRF(c.o.HRF)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{hrf: hrf.Weights(tr)}
 	for i, words := range c.words {
 		before, volumes := len(l.Words), borders[i+1]-borders[i]
-		l.Hear(words, c.o.TR, c.o.start(i), borders[i], volumes)
+		l.Hear(words, tr, c.o.start(i), borders[i], volumes)
 		if len(l.Words) == before {
-			return nil, step.BadInput(c.o.Words[i], "has no word within the %d volumes of %g s from %g s", volumes, c.o.TR, c.o.start(i))
+			return nil, step.BadInput(c.o.Words[i], "has no word within the %d volumes of %g s from %g s", volumes, tr, c.o.start(i))
 		}
 	}
 	x, y := make([]float64, T), make([]float64, T)

@@ -48,10 +48,10 @@ func TestCoupleGiven(t *testing.T) {
 	if err := store.SaveNpy(store.OS{}, biological, []int{T, M}, y); err != nil {
 		t.Fatal(err)
 	}
-	o := couple.Defaults()
+	o := *couple.New()
 	o.Responses, o.Biological, o.Out = []string{responses}, []string{biological}, filepath.Join(dir, "out")
-	o.Words, o.TR = []string{"../../testdata/alice/words.tsv"}, 2
-	sum, err := couple.Run(context.Background(), &step.Env{Device: "cpu", Threads: 2}, o)
+	o.Words, o.TR = []string{"../../testdata/alice/words.tsv"}, step.Some(2.0)
+	sum, err := step.Do[*couple.Summary](context.Background(), &step.Env{Device: "cpu", Threads: 2}, &o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +116,9 @@ func TestCoupleLearned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o := couple.Defaults()
+	o := *couple.New()
 	o.Responses, o.Bold, o.Out, o.Atoms, o.Batch, o.Detrend = []string{responses}, bold, filepath.Join(dir, "out"), 8, 32, "linear" // more atoms than courses, as always
-	if _, err := couple.Run(context.Background(), &step.Env{Device: "cpu", Threads: 1}, o); err != nil {
+	if _, err := step.Do[*couple.Summary](context.Background(), &step.Env{Device: "cpu", Threads: 1}, &o); err != nil {
 		t.Fatal(err)
 	}
 	table := steptest.ReadTable(t, filepath.Join(o.Out, "biological.tsv"))
@@ -151,7 +151,7 @@ func TestCoupleConfounds(t *testing.T) {
 	_, data, T := steptest.AliceAligned(t, dir, n)
 	rng := rand.New(rand.NewPCG(6, 6))
 	halves := [][2]int{{0, first}, {first, T}}
-	o := couple.Defaults()
+	o := *couple.New()
 	save := func(name string, rows, cols int, x []float64) string {
 		path := filepath.Join(dir, name)
 		if err := store.SaveNpy(store.OS{}, path, []int{rows, cols}, x); err != nil {
@@ -196,7 +196,7 @@ func TestCoupleConfounds(t *testing.T) {
 		if len(confounds) > 0 {
 			o.ConfoundColumns = "trans_*"
 		}
-		if _, err := couple.Run(context.Background(), &step.Env{Device: "cpu", Threads: 1, Precision: op.Float64}, o); err != nil {
+		if _, err := step.Do[*couple.Summary](context.Background(), &step.Env{Device: "cpu", Threads: 1, Precision: op.Float64}, &o); err != nil {
 			t.Fatal(err)
 		}
 		y, _, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, "biological.npy"))
@@ -222,7 +222,7 @@ func TestCoupleConfounds(t *testing.T) {
 	}
 	o.Confounds = tables[:3]
 	o.Out = filepath.Join(dir, "refused")
-	if _, err := couple.Run(context.Background(), &step.Env{Device: "cpu"}, o); err == nil || !strings.Contains(err.Error(), "names 3 tables, expected one for each of 4 --bold") {
+	if _, err := step.Do[*couple.Summary](context.Background(), &step.Env{Device: "cpu"}, &o); err == nil || !strings.Contains(err.Error(), "names 3 tables, expected one for each of 4 --bold") {
 		t.Errorf("three tables: %v", err)
 	}
 }
@@ -256,13 +256,13 @@ func TestCoupleResumes(t *testing.T) {
 		}
 		return path
 	}
-	o := couple.Defaults()
+	o := *couple.New()
 	o.Responses, o.Biological = []string{random("S.npy", N)}, []string{random("B.npy", M)}
 	run := func(out string, stopAfter int) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		o.Out = filepath.Join(dir, out)
-		_, err := couple.Run(ctx, &step.Env{Device: "cpu", Threads: 1, Report: &stopper{left: stopAfter, cancel: cancel}}, o)
+		_, err := step.Do[*couple.Summary](ctx, &step.Env{Device: "cpu", Threads: 1, Report: &stopper{left: stopAfter, cancel: cancel}}, &o)
 		return err
 	}
 	if err := run("whole", -1); err != nil {
@@ -310,7 +310,7 @@ func TestCoupleRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	var bold []string
-	o := couple.Defaults()
+	o := *couple.New()
 	halves := [][2]int{{0, first}, {first, T}}
 	for i, h := range halves {
 		path := save(fmt.Sprintf("S%d.npy", i), h[1]-h[0], n, data[h[0]*n:h[1]*n])
@@ -331,16 +331,17 @@ func TestCoupleRuns(t *testing.T) {
 			}
 			for k := range rows {
 				if i == 1 {
-					y[k*V+7] = 500 // constant in one run
+					y[k*V+7] = 500                      // constant in one run
+					y[k*V+11] = 1000.3 + 0.1*float64(k) // explained by the trend in one run: rounding remains
 				}
 			}
 			bold = append(bold, save(fmt.Sprintf("sub-%d_run-%d.npy", s, i), rows, V, y))
 		}
 	}
 	o.Bold, o.Out, o.Atoms, o.Batch, o.Detrend = bold, filepath.Join(dir, "out"), 8, 32, "linear"
-	o.Words, o.TR, o.Starts = []string{"../../testdata/alice/words.tsv", "../../testdata/alice/words.tsv"}, 2, []float64{0, 2 * first}
+	o.Words, o.TR, o.Starts = []string{"../../testdata/alice/words.tsv", "../../testdata/alice/words.tsv"}, step.Some(2.0), []float64{0, 2 * first}
 	env := &step.Env{Device: "cpu", Threads: 2}
-	sum, err := couple.Run(context.Background(), env, o)
+	sum, err := step.Do[*couple.Summary](context.Background(), env, &o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,8 +361,8 @@ func TestCoupleRuns(t *testing.T) {
 		}
 	}
 	run, err := store.ReadRun(store.OS{}, filepath.Join(o.Out, "run.json"))
-	if err != nil || len(run.LeftOut) != 1 || run.LeftOut[0].N != 2 || run.Results["subjects"] != 2 || run.Results["runs"] != 2 {
-		t.Errorf("left out %+v, results %v, %v; want 2 voxels", run.LeftOut, run.Results, err)
+	if err != nil || len(run.LeftOut) != 1 || run.LeftOut[0].N != 4 || run.Results["subjects"] != 2 || run.Results["runs"] != 2 {
+		t.Errorf("left out %+v, results %v, %v; want 4 voxels", run.LeftOut, run.Results, err)
 	}
 	// the courses that were learned, given back run by run, are coupled alike
 	courses, shape, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, "biological.npy"))
@@ -373,7 +374,7 @@ func TestCoupleRuns(t *testing.T) {
 	for i, h := range halves {
 		given.Biological = append(given.Biological, save(fmt.Sprintf("B%d.npy", i), h[1]-h[0], shape[1], courses[h[0]*shape[1]:h[1]*shape[1]]))
 	}
-	if _, err := couple.Run(context.Background(), env, given); err != nil {
+	if _, err := step.Do[*couple.Summary](context.Background(), env, &given); err != nil {
 		t.Fatal(err)
 	}
 	a, b := steptest.ReadTable(t, filepath.Join(o.Out, "coupling.tsv")), steptest.ReadTable(t, filepath.Join(given.Out, "coupling.tsv"))
@@ -386,7 +387,7 @@ func TestCoupleRuns(t *testing.T) {
 	}
 	swapped := o
 	swapped.Bold, swapped.Out = []string{bold[0], bold[2], bold[1], bold[3]}, filepath.Join(dir, "swapped")
-	if _, err := couple.Run(context.Background(), env, swapped); err == nil || !strings.Contains(err.Error(), "is of sub-1, expected run 2 of sub-0") {
+	if _, err := step.Do[*couple.Summary](context.Background(), env, &swapped); err == nil || !strings.Contains(err.Error(), "is of sub-1, expected run 2 of sub-0") {
 		t.Errorf("recordings in another order: %v", err)
 	}
 }

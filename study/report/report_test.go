@@ -81,10 +81,10 @@ func planted(t *testing.T, dir string) report.Options {
 		must(err)
 		bold, maps, model.Encode = append(bold, file), append(maps, filepath.Join(out, "cv_score.nii.gz")), append(model.Encode, out)
 	}
-	coupling := couple.Defaults()
+	coupling := couple.New()
 	coupling.Responses, coupling.Bold, coupling.Mask, coupling.Atoms, coupling.Out = []string{responses}, bold[:1], path("mask.nii.gz"), 3, model.Couple
-	coupling.Words, coupling.TR = []string{"../../testdata/alice/words.tsv"}, 2
-	_, err = couple.Run(ctx, env, coupling)
+	coupling.Words, coupling.TR = []string{"../../testdata/alice/words.tsv"}, step.Some(2.0)
+	_, err = step.Do[*couple.Summary](ctx, env, coupling)
 	must(err)
 	must(os.WriteFile(path("participants.tsv"), []byte("participant_id\tMoCA\nsub-0\t21\nsub-1\t26\nsub-2\t24\n"), 0o666))
 	_, err = group.Run(ctx, env, group.Options{Maps: maps, Mask: path("mask.nii.gz"), Atlas: path("networks.nii.gz"), Participants: path("participants.tsv"),

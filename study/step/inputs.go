@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"voxen/engine/dict"
 	"voxen/store"
 )
 
@@ -44,20 +43,4 @@ func ReadText(ctx context.Context, fsys store.FS, path string) (string, error) {
 		return "", BadInput(path, "is not UTF-8 text")
 	}
 	return strings.TrimPrefix(string(b), "\ufeff"), nil
-}
-
-// CheckDictionary refuses numbers of no dictionary, which learn and couple both take,
-// by their flags.
-func CheckDictionary(o dict.Options) error {
-	switch {
-	case o.Atoms < 1:
-		return BadInput("", "--atoms %d, expected at least 1", o.Atoms)
-	case !(o.Lambda >= 0) || o.Lambda > dict.MaxLambda:
-		return BadInput("", "--lambda %g, expected a number from 0 to %g", o.Lambda, dict.MaxLambda)
-	case o.Epochs < 1:
-		return BadInput("", "--epochs %d, expected at least 1", o.Epochs)
-	case o.Batch < 1:
-		return BadInput("", "--batch %d, expected at least 1", o.Batch)
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"voxen/brain"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
+	"voxen/engine/tile"
 )
 
 // Nuisance is what is regressed out of features and responses within each run:
@@ -64,6 +65,16 @@ func (n Nuisance) Basis(runs op.Borders, r int, confounds *ConfoundRows) (*brain
 		return nil, BadInput(confounds.at(lo), "run %d has %d rows, of which trends and confounds leave nothing: expected fewer of them", r, hi-lo)
 	}
 	return b, nil
+}
+
+// Annihilated is the share of a column's norm as it was read at or below which what
+// trends and confounds leave of it is rounding, and the column is 0: 1e-10 of values
+// in float64, 1e-6 of those whose file has no more digits than float32.
+func Annihilated(src tile.Source) float64 {
+	if tile.IsWide(src) {
+		return 1e-10
+	}
+	return 1e-6
 }
 
 // ConfoundRows are the confounds of files of responses, one table per file.
