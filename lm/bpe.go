@@ -22,6 +22,7 @@ type bpe struct {
 	byteFallback bool
 	ignoreMerges bool // a word of the vocabulary is one piece whatever the merges say
 	byteIDs      [256]int
+	symbolic     *matcher // SentencePiece's user-defined symbols, which are pieces as they are; nil without any
 }
 
 // merge is what a pair becomes, and how early.
@@ -65,10 +66,10 @@ func (m *bpe) findBytes() error {
 }
 
 // symbol is one part of a word while it is being joined: a doubly linked list
-// in a slice. A symbol with hi < 0 has been joined to the one before it.
+// in a slice. A symbol whose next is joined belongs to the one before it.
 type symbol struct {
-	id         int32
-	lo, hi     int // bytes of the source
+	id         int32 // -1 - id for one that is not to be joined
+	lo, hi     int   // bytes of the source
 	prev, next int32
 }
 
@@ -86,7 +87,11 @@ func (m *bpe) encode(word []char, out []Piece) []Piece {
 	syms := m.join(m.symbols(word))
 	for i := range syms {
 		if syms[i].next != joined {
-			out = append(out, Piece{ID: int(syms[i].id), Lo: syms[i].lo, Hi: syms[i].hi})
+			id := int(syms[i].id)
+			if id < 0 {
+				id = -1 - id
+			}
+			out = append(out, Piece{ID: id, Lo: syms[i].lo, Hi: syms[i].hi})
 		}
 	}
 	return out
@@ -100,7 +105,16 @@ func (m *bpe) symbols(word []char) []symbol {
 	syms := make([]symbol, 0, len(word))
 	wasUnknown := false
 	var buf [utf8.UTFMax]byte
-	for _, c := range word {
+	for i := 0; i < len(word); i++ {
+		if m.symbolic != nil {
+			if a, n := m.symbolic.longest(word[i:]); a != nil {
+				lo, hi := span(word[i : i+n])
+				syms = append(syms, symbol{id: -1 - int32(a.ID), lo: lo, hi: hi})
+				i, wasUnknown = i+n-1, false
+				continue
+			}
+		}
+		c := word[i]
 		n := utf8.EncodeRune(buf[:], c.r)
 		id, ok := m.ids[string(buf[:n])]
 		switch {

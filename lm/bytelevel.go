@@ -10,15 +10,73 @@ import (
 // by the pattern's exact text.
 const (
 	patternGPT2   = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+	patternQwen2  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	patternLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
+
+// byteLevel is the pre-tokeniser of GPT-2: a space before a text that has none, a
+// cut into words, and every character spelt by its bytes.
+type byteLevel struct {
+	prefix bool
+	cut    bool
+}
+
+func (b *byteLevel) split(cs []char) [][]char {
+	if b.prefix && len(cs) > 0 && cs[0].r != ' ' {
+		cs = prepend(" ")(cs)
+	}
+	words := [][]char{cs}
+	if b.cut {
+		words = scanner(scanGPT2).split(cs)
+	}
+	for i, w := range words {
+		words[i] = spellBytes(w)
+	}
+	return words
+}
+
+// splitDigits makes words of numbers, one for each digit or each run of them.
+func splitDigits(each bool) func([]char) [][]char {
+	return func(cs []char) [][]char {
+		var words [][]char
+		start := 0
+		for i := 1; i <= len(cs); i++ {
+			if i == len(cs) || isNumber(cs[i].r) != isNumber(cs[i-1].r) || each && isNumber(cs[i].r) {
+				words = append(words, cs[start:i])
+				start = i
+			}
+		}
+		return words
+	}
+}
+
+// splitAfter cuts behind every occurrence of a text.
+func splitAfter(text []rune) func([]char) [][]char {
+	return func(cs []char) [][]char {
+		var words [][]char
+		start := 0
+		for i := 0; i < len(cs); {
+			if !hasPrefix(cs[i:], text) {
+				i++
+				continue
+			}
+			i += len(text)
+			words = append(words, cs[start:i])
+			start = i
+		}
+		if start < len(cs) {
+			words = append(words, cs[start:])
+		}
+		return words
+	}
+}
 
 // scanner gives the length in characters of the word that begins cs, at
 // least 1 and at most len(cs), which is not 0.
 type scanner func(cs []char) int
 
 // scanners are the patterns that are built.
-var scanners = map[string]scanner{patternGPT2: scanGPT2, patternLlama3: scanLlama3}
+var scanners = map[string]scanner{patternGPT2: scanGPT2, patternLlama3: scanLlama(3), patternQwen2: scanLlama(1)}
 
 // split cuts cs into the words that the scanner finds, none left out.
 func (s scanner) split(cs []char) [][]char {
@@ -93,7 +151,13 @@ func scanGPT2(cs []char) int {
 	return spaces(cs, run(cs, 0, unicode.IsSpace, len(cs)))
 }
 
-func scanLlama3(cs []char) int {
+// scanLlama scans by the pattern of Llama 3, numbers cut into groups of the given
+// number of digits: 3 there, 1 in Qwen 2.
+func scanLlama(digits int) scanner {
+	return func(cs []char) int { return scanWord(cs, digits) }
+}
+
+func scanWord(cs []char, digits int) int {
 	if n := contraction(cs, foldASCII); n > 0 {
 		return n
 	}
@@ -106,7 +170,7 @@ func scanLlama3(cs []char) int {
 			return 1 + n
 		}
 	}
-	if n := run(cs, 0, isNumber, 3); n > 0 {
+	if n := run(cs, 0, isNumber, digits); n > 0 {
 		return n
 	}
 	lead := 0

@@ -1,6 +1,7 @@
 package lm
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -59,14 +60,68 @@ func decompose(cs []char) []char {
 			out = append(out, char{r, c.lo, c.hi})
 		}
 	}
-	// Marks trade places, their bytes stay: what Hugging Face's offsets do.
-	for i := 1; i < len(out); i++ {
-		class := combiningClass(out[i].r)
-		for j := i; class != 0 && j > 0 && combiningClass(out[j-1].r) > class; j-- {
-			out[j].r, out[j-1].r = out[j-1].r, out[j].r
+	for i := 0; i < len(out); {
+		j := i
+		for j < len(out) && combiningClass(out[j].r) != 0 {
+			j++
 		}
+		orderMarks(out[i:j])
+		i = max(j, i+1)
 	}
 	return out
+}
+
+// orderMarks sorts a run of combining marks by their class, those of one class as
+// they come. Marks trade places, their bytes stay: what Hugging Face's offsets do.
+func orderMarks(marks []char) {
+	if len(marks) < 2 {
+		return
+	}
+	runes := make([]rune, len(marks))
+	for i, c := range marks {
+		runes[i] = c.r
+	}
+	slices.SortStableFunc(runes, func(a, b rune) int { return int(combiningClass(a)) - int(combiningClass(b)) })
+	for i := range marks {
+		marks[i].r = runes[i]
+	}
+}
+
+// compose is Unicode normalisation form C: decompose, then every character joins
+// the last starter before it where no mark of its class or above stands between
+// (the Unicode standard, D117). What is joined stands for the starter's bytes, as
+// in Hugging Face's offsets.
+func compose(cs []char) []char {
+	if !slices.ContainsFunc(cs, func(c char) bool { return c.r >= 0x300 }) {
+		return cs
+	}
+	out := make([]char, 0, len(cs))
+	starter, last := -1, uint8(0)
+	for _, c := range decompose(cs) {
+		class := combiningClass(c.r)
+		if starter >= 0 && (starter == len(out)-1 || last < class) {
+			if r, ok := join(out[starter].r, c.r); ok {
+				out[starter].r = r
+				continue
+			}
+		}
+		if class == 0 {
+			starter = len(out)
+		}
+		last = class
+		out = append(out, c)
+	}
+	return out
+}
+
+// join is the character that a and b compose to, if any.
+func join(a, b rune) (rune, bool) {
+	if b < 0x300 {
+		return 0, false
+	}
+	s := norm.NFC.String(string(a) + string(b))
+	r, n := utf8.DecodeRuneInString(s)
+	return r, n == len(s) && r != 0x11938
 }
 
 // combiningClass is the canonical combining class of r, 0 for a starter.

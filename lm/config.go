@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"voxen/engine/op"
@@ -14,7 +16,7 @@ import (
 
 // Config is what a model's config.json says of its shape.
 type Config struct {
-	Type        string // model_type: bert, roberta, gpt2 or llama
+	Type        string // model_type
 	Layers      int
 	Hidden      int // units of the residual stream
 	FFN         int // units between the two layers of the feed-forward network
@@ -25,16 +27,25 @@ type Config struct {
 	Positions   int     // longest window, in tokens
 	Eps         float64 // of the norms
 	Act         op.Activation
-	AttnBias    bool // biases of the attention projections
-	MLPBias     bool // biases of the feed-forward network
-	Rope        Rope // of Llama
+	AttnBias    bool // biases of the attention projections, in Llama
+	MLPBias     bool // biases of the feed-forward network, in Llama
+	Rope        Rope // where positions are rotations
 	Start       int  // bos_token_id, -1 without one
 	FirstLearnt int  // row of the position table that the first token takes
+	Padding     int  // id of RoBERTa's padding token, which has no position of its own; else -1
+	// Bidirectional is is_causal false: a model of a causal family whose tokens
+	// see the whole window.
+	Bidirectional bool
+
+	family *family
 }
 
 // Causal reports whether a token sees only those before it, as in Llama and
-// GPT-2; the others are encoders that see the whole window.
-func (c *Config) Causal() bool { return c.Type == "llama" || c.Type == "gpt2" }
+// GPT-2; encoders see the whole window.
+func (c *Config) Causal() bool { return c.family.causal && !c.Bidirectional }
+
+// joined reports whether a window is one text, not rows that are encoded one by one.
+func (c *Config) joined() bool { return c.family.causal }
 
 // maxConfig bounds a config.json.
 const maxConfig = 16 << 20
@@ -142,6 +153,10 @@ var unbuilt = []struct{ key, neutral, what string }{
 	{"use_qk_norm", "false", "norms of queries and keys are"},
 	{"clip_qkv", "null", "bounds of projections are"},
 	{"attention_multiplier", "null", "another scale of attention is"},
+	{"query_pre_attn_scalar", "null", "another scale of attention is"},
+	{"attn_logit_softcapping", "null", "bounds of attention are"},
+	{"alibi", "false", "positions by distance are"},
+	{"no_rope_layers", "[]", "layers without rotation are"},
 	{"embedding_multiplier", "1", "scaled embeddings are"},
 	{"residual_multiplier", "1", "scaled residuals are"},
 	{"partial_rotary_factor", "1", "the rotation of a part of a head is"},
@@ -188,6 +203,20 @@ func (r *configReader) object(key string) *configReader {
 	return sub
 }
 
+// rename gives keys that are spelt in a second way their first name.
+func (r *configReader) rename(aliases map[string]string) {
+	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
+		key := aliases[alias]
+		switch {
+		case !r.has(alias):
+		case !r.has(key):
+			r.values[key] = r.values[alias]
+		case !sameJSON(r.values[alias], short(r.values[key])):
+			r.fail(alias, fmt.Sprintf("%s, as %s says", short(r.values[key]), key))
+		}
+	}
+}
+
 // readConfig reads config.json of a model folder and refuses what is not built
 // by key and value.
 func readConfig(fsys store.FS, dir string) (*Config, error) {
@@ -211,16 +240,15 @@ func parseConfig(b []byte) (*Config, error) {
 	if err := json.Unmarshal(b, &r.values); err != nil {
 		return nil, fmt.Errorf("not a model's configuration: %w", err)
 	}
-	c := &Config{Type: r.text("model_type", ""), Start: -1}
-	switch c.Type {
-	case "bert", "roberta":
-		c.readBERT(r)
-	case "llama":
-		c.readLlama(r)
-	case "gpt2":
-		c.readGPT2(r)
-	default:
-		r.fail("model_type", "bert, roberta, llama or gpt2")
+	c := &Config{Type: r.text("model_type", ""), Start: -1, Padding: -1}
+	if c.family = familyOf(c.Type); c.family == nil {
+		r.fail("model_type", modelTypes())
+		return nil, r.err
+	}
+	r.rename(c.family.aliases)
+	c.family.read(c, r)
+	if c.family.causal {
+		c.Bidirectional = !r.flag("is_causal", true)
 	}
 	r.refuseUnbuilt()
 	if r.has("bos_token_id") {
@@ -236,7 +264,7 @@ func (r *configReader) activation(key, def string) op.Activation {
 	switch r.text(key, def) {
 	case "gelu", "gelu_python":
 		return op.GELU
-	case "gelu_new", "gelu_pytorch_tanh", "gelu_fast":
+	case "gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate", "gelu_fast":
 		return op.GELUTanh
 	case "silu", "swish":
 		return op.SiLU
@@ -245,62 +273,6 @@ func (r *configReader) activation(key, def string) op.Activation {
 	}
 	r.fail(key, "gelu, gelu_new, gelu_pytorch_tanh, silu or relu")
 	return op.GELU
-}
-
-func (c *Config) readBERT(r *configReader) {
-	c.Layers, c.Hidden = r.count("num_hidden_layers", 12), r.count("hidden_size", 768)
-	c.FFN, c.Heads = r.count("intermediate_size", 3072), r.count("num_attention_heads", 12)
-	c.Vocab, c.Positions = r.count("vocab_size", required), r.count("max_position_embeddings", 512)
-	c.Eps, c.Act = r.number("layer_norm_eps", 1e-12), r.activation("hidden_act", "gelu")
-	c.AttnBias, c.MLPBias = true, true
-	if c.Type == "roberta" { // positions follow the padding token's id
-		c.FirstLearnt = int(r.number("pad_token_id", 1)) + 1
-		c.Positions -= c.FirstLearnt
-		if r.err == nil && (c.FirstLearnt < 0 || c.Positions < 1) {
-			r.fail("max_position_embeddings", "more than pad_token_id + 1")
-		}
-	}
-	if r.text("position_embedding_type", "absolute") != "absolute" {
-		r.fail("position_embedding_type", "absolute")
-	}
-	r.only("is_decoder", false)
-	r.only("add_cross_attention", false)
-	c.divideHeads(r, "hidden_size", "num_attention_heads")
-}
-
-func (c *Config) readLlama(r *configReader) {
-	c.Layers, c.Hidden = r.count("num_hidden_layers", 32), r.count("hidden_size", 4096)
-	c.FFN, c.Heads = r.count("intermediate_size", 11008), r.count("num_attention_heads", 32)
-	c.Vocab, c.Positions = r.count("vocab_size", required), r.count("max_position_embeddings", 2048)
-	c.Eps, c.Act = r.number("rms_norm_eps", 1e-6), r.activation("hidden_act", "silu")
-	c.KVHeads = r.count("num_key_value_heads", float64(c.Heads))
-	c.AttnBias, c.MLPBias = r.flag("attention_bias", false), r.flag("mlp_bias", false)
-	if r.has("head_dim") {
-		c.HeadSize = r.count("head_dim", required)
-	}
-	c.divideHeads(r, "hidden_size", "num_attention_heads")
-	if r.err == nil && c.Heads%c.KVHeads != 0 {
-		r.fail("num_key_value_heads", fmt.Sprintf("a divisor of the %d attention heads", c.Heads))
-	}
-	if r.err == nil && c.HeadSize%2 != 0 {
-		r.fail("head_dim", "an even number")
-	}
-	c.Rope = readRope(r, c.Positions)
-	if c.Rope.Type == RopeDynamic {
-		c.Positions = int(float64(c.Positions) * c.Rope.Factor) // what dynamic scaling is for
-	}
-}
-
-func (c *Config) readGPT2(r *configReader) {
-	c.Layers, c.Hidden = r.count("n_layer", 12), r.count("n_embd", 768)
-	c.FFN, c.Heads = r.count("n_inner", float64(4*c.Hidden)), r.count("n_head", 12)
-	c.Vocab, c.Positions = r.count("vocab_size", required), r.count("n_positions", 1024)
-	c.Eps, c.Act = r.number("layer_norm_epsilon", 1e-5), r.activation("activation_function", "gelu_new")
-	c.AttnBias, c.MLPBias = true, true
-	r.only("scale_attn_weights", true)
-	r.only("scale_attn_by_inverse_layer_idx", false)
-	r.only("add_cross_attention", false)
-	c.divideHeads(r, "n_embd", "n_head")
 }
 
 // divideHeads finds the units per head where the file does not say it.

@@ -202,6 +202,19 @@ type needs struct {
 	host   int64 // responses of one window
 }
 
+// tapBytes are the responses at the taps of one layer to one window, side by side.
+func (x *extractor[F]) tapBytes() (n int64) {
+	for _, t := range x.opt.Taps {
+		n += x.bytes(x.maxR * x.m.Config.Units(t))
+	}
+	return n
+}
+
+// smallBytes are the spans and the rotation of one window.
+func (x *extractor[F]) smallBytes() int64 {
+	return x.bytes(2*x.maxR) + 2*x.bytes(x.maxT*x.m.Config.HeadSize)
+}
+
 func (x *extractor[F]) measure() (needs, error) {
 	c := x.m.Config
 	var n needs
@@ -213,17 +226,15 @@ func (x *extractor[F]) measure() (needs, error) {
 	}
 	in, _ := x.bind(c.layerWeights(0), nil, x.maxT, x.maxR)
 	results := []*gorgonia.Node{x.layer.out}
-	units := 0
 	for _, t := range x.opt.Taps {
 		results = append(results, x.layer.taps[t])
-		units = max(units, c.Units(t))
 	}
 	temp, err := x.s.TempBytes(in, results...)
 	if err != nil {
 		return n, err
 	}
 	n.stream = x.bytes(x.maxT * c.Hidden)
-	n.fixed += temp + n.stream + x.bytes(2*x.maxR) + 2*x.bytes(x.maxT*c.HeadSize) + x.bytes(x.maxR*units)*int64(len(x.opt.Taps))
+	n.fixed += temp + n.stream + x.smallBytes() + x.tapBytes()
 	n.host = int64(x.maxR) * int64(x.cols) * 4
 	return n, nil
 }
@@ -240,56 +251,78 @@ func (x *extractor[F]) plan(be engine.Backend) error {
 	if err != nil {
 		return err
 	}
-	layers := int64(x.lastLayer() + 1)
-	device, host, err := x.budgets(be)
+	b, err := x.budgets(be)
 	if err != nil {
 		return err
 	}
-	all := n.fixed + layers*n.layer + n.stream
-	least := n.fixed + n.layer + n.stream
-	shared := int64(0) // what responses take of the device's budget
-	if device == host {
-		shared = n.host
+	x.own = b.own
+	x.group, x.stats.Streamed, err = n.fit(b, x.lastLayer()+1, len(x.windows), x.maxT)
+	if lack, ok := err.(*engine.OutOfMemory); ok {
+		lack.Device = be.Device().Name
+		return fmt.Errorf("a layer and a window: %w", lack)
 	}
-	switch {
-	case device == 0 || all+shared <= device:
-		x.group, x.stats.Bytes = 1, all+n.host
-		return nil
-	case x.own && least > device:
-		return fmt.Errorf("a layer and a window: %w", &engine.OutOfMemory{Device: be.Device().Name, Want: least, Free: device})
-	case least+shared > device:
-		return &engine.OverBudget{Need: least + shared, Budget: device}
-	case host > 0 && n.host > host:
-		return &engine.OverBudget{Need: n.host, Budget: host}
+	if err != nil {
+		return err
 	}
-	x.stats.Streamed = true
-	per := n.stream + shared
-	fit := (device - n.fixed - n.layer) / per
-	if shared == 0 && host > 0 {
-		fit = min(fit, host/n.host)
+	held := int64(x.lastLayer() + 1)
+	if x.stats.Streamed {
+		held = 1
 	}
-	if device == host {
-		fit = min(fit, int64(max(1, groupTokens/x.maxT)))
-	}
-	x.group = int(min(fit, int64(len(x.windows))))
-	x.stats.Bytes = n.fixed + n.layer + int64(x.group)*(n.stream+n.host)
+	x.stats.Bytes = n.fixed + held*n.layer + int64(x.group)*(n.stream+n.host)
 	return nil
 }
 
-// budgets gives the bytes that may be taken on the device and on the host, the
-// same where they are one memory; 0 is no bound.
-func (x *extractor[F]) budgets(be engine.Backend) (device, host int64, err error) {
+// budget is the bytes that may be taken on the device and on the host, the same
+// bytes unless the device has memory of its own; 0 is no bound.
+type budget struct {
+	device, host int64
+	own          bool
+}
+
+// fit finds how many windows of at most the given tokens go through a layer
+// together, and whether the weights of all layers have no room, so that they are
+// streamed: group*(stream + host) + fixed + layers*layer within the budget, on a device
+// of its own without the responses, which are the host's.
+func (n needs) fit(b budget, layers, windows, tokens int) (group int, streamed bool, err error) {
+	shared := n.host // what responses take of the device's budget
+	if b.own {
+		if shared = 0; b.host > 0 && n.host > b.host {
+			return 0, false, &engine.OverBudget{Need: n.host, Budget: b.host}
+		}
+	}
+	if b.device == 0 || n.fixed+int64(layers)*n.layer+n.stream+shared <= b.device {
+		return 1, false, nil
+	}
+	least := n.fixed + n.layer + n.stream + shared
+	switch {
+	case least <= b.device:
+	case b.own:
+		return 0, false, &engine.OutOfMemory{Want: least, Free: b.device}
+	default:
+		return 0, false, &engine.OverBudget{Need: least, Budget: b.device}
+	}
+	fits := (b.device - n.fixed - n.layer) / (n.stream + shared)
+	switch {
+	case !b.own:
+		fits = min(fits, int64(max(1, groupTokens/tokens)))
+	case b.host > 0:
+		fits = min(fits, b.host/n.host)
+	}
+	return int(min(fits, int64(windows))), true, nil
+}
+
+// budgets asks the backend for its memory and whether that is the host's.
+func (x *extractor[F]) budgets(be engine.Backend) (budget, error) {
 	probe, err := be.Alloc(1)
 	if err != nil {
-		return 0, 0, err
+		return budget{}, err
 	}
 	defer probe.Free()
 	if probe.Host() != nil {
-		return x.opt.Memory, x.opt.Memory, nil
+		return budget{device: x.opt.Memory, host: x.opt.Memory}, nil
 	}
-	x.own = true
 	free, _, err := be.Memory()
-	return max(1, free/10*9/x.share), x.opt.Memory, err
+	return budget{device: max(1, free/10*9/x.share), host: x.opt.Memory, own: true}, err
 }
 
 func (x *extractor[F]) lastLayer() int { return x.opt.Layers[len(x.opt.Layers)-1] }
@@ -312,14 +345,10 @@ func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
 		}
 		x.hidden = append(x.hidden, b)
 	}
-	units := 0
-	for _, t := range x.opt.Taps {
-		units = max(units, c.Units(t))
-	}
-	if x.tapBuf, err = be.Alloc(int(x.bytes(x.maxR*units)) * len(x.opt.Taps)); err != nil {
+	if x.tapBuf, err = be.Alloc(int(x.tapBytes())); err != nil {
 		return err
 	}
-	if x.small, err = be.Alloc(int(x.bytes(2*x.maxR) + 2*x.bytes(x.maxT*c.HeadSize))); err != nil {
+	if x.small, err = be.Alloc(int(x.smallBytes())); err != nil {
 		return err
 	}
 	// Not on Go's heap: the collector would let it grow to twice the size.
@@ -436,7 +465,7 @@ func (x *extractor[F]) bind(ws []weight, l *layerBuffer, T, R int) (in map[*gorg
 	in[x.layer.inputs["x"]] = engine.Resident{Type: typ(op.Dims{1, 1, T, c.Hidden})}
 	spans = engine.Resident{Type: typ(op.Dims{1, 1, R, 2}), Buf: x.small}
 	in[x.layer.inputs["spans"]] = spans
-	if c.Type == "llama" {
+	if _, turns := x.layer.inputs["cos"]; turns {
 		half := op.Dims{1, 1, T, c.HeadSize / 2}
 		at := int(x.bytes(2 * x.maxR))
 		in[x.layer.inputs["cos"]] = engine.Resident{Type: typ(half), Buf: x.small, Offset: at}
@@ -453,7 +482,7 @@ func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 	if x.embed != nil {
 		words.Buf = x.hidden[x.group] // the spare one
 	}
-	table, err := x.m.tensor(c.wordTable())
+	table, err := x.m.tensor(c.family.words)
 	if err != nil {
 		return err
 	}
@@ -465,8 +494,12 @@ func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 				token, unit := at/c.Hidden, at%c.Hidden
 				n := min(c.Hidden-unit, hi-at)
 				from := w.IDs[token]*c.Hidden + unit
-				if err := readElements(ctx, flat, from, from+n, dst[at-first:at-first+n]); err != nil {
+				row := dst[at-first : at-first+n]
+				if err := readElements(ctx, flat, from, from+n, row); err != nil {
 					return err
+				}
+				if err := finite(row); err != nil {
+					return badf(x.m.dir, "tensor %s%s: row %d %v", x.m.prefix, c.family.words, w.IDs[token], err)
 				}
 				at += n
 			}
@@ -521,8 +554,12 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 	if l < x.lastLayer() {
 		x.hidden[k], x.hidden[x.group] = x.hidden[x.group], x.hidden[k]
 	}
-	for _, r := range taps {
+	for i, r := range taps {
 		if err := x.fetch(ctx, r, k, col); err != nil {
+			var bad notFinite
+			if errors.As(err, &bad) {
+				return badf(x.m.dir, "responses of %s in layer %d are not finite (%v): its weights lead beyond the numbers of float32", x.opt.Taps[i], l, float64(bad))
+			}
 			return err
 		}
 		col += r.Dims[3]
@@ -530,7 +567,7 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 	return nil
 }
 
-// prepare writes the spans and, for Llama, the rotations of a window.
+// prepare writes the spans and, where there are any, the rotations of a window.
 func (x *extractor[F]) prepare(ctx context.Context, w Window, in map[*gorgonia.Node]engine.Resident, spans engine.Resident) error {
 	err := engine.Fill(ctx, x.s, spans, func(lo, hi int, dst []F) error {
 		for i := range dst {
@@ -543,7 +580,7 @@ func (x *extractor[F]) prepare(ctx context.Context, w Window, in map[*gorgonia.N
 		return nil
 	})
 	c, T := x.m.Config, len(w.IDs)
-	if err != nil || c.Type != "llama" || x.rotation == T {
+	if _, turns := x.layer.inputs["cos"]; err != nil || !turns || x.rotation == T {
 		return err
 	}
 	cos, sin := c.Rope.tables(c.HeadSize, T)
@@ -570,7 +607,11 @@ func (x *extractor[F]) fetch(ctx context.Context, r engine.Resident, k, col int)
 		for i := 0; i < len(src); {
 			row, unit := (lo+i)/units, (lo+i)%units
 			n := min(units-unit, len(src)-i)
-			narrow(x.rows[base+row*x.cols+unit:][:n], src[i:i+n])
+			dst := x.rows[base+row*x.cols+unit:][:n]
+			narrow(dst, src[i:i+n])
+			if err := finite(dst); err != nil {
+				return err
+			}
 			i += n
 		}
 		return nil

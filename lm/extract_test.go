@@ -63,7 +63,7 @@ func relative(got, want []float32) float64 {
 // at once, in both precisions.
 func TestModelsMatchTransformers(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(goldenModels, "*", "golden.json"))
-	if err != nil || len(folders) < 31 {
+	if err != nil || len(folders) < 43 {
 		t.Fatalf("%d golden models, %v", len(folders), err)
 	}
 	for _, f := range folders {

@@ -49,11 +49,15 @@ func (g *graph) linear(x *gorgonia.Node, name string) *gorgonia.Node {
 	if b, ok := g.inputs[name+".bias"]; ok {
 		in = append(in, b)
 	}
-	return op.Must(op.MatMul{TransB: g.c.Type != "gpt2"}, in...)
+	return op.Must(op.MatMul{TransB: !g.c.family.transposed}, in...)
 }
 
 func (g *graph) layerNorm(x *gorgonia.Node, name string) *gorgonia.Node {
 	return op.Must(op.LayerNorm{Eps: g.c.Eps}, x, g.inputs[name], g.inputs[name+".bias"])
+}
+
+func (g *graph) rmsNorm(x *gorgonia.Node, name string) *gorgonia.Node {
+	return op.Must(op.RMSNorm{Eps: g.c.Eps}, x, g.inputs[name])
 }
 
 func (g *graph) add(x, y *gorgonia.Node) *gorgonia.Node { return op.Must(op.Zip{Kind: op.Add}, x, y) }
@@ -69,23 +73,21 @@ func (g *graph) tap(t Tap, x *gorgonia.Node) {
 }
 
 // embedGraph turns the embeddings of a window's words into the first residual
-// stream: BERT adds positions and the segment and normalises, GPT-2 adds
-// positions, Llama takes them as they are (there is no graph).
+// stream; nil for a family that takes them as they are.
 func embedGraph(c *Config, dtype tensor.Dtype) *graph {
-	if c.Type == "llama" {
+	if c.family.embed == nil {
 		return nil
 	}
 	g := newGraph(c, dtype, nil)
-	words := g.input("words", op.Dims{1, 1, nominal, c.Hidden})
-	positions := g.input("positions", op.Dims{1, 1, nominal, c.Hidden})
-	if c.Type == "gpt2" {
-		g.out = g.add(words, positions)
-		return g
+	for _, w := range c.embedWeights() {
+		d := w.dims()
+		if w.name == "positions" {
+			d[2] = nominal // those of the window
+		}
+		g.input(w.name, d)
 	}
-	for _, name := range []string{"segment", "norm", "norm.bias"} {
-		g.input(name, op.Dims{1, 1, 1, c.Hidden})
-	}
-	g.out = g.layerNorm(g.add(g.add(words, g.inputs["segment"]), positions), "norm")
+	g.input("words", op.Dims{1, 1, nominal, c.Hidden})
+	g.out = c.family.embed(g)
 	return g
 }
 
@@ -94,14 +96,7 @@ func layerGraph(c *Config, dtype tensor.Dtype) *graph {
 	g := newGraph(c, dtype, c.layerWeights(0))
 	x := g.input("x", op.Dims{1, 1, nominal, c.Hidden})
 	g.input("spans", op.Dims{1, 1, nominal, 2})
-	switch c.Type {
-	case "llama":
-		g.llama(x)
-	case "gpt2":
-		g.gpt2(x)
-	default:
-		g.bert(x)
-	}
+	c.family.block(g, x)
 	return g
 }
 
@@ -124,44 +119,27 @@ func (g *graph) attention(x *gorgonia.Node, turn func(x *gorgonia.Node, heads in
 	return out
 }
 
-// bert normalises after each residual sum.
-func (g *graph) bert(x *gorgonia.Node) {
-	mid := g.layerNorm(g.add(g.attention(x, nil), x), "norm1")
-	act := op.Must(op.Activate{Kind: g.c.Act}, g.linear(mid, "ffn1"))
-	ffn := g.linear(act, "ffn2")
-	g.tap(FFNAct, act)
-	g.tap(FFNOut, ffn)
-	g.finish(g.layerNorm(g.add(ffn, mid), "norm2"))
+// feedForward is W2 act(W1 x + b1) + b2.
+func (g *graph) feedForward(x *gorgonia.Node) *gorgonia.Node {
+	return g.project(op.Must(op.Activate{Kind: g.c.Act}, g.linear(x, "ffn1")))
 }
 
-// gpt2 normalises before attention and before the feed-forward network.
-func (g *graph) gpt2(x *gorgonia.Node) {
-	mid := g.add(g.attention(g.layerNorm(x, "norm1"), nil), x)
-	act := op.Must(op.Activate{Kind: g.c.Act}, g.linear(g.layerNorm(mid, "norm2"), "ffn1"))
-	ffn := g.linear(act, "ffn2")
-	g.tap(FFNAct, act)
-	g.tap(FFNOut, ffn)
-	g.finish(g.add(ffn, mid))
-}
-
-// llama is gpt2 with scale-only norms, positions by rotation and a gate.
-func (g *graph) llama(x *gorgonia.Node) {
+// gatedFeedForward is W2 (act(Wg x) * Wu x), gate and up stacked in ffn1.
+func (g *graph) gatedFeedForward(x *gorgonia.Node) *gorgonia.Node {
 	c := g.c
-	cos := g.input("cos", op.Dims{1, 1, nominal, c.HeadSize / 2})
-	sin := g.input("sin", op.Dims{1, 1, nominal, c.HeadSize / 2})
-	turn := func(x *gorgonia.Node, heads int) *gorgonia.Node { return op.Must(op.Rotary{Heads: heads}, x, cos, sin) }
-	norm := func(x *gorgonia.Node, name string) *gorgonia.Node {
-		return op.Must(op.RMSNorm{Eps: c.Eps}, x, g.inputs[name])
-	}
-	mid := g.add(g.attention(norm(x, "norm1"), turn), x)
-	both := g.linear(norm(mid, "norm2"), "ffn1")
-	act := op.Must(op.Activate{Kind: c.Act}, columns(both, 0, c.FFN), columns(both, c.FFN, 2*c.FFN))
+	both := g.linear(x, "ffn1")
+	return g.project(op.Must(op.Activate{Kind: c.Act}, columns(both, 0, c.FFN), columns(both, c.FFN, 2*c.FFN)))
+}
+
+// project is the second layer of the feed-forward network.
+func (g *graph) project(act *gorgonia.Node) *gorgonia.Node {
 	ffn := g.linear(act, "ffn2")
 	g.tap(FFNAct, act)
 	g.tap(FFNOut, ffn)
-	g.finish(g.add(ffn, mid))
+	return ffn
 }
 
+// finish ends a block with its residual stream.
 func (g *graph) finish(out *gorgonia.Node) {
 	g.out = out
 	g.tap(Hidden, out)

@@ -91,111 +91,29 @@ func stack(name string, ws ...weight) weight {
 	return s
 }
 
-// prefixes are the names under which a model's tensors may stand: as saved with
-// a head on top, or alone.
-func (c *Config) prefixes() []string {
-	switch c.Type {
-	case "llama":
-		return []string{"model.", ""}
-	case "gpt2":
-		return []string{"transformer.", ""}
-	}
-	return []string{c.Type + ".", ""}
-}
-
-// wordTable names the table of word embeddings.
-func (c *Config) wordTable() string {
-	switch c.Type {
-	case "llama":
-		return "embed_tokens.weight"
-	case "gpt2":
-		return "wte.weight"
-	}
-	return "embeddings.word_embeddings.weight"
-}
-
 // embedWeights lists what turns word embeddings into the first residual stream.
 func (c *Config) embedWeights() []weight {
-	switch c.Type {
-	case "llama":
+	if c.family.embed == nil {
 		return nil
-	case "gpt2":
-		return []weight{matrix("positions", "wpe.weight", c.Positions, c.Hidden)}
 	}
-	positions := matrix("positions", "embeddings.position_embeddings.weight", c.Positions, c.Hidden)
-	positions.skip = c.FirstLearnt
-	segment := matrix("segment", "embeddings.token_type_embeddings.weight", 1, c.Hidden) // its first row: one segment
-	return []weight{positions, segment,
-		vector("norm", "embeddings.LayerNorm.weight", c.Hidden), vector("norm.bias", "embeddings.LayerNorm.bias", c.Hidden)}
+	return c.family.embedWeights(c)
 }
 
 // layerWeights lists the inputs of layer l.
 func (c *Config) layerWeights(l int) []weight {
-	switch c.Type {
-	case "llama":
-		return c.llamaWeights(fmt.Sprintf("layers.%d.", l))
-	case "gpt2":
-		return c.gpt2Weights(fmt.Sprintf("h.%d.", l))
-	}
-	return c.bertWeights(fmt.Sprintf("encoder.layer.%d.", l))
-}
-
-func (c *Config) bertWeights(p string) []weight {
-	h, a := c.Hidden, p+"attention.self."
-	return []weight{
-		stack("qkv", matrix("", a+"query.weight", h, h), matrix("", a+"key.weight", h, h), matrix("", a+"value.weight", h, h)),
-		stack("qkv.bias", vector("", a+"query.bias", h), vector("", a+"key.bias", h), vector("", a+"value.bias", h)),
-		matrix("attn", p+"attention.output.dense.weight", h, h), vector("attn.bias", p+"attention.output.dense.bias", h),
-		vector("norm1", p+"attention.output.LayerNorm.weight", h), vector("norm1.bias", p+"attention.output.LayerNorm.bias", h),
-		matrix("ffn1", p+"intermediate.dense.weight", c.FFN, h), vector("ffn1.bias", p+"intermediate.dense.bias", c.FFN),
-		matrix("ffn2", p+"output.dense.weight", h, c.FFN), vector("ffn2.bias", p+"output.dense.bias", h),
-		vector("norm2", p+"output.LayerNorm.weight", h), vector("norm2.bias", p+"output.LayerNorm.bias", h),
-	}
-}
-
-func (c *Config) llamaWeights(p string) []weight {
-	h, q, kv, a, f := c.Hidden, c.Heads*c.HeadSize, c.KVHeads*c.HeadSize, p+"self_attn.", p+"mlp."
-	ws := []weight{
-		vector("norm1", p+"input_layernorm.weight", h), vector("norm2", p+"post_attention_layernorm.weight", h),
-		stack("qkv", matrix("", a+"q_proj.weight", q, h), matrix("", a+"k_proj.weight", kv, h), matrix("", a+"v_proj.weight", kv, h)),
-		matrix("attn", a+"o_proj.weight", h, q),
-		stack("ffn1", matrix("", f+"gate_proj.weight", c.FFN, h), matrix("", f+"up_proj.weight", c.FFN, h)),
-		matrix("ffn2", f+"down_proj.weight", h, c.FFN),
-	}
-	if c.AttnBias {
-		ws = append(ws, stack("qkv.bias", vector("", a+"q_proj.bias", q), vector("", a+"k_proj.bias", kv), vector("", a+"v_proj.bias", kv)),
-			vector("attn.bias", a+"o_proj.bias", h))
-	}
-	if c.MLPBias {
-		ws = append(ws, stack("ffn1.bias", vector("", f+"gate_proj.bias", c.FFN), vector("", f+"up_proj.bias", c.FFN)),
-			vector("ffn2.bias", f+"down_proj.bias", h))
-	}
-	return ws
-}
-
-// gpt2Weights are stored (inputs x outputs), the transpose of the others'.
-func (c *Config) gpt2Weights(p string) []weight {
-	h := c.Hidden
-	return []weight{
-		vector("norm1", p+"ln_1.weight", h), vector("norm1.bias", p+"ln_1.bias", h),
-		matrix("qkv", p+"attn.c_attn.weight", h, 3*h), vector("qkv.bias", p+"attn.c_attn.bias", 3*h),
-		matrix("attn", p+"attn.c_proj.weight", h, h), vector("attn.bias", p+"attn.c_proj.bias", h),
-		vector("norm2", p+"ln_2.weight", h), vector("norm2.bias", p+"ln_2.bias", h),
-		matrix("ffn1", p+"mlp.c_fc.weight", h, c.FFN), vector("ffn1.bias", p+"mlp.c_fc.bias", c.FFN),
-		matrix("ffn2", p+"mlp.c_proj.weight", c.FFN, h), vector("ffn2.bias", p+"mlp.c_proj.bias", h),
-	}
+	return c.family.layerWeights(c, fmt.Sprintf(c.family.layers, l))
 }
 
 // checkWeights finds the prefix and looks at the shape of every tensor.
 func (m *Model) checkWeights() error {
 	c := m.Config
-	for _, p := range c.prefixes() {
+	for _, p := range c.family.prefixes {
 		m.prefix = p
-		if m.files.Has(p + c.wordTable()) {
+		if m.files.Has(p + c.family.words) {
 			break
 		}
 	}
-	ws := append([]weight{matrix("words", c.wordTable(), c.Vocab, c.Hidden)}, c.embedWeights()...)
+	ws := append([]weight{matrix("words", c.family.words, c.Vocab, c.Hidden)}, c.embedWeights()...)
 	for l := range c.Layers {
 		if err := m.checkShapes(ws); err != nil {
 			return err
@@ -222,6 +140,9 @@ func (m *Model) checkShapes(ws []weight) error {
 
 // checkShape compares a tensor with part i of a weight.
 func checkShape(a store.Array, w weight, rows int) error {
+	if d := a.DType(); d.Kind != store.Float && d.Kind != store.BFloat {
+		return fmt.Errorf("is %v, want F64, F32, F16 or BF16", d)
+	}
 	shape := a.Shape()
 	want := fmt.Sprintf("%d x %d", rows+w.skip, w.cols)
 	ok := len(shape) == 2 && shape[0] == rows+w.skip && shape[1] == w.cols
@@ -235,9 +156,6 @@ func checkShape(a store.Array, w weight, rows int) error {
 	}
 	if !ok {
 		return fmt.Errorf("has shape %v, the configuration wants %s", shape, want)
-	}
-	if d := a.DType(); d.Kind != store.Float && d.Kind != store.BFloat {
-		return fmt.Errorf("is %v, want F64, F32, F16 or BF16", d)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ const (
 	RopeLlama3  RopeType = "llama3"
 )
 
-// Rope describes the rotary position embedding of Llama.
+// Rope describes a rotary position embedding.
 type Rope struct {
 	Type    RopeType
 	Theta   float64
@@ -28,13 +28,15 @@ type Rope struct {
 	Trained int     // positions that the model was trained with, before scaling
 }
 
-// readRope reads the newer spelling, rope_parameters, or the older one,
-// rope_theta with rope_scaling.
+// readRope reads rope_parameters or, where it is there and not empty, the older
+// rope_scaling, which transformers then takes in its place. rope_theta stands
+// within, or else beside it. original_max_position_embeddings beside it goes
+// before the one within.
 func readRope(r *configReader, positions int) Rope {
 	rope := Rope{Type: RopeDefault, Theta: r.number("rope_theta", 10000), Factor: 1, Trained: positions}
-	key := "rope_parameters"
-	if !r.has(key) {
-		key = "rope_scaling"
+	key := "rope_scaling"
+	if !r.has(key) || sameJSON(r.values[key], "{}") {
+		key = "rope_parameters"
 	}
 	if r.has(key) {
 		sub := r.object(key)
@@ -42,6 +44,9 @@ func readRope(r *configReader, positions int) Rope {
 		if r.err == nil {
 			r.err = sub.err
 		}
+	}
+	if rope.Type == RopeLlama3 && r.has("original_max_position_embeddings") {
+		rope.Trained = r.count("original_max_position_embeddings", required)
 	}
 	if r.err == nil && !(rope.Theta > 0 && rope.Factor > 0) {
 		r.err = fmt.Errorf("rope_theta %g and factor %g: want positive numbers", rope.Theta, rope.Factor)

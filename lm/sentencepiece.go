@@ -32,6 +32,10 @@ type spModel struct {
 	dummyPrefix      bool
 	removeExtra      bool
 	escapeWhitespace bool
+	suffix           bool // trainer_spec.treat_whitespace_as_suffix
+	byteFallback     bool
+	startID          int64  // trainer_spec.bos_id
+	startPiece       string // trainer_spec.bos_piece
 }
 
 // fields calls take for every field of a protocol-buffer message.
@@ -69,7 +73,7 @@ func fields(b []byte, take func(num protowire.Number, typ protowire.Type, value 
 
 // parseSP reads a serialised ModelProto.
 func parseSP(b []byte) (*spModel, error) {
-	m := &spModel{modelType: 1, dummyPrefix: true, removeExtra: true, escapeWhitespace: true} // the proto's defaults
+	m := &spModel{modelType: 1, dummyPrefix: true, removeExtra: true, escapeWhitespace: true, startID: 1, startPiece: "<s>"} // the proto's defaults
 	err := fields(b, func(num protowire.Number, typ protowire.Type, value []byte, _ uint64) error {
 		if typ != protowire.BytesType {
 			return nil
@@ -91,9 +95,18 @@ func parseSP(b []byte) (*spModel, error) {
 			m.pieces = append(m.pieces, p)
 			return err
 		case 2: // trainer_spec
-			return fields(value, func(num protowire.Number, _ protowire.Type, _ []byte, v uint64) error {
-				if num == 3 {
+			return fields(value, func(num protowire.Number, _ protowire.Type, value []byte, v uint64) error {
+				switch num {
+				case 3:
 					m.modelType = v
+				case 24:
+					m.suffix = v != 0
+				case 35:
+					m.byteFallback = v != 0
+				case 41:
+					m.startID = int64(int32(v)) // an int32: -1 for none
+				case 46:
+					m.startPiece = string(value)
 				}
 				return nil
 			})
@@ -148,6 +161,8 @@ func (m *spModel) tokenizer() (*Tokenizer, error) {
 		return nil, fmt.Errorf("holds no pieces")
 	case m.modelType != trainerBPE:
 		return nil, fmt.Errorf("trainer_spec.model_type %d is not built, want %d (BPE)", m.modelType, trainerBPE)
+	case m.suffix:
+		return nil, fmt.Errorf("trainer_spec.treat_whitespace_as_suffix true is not built, want false")
 	case len(m.charsMap) > 0:
 		return nil, fmt.Errorf("normalizer_spec.precompiled_charsmap of %d bytes is not built, want none (identity)", len(m.charsMap))
 	case m.removeExtra:
@@ -157,21 +172,12 @@ func (m *spModel) tokenizer() (*Tokenizer, error) {
 	}
 	enc := &bpe{ids: make(map[string]int, len(m.pieces)), unknown: -1, fuseUnknown: true,
 		scored: &scores{pieces: make([]string, len(m.pieces)), rank: m.ranks()}}
-	t := &Tokenizer{ids: enc.ids, start: -1, end: -1, encodeWord: enc.encode, vocab: len(m.pieces)}
-	for id, p := range m.pieces {
-		enc.ids[p.text] = id
-		enc.scored.pieces[id] = p.text
-		switch p.kind {
-		case pieceUnknown:
-			enc.unknown = id
-			t.added = append(t.added, addedToken{ID: id, Content: p.text})
-		case pieceControl, pieceUserDefined:
-			t.added = append(t.added, addedToken{ID: id, Content: p.text})
-		case pieceByte:
-			enc.byteFallback = true
-		}
+	t := &Tokenizer{ids: enc.ids, start: -1, end: -1, encodeWord: enc.encode, metaspace: m.dummyPrefix, alone: true}
+	if err := m.takePieces(t, enc); err != nil {
+		return nil, err
 	}
-	if enc.byteFallback {
+	if m.byteFallback {
+		enc.byteFallback = true
 		if err := enc.findBytes(); err != nil {
 			return nil, err
 		}
@@ -180,10 +186,50 @@ func (m *spModel) tokenizer() (*Tokenizer, error) {
 		t.normalize = append(t.normalize, prepend("▁"))
 	}
 	t.normalize = append(t.normalize, replace(" ", "▁"))
-	if id, ok := enc.ids["<s>"]; ok {
+	if id, ok := enc.ids[m.startPiece]; ok && m.startID >= 0 {
 		t.start = id
 	}
+	t.index()
 	return t, nil
+}
+
+// takePieces sorts the pieces by their kinds. Control pieces and the unknown one are
+// found in the text as it is, as Hugging Face does; user-defined symbols are pieces
+// wherever they stand, and never joined to their neighbours.
+func (m *spModel) takePieces(t *Tokenizer, enc *bpe) error {
+	symbols := newMatcher()
+	for id, p := range m.pieces {
+		if other, twice := enc.ids[p.text]; twice {
+			return fmt.Errorf("pieces %d and %d are both %q", other, id, p.text)
+		}
+		enc.ids[p.text] = id
+		enc.scored.pieces[id] = p.text
+	}
+	for id, p := range m.pieces {
+		a := addedToken{ID: id, Content: p.text}
+		switch p.kind {
+		case pieceUnknown:
+			enc.unknown = id
+		case pieceControl:
+		case pieceUserDefined:
+			if len(p.text) > maxAdded {
+				return fmt.Errorf("symbol %.20q... has %d bytes, want at most %d", p.text, len(p.text), maxAdded)
+			}
+			symbols.add(charsOf(p.text, 0), a)
+			continue
+		case pieceUnused:
+			return fmt.Errorf("piece %q is of type 5 (unused), which is not built", p.text)
+		default:
+			continue
+		}
+		if err := t.addTokens([]addedToken{a}); err != nil {
+			return err
+		}
+	}
+	if len(symbols.tokens) > 0 {
+		enc.symbolic = symbols
+	}
+	return nil
 }
 
 // ranks orders the pieces that joining can make by score, the highest first;

@@ -2,9 +2,6 @@ package lm
 
 import (
 	"path/filepath"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"voxen/store"
 )
@@ -19,27 +16,30 @@ type Piece struct {
 }
 
 // Tokenizer cuts texts into the word pieces of a model's vocabulary. It does
-// what the model's folder asks of Hugging Face tokenizers: finds special
+// what the model's folder asks of Hugging Face tokenizers: finds added
 // tokens, normalises, cuts into words, encodes each. It adds nothing: the
 // start and end tokens of a window are Start and End. Safe for use by several
 // goroutines.
 type Tokenizer struct {
 	ids        map[string]int
 	vocab      int // 1 + the largest id
-	added      []addedToken
 	normalize  []func([]char) []char
-	split      []func(words [][]char, atStart bool) [][]char
+	split      []func([]char) [][]char
 	encodeWord func(word []char, out []Piece) []Piece
-	start, end int // -1 without one
-}
+	start, end int  // -1 without one
+	bare       bool // windows of a causal model have no start token
 
-// addedToken is a token found in the text before anything else.
-type addedToken struct {
-	ID         int    `json:"id"`
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"`
-	LStrip     bool   `json:"lstrip"`
-	RStrip     bool   `json:"rstrip"`
+	added       []addedToken
+	addedAt     map[string]int // places in added
+	lastAdded   int            // the largest id among them
+	raw, normal *matcher       // of the text before and after it is normalised
+
+	// What tokenizer_config.json may say otherwise; nil where the tokenizer has no
+	// such step.
+	bert      *bertNormalizer
+	byteLevel *byteLevel
+	metaspace bool // the text's first word is marked by a ▁ put before it
+	alone     bool // a tokenizer.model without tokenizer.json
 }
 
 // LoadTokenizer reads tokenizer.json, or where there is none
@@ -58,6 +58,7 @@ func LoadTokenizer(fsys store.FS, dir string) (*Tokenizer, error) {
 	if err := t.readConfig(fsys, filepath.Join(dir, "tokenizer_config.json")); err != nil {
 		return nil, err
 	}
+	t.index()
 	return t, nil
 }
 
@@ -70,10 +71,8 @@ func (t *Tokenizer) End() int { return t.end }
 
 // ID looks up a piece by its text.
 func (t *Tokenizer) ID(piece string) (int, bool) {
-	for _, a := range t.added {
-		if a.Content == piece {
-			return a.ID, true
-		}
+	if at, ok := t.addedAt[piece]; ok {
+		return t.added[at].ID, true
 	}
 	id, ok := t.ids[piece]
 	return id, ok
@@ -83,70 +82,50 @@ func (t *Tokenizer) ID(piece string) (int, bool) {
 // all control characters) gives none.
 func (t *Tokenizer) Encode(text string) []Piece {
 	var out []Piece
-	for at := 0; at < len(text); {
-		lo, hi, id := t.nextAdded(text, at)
-		if lo > at {
-			out = t.encodePlain(text[at:lo], at, out)
+	for _, s := range t.raw.split(charsOf(text, 0)) {
+		if s.token != nil {
+			out = s.piece(out)
+			continue
 		}
-		if id >= 0 {
-			out = append(out, Piece{ID: id, Lo: lo, Hi: hi})
+		for _, s := range t.normal.split(t.normalized(s.cs)) {
+			if s.token != nil {
+				out = s.piece(out)
+				continue
+			}
+			out = t.encodePlain(s.cs, out)
 		}
-		at = hi
 	}
 	return out
 }
 
-// encodePlain encodes a stretch of text without special tokens, whose first
-// byte is byte base of the whole.
-func (t *Tokenizer) encodePlain(text string, base int, out []Piece) []Piece {
-	cs := charsOf(text, base)
+// piece appends the added token of a stretch.
+func (s stretch) piece(out []Piece) []Piece {
+	lo, hi := span(s.cs)
+	return append(out, Piece{ID: s.token.ID, Lo: lo, Hi: hi})
+}
+
+// normalized takes a text through the normaliser.
+func (t *Tokenizer) normalized(cs []char) []char {
 	for _, f := range t.normalize {
 		cs = f(cs)
 	}
+	return cs
+}
+
+// encodePlain encodes a stretch of normalised text without added tokens.
+func (t *Tokenizer) encodePlain(cs []char, out []Piece) []Piece {
 	words := [][]char{cs}
 	for _, f := range t.split {
-		words = f(words, base == 0)
+		var parts [][]char
+		for _, w := range words {
+			parts = append(parts, f(w)...)
+		}
+		words = parts
 	}
 	for _, w := range words {
 		out = t.encodeWord(w, out)
 	}
 	return out
-}
-
-// nextAdded finds the first special token in text from byte at on, of those
-// that begin there the longest: its bytes and id, or the text's end and -1.
-func (t *Tokenizer) nextAdded(text string, at int) (lo, hi, id int) {
-	for i := at; i < len(text); i++ {
-		var best *addedToken
-		for k := range t.added {
-			a := &t.added[k]
-			if strings.HasPrefix(text[i:], a.Content) && (best == nil || len(a.Content) > len(best.Content)) &&
-				(!a.SingleWord || standsAlone(text, i, i+len(a.Content))) {
-				best = a
-			}
-		}
-		if best == nil {
-			continue
-		}
-		lo, hi = i, i+len(best.Content)
-		if best.LStrip {
-			lo = at + len(strings.TrimRightFunc(text[at:lo], unicode.IsSpace))
-		}
-		if best.RStrip {
-			hi = len(text) - len(strings.TrimLeftFunc(text[hi:], unicode.IsSpace))
-		}
-		return lo, hi, best.ID
-	}
-	return len(text), len(text), -1
-}
-
-// standsAlone tells whether text[lo:hi] has no letter, digit or underscore
-// beside it.
-func standsAlone(text string, lo, hi int) bool {
-	isWord := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) }
-	before, _ := utf8.DecodeLastRuneInString(text[:lo])
-	after, _ := utf8.DecodeRuneInString(text[hi:])
-	return (lo == 0 || !isWord(before)) && (hi == len(text) || !isWord(after))
 }
 
 // prepend puts s before a text that is not empty; it stands for the bytes of
@@ -196,38 +175,4 @@ func hasPrefix(cs []char, prefix []rune) bool {
 		}
 	}
 	return true
-}
-
-// each makes a step on every word out of a step on one.
-func each(f func([]char) [][]char) func([][]char, bool) [][]char {
-	return func(words [][]char, _ bool) [][]char {
-		var out [][]char
-		for _, w := range words {
-			out = append(out, f(w)...)
-		}
-		return out
-	}
-}
-
-// readConfig takes the start token from tokenizer_config.json where
-// tokenizer.json has not said it. A folder without the file is fine.
-func (t *Tokenizer) readConfig(fsys store.FS, path string) error {
-	if t.start >= 0 {
-		return nil
-	}
-	b, err := readFile(fsys, path, maxTokenizer)
-	if missing(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	token, err := startOf(b)
-	if err != nil {
-		return bad(path, err)
-	}
-	if id, ok := t.ID(token); ok && token != "" {
-		t.start = id
-	}
-	return nil
 }

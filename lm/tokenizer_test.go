@@ -74,22 +74,83 @@ func TestTokenizersMatchHuggingFace(t *testing.T) {
 // TestSentencePieceModel compares tokenizer.model read alone with the
 // sentencepiece library.
 func TestSentencePieceModel(t *testing.T) {
-	tok, err := readSentencePiece(store.OS{}, filepath.Join(goldenTokenizers, "llama2", "tokenizer.model"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tok.Start() != 1 {
-		t.Errorf("start token %d, want 1", tok.Start())
-	}
-	var cases []tokenizerCase
-	readJSON(t, filepath.Join(goldenTokenizers, "llama2", "cases-model.json"), &cases)
-	for _, c := range cases {
-		var ids []int
-		for _, p := range tok.Encode(c.Text) {
-			ids = append(ids, p.ID)
+	for name, start := range map[string]int{"llama2": 1, "symbols": 2} {
+		tok, err := readSentencePiece(store.OS{}, filepath.Join(goldenTokenizers, name, "tokenizer.model"))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if !slices.Equal(ids, c.IDs) {
-			t.Errorf("%.60q:\n ids %v\nwant %v", c.Text, ids, c.IDs)
+		if tok.Start() != start {
+			t.Errorf("%s: start token %d, want %d", name, tok.Start(), start)
+		}
+		var cases []tokenizerCase
+		readJSON(t, filepath.Join(goldenTokenizers, name, "cases-model.json"), &cases)
+		for _, c := range cases {
+			if ids := encodeIDs(tok, c.Text); !slices.Equal(ids, c.IDs) {
+				t.Errorf("%s: %.60q:\n ids %v\nwant %v", name, c.Text, ids, c.IDs)
+			}
+		}
+	}
+}
+
+// encodeIDs is the ids of a text's pieces, not nil.
+func encodeIDs(tok *Tokenizer, text string) []int {
+	ids := []int{}
+	for _, p := range tok.Encode(text) {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
+// TestTokenizerConfigs compares with transformers' AutoTokenizer what a
+// tokenizer_config.json and added tokens of every kind change.
+func TestTokenizerConfigs(t *testing.T) {
+	var cases []struct {
+		Folder        string
+		Config, Added json.RawMessage
+		Texts         []struct {
+			Text     string
+			IDs, All []int
+		}
+	}
+	readJSON(t, filepath.Join(goldenTokenizers, "configs.json"), &cases)
+	if len(cases) < 50 {
+		t.Fatalf("%d cases", len(cases))
+	}
+	for _, c := range cases {
+		var file map[string]any
+		readJSON(t, filepath.Join(goldenTokenizers, c.Folder, "tokenizer.json"), &file)
+		var added []any
+		if err := json.Unmarshal(c.Added, &added); err != nil {
+			t.Fatal(err)
+		}
+		file["added_tokens"] = append(file["added_tokens"].([]any), added...)
+		b, err := json.Marshal(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := parseTokenizerJSON(b)
+		if err == nil {
+			err = tok.configure(c.Config)
+		}
+		if err != nil {
+			t.Errorf("%s %s %s: %v", c.Folder, c.Config, c.Added, err)
+			continue
+		}
+		tok.index()
+		for _, want := range c.Texts {
+			ids := encodeIDs(tok, want.Text)
+			if !slices.Equal(ids, want.IDs) {
+				t.Errorf("%s %s %s: %q:\n ids %v\nwant %v", c.Folder, c.Config, c.Added, want.Text, ids, want.IDs)
+			}
+			if tok.start >= 0 && !tok.bare {
+				ids = append([]int{tok.start}, ids...)
+			}
+			if tok.end >= 0 {
+				ids = append(ids, tok.end)
+			}
+			if len(want.All) > len(want.IDs) && !slices.Equal(ids, want.All) {
+				t.Errorf("%s %s: %q with its ends:\n ids %v\nwant %v", c.Folder, c.Config, want.Text, ids, want.All)
+			}
 		}
 	}
 }
@@ -153,7 +214,7 @@ func sweepUnicode(t *testing.T, take func(base rune) bool) {
 			return parts
 		}
 	}
-	columns := []func(string) []string{bert(true), bert(false), pattern(scanGPT2), pattern(scanLlama3)}
+	columns := []func(string) []string{bert(true), bert(false), pattern(scanGPT2), pattern(scanLlama(3))}
 	for _, l := range lines {
 		f := strings.Split(l, "\t")
 		base, err := strconv.ParseInt(f[0], 16, 32)

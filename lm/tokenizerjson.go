@@ -4,14 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"voxen/store"
 )
 
 // tokenizerJSON is the part of Hugging Face's tokenizer.json that encoding
-// needs. Truncation and padding are left unread: a story is cut by windows.
+// needs. Truncation and padding are left unread: a story is cut by windows, and
+// transformers sets both anew in every call.
 type tokenizerJSON struct {
 	AddedTokens   []addedToken    `json:"added_tokens"`
 	Normalizer    json.RawMessage `json:"normalizer"`
@@ -24,7 +24,7 @@ type tokenizerJSON struct {
 		UnkToken                *string         `json:"unk_token"`
 		ContinuingSubwordPrefix *string         `json:"continuing_subword_prefix"`
 		EndOfWordSuffix         *string         `json:"end_of_word_suffix"`
-		MaxInputCharsPerWord    int             `json:"max_input_chars_per_word"`
+		MaxInputCharsPerWord    *int            `json:"max_input_chars_per_word"`
 		FuseUnk                 bool            `json:"fuse_unk"`
 		ByteFallback            bool            `json:"byte_fallback"`
 		IgnoreMerges            bool            `json:"ignore_merges"`
@@ -53,13 +53,14 @@ type component struct {
 		Regex  *string `json:"Regex"`
 	} `json:"pattern"`
 
-	Behavior       string  `json:"behavior"`
-	Invert         bool    `json:"invert"`
-	AddPrefixSpace *bool   `json:"add_prefix_space"`
-	UseRegex       *bool   `json:"use_regex"`
-	Replacement    string  `json:"replacement"`
-	PrependScheme  *string `json:"prepend_scheme"`
-	Split          *bool   `json:"split"`
+	Behavior         string  `json:"behavior"`
+	Invert           bool    `json:"invert"`
+	AddPrefixSpace   *bool   `json:"add_prefix_space"`
+	UseRegex         *bool   `json:"use_regex"`
+	IndividualDigits bool    `json:"individual_digits"`
+	Replacement      string  `json:"replacement"`
+	PrependScheme    *string `json:"prepend_scheme"`
+	Split            *bool   `json:"split"`
 
 	Single        []templatePart           `json:"single"`
 	SpecialTokens map[string]templateToken `json:"special_tokens"`
@@ -101,25 +102,65 @@ func parseTokenizerJSON(b []byte) (*Tokenizer, error) {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return nil, fmt.Errorf("not a tokenizer: %w", err)
 	}
-	t := &Tokenizer{start: -1, end: -1, added: j.AddedTokens}
-	t.added = slices.DeleteFunc(t.added, func(a addedToken) bool { return a.Content == "" })
+	t := &Tokenizer{start: -1, end: -1}
+	steps := &builder{t: t, growth: 1}
 	for _, build := range []func() error{
 		func() error { return t.buildModel(&j) },
-		func() error { return t.buildNormalizer(j.Normalizer) },
-		func() error { return t.buildPreTokenizer(j.PreTokenizer) },
-		func() error { return t.buildPostProcessor(j.PostProcessor) },
+		func() error { return t.addTokens(j.AddedTokens) },
+		func() error { return steps.normalizer(j.Normalizer, 0) },
+		func() error { return steps.preTokenizer(j.PreTokenizer, 0) },
+		func() error { return t.buildPostProcessor(j.PostProcessor, 0) },
 	} {
 		if err := build(); err != nil {
 			return nil, err
 		}
 	}
-	for _, id := range t.ids {
-		t.vocab = max(t.vocab, id+1)
-	}
-	for _, a := range t.added {
-		t.vocab = max(t.vocab, a.ID+1)
-	}
+	t.index()
 	return t, nil
+}
+
+// Bounds of what a file may ask for, far beyond what any tokenizer does: with them
+// the work is linear in the text.
+const (
+	maxNested = 16   // sequences of steps within each other
+	maxSteps  = 64   // of the normaliser, and of the pre-tokeniser
+	maxGrowth = 1024 // characters of the normalised text for one of the source
+	maxPiece  = 1024 // bytes of a piece that is sought in a word
+)
+
+// builder takes on the steps of a tokenizer.json.
+type builder struct {
+	t      *Tokenizer
+	growth float64 // characters that one of the source may become so far
+}
+
+// addNormalizer takes on a step that makes at most grow characters of one.
+func (b *builder) addNormalizer(grow float64, f func([]char) []char) error {
+	if b.growth *= max(grow, 1); b.growth > maxGrowth {
+		return fmt.Errorf("normalizer makes up to %.0f characters of one, want at most %d", b.growth, maxGrowth)
+	}
+	if len(b.t.normalize) == maxSteps {
+		return fmt.Errorf("normalizer has more than %d steps", maxSteps)
+	}
+	b.t.normalize = append(b.t.normalize, f)
+	return nil
+}
+
+// addSplit takes on a step of the pre-tokeniser.
+func (b *builder) addSplit(f func([]char) [][]char) error {
+	if len(b.t.split) >= maxSteps {
+		return fmt.Errorf("pre_tokenizer has more than %d steps", maxSteps)
+	}
+	b.t.split = append(b.t.split, f)
+	return nil
+}
+
+// nested refuses sequences within each other without end.
+func nested(what string, depth int) error {
+	if depth > maxNested {
+		return fmt.Errorf("%s: sequences are nested deeper than %d", what, maxNested)
+	}
+	return nil
 }
 
 // parse reads a component; null or nothing gives one without a type.
@@ -181,12 +222,18 @@ func (t *Tokenizer) buildWordPiece(j *tokenizerJSON, unknown int) error {
 	if unknown < 0 {
 		return errors.New("model.unk_token is missing")
 	}
-	enc := &wordPiece{ids: t.ids, prefix: "##", unknown: unknown, maxChars: m.MaxInputCharsPerWord}
+	enc := &wordPiece{ids: t.ids, prefix: "##", unknown: unknown, maxChars: 100}
 	if m.ContinuingSubwordPrefix != nil {
 		enc.prefix = *m.ContinuingSubwordPrefix
 	}
-	if enc.maxChars == 0 {
-		enc.maxChars = 100
+	if m.MaxInputCharsPerWord != nil {
+		enc.maxChars = *m.MaxInputCharsPerWord
+	}
+	for piece := range t.ids {
+		enc.longest = max(enc.longest, len(piece))
+	}
+	if enc.longest > maxPiece && enc.maxChars > maxPiece {
+		return fmt.Errorf("model.max_input_chars_per_word %d with a piece of %d bytes, want one of them at most %d", enc.maxChars, enc.longest, maxPiece)
 	}
 	t.encodeWord = enc.encode
 	return nil
@@ -220,8 +267,11 @@ func parseMerges(raw json.RawMessage, ids map[string]int) (map[[2]int32]merge, e
 	return merges, nil
 }
 
-func (t *Tokenizer) buildNormalizer(raw json.RawMessage) error {
+func (b *builder) normalizer(raw json.RawMessage, depth int) error {
 	c, err := parse(raw)
+	if err == nil {
+		err = nested("normalizer", depth)
+	}
 	if err != nil {
 		return fmt.Errorf("normalizer: %w", err)
 	}
@@ -229,31 +279,39 @@ func (t *Tokenizer) buildNormalizer(raw json.RawMessage) error {
 	case "":
 	case "Sequence":
 		for _, r := range c.Normalizers {
-			if err := t.buildNormalizer(r); err != nil {
+			if err := b.normalizer(r, depth+1); err != nil {
 				return err
 			}
 		}
 	case "BertNormalizer":
-		n := bertNormalizer{clean: c.CleanText, ideographs: c.HandleChineseChars, stripAccents: c.Lowercase, lower: c.Lowercase}
+		n := &bertNormalizer{clean: c.CleanText, ideographs: c.HandleChineseChars, stripAccents: c.Lowercase, lower: c.Lowercase}
 		if c.StripAccents != nil {
 			n.stripAccents = *c.StripAccents
 		}
-		t.normalize = append(t.normalize, n.apply)
+		b.t.bert = n
+		return b.addNormalizer(2*3*4, func(cs []char) []char { return n.apply(cs) }) // capital İ, ideographs, decompositions
+	case "NFC":
+		return b.addNormalizer(3, compose)
 	case "Prepend":
-		t.normalize = append(t.normalize, prepend(c.Prepend))
+		b.t.metaspace = b.t.metaspace || c.Prepend == "▁"
+		return b.addNormalizer(1+float64(len([]rune(c.Prepend))), prepend(c.Prepend))
 	case "Replace":
 		if c.Pattern.String == nil || *c.Pattern.String == "" {
 			return notBuilt("normalizer.pattern", "Regex", "String")
 		}
-		t.normalize = append(t.normalize, replace(*c.Pattern.String, c.Content))
+		from, to := *c.Pattern.String, c.Content
+		return b.addNormalizer(float64(len([]rune(to)))/float64(len([]rune(from))), replace(from, to))
 	default:
-		return notBuilt("normalizer.type", c.Type, "BertNormalizer, Prepend, Replace or Sequence")
+		return notBuilt("normalizer.type", c.Type, "BertNormalizer, NFC, Prepend, Replace or Sequence")
 	}
 	return nil
 }
 
-func (t *Tokenizer) buildPreTokenizer(raw json.RawMessage) error {
+func (b *builder) preTokenizer(raw json.RawMessage, depth int) error {
 	c, err := parse(raw)
+	if err == nil {
+		err = nested("pre_tokenizer", depth)
+	}
 	if err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
 	}
@@ -261,58 +319,57 @@ func (t *Tokenizer) buildPreTokenizer(raw json.RawMessage) error {
 	case "":
 	case "Sequence":
 		for _, r := range c.Pretokenizers {
-			if err := t.buildPreTokenizer(r); err != nil {
+			if err := b.preTokenizer(r, depth+1); err != nil {
 				return err
 			}
 		}
 	case "BertPreTokenizer":
-		t.split = append(t.split, each(splitBERT))
+		return b.addSplit(splitBERT)
 	case "ByteLevel":
-		return t.buildByteLevel(c)
+		if b.t.byteLevel != nil {
+			return notBuilt("pre_tokenizer.type", c.Type, "it once")
+		}
+		step := &byteLevel{prefix: c.AddPrefixSpace != nil && *c.AddPrefixSpace, cut: c.UseRegex == nil || *c.UseRegex}
+		b.t.byteLevel = step
+		return b.addSplit(step.split)
+	case "Digits":
+		return b.addSplit(splitDigits(c.IndividualDigits))
 	case "Split":
-		return t.buildSplit(c)
+		return b.split(c)
 	case "Metaspace":
-		return t.buildMetaspace(c)
+		return b.metaspace(c)
 	default:
-		return notBuilt("pre_tokenizer.type", c.Type, "BertPreTokenizer, ByteLevel, Split, Metaspace or Sequence")
+		return notBuilt("pre_tokenizer.type", c.Type, "BertPreTokenizer, ByteLevel, Digits, Split, Metaspace or Sequence")
 	}
 	return nil
 }
 
-func (t *Tokenizer) buildByteLevel(c component) error {
-	if c.AddPrefixSpace != nil && *c.AddPrefixSpace {
-		t.split = append(t.split, each(func(cs []char) [][]char {
-			if len(cs) > 0 && cs[0].r != ' ' {
-				cs = prepend(" ")(cs)
-			}
-			return [][]char{cs}
-		}))
+func (b *builder) split(c component) error {
+	if c.Invert {
+		return notBuilt("pre_tokenizer.invert", "true", "false")
 	}
-	if c.UseRegex == nil || *c.UseRegex {
-		t.split = append(t.split, each(scanner(scanGPT2).split))
+	if s := c.Pattern.String; s != nil && *s != "" {
+		if c.Behavior != "MergedWithPrevious" {
+			return notBuilt("pre_tokenizer.behavior", c.Behavior, "MergedWithPrevious, with a pattern of plain text")
+		}
+		return b.addSplit(splitAfter([]rune(*s)))
 	}
-	t.split = append(t.split, each(func(cs []char) [][]char { return [][]char{spellBytes(cs)} }))
-	return nil
-}
-
-func (t *Tokenizer) buildSplit(c component) error {
 	if c.Pattern.Regex == nil {
-		return errors.New("pre_tokenizer.pattern: want a Regex")
+		return errors.New("pre_tokenizer.pattern: want a Regex or a String")
 	}
 	scan, ok := scanners[*c.Pattern.Regex]
 	if !ok {
-		return notBuilt("pre_tokenizer.pattern.Regex", *c.Pattern.Regex, "that of GPT-2 or Llama 3")
+		return notBuilt("pre_tokenizer.pattern.Regex", *c.Pattern.Regex, "that of GPT-2, Llama 3 or Qwen 2")
 	}
-	if c.Behavior != "Isolated" || c.Invert {
-		return notBuilt("pre_tokenizer.behavior", c.Behavior, "Isolated without invert")
+	if c.Behavior != "Isolated" {
+		return notBuilt("pre_tokenizer.behavior", c.Behavior, "Isolated")
 	}
-	t.split = append(t.split, each(scan.split))
-	return nil
+	return b.addSplit(scan.split)
 }
 
-// buildMetaspace writes spaces as ▁, one before the text, without cutting it
+// metaspace writes spaces as ▁, one before the text, without cutting it
 // into words: the newer spelling of Llama 2's normaliser.
-func (t *Tokenizer) buildMetaspace(c component) error {
+func (b *builder) metaspace(c component) error {
 	mark := []rune(c.Replacement)
 	if len(mark) != 1 {
 		return notBuilt("pre_tokenizer.replacement", c.Replacement, "one character")
@@ -323,27 +380,35 @@ func (t *Tokenizer) buildMetaspace(c component) error {
 	scheme := "always"
 	if c.PrependScheme != nil {
 		scheme = *c.PrependScheme
+	} else if c.AddPrefixSpace != nil && !*c.AddPrefixSpace { // of before there were schemes
+		scheme = "never"
 	}
 	if scheme != "always" && scheme != "first" && scheme != "never" {
 		return notBuilt("pre_tokenizer.prepend_scheme", scheme, "always, first or never")
 	}
-	spaces, lead := replace(" ", c.Replacement), prepend(c.Replacement)
-	t.split = append(t.split, func(words [][]char, atStart bool) [][]char {
-		for i, w := range words {
-			w = spaces(w)
-			if len(w) > 0 && w[0].r != mark[0] && (scheme == "always" || scheme == "first" && atStart && i == 0) {
-				w = lead(w)
-			}
-			words[i] = w
+	b.t.metaspace = true
+	return b.addSplit(metaspace(mark[0], scheme))
+}
+
+// metaspace writes spaces as a mark, and one before a text that does not begin
+// with it: before every stretch, the first, or none.
+func metaspace(mark rune, scheme string) func([]char) [][]char {
+	spaces, lead := replace(" ", string(mark)), prepend(string(mark))
+	return func(w []char) [][]char {
+		w = spaces(w)
+		if len(w) > 0 && w[0].r != mark && (scheme == "always" || scheme == "first" && w[0].lo == 0) {
+			w = lead(w)
 		}
-		return words
-	})
-	return nil
+		return [][]char{w}
+	}
 }
 
 // buildPostProcessor reads which tokens stand around a text.
-func (t *Tokenizer) buildPostProcessor(raw json.RawMessage) error {
+func (t *Tokenizer) buildPostProcessor(raw json.RawMessage, depth int) error {
 	c, err := parse(raw)
+	if err == nil {
+		err = nested("post_processor", depth)
+	}
 	if err != nil {
 		return fmt.Errorf("post_processor: %w", err)
 	}
@@ -351,7 +416,7 @@ func (t *Tokenizer) buildPostProcessor(raw json.RawMessage) error {
 	case "", "ByteLevel":
 	case "Sequence":
 		for _, r := range c.Processors {
-			if err := t.buildPostProcessor(r); err != nil {
+			if err := t.buildPostProcessor(r, depth+1); err != nil {
 				return err
 			}
 		}
@@ -396,24 +461,4 @@ func (t *Tokenizer) buildTemplate(c component) error {
 		*to = ids[0]
 	}
 	return nil
-}
-
-// startOf reads bos_token of a tokenizer_config.json, a string or an object
-// with its content; "" without one.
-func startOf(b []byte) (string, error) {
-	var j struct {
-		Bos json.RawMessage `json:"bos_token"`
-	}
-	if err := json.Unmarshal(b, &j); err != nil {
-		return "", err
-	}
-	var token string
-	if json.Unmarshal(j.Bos, &token) == nil || len(j.Bos) == 0 {
-		return token, nil
-	}
-	var object struct {
-		Content string `json:"content"`
-	}
-	err := json.Unmarshal(j.Bos, &object)
-	return object.Content, err
 }

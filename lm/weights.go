@@ -2,6 +2,7 @@ package lm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -45,21 +46,53 @@ func newLayerBuffer(be engine.Backend, ws []weight, dtype tensor.Dtype) (*layerB
 // loadWeights reads the tensors of l.weights into its memory.
 func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.Session, l *layerBuffer) error {
 	for i, w := range l.weights {
-		parts := make([]store.Array, len(w.parts))
-		for k, name := range w.parts {
-			a, err := m.tensor(name)
-			if err != nil {
-				return err
-			}
-			parts[k] = a.AsRow()
+		if err := loadWeight[F](ctx, m, s, w, l.arrays[i]); err != nil {
+			return err
 		}
-		err := engine.Fill(ctx, s, l.arrays[i], func(lo, hi int, dst []F) error {
-			return w.read(ctx, parts, lo, hi, func(part store.Array, from, to, at int) error {
-				return readParallel(ctx, part, from, to, dst[at-lo:at-lo+to-from])
-			})
-		})
+	}
+	return nil
+}
+
+// loadWeight reads the tensors of one weight, and refuses one that holds a number
+// which is not finite.
+func loadWeight[F float32 | float64](ctx context.Context, m *Model, s *engine.Session, w weight, to engine.Resident) error {
+	parts := make([]store.Array, len(w.parts))
+	for k, name := range w.parts {
+		a, err := m.tensor(name)
 		if err != nil {
-			return fmt.Errorf("weights: %w", err)
+			return err
+		}
+		parts[k] = a.AsRow()
+	}
+	err := engine.Fill(ctx, s, to, func(lo, hi int, dst []F) error {
+		return w.read(ctx, parts, lo, hi, func(k, from, to, at int) error {
+			piece := dst[at-lo : at-lo+to-from]
+			if err := readParallel(ctx, parts[k], from, to, piece); err != nil {
+				return fmt.Errorf("tensor %s%s: %w", m.prefix, w.parts[k], err)
+			}
+			return nil
+		})
+	})
+	var bad notFinite
+	switch {
+	case errors.As(err, &bad):
+		return badf(m.dir, "%v", err)
+	case err != nil:
+		return fmt.Errorf("weights: %w", err)
+	}
+	return nil
+}
+
+// notFinite is a number that no arithmetic leads back from.
+type notFinite float64
+
+func (n notFinite) Error() string { return fmt.Sprintf("holds %v, want finite numbers", float64(n)) }
+
+// finite returns the first element that is not finite as an error.
+func finite[F float32 | float64](x []F) error {
+	for _, v := range x {
+		if v-v != 0 {
+			return notFinite(v)
 		}
 	}
 	return nil
@@ -67,9 +100,9 @@ func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.S
 
 // read calls f for the stretches of the parts that make up elements [lo, hi) of
 // the weight: elements [from, to) of a part go to element at.
-func (w weight) read(ctx context.Context, parts []store.Array, lo, hi int, f func(part store.Array, from, to, at int) error) error {
+func (w weight) read(ctx context.Context, parts []store.Array, lo, hi int, f func(part, from, to, at int) error) error {
 	base := 0
-	for k, part := range parts {
+	for k := range parts {
 		n := w.rows[k] * w.cols
 		from, to := max(lo-base, 0), min(hi-base, n)
 		if from < to {
@@ -77,7 +110,7 @@ func (w weight) read(ctx context.Context, parts []store.Array, lo, hi int, f fun
 				return err
 			}
 			skip := w.skip * w.cols
-			if err := f(part, from+skip, to+skip, base+from); err != nil {
+			if err := f(k, from+skip, to+skip, base+from); err != nil {
 				return err
 			}
 		}
@@ -97,10 +130,16 @@ func readElements[F float32 | float64](ctx context.Context, a store.Array, lo, h
 	return nil
 }
 
-// readParallel is readElements by several goroutines: widening bfloat16 on one
-// core is slower than most disks.
+// readParallel is readElements by several goroutines, which look for what is not
+// finite: widening bfloat16 on one core is slower than most disks.
 func readParallel[F float32 | float64](ctx context.Context, a store.Array, lo, hi int, dst []F) error {
-	return inPieces(lo, hi, 1<<20, func(at, end int) error { return readElements(ctx, a, at, end, dst[at-lo:end-lo]) })
+	return inPieces(lo, hi, 1<<20, func(at, end int) error {
+		piece := dst[at-lo : end-lo]
+		if err := readElements(ctx, a, at, end, piece); err != nil {
+			return err
+		}
+		return finite(piece)
+	})
 }
 
 // inPieces calls f for the pieces of [lo, hi) from several goroutines.

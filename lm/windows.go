@@ -90,7 +90,7 @@ func (m *Model) ReadRows(rows []Row, window, stride int) (*Reading, error) {
 	r := &Reading{Rows: len(rows)}
 	for held := 0; held < len(rows); {
 		start := min(len(r.Windows)*stride, held)
-		w, err := m.longest(cut, start, min(start+window, len(rows)))
+		w, err := m.longest(cut, start, textEnd(rows, start, min(start+window, len(rows))))
 		if err != nil {
 			return nil, err
 		}
@@ -106,18 +106,17 @@ type cutter func(lo, hi int) Window
 
 func (m *Model) cutter(rows []Row) (cutter, error) {
 	t := m.Tokenizer
-	start := t.Start()
-	if start < 0 {
-		start = m.Config.Start
+	for i, r := range rows {
+		if len(r.Text) > maxWord {
+			return nil, fmt.Errorf("row %d has %d bytes, want at most %d of a word", i, len(r.Text), maxWord)
+		}
 	}
-	if start < 0 {
-		return nil, fmt.Errorf("neither the tokenizer nor config.json names the token that starts a window")
+	ends, err := m.ends()
+	if err != nil {
+		return nil, err
 	}
-	if m.Config.Causal() {
-		return func(lo, hi int) Window { return joinedWindow(t, rows, start, lo, hi) }, nil
-	}
-	if t.End() < 0 {
-		return nil, fmt.Errorf("the tokenizer names no token that ends a window")
+	if m.Config.joined() {
+		return func(lo, hi int) Window { return joinedWindow(t, rows, ends, lo, hi) }, nil
 	}
 	pieces := make([][]int, len(rows))
 	for i, r := range rows {
@@ -129,24 +128,53 @@ func (m *Model) cutter(rows []Row) (cutter, error) {
 			pieces[i] = append(pieces[i], p.ID)
 		}
 	}
-	return func(lo, hi int) Window { return separateWindow(pieces, start, t.End(), lo, hi) }, nil
+	return func(lo, hi int) Window { return separateWindow(pieces, ends, lo, hi) }, nil
+}
+
+// ends are the tokens before and after the text of every window: those of the
+// tokenizer, or bos_token_id of config.json for the first. A causal model has none
+// after the text, which no word would see, and none before it where
+// tokenizer_config.json says so.
+func (m *Model) ends() ([2][]int, error) {
+	var ends [2][]int
+	start, end := m.Tokenizer.Start(), m.Tokenizer.End()
+	if start < 0 {
+		start = m.Config.Start
+	}
+	joined := m.Config.joined()
+	switch {
+	case joined && m.Tokenizer.bare:
+	case start < 0:
+		return ends, fmt.Errorf("neither the tokenizer nor config.json names the token that starts a window")
+	default:
+		ends[0] = []int{start}
+	}
+	switch {
+	case m.Config.Causal() || joined && end < 0:
+	case end < 0:
+		return ends, fmt.Errorf("the tokenizer names no token that ends a window")
+	default:
+		ends[1] = []int{end}
+	}
+	return ends, nil
 }
 
 // separateWindow puts rows that were encoded one by one between the start and
 // the end token.
-func separateWindow(pieces [][]int, start, end, lo, hi int) Window {
-	w := Window{IDs: []int{start}, Lo: lo, Hi: hi}
+func separateWindow(pieces [][]int, ends [2][]int, lo, hi int) Window {
+	w := Window{IDs: slices.Clone(ends[0]), Lo: lo, Hi: hi}
 	for _, ids := range pieces[lo:hi] {
 		w.Spans = append(w.Spans, Span{len(w.IDs), len(w.IDs) + len(ids)})
 		w.IDs = append(w.IDs, ids...)
 	}
-	w.IDs = append(w.IDs, end)
+	w.IDs = append(w.IDs, ends[1]...)
 	return w
 }
 
 // joinedWindow encodes the text of rows after the start token. A piece belongs
-// to every row with which it shares a character.
-func joinedWindow(t *Tokenizer, rows []Row, start, lo, hi int) Window {
+// to every row with which it shares a character. A window of no token at all
+// takes the first of the vocabulary, which no row is read from.
+func joinedWindow(t *Tokenizer, rows []Row, ends [2][]int, lo, hi int) Window {
 	var text strings.Builder
 	ranges := make([]Span, 0, hi-lo) // bytes of each row
 	for i, r := range rows[lo:hi] {
@@ -157,7 +185,8 @@ func joinedWindow(t *Tokenizer, rows []Row, start, lo, hi int) Window {
 		text.WriteString(r.Text)
 		ranges = append(ranges, Span{at, text.Len()})
 	}
-	w := Window{IDs: []int{start}, Lo: lo, Hi: hi, Spans: make([]Span, hi-lo)}
+	w := Window{IDs: slices.Clone(ends[0]), Lo: lo, Hi: hi, Spans: make([]Span, hi-lo)}
+	base := len(w.IDs)
 	pieces := t.Encode(text.String())
 	for _, p := range pieces {
 		w.IDs = append(w.IDs, p.ID)
@@ -170,8 +199,11 @@ func joinedWindow(t *Tokenizer, rows []Row, start, lo, hi int) Window {
 			last++
 		}
 		if r.Lo < r.Hi && first < last {
-			w.Spans[i] = Span{first + 1, last + 1}
+			w.Spans[i] = Span{first + base, last + base}
 		}
+	}
+	if w.IDs = append(w.IDs, ends[1]...); len(w.IDs) == 0 {
+		w.IDs = []int{0}
 	}
 	return w
 }
@@ -182,6 +214,25 @@ var clitics = []string{"s", "d", "m", "ll", "re", "ve", "nt", "n't"}
 // attaches tells whether a row is joined to the one before it without a space.
 func attaches(r Row) bool {
 	return strings.HasPrefix(r.Text, "'") || strings.HasPrefix(r.Text, "’") || !r.Timed && slices.Contains(clitics, r.Text)
+}
+
+// Bounds of a text that is encoded at once, in bytes: what a hostile file could
+// ask for does not fit the memory that a run is given.
+const (
+	maxWord = 1 << 16
+	maxText = 1 << 20 // of a window; a longer one loses whole words, as one past the positions does
+)
+
+// textEnd shortens rows [lo, hi) to a text of at most maxText bytes, but not
+// below one row.
+func textEnd(rows []Row, lo, hi int) int {
+	n := 0
+	for i := lo; i < hi; i++ {
+		if n += len(rows[i].Text) + 1; n > maxText && i > lo {
+			return i
+		}
+	}
+	return hi
 }
 
 // longest makes the longest window of rows [lo, hi') with hi' at most hi that
@@ -233,6 +284,9 @@ func (m *Model) checkIDs(r *Reading) error {
 		for i, id := range w.IDs {
 			if id < 0 || id >= m.Config.Vocab {
 				return fmt.Errorf("token id %d at place %d of a window, the vocabulary has 0 to %d", id, i, m.Config.Vocab-1)
+			}
+			if id == m.Config.Padding {
+				return fmt.Errorf("token id %d at place %d of a window is the padding token, which has no position", id, i)
 			}
 		}
 	}

@@ -29,9 +29,9 @@ func textModel(t *testing.T, family, tokenizer string, positions int) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Config{Type: "bert", Positions: positions, Vocab: 1 << 20, Start: -1}
+	c := &Config{Type: "bert", Positions: positions, Vocab: 1 << 20, Start: -1, Padding: -1, family: bert}
 	if family == "causal" {
-		c.Type = "llama"
+		c.Type, c.family = "llama", llama
 	}
 	return &Model{Config: c, Tokenizer: tok}
 }
@@ -118,5 +118,94 @@ func TestReadRefuses(t *testing.T) {
 		if _, err := m.ReadIDs(c.ids); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("ids %v: error %v, want %q", c.ids, err, c.want)
 		}
+	}
+}
+
+// A folder with tokenizer.model alone may say that no token stands before or after
+// a text; a model that sees its whole window has the one after it.
+func TestEnds(t *testing.T) {
+	rows := []Row{{"Alice", true}, {"was", true}}
+	for _, c := range []struct {
+		config        string
+		bidirectional bool
+		first, last   int // tokens around the text, -1 for none
+	}{
+		{`{}`, false, 1, -1},
+		{`{"add_bos_token": true, "bos_token": "</s>"}`, false, 2, -1},
+		{`{"add_bos_token": false}`, false, -1, -1},
+		{`{"add_eos_token": true, "eos_token": "</s>"}`, false, 1, -1},
+		{`{"add_eos_token": true, "eos_token": {"content": "</s>"}}`, true, 1, 2},
+		{`{"add_bos_token": false}`, true, -1, -1},
+	} {
+		tok, err := readSentencePiece(store.OS{}, filepath.Join(goldenTokenizers, "llama2", "tokenizer.model"))
+		if err == nil {
+			err = tok.configure([]byte(c.config))
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", c.config, err)
+		}
+		tok.index()
+		m := textModel(t, "causal", "llama2", 64)
+		m.Tokenizer, m.Config.Bidirectional = tok, c.bidirectional
+		r, err := m.ReadRows(rows, 10, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := encodeIDs(tok, "Alice was")
+		at := 0
+		if c.first >= 0 {
+			want, at = append([]int{c.first}, want...), 1
+		}
+		if c.last >= 0 {
+			want = append(want, c.last)
+		}
+		if w := r.Windows[0]; !slices.Equal(w.IDs, want) || w.Spans[0].Lo != at {
+			t.Errorf("%s: ids %v, first row %v, want %v from %d", c.config, w.IDs, w.Spans[0], want, at)
+		}
+	}
+	m := textModel(t, "causal", "llama2", 64)
+	m.Tokenizer.bare = true
+	r, err := m.ReadRows([]Row{{"", true}}, 10, 10)
+	if err != nil || r.Empty != 1 || len(r.Windows[0].IDs) != 1 {
+		t.Errorf("a text of no piece without a start token: %+v, %v", r, err)
+	}
+}
+
+// A causal model whose tokens see the whole window reads a row where the smaller of
+// its contexts is largest.
+func TestBidirectionalRows(t *testing.T) {
+	m := textModel(t, "causal", "llama2", 4096)
+	rows := make([]Row, 9)
+	for i := range rows {
+		rows[i] = Row{"Alice", true}
+	}
+	for _, c := range []struct {
+		bidirectional bool
+		want          []int
+	}{{false, []int{0, 1, 2, 3, 4, 5}}, {true, []int{0, 1, 2, 3, 4}}} {
+		m.Config.Bidirectional = c.bidirectional
+		r, err := m.ReadRows(rows, 6, 3)
+		if err != nil || !slices.Equal(r.Windows[0].Rows, c.want) {
+			t.Errorf("bidirectional %v: first window gives rows %v, want %v, %v", c.bidirectional, r.Windows[0].Rows, c.want, err)
+		}
+	}
+}
+
+// Texts that a hostile file asks to be encoded at once are refused or cut.
+func TestLongTexts(t *testing.T) {
+	m := textModel(t, "causal", "llama2", 1<<30)
+	if _, err := m.ReadRows([]Row{{"a", true}, {strings.Repeat("a", maxWord+1), true}}, 2, 2); err == nil || !strings.Contains(err.Error(), "row 1 has 65537 bytes") {
+		t.Errorf("a long word: %v", err)
+	}
+	rows := make([]Row, 20)
+	for i := range rows {
+		rows[i] = Row{strings.Repeat("a", maxWord), true}
+	}
+	if end := textEnd(rows, 2, 20); end != 2+maxText/(maxWord+1) {
+		t.Errorf("a window of %d rows", end-2)
+	}
+	m.Config.Padding = 5
+	if err := m.checkIDs(&Reading{Windows: []Window{{IDs: []int{3, 5}}}}); err == nil || !strings.Contains(err.Error(), "token id 5 at place 1 of a window is the padding token") {
+		t.Errorf("a padding token: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ type wordPiece struct {
 	prefix   string
 	unknown  int
 	maxChars int
+	longest  int // bytes of the longest piece of the vocabulary
 }
 
 // encode appends the pieces of one word to out.
@@ -25,20 +26,20 @@ func (m *wordPiece) encode(word []char, out []Piece) []Piece {
 	if len(word) > m.maxChars {
 		return append(out, Piece{ID: m.unknown, Lo: lo, Hi: hi})
 	}
-	buf := make([]byte, 0, len(m.prefix)+4*len(word))
-	ends := make([]int, len(word)+1)
+	buf := make([]byte, 0, m.longest+utf8.UTFMax)
+	ends := make([]int, 0, m.longest+1) // of buf after each character
 	for i := 0; i < len(word); {
-		buf = buf[:0]
+		buf, ends = buf[:0], ends[:0]
 		if i > 0 {
 			buf = append(buf, m.prefix...)
 		}
-		for j := i; j < len(word); j++ {
+		for j := i; j < len(word) && len(buf) < m.longest; j++ {
 			buf = utf8.AppendRune(buf, word[j].r)
-			ends[j+1] = len(buf)
+			ends = append(ends, len(buf))
 		}
-		j := len(word)
+		j := i + len(ends)
 		for ; j > i; j-- {
-			if id, ok := m.ids[string(buf[:ends[j]])]; ok {
+			if id, ok := m.ids[string(buf[:ends[j-i-1]])]; ok {
 				lo, hi := span(word[i:j])
 				out = append(out, Piece{ID: id, Lo: lo, Hi: hi})
 				break

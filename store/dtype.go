@@ -26,8 +26,9 @@ const (
 // DType is the type of an array's elements as they lie in the file.
 type DType struct {
 	Kind Kind
-	Size int  // bytes
-	Big  bool // most significant byte first
+	Size int    // bytes
+	Big  bool   // most significant byte first
+	Name string // what the file calls a type of Kind Other, if it says
 }
 
 // The types that this package writes, least significant byte first.
@@ -39,8 +40,12 @@ var (
 	Int64   = DType{Kind: Int, Size: 8}
 )
 
-// String names the type as numpy does, for example "float32" or "big-endian int16".
+// String names the type as numpy does, for example "float32" or "big-endian int16",
+// or as its file does.
 func (d DType) String() string {
+	if d.Name != "" {
+		return d.Name
+	}
 	name := map[Kind]string{Other: "other", Bool: "bool", Int: "int", Uint: "uint", Float: "float", BFloat: "bfloat", Bytes: "bytes"}[d.Kind]
 	if d.Kind != Bool && d.Kind != Other {
 		name = fmt.Sprintf("%s%d", name, 8*d.Size)

@@ -48,7 +48,8 @@ var safetensorsTypes = map[string]DType{
 	"U64": {Kind: Uint, Size: 8}, "U32": {Kind: Uint, Size: 4}, "U16": {Kind: Uint, Size: 2}, "U8": {Kind: Uint, Size: 1},
 	"BOOL": {Kind: Bool, Size: 1},
 	// Known to the format, without numbers here: they take their place.
-	"C64": {Size: 8}, "F8_E4M3": {Size: 1}, "F8_E5M2": {Size: 1}, "F8_E8M0": {Size: 1},
+	"C64": {Size: 8, Name: "C64"}, "F8_E4M3": {Size: 1, Name: "F8_E4M3"}, "F8_E5M2": {Size: 1, Name: "F8_E5M2"}, "F8_E8M0": {Size: 1, Name: "F8_E8M0"},
+	"F8_E4M3FNUZ": {Size: 1, Name: "F8_E4M3FNUZ"}, "F8_E5M2FNUZ": {Size: 1, Name: "F8_E5M2FNUZ"},
 }
 
 // OpenSafetensors opens a .safetensors file, an index of several

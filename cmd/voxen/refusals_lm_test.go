@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,6 +84,33 @@ func renamed(from, to string) func([]byte) []byte {
 	return func(data []byte) []byte { return []byte(strings.Replace(string(data), from, to, 1)) }
 }
 
+// spoiled puts a float32 in the place of every number of a tensor.
+func spoiled(tensor string, bits uint32) func([]byte) []byte {
+	return func(data []byte) []byte {
+		head := 8 + int(binary.LittleEndian.Uint64(data))
+		var at struct {
+			Offsets [2]int `json:"data_offsets"`
+		}
+		var header map[string]json.RawMessage
+		if err := json.Unmarshal(data[8:head], &header); err != nil {
+			panic(err)
+		}
+		if err := json.Unmarshal(header[tensor], &at); err != nil {
+			panic(err)
+		}
+		for i := head + at.Offsets[0]; i < head+at.Offsets[1]; i += 4 {
+			binary.LittleEndian.PutUint32(data[i:], bits)
+		}
+		return data
+	}
+}
+
+// tokenizerConfigured refuses an extract of a model whose tokenizer_config.json is
+// the given one.
+func tokenizerConfigured(says, config string) refusal {
+	return broken("tokenizer_config.json "+config, `tokenizer_config.json: `+says, func(f *files, dir string) { f.bytes("model/tokenizer_config.json", []byte(config)) })
+}
+
 // spoilTokenizer writes another tokenizer.json.
 func spoilTokenizer(text string) func(f *files, dir string) {
 	return func(f *files, dir string) { f.bytes("model/tokenizer.json", []byte(text)) }
@@ -134,7 +162,7 @@ var lmRefusals = []refusal{
 	// extract: the model's folder
 	{"no such model", func(f *files) []string { return extractArgs(f.path("gone"), f.story("w.tsv", 12), f.path("out/r.npy")) }, 2, `gone/config.json: no such file`},
 	broken("config.json that is no JSON", `config.json: not a model's configuration`, func(f *files, dir string) { f.bytes("model/config.json", []byte("{\"model_type\": ")) }),
-	configured(`config.json: model_type is "mamba", want bert, roberta, llama or gpt2`, "model_type", "mamba"),
+	configured(`config.json: model_type is "mamba", want bert, roberta, gpt2 or llama`, "model_type", "mamba"),
 	configured(`config.json: hidden_act is "relu6", want`, "hidden_act", "relu6"),
 	configured(`config.json: num_hidden_layers is 2.5, want a whole number`, "num_hidden_layers", 2.5),
 	configured(`config.json: num_attention_heads is 0, want`, "num_attention_heads", 0),
@@ -170,6 +198,30 @@ var lmRefusals = []refusal{
 		at := strings.Index(string(data), `"model.layers.1.mlp.up_proj.weight":{"dtype":"F32"`)
 		return []byte(string(data[:at]) + strings.Replace(string(data[at:]), "F32", "I32", 1))
 	})),
+	broken("weights of an eighth of a float", `tensor model.layers.1.mlp.up_proj.weight is F8_E4M3, want F64, F32, F16 or BF16`, spoilWeights(func(data []byte) []byte {
+		end := 8 + int(binary.LittleEndian.Uint64(data))
+		was, is := `"model.layers.1.mlp.up_proj.weight":{"dtype":"F32","shape":[48,32]`, `"model.layers.1.mlp.up_proj.weight":{"dtype":"F8_E4M3","shape":[48,32,4]`
+		header := strings.Replace(string(data[8:end]), was, is, 1)
+		return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), data[end:]...)
+	})),
+	broken("weight that is no number", `model: tensor model.layers.1.mlp.up_proj.weight: holds NaN, want finite numbers`, spoilWeights(spoiled("model.layers.1.mlp.up_proj.weight", 0x7fc00000))),
+	broken("infinite weight", `model: tensor model.layers.0.input_layernorm.weight: holds -Inf, want finite numbers`, spoilWeights(spoiled("model.layers.0.input_layernorm.weight", 0xff800000))),
+	broken("infinite embedding", `model: tensor model.embed_tokens.weight: row \d+ holds \+Inf, want finite numbers`, spoilWeights(spoiled("model.embed_tokens.weight", 0x7f800000))),
+	broken("weights beyond float32", `model: responses of ffn.out in layer 0 are not finite`, spoilWeights(spoiled("model.layers.0.mlp.down_proj.weight", 0x7f7fffff))),
+	configured(`config.json: is_causal is "no", want true or false`, "is_causal", "no"),
+	configured(`config.json: rope_scaling is \[2\], want an object`, "rope_scaling", []int{2}),
+	configured(`config.json: alibi is true, want false`, "alibi", true),
+	configured(`config.json: attn_logit_softcapping is 50, want null`, "attn_logit_softcapping", 50),
+	configuredOf(gpt2Config(), `config.json: hidden_size is 64, want 32, as n_embd says`, "hidden_size", 64),
+	configuredOf(gpt2Config(), `config.json: num_hidden_layers is 3, want 2, as n_layer says`, "num_hidden_layers", 3),
+	tokenizerConfigured(`do_basic_tokenize is false, want true`, `{"do_basic_tokenize":false}`),
+	tokenizerConfigured(`never_split is \["a"\], want none`, `{"never_split":["a"]}`),
+	tokenizerConfigured(`split_special_tokens is true, want false`, `{"split_special_tokens":true}`),
+	tokenizerConfigured(`sp_model_kwargs.enable_sampling is true, want false`, `{"sp_model_kwargs":{"enable_sampling":true}}`),
+	tokenizerConfigured(`added_tokens_decoder: key "x" is no id`, `{"added_tokens_decoder":{"x":{"content":"y"}}}`),
+	tokenizerConfigured(`added_tokens_decoder: added token "<y>" has id 5, its place in the vocabulary is \d+`, `{"added_tokens_decoder":{"5":{"content":"<y>"}}}`),
+	tokenizerConfigured(`extra_special_tokens is 7, want a list or an object of tokens`, `{"extra_special_tokens":7}`),
+	tokenizerConfigured(`not a tokenizer's configuration`, `[`),
 	broken("weights cut short", `model.safetensors.*bytes`, spoilWeights(func(data []byte) []byte { return data[:len(data)-7] })),
 	broken("weights with bytes behind", `model.safetensors.*bytes`, spoilWeights(func(data []byte) []byte { return append(data, 0) })),
 	broken("weights of no bytes", `model.safetensors: has 0 bytes`, spoilWeights(func([]byte) []byte { return nil })),

@@ -1,11 +1,11 @@
 """Tiny random language models of every variant that lm reads, with the outputs of each tap.
 
-usage: models.py OUT_DIR
+usage: models.py OUT_DIR [NAME...]      all variants, or those of the names given
 Needs torch, transformers, safetensors, numpy (versions are written into OUT_DIR/versions.json).
 
 One folder per variant: config.json, model.safetensors (or shards with their index), golden.json
 (token ids) and golden.safetensors: per tap (tokens, layers x units) float32, layer-major columns,
-from transformers in float32 with eager attention. Taps are read with hooks:
+from transformers in float32 with eager attention, which loads the folder as it was saved. Taps are read with hooks:
   ffn.out   output of the second feed-forward layer     ffn.act   its input
   attn.out  output of the attention output projection   hidden    output of the block
   attn.q, attn.k  outputs of the query and key projections, before any rotation
@@ -18,7 +18,7 @@ from safetensors.torch import save_file, load_file
 from transformers import (BertConfig, BertModel, BertForMaskedLM, LlamaConfig, LlamaModel, LlamaForCausalLM,
                           AutoModel, GPT2Config, GPT2Model, GPT2LMHeadModel, RobertaConfig, RobertaModel)
 
-out_dir = sys.argv[1]
+out_dir, names = sys.argv[1], sys.argv[2:]
 VOCAB, HIDDEN, FFN, LAYERS, TOKENS = 48, 24, 40, 2, 14
 
 
@@ -83,6 +83,8 @@ def taps(model, ids):
 
 def write(name, model, dtype=torch.float32, **options):
     """Saves one variant as named, and in float32 and bfloat16 where that is another type."""
+    if names and name not in names:
+        return
     save(name, model, dtype=dtype, **options)
     for other, suffix in ((torch.float32, "-f32"), (torch.bfloat16, "-bf16")):
         if other != dtype:
@@ -95,7 +97,6 @@ def save(name, model, edit=None, rename=None, dtype=torch.float32, shards=1, tok
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     randomise(model, sum(map(ord, name)))
-    base = model.base_model
     sd = {(rename(k) if rename else k): v.detach().to(dtype).contiguous() for k, v in model.state_dict().items()}
     if keep:
         sd = {k: v for k, v in sd.items() if keep(k)}
@@ -125,10 +126,7 @@ def save(name, model, edit=None, rename=None, dtype=torch.float32, shards=1, tok
         edit(conf)
     json.dump(conf, open(os.path.join(folder, "config.json"), "w"), indent=1, sort_keys=True)
     # What is compared is what the files hold: rounded weights, widened to float32.
-    with torch.no_grad():
-        for p in base.parameters():
-            p.copy_(p.to(dtype).to(torch.float32))
-    base.eval()
+    base = AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     ids = np.random.default_rng(7).integers(3, VOCAB, tokens).tolist()
     save_file(taps(base, ids), os.path.join(folder, "golden.safetensors"))
     json.dump({"ids": ids}, open(os.path.join(folder, "golden.json"), "w"))
@@ -147,6 +145,17 @@ def bert(cls=BertModel, config=BertConfig, **kw):
                 num_attention_heads=3, max_position_embeddings=32)
     args.update(kw)
     return cls._from_config(config(**args), attn_implementation="eager").eval()
+
+
+def gpt2(**kw):
+    args = dict(vocab_size=VOCAB, n_embd=HIDDEN, n_layer=LAYERS, n_head=3, n_positions=32)
+    args.update(kw)
+    return GPT2LMHeadModel._from_config(GPT2Config(**args), attn_implementation="eager").eval()
+
+
+def spell(**names):
+    """Renames keys."""
+    return lambda c: [c.update({new: c.pop(old)}) for old, new in names.items()]
 
 
 def old_rope(scaling, theta=10000.0):
@@ -189,9 +198,17 @@ write("llama-dynamic-old", llama(max_position_embeddings=8, rope_parameters=dict
       edit=old_rope(dict(type="dynamic", factor=2.0)))
 write("llama-dynamic-new", llama(max_position_embeddings=8, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=3.0)))
 write("llama-biases", llama(attention_bias=True, mlp_bias=True, hidden_act="gelu_pytorch_tanh"))
-write("gpt2", GPT2LMHeadModel._from_config(GPT2Config(vocab_size=VOCAB, n_embd=HIDDEN, n_layer=LAYERS, n_head=3, n_positions=32),
-                                           attn_implementation="eager").eval())
+write("gpt2", gpt2())
 write("roberta", bert(RobertaModel, RobertaConfig, pad_token_id=1, type_vocab_size=1, max_position_embeddings=34))
+# Keys that change what is computed.
+write("llama-bidirectional", llama(), edit=lambda c: c.update(is_causal=False))
+write("gpt2-bidirectional", gpt2(), edit=lambda c: c.update(is_causal=False))
+# Both spellings of the rotation: the older one counts, if it is not empty.
+write("llama-rope-both", llama(rope_parameters=dict(rope_type="default", rope_theta=500.0)), edit=lambda c: c.update(rope_scaling=dict(type="linear", factor=2.0)))
+write("llama-rope-empty", llama(rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=3.0)), edit=lambda c: c.update(rope_scaling={}))
+# The positions before scaling beside the rotation count more than those within.
+write("llama31-original-top", llama(rope_parameters=dict(rope_type="llama3", rope_theta=500.0, **llama3)), edit=lambda c: c.update(original_max_position_embeddings=8))
+write("gpt2-spelt", gpt2(), edit=spell(n_embd="hidden_size", n_layer="num_hidden_layers", n_head="num_attention_heads", n_positions="max_position_embeddings"))
 json.dump(dict(python=sys.version.split()[0], torch=torch.__version__.split("+")[0], transformers=transformers.__version__,
                numpy=np.__version__, safetensors=safetensors.__version__, tokenizers=tokenizers.__version__),
           open(os.path.join(out_dir, "versions.json"), "w"), indent=1)

@@ -1,6 +1,6 @@
 """Small tokenizers of each family, trained on the Alice words, and what Hugging Face tokenizers make of hard texts.
 
-usage: tokenizers_golden.py WORDS_TSV OUT_DIR
+usage: tokenizers_golden.py WORDS_TSV OUT_DIR [NAME...]      all tokenizers, or those of the names given
 Needs tokenizers, sentencepiece, transformers (versions are written into OUT_DIR/versions.json).
 
 Writes OUT_DIR/<name>/tokenizer.json (and tokenizer.model for llama2), OUT_DIR/<name>/cases.json (text, ids, offsets in
@@ -14,7 +14,7 @@ import sentencepiece as spm
 import tokenizers, transformers
 from tokenizers import Tokenizer, Regex, models, normalizers, pre_tokenizers, decoders, processors, trainers, AddedToken
 
-words_tsv, out = sys.argv[1:3]
+words_tsv, out, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 words = [r["Words"] for r in csv.DictReader(open(words_tsv, encoding="utf-8"), delimiter="\t")]
 text = " ".join(words)
 corpus = [" ".join(words[i:i + 20]) for i in range(0, len(words), 20)]
@@ -25,6 +25,8 @@ LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^
 
 def save(name, tok):
     folder = os.path.join(out, name)
+    if names and name not in names:
+        return folder
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     tok.save(os.path.join(folder, "tokenizer.json"), pretty=False)
