@@ -27,7 +27,7 @@ type Config struct {
 	Models     []ModelConfig     `key:"models" doc:"the language models"`
 	Align      AlignConfig       `key:"align" doc:"from words to volumes"`
 	Dictionary learn.Options     `key:"dictionary" doc:"the atoms of each model"`
-	Encode     EncodeConfig      `key:"encode" doc:"the encoding models of each subject"`
+	Encode     encode.Options    `key:"encode" doc:"the encoding models of each subject"`
 	Match      MatchConfig       `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   OrganizeConfig    `key:"organize" doc:"sub-groups of neurons; left out without templates"`
 	Couple     CoupleConfig      `key:"couple" doc:"single neurons with biological neurons"`
@@ -91,20 +91,6 @@ type AlignConfig struct {
 	Standardize string `key:"standardize" oneof:"none,zscore" doc:"of each run's columns"`
 }
 
-// EncodeConfig are the options of encode.
-type EncodeConfig struct {
-	Alphas      string `key:"alphas" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
-	AlphaPer    string `key:"alpha_per" oneof:"voxel,all" doc:"an alpha for each voxel or one for all"`
-	Score       string `key:"score" oneof:"r2,r,mse" doc:"by which alphas are chosen"`
-	CV          string `key:"cv" doc:"kfold:N or runs; by default runs if there are several, else kfold:5"`
-	PerRun      string `key:"per_run" oneof:"none,center,zscore" doc:"within each run, atoms and responses alike"`
-	Detrend     string `key:"detrend" doc:"none, linear or cosine:SECONDS, within each run"`
-	Standardize string `key:"standardize" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
-	Intercept   bool   `key:"intercept" doc:"fit an intercept"`
-	KeepScores  bool   `key:"keep_scores" doc:"write the scores of all alphas"`
-	Atlas       string `key:"atlas" doc:"label image: fit the mean of each region instead of each voxel"`
-}
-
 // MatchConfig are the options of match.
 type MatchConfig struct {
 	Templates string   `key:"templates" doc:"label image or 4-D image of the networks (NIfTI or CIFTI)"`
@@ -147,21 +133,23 @@ type ReportPartsConfig struct {
 	Surfaces   []string `key:"surfaces" doc:"GIFTI surfaces, left then right, on which maps of surfaces are drawn; the spheres of match if empty"`
 }
 
-// DefaultConfig is the configuration of which a file changes what it names.
+// DefaultConfig is the configuration of which a file changes what it names: the
+// defaults of the steps, but for what a study sets otherwise.
 func DefaultConfig() Config {
-	d, c := learn.New(), couple.New()
-	c.Detrend = "cosine:128"
-	return Config{
-		Out:        "results",
-		Data:       DataConfig{Layout: "auto", Mask: "auto"},
-		Align:      AlignConfig{HRF: "glover", Within: "mean", Detrend: "none", Standardize: "none"},
-		Dictionary: *d,
-		Encode:     EncodeConfig{Alphas: "0.1:1e5:20", AlphaPer: "voxel", Score: "r", PerRun: "zscore", Detrend: "cosine:128", Standardize: "none"},
-		Match:      MatchConfig{Draws: 5000, FDR: 0.05},
-		Organize:   OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
-		Couple:     CoupleConfig{Options: *c},
-		Group:      GroupConfig{Permutations: group.DefaultPermutations},
+	c := Config{
+		Out:      "results",
+		Data:     DataConfig{Layout: "auto", Mask: "auto"},
+		Align:    AlignConfig{HRF: "glover", Within: "mean", Detrend: "none", Standardize: "none"},
+		Match:    MatchConfig{Draws: 5000, FDR: 0.05},
+		Organize: OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
+		Group:    GroupConfig{Permutations: group.DefaultPermutations},
 	}
+	c.Dictionary = *learn.New()
+	c.Encode = *encode.New()
+	c.Encode.Score, c.Encode.PerRun, c.Encode.Detrend = "r", "zscore", "cosine:128"
+	c.Couple.Options = *couple.New()
+	c.Couple.Detrend = "cosine:128"
+	return c
 }
 
 // defaults are those of an element of the list.
@@ -319,6 +307,9 @@ func (c *Config) checkSubjects() error {
 func (c *Config) checkOptions() error {
 	if _, err := encode.ParseAlphas(c.Encode.Alphas); err != nil {
 		return c.bad("encode.alphas", "is refused: %v", err)
+	}
+	if _, err := encode.ParseDelays(c.Encode.Delays); err != nil {
+		return c.bad("encode.delays", "is refused: %v", err)
 	}
 	for key, value := range map[string]string{"align.detrend": c.Align.Detrend, "encode.detrend": c.Encode.Detrend, "couple.detrend": c.Couple.Detrend} {
 		if _, err := brain.ParseTrend(value); err != nil {

@@ -8,6 +8,7 @@
 // knows neither flags nor terminals: that is cmd/voxen.
 //
 //	env := &step.Env{Device: "auto", Memory: 4 << 30, Report: step.Quiet{}}
-//	sum, err := encode.Run(ctx, env, encode.Options{
-//		Features: []string{"X.npy"}, Responses: []string{"bold.nii.gz"}, Out: "out"})
+//	fit := encode.New()
+//	fit.Features, fit.Responses, fit.Out = []string{"X.npy"}, []string{"bold.nii.gz"}, "out"
+//	sum, err := step.Do[*encode.Summary](ctx, env, fit)
 package study

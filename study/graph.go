@@ -12,7 +12,6 @@ import (
 	"voxen/lm"
 	"voxen/store"
 	"voxen/study/align"
-	"voxen/study/encode"
 	"voxen/study/extract"
 	"voxen/study/group"
 	"voxen/study/learn"
@@ -432,12 +431,11 @@ func (s *Study) bySubject() (names []string, of map[string][]recording) {
 
 // encode adds the encoding models of every subject.
 func (s *Study) encode(m *modelSteps) {
-	c := s.Encode
 	names, of := s.bySubject()
 	for _, name := range names {
-		o := encode.Options{Mask: s.maskFile(), Atlas: s.resolve(c.Atlas), ConfoundColumns: strings.Join(s.Data.Confounds, ","), Out: s.path(m.config.Name, "sub-"+name),
-			CV: c.CV, Alphas: c.Alphas, AlphaPer: c.AlphaPer, Score: c.Score, PerRun: c.PerRun, Detrend: c.Detrend, TR: s.shapes[0].tr, Standardize: c.Standardize,
-			Intercept: c.Intercept, KeepScores: c.KeepScores}
+		o := s.Encode
+		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.config.Name, "sub-"+name)
+		o.ConfoundColumns, o.TR = s.Data.Confounds, step.Some(s.shapes[0].tr)
 		T := 0
 		for _, r := range of[name] {
 			T += s.shapes[r.run].volumes
@@ -457,8 +455,7 @@ func (s *Study) encode(m *modelSteps) {
 			from = append(slices.Clone(from), s.maskStep)
 		}
 		m.subjects = append(m.subjects, name)
-		m.encode = append(m.encode, s.add("encode", m.config.Name+" sub-"+name, o.Out, false, from, s.encodeWork(T, len(o.Features)),
-			func(ctx context.Context, e *step.Env) (any, error) { return encode.Run(ctx, e, o) }))
+		m.encode = append(m.encode, s.addStep(m.config.Name+" sub-"+name, from, s.encodeWork(T, len(o.Features)), &o))
 	}
 }
 

@@ -122,8 +122,6 @@ var refusals = []refusal{
 	flags("no such kind of device", `"tpu"`, "--device", "tpu"),
 	flags("no such device", `cuda`, "--device", "cuda:99"),
 	flags("folds and cv", `--folds and --cv`, "--folds", "3", "--cv", "runs"),
-	flags("model to come", `--model`, "--model", "lasso"),
-	flags("bands to come", `--bands`, "--bands", "0:1,1:3"),
 
 	// options of encode
 	flags("negative alpha", `alphas "1,-2": -2 is not positive`, "--alphas", "1,-2"),

@@ -128,7 +128,7 @@ func (h *haxbyFit) fit(ctx context.Context) (HaxbyFit, error) {
 		what = "differences"
 	}
 	err := h.d.step("Haxby, "+h.im.title+", "+what, func(e *step.Env) error {
-		if _, err := encode.Run(ctx, e, h.options()); err != nil {
+		if _, err := step.Do[*encode.Summary](ctx, e, h.options()); err != nil {
 			return err
 		}
 		var err error
@@ -171,8 +171,9 @@ func (h *haxbyFit) shown(run int) string {
 
 // options are those of the encode step: voxen encode with the same flags gives
 // the same results.
-func (h *haxbyFit) options() encode.Options {
-	o := encode.Options{Out: filepath.Join(h.d.o.Out, h.name), Detrend: "linear", PerRun: "zscore", Score: "r", CV: "runs"}
+func (h *haxbyFit) options() *encode.Options {
+	o := encode.New()
+	o.Out, o.Detrend, o.PerRun, o.Score, o.CV = filepath.Join(h.d.o.Out, h.name), "linear", "zscore", "r", "runs"
 	if h.im.mask != "" {
 		o.Mask = h.d.data(h.im.mask)
 	}

@@ -147,7 +147,9 @@ func (x *plantedStudy) fit(ctx context.Context) (match.Summary, error) {
 	o := match.Options{Mask: x.path("data", "mask.nii.gz"), Templates: x.o.Templates, Table: x.o.Table, Draws: x.o.Draws, Seed: x.o.Seed, Out: x.path("match")}
 	for s, run := range x.runs {
 		out := x.path(fmt.Sprintf("sub-%02d", s+1))
-		_, err := encode.Run(ctx, x.env(), encode.Options{Features: []string{x.path("dictionary", "atoms.npy")}, Responses: []string{run}, PerRun: "zscore", Out: out})
+		fit := encode.New()
+		fit.Features, fit.Responses, fit.PerRun, fit.Out = []string{x.path("dictionary", "atoms.npy")}, []string{run}, "zscore", out
+		_, err := step.Do[*encode.Summary](ctx, x.env(), fit)
 		if err != nil {
 			return match.Summary{}, err
 		}

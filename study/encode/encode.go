@@ -17,166 +17,134 @@ import (
 	"voxen/study/step"
 )
 
-// Options are the options of the encode step (docs/guide.md, "encode").
-// Strings are as on the command line; "" is the default.
+// Options are the encode step: ridge encoding models of every voxel (docs/guide.md).
 type Options struct {
-	Features, Responses         []string // a file per run
-	TestFeatures, TestResponses []string
-	Mask, Runs                  string
-	Atlas                       string   // region means as responses
-	Confounds, TestConfounds    []string // a table per file of responses
-	ConfoundColumns             string   // names, separated by commas; "" for all
-	Out                         string
-	CV                          string // kfold:N or runs
-	Alphas                      string
-	AlphaPer                    string // voxel or all
-	Score                       string
-	PerRun, Detrend             string
-	TR                          float64
-	Standardize                 string
-	Intercept                   bool
-	Delays                      string
-	KeepScores                  bool
-	Form                        string // how the path is evaluated; "" lets the cost model choose
+	Features      []string `opt:"features" file:"in" required:"true" doc:"features, (T, K) .npy or .safetensors; one file per run"`
+	Responses     []string `opt:"responses" file:"in" required:"true" doc:"responses, (T, V) .npy, NIfTI, CIFTI .dtseries.nii or GIFTI .func.gii (both hemispheres: L.func.gii,R.func.gii); one file per run"`
+	Out           string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
+	Mask          string   `opt:"mask" file:"in" doc:"mask of image responses"`
+	Atlas         string   `opt:"atlas" key:"atlas" file:"in" doc:"label image: the mean of each of its regions is a response (.nii.gz, .dlabel.nii, or .label.gii)"`
+	Confounds     []string `opt:"confounds" file:"in" doc:"table of confounds (fMRIPrep's .tsv), regressed out of features and responses within each run; one file per run"`
+	TestFeatures  []string `opt:"test-features" file:"in" doc:"features of held-out runs"`
+	TestResponses []string `opt:"test-responses" file:"in" doc:"responses of held-out runs"`
+	TestConfounds []string `opt:"test-confounds" file:"in" doc:"confounds of held-out runs"`
+	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row (.npy)"`
+
+	CV              string              `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"kfold:N or runs (default: runs when there is more than one, else kfold:5)"`
+	Folds           step.Maybe[int]     `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
+	Alphas          string              `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
+	AlphaPer        string              `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
+	Score           string              `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen: r2, r or mse (negative)"`
+	PerRun          string              `opt:"per-run" default:"none" oneof:"none,center,zscore" doc:"within each run, features and responses alike"`
+	Detrend         string              `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"none, linear or cosine:SECONDS, within each run"`
+	TR              step.Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between rows, for --detrend cosine"`
+	ConfoundColumns []string            `opt:"confound-columns" list:"comma" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all)"`
+	Standardize     string              `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
+	Intercept       bool                `opt:"intercept" doc:"fit an intercept"`
+	Delays          string              `opt:"delays" form:"a,b,c" doc:"shift the features by a,b,... rows, side by side"`
+	KeepScores      bool                `opt:"keep-scores" doc:"write the scores of all alphas"`
+	Form            string              `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
 }
 
-// Summary is what the encode step found.
-type Summary struct {
-	Out       string  `json:"out"`
-	Rows      int     `json:"rows"`
-	Features  int     `json:"features"`
-	Voxels    int     `json:"voxels"`
-	Folds     int     `json:"folds"`
-	Form      string  `json:"form"`
-	Constant  int     `json:"constant"`
-	NotFinite int     `json:"not_finite"`
-	OneAlpha  float64 `json:"alpha,omitempty"`
-	Device    string  `json:"device"`
-	Seconds   float64 `json:"seconds"`
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "encode", Results: 1, Device: true}
 }
 
-// defaults fills in what CLI.md fixes.
-func (o *Options) defaults() {
-	set := func(s *string, d string) {
-		if *s == "" {
-			*s = d
+// Check refuses options that do not go together.
+func (o *Options) Check() error {
+	if o.Folds.Given {
+		if cv := fmt.Sprintf("kfold:%d", o.Folds.Value); o.CV == "" {
+			o.CV = cv
+		} else if o.CV != cv {
+			return step.BadInput("", "--folds %d and --cv %s are given, expected one of them", o.Folds.Value, o.CV)
 		}
 	}
-	set(&o.Alphas, "0.1:1e5:20")
-	set(&o.AlphaPer, "voxel")
-	set(&o.Score, "r2")
-	set(&o.PerRun, "none")
-	set(&o.Detrend, "none")
-	set(&o.Standardize, "none")
+	pairs := []struct {
+		n, m int
+		what string
+	}{
+		{len(o.Features), len(o.Responses), "files of features and %d of responses"},
+		{len(o.TestFeatures), len(o.TestResponses), "test files of features and %d of responses"},
+	}
+	if len(o.Confounds) > 0 {
+		pairs = append(pairs, []struct {
+			n, m int
+			what string
+		}{
+			{len(o.Confounds), len(o.Responses), "files of confounds and %d of responses"},
+			{len(o.TestConfounds), len(o.TestResponses), "test files of confounds and %d of responses"},
+		}...)
+	}
+	for _, p := range pairs {
+		if p.n != p.m {
+			return step.BadInput("", "%d "+p.what+", expected one of each per run", p.n, p.m)
+		}
+	}
+	switch {
+	case len(o.Confounds) == 0 && len(o.TestConfounds) > 0:
+		return step.BadInput("", "--test-confounds without --confounds: held-out runs are treated as the others")
+	case len(o.Confounds) == 0 && len(o.ConfoundColumns) > 0:
+		return step.BadInput("", "--confound-columns %q without --confounds", strings.Join(o.ConfoundColumns, ","))
+	case o.Runs != "" && len(o.Features) > 1:
+		return step.BadInput(o.Runs, "is given, but %d files are runs already", len(o.Features))
+	}
+	_, _, err := o.plan()
+	return err
 }
 
-// plan checks the options that need no file.
+// plan is what the engine is asked for, and the trend that is removed.
 func (o *Options) plan() (ridge.Options, brain.Trend, error) {
-	o.defaults()
-	var r ridge.Options
-	var trend brain.Trend
-	for _, err := range []error{
-		step.OneOf("alpha-per", o.AlphaPer, "voxel", "all"),
-		step.OneOf("score", o.Score, "r2", "r", "mse"),
-		step.OneOf("per-run", o.PerRun, "none", "center", "zscore"),
-		step.OneOf("standardize", o.Standardize, "none", "features", "responses", "both"),
-		step.OneOf("form", o.Form, "", "gram", "rows", "kernel", "svd"),
-	} {
-		if err != nil {
-			return r, trend, err
-		}
+	r := ridge.Options{Score: op.Score(o.Score), PerRun: ridge.PerRun(o.PerRun), Form: ridge.Form(o.Form), OneAlpha: o.AlphaPer == "all", Intercept: o.Intercept,
+		StandardizeFeatures:  o.Standardize == "features" || o.Standardize == "both",
+		StandardizeResponses: o.Standardize == "responses" || o.Standardize == "both"}
+	trend, err := brain.ParseTrend(o.Detrend)
+	if err != nil {
+		return r, trend, step.BadInput("", "--detrend: %v", err)
 	}
-	var err error
+	if trend.Kind == "cosine" && !o.TR.Given {
+		return r, trend, step.BadInput("", "--detrend %s needs --tr, the seconds between rows", o.Detrend)
+	}
 	if r.Alphas, err = ParseAlphas(o.Alphas); err != nil {
 		return r, trend, err
 	}
-	if r.Delays, err = ParseDelays(o.Delays); err != nil {
-		return r, trend, err
-	}
-	if trend, err = brain.ParseTrend(o.Detrend); err != nil {
-		return r, trend, step.BadInput("", "--detrend: %v", err)
-	}
-	switch {
-	case trend.Kind == "cosine" && !(o.TR > 0):
-		return r, trend, step.BadInput("", "--detrend %s needs --tr, the seconds between rows", o.Detrend)
-	case len(o.Features) == 0 || len(o.Responses) == 0:
-		return r, trend, step.BadInput("", "--features and --responses are needed")
-	case len(o.Features) != len(o.Responses):
-		return r, trend, step.BadInput("", "%d files of features and %d of responses, expected one of each per run", len(o.Features), len(o.Responses))
-	case len(o.TestFeatures) != len(o.TestResponses):
-		return r, trend, step.BadInput("", "%d test files of features and %d of responses, expected one of each per run", len(o.TestFeatures), len(o.TestResponses))
-	case len(o.Confounds) > 0 && len(o.Confounds) != len(o.Responses):
-		return r, trend, step.BadInput("", "%d files of confounds and %d of responses, expected one of each per run", len(o.Confounds), len(o.Responses))
-	case len(o.Confounds) > 0 && len(o.TestConfounds) != len(o.TestResponses):
-		return r, trend, step.BadInput("", "%d test files of confounds and %d of responses, expected one of each per run", len(o.TestConfounds), len(o.TestResponses))
-	case len(o.Confounds) == 0 && len(o.TestConfounds) > 0:
-		return r, trend, step.BadInput("", "--test-confounds without --confounds: held-out runs are treated as the others")
-	case len(o.Confounds) == 0 && o.ConfoundColumns != "":
-		return r, trend, step.BadInput("", "--confound-columns %q without --confounds", o.ConfoundColumns)
-	case o.Out == "":
-		return r, trend, step.BadInput("", "--out is needed")
-	case o.Runs != "" && len(o.Features) > 1:
-		return r, trend, step.BadInput(o.Runs, "is given, but %d files are runs already", len(o.Features))
-	}
-	r.Score, r.PerRun, r.Form = op.Score(o.Score), ridge.PerRun(o.PerRun), ridge.Form(o.Form)
-	r.OneAlpha = o.AlphaPer == "all"
-	r.Intercept = o.Intercept
-	r.StandardizeFeatures = o.Standardize == "features" || o.Standardize == "both"
-	r.StandardizeResponses = o.Standardize == "responses" || o.Standardize == "both"
-	return r, trend, nil
+	r.Delays, err = ParseDelays(o.Delays)
+	return r, trend, err
 }
 
-// options lists the options for run.json and for resuming.
-func (o Options) options(e *step.Env) []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	return []store.Option{
-		s("cv", o.CV), s("alphas", o.Alphas), s("alpha-per", o.AlphaPer), s("score", o.Score), s("per-run", o.PerRun),
-		s("detrend", o.Detrend), s("tr", strconv.FormatFloat(o.TR, 'g', -1, 64)), s("standardize", o.Standardize),
-		s("intercept", strconv.FormatBool(o.Intercept)), s("delays", o.Delays), s("keep-scores", strconv.FormatBool(o.KeepScores)),
-		s("form", o.Form), s("confound-columns", o.ConfoundColumns), s("precision", e.Precision.String()), s("device", e.Device),
-	}
-}
-
-// Run fits voxel-wise encoding models and writes weights, alphas and scores.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	plan, trend, err := o.plan()
+// Do fits voxel-wise encoding models and writes weights, alphas and scores.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	x, err := newEncoder(o, r)
 	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	w, err := e.OpenDevice()
-	if err != nil {
-		return Summary{}, err
-	}
-	defer w.Close()
-	x := &encoder{Worker: w, o: o, plan: plan, trend: trend}
 	defer x.close()
-	sum, err := x.encode(ctx)
-	x.Settle(err)
-	return sum, err
+	return x.encode(ctx)
 }
 
-// encoder is one call of Encode.
+// encoder is one execution of the step.
 type encoder struct {
-	*step.Worker
-	o     Options
+	*step.Run
+	o     *Options
 	plan  ridge.Options
 	trend brain.Trend
 	data  ridge.Data
 	y     *step.Responses
 	testY *step.Responses
 
-	begun bool // some voxels were finished before the last fit, which did not count them
+	cv    string // by which folds are made, as --cv
+	begun bool   // some voxels were finished before the last fit, which did not count them
+}
+
+func newEncoder(o *Options, r *step.Run) (*encoder, error) {
+	plan, trend, err := o.plan()
+	return &encoder{Run: r, o: o, plan: plan, trend: trend}, err
 }
 
 func (x *encoder) close() {
-	x.closeResponses()
-	if x.Job != nil {
-		x.Job.Close()
-	}
-}
-
-func (x *encoder) closeResponses() {
 	for _, r := range []*step.Responses{x.y, x.testY} {
 		if r != nil {
 			r.Close()
@@ -184,30 +152,22 @@ func (x *encoder) closeResponses() {
 	}
 }
 
-func (x *encoder) encode(ctx context.Context) (Summary, error) {
-	var sum Summary
-	inputs, err := x.digests(ctx)
-	if err != nil {
-		return sum, err
-	}
-	if x.Job, err = x.Env.OpenJob(x.o.Out, store.JobOptions{Command: "encode", Options: x.o.options(x.Env), Inputs: inputs}); err != nil {
-		return sum, err
-	}
-	if err := x.Env.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
-		return sum, err
+func (x *encoder) encode(ctx context.Context) (*Summary, error) {
+	if err := x.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
+		return nil, err
 	}
 	sinks, err := x.outputs(ctx)
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
 	x.plan.Precision, x.plan.Checkpoint = x.Env.Precision, x.Job
-	x.plan.Progress = func(done, total int) { x.Env.Report.Progress(done) }
+	x.plan.Progress = func(done, _ int) { x.Progress(done) }
 	passes := 1
 	if x.plan.OneAlpha {
 		passes = 2
 	}
 	var res ridge.Result
-	err = x.Env.Stage("fitting", passes*x.y.Cols(), func() error {
+	err = x.Stage("fitting", passes*x.y.Cols(), func() error {
 		return x.Compute(ctx, step.Part{What: "columns", N: x.y.Cols(), Finished: x.Job.Finished}, func(ctx context.Context) error {
 			res, err = x.fit(ctx, sinks)
 			return err
@@ -217,10 +177,10 @@ func (x *encoder) encode(ctx context.Context) (Summary, error) {
 		res.Constant, res.NotFinite, err = x.leftOut(ctx, sinks.maps["alpha"])
 	}
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
 	if V := x.y.Cols(); res.Constant+res.NotFinite == V {
-		return sum, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant and %d not finite", V, res.Constant, res.NotFinite)
+		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant and %d not finite", V, res.Constant, res.NotFinite)
 	}
 	return x.finish(ctx, sinks, res)
 }
@@ -241,21 +201,9 @@ func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
 // job whose panels were finished by several: they have no alpha, and their
 // responses are read again.
 func (x *encoder) leftOut(ctx context.Context, alpha *store.ArraySink) (constant, notFinite int, err error) {
-	if err := alpha.Sync(); err != nil {
-		return 0, 0, err
-	}
-	path, err := x.Job.Path("alpha.npy")
-	if err != nil {
-		return 0, 0, err
-	}
-	a, err := store.OpenNpy(x.Env.FS, path)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer a.Close()
 	V, T := x.y.Cols(), x.y.Rows()
-	chosen := make([]float32, V)
-	if err := a.AsRow().ReadFloat32(ctx, 0, V, chosen, V); err != nil {
+	chosen, err := x.written(ctx, alpha, "alpha")
+	if err != nil {
 		return 0, 0, err
 	}
 	const most = 256 // voxels read at once
@@ -284,6 +232,24 @@ func (x *encoder) leftOut(ctx context.Context, alpha *store.ArraySink) (constant
 	return constant, notFinite, nil
 }
 
+// written reads a result of one row back.
+func (x *encoder) written(ctx context.Context, sink *store.ArraySink, name string) ([]float64, error) {
+	if err := sink.Sync(); err != nil {
+		return nil, err
+	}
+	path, err := x.Job.Path(name + ".npy")
+	if err != nil {
+		return nil, err
+	}
+	a, err := store.OpenNpy(x.Env.FS, path)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	row := make([]float64, x.y.Cols())
+	return row, a.AsRow().ReadFloat64(ctx, 0, len(row), row, len(row))
+}
+
 // finite reports whether every stride-th value is a number in the precision of the fit.
 func (x *encoder) finite(y []float64, stride int) bool {
 	for i := 0; i < len(y); i += stride {
@@ -296,26 +262,6 @@ func (x *encoder) finite(y []float64, stride int) bool {
 		}
 	}
 	return true
-}
-
-// digests names every input with what it holds.
-func (x *encoder) digests(ctx context.Context) ([]store.Input, error) {
-	var files []step.File
-	for _, f := range []struct {
-		role  string
-		paths []string
-	}{
-		{"--features", x.o.Features}, {"--responses", x.o.Responses}, {"--test-features", x.o.TestFeatures},
-		{"--test-responses", x.o.TestResponses}, {"--mask", []string{x.o.Mask}}, {"--runs", []string{x.o.Runs}},
-		{"--atlas", []string{x.o.Atlas}}, {"--confounds", x.o.Confounds}, {"--test-confounds", x.o.TestConfounds},
-	} {
-		for _, p := range f.paths {
-			for _, part := range step.HemispheresOf(p) {
-				files = append(files, step.File{Role: f.role, Path: part})
-			}
-		}
-	}
-	return step.DigestFiles(ctx, x.Env.FS, files)
 }
 
 // read opens responses and loads features.
@@ -344,9 +290,8 @@ func (x *encoder) read(ctx context.Context) error {
 	if err := x.readTest(ctx); err != nil {
 		return err
 	}
-	x.y.WarnTR(x.Env, x.o.TR)
-	x.warnRaw()
-	return nil
+	x.y.WarnTR(x.Env, x.o.TR.Or(0))
+	return x.warnRaw(ctx)
 }
 
 // openResponses opens files with memory for what has to be unpacked.
@@ -412,18 +357,19 @@ func (x *encoder) runs(ctx context.Context, files op.Borders) (op.Borders, error
 
 // folds gives the folds of the cross-validation.
 func (x *encoder) folds() (op.Borders, error) {
-	T, runs := x.data.X.Rows, x.plan.Runs
-	if x.o.CV == "" {
-		x.o.CV = "kfold:5"
+	T, runs, cv := x.data.X.Rows, x.plan.Runs, x.o.CV
+	if cv == "" {
+		cv = "kfold:5"
 		if runs.Folds() > 1 {
-			x.o.CV = "runs"
+			cv = "runs"
 		}
 	}
+	x.cv = cv
 	var folds op.Borders
-	switch kind, arg, _ := strings.Cut(x.o.CV, ":"); kind {
+	switch kind, arg, _ := strings.Cut(cv, ":"); kind {
 	case "runs":
 		if arg != "" {
-			return nil, step.BadInput("", "--cv %q, expected kfold:N or runs", x.o.CV)
+			return nil, step.BadInput("", "--cv %q, expected kfold:N or runs", cv)
 		}
 		if runs.Folds() < 2 {
 			return nil, step.BadInput("", "--cv runs with one run, expected at least two: give one file per run, --runs, or --cv kfold:N")
@@ -432,18 +378,18 @@ func (x *encoder) folds() (op.Borders, error) {
 	case "kfold":
 		k, err := strconv.Atoi(arg)
 		if err != nil || k < 2 {
-			return nil, step.BadInput("", "--cv %q, expected kfold:N with N at least 2", x.o.CV)
+			return nil, step.BadInput("", "--cv %q, expected kfold:N with N at least 2", cv)
 		}
 		if k > T {
-			return nil, step.BadInput("", "--cv %s with %d rows, expected at most one fold per two rows", x.o.CV, T)
+			return nil, step.BadInput("", "--cv %s with %d rows, expected at most one fold per two rows", cv, T)
 		}
 		folds = ridge.KFold(T, k)
 	default:
-		return nil, step.BadInput("", "--cv %q, expected kfold:N or runs", x.o.CV)
+		return nil, step.BadInput("", "--cv %q, expected kfold:N or runs", cv)
 	}
 	for f := range folds.Folds() {
 		if folds.Rows(f) < 2 {
-			return nil, step.BadInput("", "fold %d of --cv %s has %d row, expected at least 2", f, x.o.CV, folds.Rows(f))
+			return nil, step.BadInput("", "fold %d of --cv %s has %d row, expected at least 2", f, cv, folds.Rows(f))
 		}
 	}
 	return folds, nil
@@ -452,11 +398,11 @@ func (x *encoder) folds() (op.Borders, error) {
 // nuisance reads the confounds of files of responses and stacks the bases of what
 // is removed from every run.
 func (x *encoder) nuisance(paths []string, r *step.Responses, runs op.Borders) (ridge.Matrix, error) {
-	confounds, err := x.Env.ReadConfounds(paths, x.o.ConfoundColumns, r)
+	confounds, err := x.Env.ReadConfounds(paths, strings.Join(x.o.ConfoundColumns, ","), r)
 	if err != nil {
 		return ridge.Matrix{}, err
 	}
-	return step.Nuisance{Trend: x.trend, TR: x.o.TR, Flag: x.o.Detrend}.Bases(runs, confounds)
+	return step.Nuisance{Trend: x.trend, TR: x.o.TR.Or(0), Flag: x.o.Detrend}.Bases(runs, confounds)
 }
 
 // readTest opens the held-out files.
@@ -482,11 +428,52 @@ func (x *encoder) readTest(ctx context.Context) error {
 	return err
 }
 
-// warnRaw says so when raw images are fitted without anything that takes their mean away.
-func (x *encoder) warnRaw() {
-	if x.y.Places != nil && x.plan.PerRun == ridge.None && x.plan.Trends.Cols == 0 && !x.plan.Intercept && !x.plan.StandardizeResponses {
-		x.Env.Warn("%s: raw images are fitted without an intercept or per-run steps; scores will be of the mean (see --per-run, --detrend, --intercept)", x.o.Responses[0])
+// warnRaw says so when responses far from zero are fitted without anything that takes
+// their mean away: images as scanners give them, and arrays of which most columns
+// lie further from zero than they vary.
+func (x *encoder) warnRaw(ctx context.Context) error {
+	if x.plan.PerRun != ridge.None || x.plan.Trends.Cols > 0 || x.plan.Intercept || x.plan.StandardizeResponses {
+		return nil
 	}
+	raw := x.y.Places != nil
+	if !raw {
+		var err error
+		if raw, err = farFromZero(ctx, x.y); err != nil {
+			return err
+		}
+	}
+	if raw {
+		x.Warn("%s: raw responses are fitted without an intercept or per-run steps; scores will be of the mean (see --per-run, --detrend, --intercept)", x.o.Responses[0])
+	}
+	return nil
+}
+
+// farFromZero reports whether of a sample of columns more than half have a mean of more
+// than three times their SD.
+func farFromZero(ctx context.Context, y tile.Source) (bool, error) {
+	const blocks, width = 4, 16
+	T, V := y.Rows(), y.Cols()
+	buf := make([]float64, T*width)
+	far, n := 0, 0
+	for b := range blocks {
+		lo := V * b / blocks
+		hi := min(V, lo+width)
+		if err := y.ReadFloat64(ctx, lo, hi, buf, width); err != nil {
+			return false, err
+		}
+		for v := range hi - lo {
+			column := make([]float64, T)
+			for t := range column {
+				column[t] = buf[t*width+v]
+			}
+			mean, sd := step.Moments(column)
+			n++
+			if sd > 0 && math.Abs(mean) > 3*sd {
+				far++
+			}
+		}
+	}
+	return 2*far > n, nil
 }
 
 // designBytes bounds what the design of the features takes: a few float64
@@ -538,37 +525,30 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 	return s, nil
 }
 
-// finish writes images and run.json and gives everything its name.
-func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (Summary, error) {
-	if err := x.Env.Stage("writing", 0, func() error { return x.images(ctx, s) }); err != nil {
-		return Summary{}, err
+// finish writes images and says what was found.
+func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summary, error) {
+	sum := &Summary{Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(), Folds: x.plan.Folds.Folds(),
+		Form: string(res.Form), Constant: res.Constant, NotFinite: res.NotFinite, OneAlpha: res.OneAlpha}
+	if err := x.Stage("writing", 0, func() error { return x.images(ctx, s) }); err != nil {
+		return nil, err
 	}
-	run := x.RunJSON()
+	if err := x.distribution(ctx, s, sum); err != nil {
+		return nil, err
+	}
+	x.Resolve("cv", x.cv)
+	x.Resolve("form", sum.Form)
 	what := "voxels"
 	if r := x.y.Regions; r != nil {
 		what = "regions"
-		if r.LeftOut > 0 {
-			run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: "constant or not finite, in no region's mean", N: r.LeftOut})
-		}
+		x.LeaveOut("voxels", "constant or not finite, in no region's mean", r.LeftOut)
 	}
-	for _, c := range []struct {
-		why string
-		n   int
-	}{{"constant", res.Constant}, {"not finite", res.NotFinite}} {
-		if c.n > 0 {
-			run.LeftOut = append(run.LeftOut, store.Count{What: what, Why: c.why, N: c.n})
-		}
-	}
-	run.Results["panels_per_tile"] = float64(res.Voxels.Panels)
+	x.LeaveOut(what, "constant", res.Constant)
+	x.LeaveOut(what, "not finite", res.NotFinite)
+	x.Result("panels_per_tile", float64(res.Voxels.Panels))
 	if res.OneAlpha > 0 {
-		run.Results["alpha"] = res.OneAlpha
+		x.Result("alpha", res.OneAlpha)
 	}
-	if err := x.Job.Commit(ctx, run); err != nil {
-		return Summary{}, err
-	}
-	return Summary{Out: x.o.Out, Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(),
-		Folds: x.plan.Folds.Folds(), Form: string(res.Form), Constant: res.Constant, NotFinite: res.NotFinite,
-		OneAlpha: res.OneAlpha, Device: x.Backend.Device().Name, Seconds: run.Seconds}, nil
+	return sum, nil
 }
 
 // images writes results of image responses as images too.

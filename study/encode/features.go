@@ -58,7 +58,7 @@ func runsOf(path string, labels []int64) (op.Borders, error) {
 // ParseAlphas reads LO:HI:N, N values evenly spaced in log10, or a list a,b,c.
 func ParseAlphas(s string) ([]float64, error) {
 	bad := func(why string) ([]float64, error) {
-		return nil, step.BadInput("", "alphas %q: %s; expected LO:HI:N or a,b,c, positive and distinct", s, why)
+		return nil, step.BadInput("", "--alphas %q: %s; expected LO:HI:N or a,b,c, positive and distinct", s, why)
 	}
 	parts := strings.Split(s, ":")
 	var alphas []float64
@@ -122,7 +122,7 @@ func ParseDelays(s string) ([]int, error) {
 	for _, p := range strings.Split(s, ",") {
 		d, err := strconv.Atoi(strings.TrimSpace(p))
 		if err != nil || d < 0 || seen[d] {
-			return nil, step.BadInput("", "delays %q: %q, expected distinct whole numbers of rows from 0", s, p)
+			return nil, step.BadInput("", "--delays %q: %q, expected distinct whole numbers of rows from 0 with commas between, such as 1,2,3,4", s, p)
 		}
 		seen[d] = true
 		delays = append(delays, d)

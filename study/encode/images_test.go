@@ -11,6 +11,7 @@ import (
 	"voxen/store"
 	"voxen/study/encode"
 	"voxen/study/internal/steptest"
+	"voxen/study/step"
 )
 
 const surfaceDir = "../../testdata/brain/surface"
@@ -58,6 +59,11 @@ func ramp(t testing.TB, path string, rows, cols int) string {
 	return saveNpy(t, path, []int{rows, cols}, x)
 }
 
+// run does the step with the options that are given and the defaults of the others.
+func run(o encode.Options) (*encode.Summary, error) {
+	return step.Do[*encode.Summary](ctx, steptest.Env(), steptest.With(encode.New(), o))
+}
+
 // A dtseries is fitted as the array that nibabel reads from it, two runs of
 // different types included, and its maps are dscalars on the same grayordinates.
 func TestEncodeCifti(t *testing.T) {
@@ -78,7 +84,7 @@ func TestEncodeCifti(t *testing.T) {
 		o.Responses, plain.Responses = append(o.Responses, path), append(plain.Responses, columnsOf(t, name+"y.npy", c))
 	}
 	for _, o := range []encode.Options{o, plain} {
-		if _, err := encode.Run(ctx, steptest.Env(), o); err != nil {
+		if _, err := run(o); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,7 +164,7 @@ func TestEncodeHemispheres(t *testing.T) {
 	left, right := hemisphereFiles(t, dir, "story", 12, 5, 4)
 	x := ramp(t, filepath.Join(dir, "x.npy"), 12, 3)
 	o := encode.Options{Features: []string{x}, Responses: []string{left + "," + right}, Out: filepath.Join(dir, "both"), Alphas: "1,10", KeepScores: true, PerRun: "center"}
-	if _, err := encode.Run(ctx, steptest.Env(), o); err != nil {
+	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}
 	score := loadNpy(t, o.Out+"/cv_score.npy")
@@ -179,7 +185,7 @@ func TestEncodeHemispheres(t *testing.T) {
 	}
 	one := o
 	one.Responses, one.Out = []string{right}, filepath.Join(dir, "right")
-	if _, err := encode.Run(ctx, steptest.Env(), one); err != nil {
+	if _, err := run(one); err != nil {
 		t.Fatal(err)
 	}
 	if d := worst(loadNpy(t, one.Out+"/cv_score.npy"), score[5:]); d != 0 {
@@ -216,7 +222,7 @@ func TestAtlasOnSurfaces(t *testing.T) {
 	}
 	o := encode.Options{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), 4, 1)}, Responses: []string{c.Path}, Atlas: labels.Path,
 		Out: filepath.Join(dir, "dlabel"), Alphas: "1", CV: "kfold:2", PerRun: "center"}
-	if _, err := encode.Run(ctx, steptest.Env(), o); err != nil {
+	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}
 	// the mean of the columns with each key, fitted as an array
@@ -239,7 +245,7 @@ func TestAtlasOnSurfaces(t *testing.T) {
 	}
 	plain := o
 	plain.Atlas, plain.Out, plain.Responses = "", filepath.Join(dir, "plain"), []string{saveNpy(t, filepath.Join(dir, "y.npy"), []int{4, 2}, means)}
-	if _, err := encode.Run(ctx, steptest.Env(), plain); err != nil {
+	if _, err := run(plain); err != nil {
 		t.Fatal(err)
 	}
 	if d := worst(loadNpy(t, o.Out+"/cv_score.npy"), loadNpy(t, plain.Out+"/cv_score.npy")); !(d < 1e-12) {
@@ -253,7 +259,7 @@ func TestAtlasOfVertices(t *testing.T) {
 	left, _ := hemisphereFiles(t, dir, "story", 12, 5, 4)
 	o := encode.Options{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), 12, 2)}, Responses: []string{left}, Atlas: surfaceDir + "/small.label.gii",
 		Out: filepath.Join(dir, "out"), Alphas: "1", PerRun: "center"}
-	if _, err := encode.Run(ctx, steptest.Env(), o); err != nil {
+	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}
 	table, err := store.ReadTable(store.OS{}, o.Out+"/regions.tsv")
@@ -303,14 +309,14 @@ func TestHeldOutRegionsAreTheSame(t *testing.T) {
 	o := encode.Options{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), rows, 2)}, Responses: []string{training},
 		TestFeatures: []string{ramp(t, filepath.Join(dir, "test_x.npy"), rows, 2)}, TestResponses: []string{held},
 		Atlas: surfaceDir + "/small.label.gii", Out: filepath.Join(dir, "regions"), Alphas: "1", CV: "kfold:3", PerRun: "center"}
-	if _, err := encode.Run(ctx, steptest.Env(), o); err != nil {
+	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}
 	plain := o
 	plain.Atlas, plain.Out = "", filepath.Join(dir, "plain")
 	plain.Responses = []string{saveNpy(t, filepath.Join(dir, "y.npy"), []int{rows, 1}, one)}
 	plain.TestResponses = []string{saveNpy(t, filepath.Join(dir, "test_y.npy"), []int{rows, 1}, heldOne)}
-	if _, err := encode.Run(ctx, steptest.Env(), plain); err != nil {
+	if _, err := run(plain); err != nil {
 		t.Fatal(err)
 	}
 	got, want := loadNpy(t, o.Out+"/test_score.npy"), loadNpy(t, plain.Out+"/test_score.npy")

@@ -13,7 +13,7 @@ import (
 	_ "voxen/cpu"
 	"voxen/store"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
+	"voxen/study/step"
 )
 
 var ctx = context.Background()
@@ -118,7 +118,10 @@ func TestConfoundsAsNilearn(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer z.Close()
-			o := encode.Options{Out: filepath.Join(dir, "out"), CV: c.CV, Alphas: "0.1:1e4:11", Detrend: c.Detrend, TR: c.TR, ConfoundColumns: c.Columns}
+			o := encode.Options{Out: filepath.Join(dir, "out"), CV: c.CV, Alphas: "0.1:1e4:11", Detrend: c.Detrend, ConfoundColumns: list(c.Columns)}
+			if c.TR > 0 {
+				o.TR = step.Some(c.TR)
+			}
 			table := func(mark string) string { return filepath.Join(nuisanceDir, c.Name+"_"+mark+".tsv") }
 			for i := range c.Runs {
 				n := fmt.Sprint(i)
@@ -131,7 +134,7 @@ func TestConfoundsAsNilearn(t *testing.T) {
 				o.TestFeatures, o.TestResponses, o.TestConfounds = []string{unpack(t, z, dir, "Xtest")}, []string{unpack(t, z, dir, "Ytest")}, []string{table("test")}
 				names = append(names, "test_score")
 			}
-			if _, err := encode.Run(ctx, steptest.Env(), o); err != nil {
+			if _, err := run(o); err != nil {
 				t.Fatal(err)
 			}
 			compare(t, z, o.Out, names...)
@@ -157,7 +160,7 @@ func TestAtlasAsNilearn(t *testing.T) {
 	dir := t.TempDir()
 	o := encode.Options{Features: []string{unpack(t, z, dir, "X")}, Responses: []string{nuisanceDir + "/atlas_bold.nii.gz"}, Atlas: nuisanceDir + "/atlas_label.nii.gz",
 		Out: filepath.Join(dir, "out"), Alphas: "0.1:1e4:11", PerRun: "center"}
-	sum, err := encode.Run(ctx, steptest.Env(), o)
+	sum, err := run(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,4 +188,9 @@ func TestAtlasAsNilearn(t *testing.T) {
 			t.Errorf("voxel %d of region %g holds %g, want %g", v, l, x, at[l])
 		}
 	}
+}
+
+// list splits names at commas; none of "".
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
 }

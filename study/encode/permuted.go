@@ -14,29 +14,29 @@ import (
 // with options o: every draw repeats the whole cross-validation with features of
 // its own, the choice of alpha included (ridge.Null). features fills the rows x
 // columns of a draw, row-major, from what the draw's number seeds. Scratch files
-// belong to the worker's job.
-func ScoreNull(ctx context.Context, w *step.Worker, o Options, draws int, features func(draw int, dst []float64)) ([]float64, error) {
-	plan, trend, err := o.plan()
+// belong to the run's job.
+func ScoreNull(ctx context.Context, w *step.Worker, o *Options, draws int, features func(draw int, dst []float64)) ([]float64, error) {
+	r := &step.Run{Worker: w}
+	x, err := newEncoder(o, r)
 	if err != nil {
 		return nil, err
 	}
-	x := &encoder{Worker: w, o: o, plan: plan, trend: trend}
-	defer x.closeResponses()
+	defer x.close()
 	if err := x.read(ctx); err != nil {
 		return nil, err
 	}
-	x.plan.Precision = w.Env.Precision
-	x.plan.Progress = func(done, _ int) { w.Env.Report.Progress(done) }
+	x.plan.Precision = r.Env.Precision
+	x.plan.Progress = func(done, _ int) { r.Progress(done) }
 	var null []float64
-	err = w.Env.Stage("null (draws)", draws, func() error {
-		return w.Compute(ctx, step.Part{What: "null of " + filepath.Base(o.Out)}, func(ctx context.Context) error {
-			budget, err := w.Env.Budget(w.Backend, designBytes(x.data, x.plan))
+	err = r.Stage("null (draws)", draws, func() error {
+		return r.Compute(ctx, step.Part{What: "null of " + filepath.Base(o.Out)}, func(ctx context.Context) error {
+			budget, err := r.Env.Budget(r.Backend, designBytes(x.data, x.plan))
 			if err != nil {
 				return err
 			}
-			x.plan.Budget, x.plan.Panels = budget, max(drawsPerTile, w.Backend.Panels())
-			null, err = ridge.Null(ctx, w.Backend, x.data.Y, x.data.X.Cols, draws, features, x.plan)
-			return w.Env.Refuse(err, budget)
+			x.plan.Budget, x.plan.Panels = budget, max(drawsPerTile, r.Backend.Panels())
+			null, err = ridge.Null(ctx, r.Backend, x.data.Y, x.data.X.Cols, draws, features, x.plan)
+			return r.Env.Refuse(err, budget)
 		})
 	})
 	return null, err

@@ -76,8 +76,10 @@ func planted(t *testing.T, dir string) report.Options {
 			return nil
 		}, brain.MapOptions{TR: 2}))
 		out := path("encode", fmt.Sprintf("sub-%d", s))
-		_, err := encode.Run(ctx, env, encode.Options{Features: []string{path("dictionary", "atoms.npy")}, Responses: []string{file},
-			Mask: path("mask.nii.gz"), Out: out, Score: "r", PerRun: "zscore", Alphas: "1,10,100"})
+		fit := encode.New()
+		fit.Features, fit.Responses, fit.Mask, fit.Out = []string{path("dictionary", "atoms.npy")}, []string{file}, path("mask.nii.gz"), out
+		fit.Score, fit.PerRun, fit.Alphas = "r", "zscore", "1,10,100"
+		_, err := step.Do[*encode.Summary](ctx, env, fit)
 		must(err)
 		bold, maps, model.Encode = append(bold, file), append(maps, filepath.Join(out, "cv_score.nii.gz")), append(model.Encode, out)
 	}

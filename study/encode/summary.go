@@ -1,0 +1,107 @@
+package encode
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"voxen/study/step"
+)
+
+// Summary is what the encode step found.
+type Summary struct {
+	step.Ended
+	Rows      int     `json:"rows"`
+	Features  int     `json:"features"`
+	Voxels    int     `json:"voxels"`
+	Folds     int     `json:"folds"`
+	Form      string  `json:"form"`
+	Constant  int     `json:"constant"`
+	NotFinite int     `json:"not_finite"`
+	OneAlpha  float64 `json:"alpha,omitempty"`
+
+	Scores []ScoreSummary `json:"scores"` // the selection score, then held-out ones
+	// Shares of the fitted voxels whose alpha is the smallest or the largest of the
+	// grid: where it is not small the grid is too narrow, or there is nothing to fit.
+	AtSmallest float64 `json:"at_smallest_alpha"`
+	AtLargest  float64 `json:"at_largest_alpha"`
+}
+
+// ScoreSummary is how a score is spread over the voxels that have one.
+type ScoreSummary struct {
+	Name    string  `json:"name"` // of its file: cv_score, test_score
+	Median  float64 `json:"median"`
+	High    float64 `json:"percentile_95"`
+	Highest float64 `json:"maximum"`
+	Above0  int     `json:"above_0"`
+	Voxels  int     `json:"voxels"`
+}
+
+// manyAtEnds is the share of voxels at the ends of the grid of alphas above which the
+// user is warned.
+const manyAtEnds = 0.1
+
+// distribution fills in how scores and alphas are spread, in run.json too, and warns
+// of a grid of alphas that many voxels would leave.
+func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) error {
+	for _, name := range []string{"cv_score", "test_score"} {
+		if s.maps[name] == nil {
+			continue
+		}
+		v, err := x.values(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		score := summarize(name, v)
+		sum.Scores = append(sum.Scores, score)
+		x.Result(name+"_median", score.Median)
+		x.Result(name+"_percentile_95", score.High)
+		x.Result(name+"_maximum", score.Highest)
+		x.Result(name+"_above_0", float64(score.Above0))
+	}
+	alphas, err := x.values(ctx, s, "alpha")
+	if err != nil || len(alphas) == 0 {
+		return err
+	}
+	sum.AtSmallest, sum.AtLargest = x.atEnds(alphas)
+	x.Result("at_smallest_alpha", sum.AtSmallest)
+	x.Result("at_largest_alpha", sum.AtLargest)
+	if few, many := slices.Min(x.plan.Alphas), slices.Max(x.plan.Alphas); len(x.plan.Alphas) > 1 && sum.AtSmallest+sum.AtLargest > manyAtEnds {
+		x.Warn("%.0f%% of the voxels have the smallest alpha (%g) and %.0f%% the largest (%g), the ends of the grid: a wider --alphas may fit them better",
+			100*sum.AtSmallest, few, 100*sum.AtLargest, many)
+	}
+	return nil
+}
+
+// values reads the numbers of a result of one row, those of voxels left out aside.
+func (x *encoder) values(ctx context.Context, s *sinks, name string) ([]float64, error) {
+	row, err := x.written(ctx, s.maps[name], name)
+	return slices.DeleteFunc(row, math.IsNaN), err
+}
+
+// atEnds are the shares of alphas that are the smallest and the largest of the grid.
+func (x *encoder) atEnds(alphas []float64) (smallest, largest float64) {
+	few, many := slices.Min(x.plan.Alphas), slices.Max(x.plan.Alphas)
+	for _, a := range alphas {
+		switch { // alphas were rounded to the precision of their file
+		case math.Abs(a-many) <= 1e-6*many:
+			largest++
+		case math.Abs(a-few) <= 1e-6*few:
+			smallest++
+		}
+	}
+	n := float64(len(alphas))
+	return smallest / n, largest / n
+}
+
+// summarize sorts the scores.
+func summarize(name string, scores []float64) ScoreSummary {
+	s := ScoreSummary{Name: name, Voxels: len(scores)}
+	if len(scores) == 0 {
+		return s
+	}
+	slices.Sort(scores)
+	first, _ := slices.BinarySearch(scores, math.SmallestNonzeroFloat64)
+	s.Median, s.High, s.Highest, s.Above0 = step.Quantile(scores, 0.5), step.Quantile(scores, 0.95), scores[len(scores)-1], len(scores)-first
+	return s
+}
