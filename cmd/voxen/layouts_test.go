@@ -360,7 +360,7 @@ func TestRunWarnsOfDatasets(t *testing.T) {
 	image := f.path(pieman + entities + "_desc-preproc_bold.nii.gz")
 	x := f.npy("x.npy", []int{60, 2})
 	for tr, says := range map[string]int{"1.5": 1, "2": 0} {
-		_, errOut, status := voxen("encode", "--features", x, "--responses", image, "--responses", image, "--features", x, "--detrend", "cosine:50", "--tr", tr, "--out", f.path("fit"))
+		_, errOut, status := voxen("encode", "--features", x, "--responses", image, "--responses", image, "--features", x, "--detrend", "cosine:50", "--tr", tr, "--out", f.path("fit-"+tr))
 		if n := strings.Count(errOut, "warning: "+image+": says 2 s between volumes, --tr is 1.5"); status != 0 || n != says {
 			t.Errorf("--tr %s: status %d, said %q", tr, status, errOut)
 		}

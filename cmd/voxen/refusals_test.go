@@ -121,7 +121,7 @@ var refusals = []refusal{
 	flags("memory below what is needed", `--memory 1MiB is too small: this job needs at least`, "--memory", "1MiB"),
 	flags("no such kind of device", `"tpu"`, "--device", "tpu"),
 	flags("no such device", `cuda`, "--device", "cuda:99"),
-	flags("folds and cv", `--folds and --cv`, "--folds", "3", "--cv", "runs"),
+	flags("folds and cv", `--folds 3 and --cv runs`, "--folds", "3", "--cv", "runs"),
 
 	// options of encode
 	flags("negative alpha", `alphas "1,-2": -2 is not positive`, "--alphas", "1,-2"),
@@ -132,8 +132,8 @@ var refusals = []refusal{
 	flags("range with one colon", `wrong number of colons`, "--alphas", "1:10"),
 	flags("range from zero", `must be positive`, "--alphas", "0:10:3"),
 	flags("range of none", `count`, "--alphas", "1:10:0"),
-	flags("score", `--score "r3", expected r2, r, mse`, "--score", "r3"),
-	flags("alpha per region", `--alpha-per "region", expected voxel, all`, "--alpha-per", "region"),
+	flags("score", `--score "r3", expected r2, r or mse`, "--score", "r3"),
+	flags("alpha per region", `--alpha-per "region", expected voxel or all`, "--alpha-per", "region"),
 	flags("per-run", `--per-run "whiten"`, "--per-run", "whiten"),
 	flags("standardize", `--standardize "all"`, "--standardize", "all"),
 	flags("detrend", `--detrend`, "--detrend", "cubic"),
@@ -280,7 +280,7 @@ var refusals = []refusal{
 	{"results under a file", func(f *files) []string {
 		f.bytes("file", nil)
 		return []string{"encode", "--features", f.npy("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--out", f.path("file/out")}
-	}, 1, `file/out: .*not a directory`},
+	}, 2, `file/out/.partial: .*a part of its path is no folder`},
 	{"results where a file is", func(f *files) []string {
 		f.bytes("file", nil)
 		return []string{"encode", "--features", f.npy("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--out", f.path("file")}

@@ -29,8 +29,10 @@ type State struct {
 func (e *Env) keeps(jobs []job) (*store.Run, error) {
 	var main *store.Run
 	for i, j := range jobs {
-		if err := store.Recover(e.FS, j.out, j.File); err != nil {
-			return nil, err
+		if e.Keep == nil || !e.Keep.Probe {
+			if err := store.Recover(e.FS, j.out, j.File); err != nil {
+				return nil, err
+			}
 		}
 		if e.Keep == nil {
 			if err := e.refuseOther(j); err != nil {
@@ -41,6 +43,9 @@ func (e *Env) keeps(jobs []job) (*store.Run, error) {
 		why, run, err := compare(e.FS, j)
 		if err == nil && why == "" {
 			why, err = e.Keep.outputs(e.FS, j, run)
+		}
+		if why != "" && e.Keep.Probe {
+			return nil, Stale{why, HasPartial(e.FS, j.out, j.File)}
 		}
 		if why != "" || err != nil {
 			return nil, err
