@@ -204,18 +204,7 @@ func (c *Cifti) Map(ctx context.Context, r int) ([]float64, error) {
 	if r < 0 || r >= c.Rows() {
 		return nil, inputErrorf(c.Path, "no map %d, expected 0 to %d", r, c.Rows()-1)
 	}
-	rows, cols := c.Rows(), c.Cols()
-	out := make([]float64, cols)
-	width := min(cols, max(1, readBuffer/rows))
-	block := make([]float64, rows*width)
-	for lo := 0; lo < cols; lo += width {
-		hi := min(lo+width, cols)
-		if err := c.ReadFloat64(ctx, lo, hi, block, width); err != nil {
-			return nil, err
-		}
-		copy(out[lo:hi], block[r*width:])
-	}
-	return out, nil
+	return Row(ctx, c, r)
 }
 
 // Match returns, for each grayordinate of h, its place in from, -1 where from

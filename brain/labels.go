@@ -129,18 +129,15 @@ func (f Files) Atlas(ctx context.Context, path, table string) (*Atlas, error) {
 	return a, err
 }
 
-// besideTable reads the table named or, without one, that beside the image: the
-// .tsv of its name or, as BIDS has it, of a name that leaves out some of its
-// parts, such as yeo7.tsv beside yeo7_space-MNI_label.nii.gz; the longest of
-// several. nil if there is none.
-func (f Files) besideTable(image, table string) (LabelTable, error) {
-	if table != "" {
-		return f.LabelTable(table)
-	}
+// TableBeside finds the table of a label image that lies beside it: the .tsv of its
+// name or, as BIDS has it, of a name that leaves out some of its parts, such as
+// yeo7.tsv beside yeo7_space-MNI_label.nii.gz; the longest of several. It is empty if
+// there is none, or if what there is with a shorter name is a table of something else.
+func (f Files) TableBeside(image string) (string, error) {
 	dir, parts := filepath.Dir(image), strings.Split(stem(filepath.Base(image)), "_")
 	entries, err := f.fs().ReadDir(dir)
 	if err != nil {
-		return nil, fileError(dir, diskError("readdir", dir, err))
+		return "", fileError(dir, diskError("readdir", dir, err))
 	}
 	var found []string
 	most := 0
@@ -160,17 +157,27 @@ func (f Files) besideTable(image, table string) (LabelTable, error) {
 	}
 	switch {
 	case len(found) == 0:
-		return nil, nil
+		return "", nil
 	case len(found) > 1:
-		return nil, inputErrorf(image, "%s and %s beside it may be the table of its labels: name one", found[0], filepath.Base(found[1]))
-	case most == len(parts):
-		return f.LabelTable(found[0])
+		return "", inputErrorf(image, "%s and %s beside it may be the table of its labels: name one", found[0], filepath.Base(found[1]))
+	case most < len(parts):
+		if _, err := f.LabelTable(found[0]); store.IsInput(err) {
+			return "", nil
+		}
 	}
-	names, err := f.LabelTable(found[0])
-	if err != nil && store.IsInput(err) { // a table of something else
-		return nil, nil
+	return found[0], nil
+}
+
+// besideTable reads the table named or, without one, that beside the image, nil if
+// there is none.
+func (f Files) besideTable(image, table string) (LabelTable, error) {
+	if table == "" {
+		var err error
+		if table, err = f.TableBeside(image); table == "" || err != nil {
+			return nil, err
+		}
 	}
-	return names, err
+	return f.LabelTable(table)
 }
 
 // subsequence reports whether all of a are in b, in the same order.

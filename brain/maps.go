@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
-
-	"voxen/store"
 )
 
 // MapOptions says how maps are stored.
@@ -27,7 +25,6 @@ type MapOptions struct {
 	Outside float64
 	// TR in seconds is stored if the rows are volumes in time; 0 if they are not.
 	TR float64
-	FS store.FS
 	// Descrip and the intent replace the template's if they are set.
 	Descrip    string
 	IntentCode int

@@ -68,14 +68,18 @@ var cortexStructures = [2]string{"CortexLeft", "CortexRight"}
 type Vertex struct{ Hemisphere, Index int }
 
 // OnCortex spreads values at places over the vertices of the left and the right
-// cortex, NaN where there is none; a side that is not there is nil.
+// cortex, NaN where there is none; a side that is not there is nil. Two surfaces that
+// do not say what they are are the left and the right one.
 func OnCortex(p SurfacePlaces, values []float64) (out [2][]float64) {
-	side := make([]int, 0, 2)
-	for _, h := range p.Hemispheres() {
-		i := h.Cortex()
-		side = append(side, i)
-		if i >= 0 {
-			out[i] = slices.Repeat([]float64{math.NaN()}, h.Vertices)
+	hemispheres := p.Hemispheres()
+	side := make([]int, len(hemispheres))
+	for h, hemisphere := range hemispheres {
+		side[h] = hemisphere.Cortex()
+		if hemisphere.Structure == "" && len(hemispheres) == 2 {
+			side[h] = h
+		}
+		if side[h] >= 0 {
+			out[side[h]] = slices.Repeat([]float64{math.NaN()}, hemisphere.Vertices)
 		}
 	}
 	for v, at := range p.Vertices() {
@@ -84,6 +88,22 @@ func OnCortex(p SurfacePlaces, values []float64) (out [2][]float64) {
 		}
 	}
 	return out
+}
+
+// Row reads one row of an array in bounded pieces.
+func Row(ctx context.Context, src Columns, r int) ([]float64, error) {
+	rows, cols := src.Rows(), src.Cols()
+	out := make([]float64, cols)
+	width := min(cols, max(1, readBuffer/max(1, rows)))
+	block := make([]float64, rows*width)
+	for lo := 0; lo < cols; lo += width {
+		hi := min(lo+width, cols)
+		if err := src.ReadFloat64(ctx, lo, hi, block, width); err != nil {
+			return nil, err
+		}
+		copy(out[lo:hi], block[r*width:])
+	}
+	return out, nil
 }
 
 // Output is where the images of results go.

@@ -286,6 +286,13 @@ func newHemisphere(path string, g *Gifti, vertices int) (Hemisphere, error) {
 	return h, nil
 }
 
+// Cortex tells by its metadata or its name of which cortex a file is: 0 left, 1
+// right, -1 if it does not say it.
+func (g *Gifti) Cortex() (int, error) {
+	h, err := newHemisphere(g.Path, g, 0)
+	return h.Cortex(), err
+}
+
 // mark gives every hemisphere what the names of its results say of it, and refuses
 // two that are the same.
 func (p *surfacePlaces) mark() error {

@@ -154,7 +154,7 @@ func minilm(t testing.TB) *Model {
 // aliceRows reads the Alice words as rows of a table.
 func aliceRows(t testing.TB) []Row {
 	t.Helper()
-	words, err := brain.ReadWords("../testdata/alice/words.tsv", brain.WordColumns{})
+	words, err := (brain.Files{}).Words("../testdata/alice/words.tsv", brain.WordColumns{})
 	if err != nil {
 		t.Fatal(err)
 	}

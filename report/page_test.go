@@ -227,7 +227,7 @@ func TestVolumeReadsBack(t *testing.T) {
 	if err := os.WriteFile(path, plain, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	im, err := brain.Open(path)
+	im, err := (brain.Files{}).Nifti(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -339,7 +339,7 @@ func (c *Config) resolve(path string) string {
 		return path
 	}
 	var parts []string
-	for _, p := range step.HemispheresOf(path) {
+	for _, p := range brain.Parts(path) {
 		parts = append(parts, filepath.Join(filepath.Dir(c.path), p))
 	}
 	return strings.Join(parts, ",")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -406,34 +405,14 @@ type shape struct {
 // shapeOf reads headers and the sidecar, not the values.
 func (c *Config) shapeOf(fsys store.FS, r recording) (shape, error) {
 	var s shape
-	first := step.HemispheresOf(r.bold)[0]
-	switch step.ImageKind(first) {
-	case "volume":
-		im, err := brain.Open(first)
+	first := brain.Parts(r.bold)[0]
+	if brain.KindByName(r.bold) != nil {
+		im, err := brain.Files{FS: fsys}.Describe(r.bold)
 		if err != nil {
 			return s, err
 		}
-		size := step.VoxelSize(im.Grid)
-		s = shape{im.Header.Volumes(), im.Header.TR(), im.Grid.Voxels(), math.Cbrt(size[0] * size[1] * size[2])}
-	case "cifti":
-		f, err := brain.OpenCifti(first)
-		if err != nil {
-			return s, err
-		}
-		defer f.Close()
-		s = shape{volumes: f.Rows(), tr: f.TR(), columns: f.Cols()}
-	case "surface":
-		for _, side := range step.HemispheresOf(r.bold) {
-			n, vertices, err := brain.GiftiShape(side)
-			if err != nil {
-				return s, err
-			}
-			if s.volumes > 0 && n != s.volumes {
-				return s, step.BadInput(side, "has %d volumes, %s has %d", n, first, s.volumes)
-			}
-			s.volumes, s.columns = n, s.columns+vertices
-		}
-	default:
+		s = shape{im.Rows, im.TR, im.Cols, im.Voxel}
+	} else {
 		a, err := step.OpenMatrix(fsys, first)
 		if err != nil {
 			return s, err

@@ -67,6 +67,9 @@ type example struct {
 	rate []float64 // words per volume, convolved: what the simulated networks follow
 }
 
+// files is where images and tables are written.
+func (x *example) files() brain.Files { return brain.Files{FS: x.fsys} }
+
 func (x *example) path(name string) string { return filepath.Join(x.dir, name) }
 
 func (x *example) text(path, content string) error {
@@ -87,7 +90,7 @@ func (x *example) words(context.Context) error {
 	if err := x.text(x.path("words.tsv"), strings.Join(lines[:end], "")); err != nil {
 		return err
 	}
-	words, err := brain.ReadWords(x.path("words.tsv"), brain.WordColumns{})
+	words, err := x.files().Words(x.path("words.tsv"), brain.WordColumns{})
 	if err != nil {
 		return err
 	}
@@ -236,14 +239,14 @@ func (x *example) brain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := mask.Write(ctx, x.path("mask.nii.gz")); err != nil {
+	if err := x.files().WriteMask(ctx, x.path("mask.nii.gz"), mask); err != nil {
 		return err
 	}
 	labels, err := mask.Gather(&brain.Volume{Grid: grid, Values: network})
 	if err != nil {
 		return err
 	}
-	if err := brain.WriteMap(ctx, x.path("networks.nii.gz"), mask, labels, brain.MapOptions{Datatype: brain.Int16, FS: x.fsys}); err != nil {
+	if err := x.files().WriteMap(ctx, x.path("networks.nii.gz"), mask, labels, brain.MapOptions{Datatype: brain.Int16}); err != nil {
 		return err
 	}
 	if err := x.text(x.path("networks.tsv"), "index\tname\tcolor\n1\tFrontLeft\t#0072b2\n2\tFrontRight\t#e69f00\n3\tBackLeft\t#009e73\n4\tBackRight\t#cc79a7\n"); err != nil {
@@ -290,7 +293,7 @@ func (x *example) subject(ctx context.Context, name string, mask *brain.Mask, la
 		}
 		return nil
 	}
-	return brain.WriteMaps(ctx, x.path(name+"_bold.nii.gz"), mask, exampleVolumes, row, brain.MapOptions{TR: exampleTR, FS: x.fsys, Descrip: "simulated"})
+	return x.files().WriteMaps(ctx, x.path(name+"_bold.nii.gz"), mask, exampleVolumes, row, brain.MapOptions{TR: exampleTR, Descrip: "simulated"})
 }
 
 // participants writes ages and a made-up score.

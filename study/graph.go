@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -106,7 +107,7 @@ func (s *Study) files() error {
 	}
 	for _, n := range named {
 		for _, path := range n.paths {
-			for _, part := range step.HemispheresOf(s.resolve(path)) {
+			for _, part := range brain.Parts(s.resolve(path)) {
 				if part != "" && !step.Exists(s.fsys, part) {
 					return s.bad(n.key, "is %s: no such file", part)
 				}
@@ -131,7 +132,7 @@ func (s *Study) runs() error {
 			return s.bad(key+".words", "is not given, and the dataset has no table of words where it is looked for")
 		}
 		run.Words = s.resolve(run.Words)
-		words, err := brain.ReadWords(run.Words, run.columns())
+		words, err := s.disk().Words(run.Words, run.columns())
 		if err != nil {
 			return err
 		}
@@ -139,6 +140,10 @@ func (s *Study) runs() error {
 	}
 	return nil
 }
+
+// disk is where images and tables are read while the study is planned: headers, masks
+// and tables alone.
+func (s *Study) disk() brain.Files { return brain.Files{FS: s.fsys} }
 
 // columns gives the names of the columns of the word table.
 func (s *StimulusConfig) columns() brain.WordColumns {
@@ -201,7 +206,7 @@ func (s *Study) confoundsOf(r recording, volumes int) error {
 	if r.confounds == "" || len(s.Data.Confounds) == 0 {
 		return nil
 	}
-	t, err := brain.ReadConfounds(r.confounds, s.Data.Confounds)
+	t, err := s.disk().Confounds(r.confounds, s.Data.Confounds)
 	if err != nil {
 		return err
 	}
@@ -219,10 +224,10 @@ func (s *Study) inMask() {
 	if s.maskStep != nil {
 		path = s.masks[0]
 	}
-	if path == "" || s.kind() != "volume" {
+	if path == "" || !onGrid(s.recordings[0].bold) {
 		return
 	}
-	if m, err := brain.LoadMask(context.Background(), path); err == nil {
+	if m, err := s.disk().Mask(context.Background(), path, nil); err == nil {
 		s.columns = m.Len()
 	}
 }
@@ -292,7 +297,7 @@ func (s *Study) mask() {
 	without := ""
 	for _, r := range s.recordings {
 		switch {
-		case step.ImageKind(r.bold) != "volume":
+		case !onGrid(r.bold):
 			return
 		case r.mask != "":
 			masks = append(masks, r.mask)
@@ -485,30 +490,20 @@ func (s *Study) note(format string, args ...any) {
 	}
 }
 
-// kind is the sort of images of the recordings: volume, cifti, surface, or "" for
-// arrays.
-func (s *Study) kind() string { return step.ImageKind(step.HemispheresOf(s.recordings[0].bold)[0]) }
+// kind is that of the images of the recordings, nil for arrays.
+func (s *Study) kind() brain.Kind { return brain.KindByName(s.recordings[0].bold) }
+
+// onGrid reports whether a file is an image on a grid.
+func onGrid(path string) bool {
+	k := brain.KindByName(path)
+	return k != nil && k.Geometry() == brain.OnGrid
+}
 
 // imageOf names the image of a result of encode: both hemispheres separated by a
 // comma; the array where there is no image, or none that says its side.
 func (s *Study) imageOf(out, name string) string {
 	path := filepath.Join(out, name)
-	switch s.kind() {
-	case "volume":
-		return path + ".nii.gz"
-	case "cifti":
-		return path + ".dscalar.nii"
-	case "surface":
-		var parts []string
-		for _, h := range step.HemispheresOf(s.recordings[0].bold) {
-			if step.SideOf(h) == "" {
-				return path + ".npy"
-			}
-			parts = append(parts, path+"_hemi-"+step.SideOf(h)+".func.gii")
-		}
-		return strings.Join(parts, ",")
-	}
-	return path + ".npy"
+	return cmp.Or(brain.ResultName(path, s.recordings[0].bold), path+".npy")
 }
 
 // group adds the statistics over subjects of one model's scores: of held-out runs
@@ -521,7 +516,7 @@ func (s *Study) group(m *modelSteps) error {
 	case len(m.subjects) < 2:
 		s.note("group is left out: it needs at least two subjects")
 		return nil
-	case c.Atlas != "" && s.kind() == "":
+	case c.Atlas != "" && s.kind() == nil:
 		return s.bad("group.atlas", "is given, but the BOLD is arrays that lie nowhere: leave it out")
 	}
 	name := "test_score"
@@ -533,7 +528,7 @@ func (s *Study) group(m *modelSteps) error {
 	}
 	o := group.Options{Atlas: s.resolve(c.Atlas), FisherZ: s.Encode.Score == "r", Scores: c.Scores, Covariates: c.Covariates,
 		Permutations: c.Permutations, Seed: c.Seed, Out: s.path(m.config.Name, "group")}
-	if s.kind() == "volume" {
+	if onGrid(s.recordings[0].bold) {
 		o.Mask = s.maskFile()
 	}
 	for i, e := range m.encode {
@@ -588,15 +583,15 @@ func (s *Study) match(m *modelSteps) error {
 	case c.Templates == "":
 		s.note("match and organize are left out: match.templates names no networks")
 		return nil
-	case (kind == "cifti" || kind == "surface") != (len(c.Spheres) > 0):
+	case (kind != nil && kind.Geometry() == brain.OnSurfaces) != (len(c.Spheres) > 0):
 		return s.bad("match.spheres", "are %d, expected the sphere of each hemisphere for maps on surfaces, and none for volumes", len(c.Spheres))
-	case kind == "surface" && step.SideOf(step.HemispheresOf(s.recordings[0].bold)[0]) == "":
+	case kind != nil && brain.ResultName("", s.recordings[0].bold) == "":
 		return s.bad("data.subjects", "have surfaces whose names do not say hemi-L or hemi-R: match needs it")
-	case kind == "" && s.maskFile() == "":
+	case kind == nil && s.maskFile() == "":
 		return s.bad("data.mask", "is not given, and the BOLD is arrays without a grid: match needs it")
 	}
 	o := match.Options{Templates: s.resolve(c.Templates), Table: s.resolve(c.Table), Draws: c.Draws, Seed: c.Seed, FDR: c.FDR, Out: s.path(m.config.Name, "match")}
-	if kind == "" {
+	if kind == nil {
 		o.Mask = s.maskFile()
 	}
 	for _, sphere := range c.Spheres {

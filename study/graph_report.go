@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"voxen/brain"
 	"voxen/study/organize"
 	"voxen/study/report"
 	"voxen/study/step"
@@ -54,10 +55,10 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 	run := max(0, slices.IndexFunc(s.Stimulus, func(r StimulusConfig) bool { return !r.Test }))
 	st := s.Stimulus[run]
 	o.Words, o.Columns, o.TR, o.Start = st.Words, st.columns(), st.TR, st.Start
-	if s.kind() != "" {
+	if s.kind() != nil {
 		o.Templates = s.resolve(s.Match.Templates)
 	}
-	if kind := s.kind(); kind == "surface" || kind == "cifti" {
+	if kind := s.kind(); kind != nil && kind.Geometry() == brain.OnSurfaces {
 		surfaces := s.Report.Surfaces
 		if len(surfaces) == 0 {
 			surfaces = s.Match.Spheres

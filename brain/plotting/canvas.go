@@ -15,8 +15,6 @@ import (
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/image/vector"
-
-	"voxen/store"
 )
 
 var (
@@ -175,7 +173,5 @@ func Ticks(lo, hi float64, n int) []float64 {
 	return ticks
 }
 
-// WritePNG writes a figure, whole or not at all.
-func WritePNG(path string, img image.Image) error {
-	return store.WriteFile(store.OS{}, path, func(w io.Writer) error { return png.Encode(w, img) })
-}
+// WritePNG writes a figure as PNG.
+func WritePNG(w io.Writer, img image.Image) error { return png.Encode(w, img) }

@@ -7,7 +7,7 @@
 //	fig, err := plotting.Slices(plotting.SliceFigure{
 //		Title: "Held-out r", Label: "r", Background: meanEPI, Map: scores, Threshold: 0.1,
 //	})
-//	err = plotting.WritePNG("cv_score.png", fig)
+//	err = plotting.WritePNG(file, fig)
 //
 // The package computes no statistics and picks no thresholds.
 package plotting

@@ -3,11 +3,13 @@ package plotting
 import (
 	"image"
 	"image/color"
+	"io"
 	"math"
 	"os"
 	"testing"
 
 	"voxen/brain"
+	"voxen/store"
 )
 
 // ball is a sphere of triangles about a point, with a value per vertex.
@@ -66,7 +68,8 @@ func TestSurfacesPlaceValues(t *testing.T) {
 	img, at := sheet(t, SurfaceFigure{Title: "Atom 3", Label: "weight", Threshold: 0.05, Limit: 1,
 		Left: ball([3]float64{-40, 0, 0}, 35, outer(-1)), Right: ball([3]float64{40, 0, 0}, 35, outer(1))})
 	if path := os.Getenv("VOXEN_SURFACES_PNG"); path != "" {
-		if err := WritePNG(path, img); err != nil {
+		write := func(w io.Writer) error { return WritePNG(w, img) }
+		if err := store.WriteFile(store.OS{}, path, write); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -122,7 +122,7 @@ func TestRunAliceLayout(t *testing.T) {
 // derivatives, as release 20 names them.
 func (f *files) narratives(entities string) {
 	f.t.Helper()
-	words, err := brain.ReadWords(f.path("example-data/words.tsv"), brain.WordColumns{})
+	words, err := (brain.Files{}).Words(f.path("example-data/words.tsv"), brain.WordColumns{})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ stimulus:
 
 func (f *files) maskSize(name string) int {
 	f.t.Helper()
-	m, err := brain.LoadMask(f.t.Context(), f.path(name))
+	m, err := (brain.Files{}).Mask(f.t.Context(), f.path(name), nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func (f *files) maskSize(name string) int {
 // smallerMask takes one voxel out of a mask.
 func (f *files) smallerMask(name string) {
 	f.t.Helper()
-	m, err := brain.LoadMask(f.t.Context(), f.path(name))
+	m, err := (brain.Files{}).Mask(f.t.Context(), f.path(name), nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func (f *files) smallerMask(name string) {
 	for v := range values {
 		values[v] = min(1, float64(v))
 	}
-	if err := brain.WriteMap(f.t.Context(), f.path(name), m, values, brain.MapOptions{Datatype: brain.Uint8}); err != nil {
+	if err := (brain.Files{}).WriteMap(f.t.Context(), f.path(name), m, values, brain.MapOptions{Datatype: brain.Uint8}); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -251,7 +251,7 @@ func TestRunNarrativesSurfaces(t *testing.T) {
 		}
 	}
 	for side, vertices := range map[string]int{"L": 40, "R": 41} {
-		g, err := brain.ReadGifti(f.path("results/tiny/sub-001/weights_hemi-"+side+".func.gii"), 1<<20)
+		g, err := (brain.Files{}).Gifti(f.path("results/tiny/sub-001/weights_hemi-" + side + ".func.gii"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func (f *files) surface(name string, rows, vertices int, phase float64) {
 		}
 		g.Arrays = append(g.Arrays, a)
 	}
-	if err := g.Write(f.path(name)); err != nil {
+	if err := (brain.Files{}).WriteGifti(f.path(name), g); err != nil {
 		f.t.Fatal(err)
 	}
 }

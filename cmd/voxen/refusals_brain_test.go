@@ -85,7 +85,7 @@ func (f *files) gifti(name string, rows, vertices int) string {
 		}
 		g.Arrays = append(g.Arrays, a)
 	}
-	if err := g.Write(f.path(name)); err != nil {
+	if err := (brain.Files{}).WriteGifti(f.path(name), g); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.path(name)

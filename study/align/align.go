@@ -118,7 +118,11 @@ func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
 	if err != nil {
 		return sum, err
 	}
-	words, err := brain.ReadWords(o.Words, o.Columns)
+	files, err := e.Files()
+	if err != nil {
+		return sum, err
+	}
+	words, err := files.Words(o.Words, o.Columns)
 	if err != nil {
 		return sum, err
 	}

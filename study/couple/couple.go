@@ -174,8 +174,12 @@ func (c *coupler) open() error {
 	if err != nil {
 		return err
 	}
+	tables, err := c.Env.Files()
+	if err != nil {
+		return err
+	}
 	for _, path := range c.o.Words {
-		words, err := brain.ReadWords(path, columns)
+		words, err := tables.Words(path, columns)
 		if err != nil {
 			return err
 		}
@@ -413,7 +417,7 @@ func (c *coupler) openBold(ctx context.Context) error {
 		if s > 0 {
 			first = c.bold[0]
 		}
-		r, err := step.OpenResponses(ctx, c.Env.FS, paths, c.o.Mask, first, func(i int) brain.Storage {
+		r, err := step.OpenResponses(ctx, c.Env, paths, brain.OpenOptions{Mask: c.o.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
 			budget /= 2 // what is left for the next, and for the dictionary
 			return brain.Storage{Memory: budget, Scratch: scratch[i]}
 		})
@@ -454,7 +458,7 @@ func (c *coupler) writeBiological(ctx context.Context, res *dict.Result) error {
 	if err != nil {
 		return err
 	}
-	return c.bold[0].Places.Write(ctx, &step.MapWriter{Job: c.Job, FS: c.Env.FS, Precision: c.Env.Precision}, step.Maps{Name: "biological_maps", Rows: rows,
+	return c.bold[0].Places.Write(ctx, c.Env.Output(c.Job), brain.Maps{Name: "biological_maps", Rows: rows,
 		Label: func(r int) string { return "biological neuron " + strconv.Itoa(r) },
 		Row:   func(_ context.Context, r int, dst []float64) error { copy(dst, mean[r*V:]); return nil }})
 }

@@ -149,7 +149,7 @@ func (a *aliceFit) nameColumns(e *step.Env, responses string) error {
 // volumes writes the table of volumes: when each begins and the words whose
 // onset lies in it.
 func (a *aliceFit) volumes() error {
-	words, err := brain.ReadWords(a.d.data("alice/words.tsv"), brain.WordColumns{})
+	words, err := a.d.files().Words(a.d.data("alice/words.tsv"), brain.WordColumns{})
 	if err != nil {
 		return err
 	}

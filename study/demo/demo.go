@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"voxen/brain"
 	"voxen/brain/plotting"
 	"voxen/store"
 	"voxen/study/report"
@@ -60,6 +61,9 @@ type demo struct {
 	o            Options
 	sum          Summary
 }
+
+// files is where images and tables are read.
+func (d *demo) files() brain.Files { return brain.Files{FS: d.Env.FS} }
 
 // Run does the main job on the real data that voxen ships: it unpacks them to
 // Out/data, fits encoding models of seen object categories to the voxels of
@@ -174,11 +178,7 @@ func (d *demo) draw(name string, figure func() (*image.RGBA, error)) error {
 	if err != nil {
 		return err
 	}
-	path, err := d.Job.Path(name)
-	if err != nil {
-		return err
-	}
-	return plotting.WritePNG(path, img)
+	return d.Job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
 }
 
 // table adds a table to the results.

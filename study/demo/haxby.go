@@ -192,7 +192,7 @@ func (h *haxbyFit) options() *encode.Options {
 func (h *haxbyFit) designs() error {
 	times := brain.FrameTimes(haxbyVolumes, haxbyTR, 0)
 	for run := range haxbyRuns {
-		events, _, err := brain.ReadEvents(h.d.data(fmt.Sprintf("haxby2001/sub-1_task-objectviewing_run-%02d_events.tsv", run+1)))
+		events, _, err := h.d.files().Events(h.d.data(fmt.Sprintf("haxby2001/sub-1_task-objectviewing_run-%02d_events.tsv", run+1)))
 		if err != nil {
 			return err
 		}
@@ -262,11 +262,11 @@ func (h *haxbyFit) load(ctx context.Context) error {
 		}
 	}
 	var err error
-	if h.mask, err = brain.LoadMask(ctx, filepath.Join(out, "mask.nii.gz")); err != nil {
+	if h.mask, err = h.d.files().Mask(ctx, filepath.Join(out, "mask.nii.gz"), nil); err != nil {
 		return err
 	}
 	for run := range haxbyRuns {
-		im, err := brain.Open(h.responses(run))
+		im, err := h.d.files().Nifti(h.responses(run))
 		if err != nil {
 			return err
 		}

@@ -98,15 +98,17 @@ func (x *plantedStudy) path(name ...string) string {
 }
 
 // env is a copy of the environment for one step.
+func (x *plantedStudy) files() brain.Files { return brain.Files{FS: x.e.FS} }
+
 func (x *plantedStudy) env() *step.Env { e := *x.e; return &e }
 
 // simulate writes the BOLD of every subject and the mask of its voxels.
 func (x *plantedStudy) simulate(ctx context.Context) error {
 	var err error
-	if x.atlas, err = brain.LoadAtlas(ctx, x.o.Templates, x.o.Table); err != nil {
+	if x.atlas, err = x.files().Atlas(ctx, x.o.Templates, x.o.Table); err != nil {
 		return err
 	}
-	mask, err := brain.LoadMask(ctx, x.o.Templates)
+	mask, err := x.files().Mask(ctx, x.o.Templates, nil)
 	if err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (x *plantedStudy) simulate(ctx context.Context) error {
 	if err := x.e.FS.MkdirAll(x.path("data")); err != nil {
 		return err
 	}
-	if err := mask.Write(ctx, x.path("data", "mask.nii.gz")); err != nil {
+	if err := x.files().WriteMask(ctx, x.path("data", "mask.nii.gz"), mask); err != nil {
 		return err
 	}
 	return x.e.Stage("simulating BOLD", x.o.Subjects, func() error {

@@ -47,7 +47,7 @@ func newTruth(t *testing.T, draws, step int) *truth {
 	check()
 	t.Cleanup(func() { x.be.Close() })
 	labels := "../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz"
-	x.atlas, err = brain.LoadAtlas(ctx, labels, "")
+	x.atlas, err = (brain.Files{}).Atlas(ctx, labels, "")
 	check()
 	x.mask, err = brain.NewMask(nil, x.coarse(step))
 	check()

@@ -304,7 +304,7 @@ func (x *encoder) openResponses(ctx context.Context, paths []string, name string
 		budget = 1 << 40
 	}
 	var scratchErr error
-	r, err := step.OpenResponses(ctx, x.Env.FS, paths, x.o.Mask, first, func(i int) brain.Storage {
+	r, err := step.OpenResponses(ctx, x.Env, paths, brain.OpenOptions{Mask: x.o.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
 		scratch, err := x.Job.Scratch(fmt.Sprintf("%s-%d", name, i))
 		if scratchErr == nil {
 			scratchErr = err
@@ -323,7 +323,7 @@ func (x *encoder) openResponses(ctx context.Context, paths []string, name string
 	if first != nil {
 		training = first.Regions
 	}
-	if err := r.Average(ctx, x.o.Atlas, training); err != nil {
+	if err := r.Average(ctx, x.Env, x.o.Atlas, training); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -494,8 +494,8 @@ type sinks struct {
 func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 	s := &sinks{maps: map[string]*store.ArraySink{}, rows: map[string]int{}}
 	V := x.y.Cols()
-	if v, ok := x.y.Places.(*step.VolumePlaces); ok {
-		if err := v.WriteMask(ctx, x.Job); err != nil {
+	if x.y.Places != nil {
+		if err := x.y.Places.WriteMask(ctx, x.Env.Output(x.Job)); err != nil {
 			return nil, err
 		}
 	}
@@ -561,7 +561,7 @@ func (x *encoder) images(ctx context.Context, s *sinks) error {
 			return err
 		}
 	}
-	w := &step.MapWriter{Job: x.Job, FS: x.Env.FS, Precision: x.Env.Precision}
+	w := x.Env.Output(x.Job)
 	for _, name := range []string{"weights", "alpha", "cv_score", "cv_scores", "intercept", "test_score"} {
 		if sink := s.maps[name]; sink != nil {
 			if err := x.image(ctx, w, name, sink, s.rows[name]); err != nil {
@@ -573,7 +573,7 @@ func (x *encoder) images(ctx context.Context, s *sinks) error {
 }
 
 // image writes one result over the places of the responses.
-func (x *encoder) image(ctx context.Context, w *step.MapWriter, name string, sink *store.ArraySink, rows int) error {
+func (x *encoder) image(ctx context.Context, w brain.Output, name string, sink *store.ArraySink, rows int) error {
 	if err := sink.Sync(); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ const surfaceDir = "../../testdata/brain/surface"
 // volume reads the first volume of an image.
 func volume(t testing.TB, path string) []float64 {
 	t.Helper()
-	im, err := brain.Open(path)
+	im, err := (brain.Files{}).Nifti(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestEncodeCifti(t *testing.T) {
 	plain := o
 	plain.Out = filepath.Join(dir, "plain")
 	for i, path := range series {
-		c, err := brain.OpenCifti(path)
+		c, err := (brain.Files{}).Cifti(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,10 +89,10 @@ func TestEncodeCifti(t *testing.T) {
 		}
 	}
 	sameResults(t, o.Out, plain.Out)
-	in, _ := brain.OpenCifti(series[0])
+	in, _ := (brain.Files{}).Cifti(series[0])
 	defer in.Close()
 	for name, rows := range map[string]int{"cv_score": 1, "weights": 2, "cv_scores": 2} {
-		c, err := brain.OpenCifti(filepath.Join(o.Out, name+".dscalar.nii"))
+		c, err := (brain.Files{}).Cifti(filepath.Join(o.Out, name+".dscalar.nii"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func hemisphereFiles(t testing.TB, dir, run string, rows int, vertices ...int) (
 			g.Arrays = append(g.Arrays, a)
 		}
 		path := filepath.Join(dir, "sub-1_task-"+run+"_hemi-"+side+"_space-fsaverage5_bold.func.gii")
-		if err := g.Write(path); err != nil {
+		if err := (brain.Files{}).WriteGifti(path, g); err != nil {
 			t.Fatal(err)
 		}
 		if i == 0 {
@@ -175,7 +175,7 @@ func TestEncodeHemispheres(t *testing.T) {
 		side, structure string
 		lo, hi          int
 	}{{"L", "CortexLeft", 0, 5}, {"R", "CortexRight", 5, 9}} {
-		g, err := brain.ReadGifti(o.Out+"/cv_score_hemi-"+h.side+".func.gii", 1<<20)
+		g, err := (brain.Files{}).Gifti(o.Out + "/cv_score_hemi-" + h.side + ".func.gii")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,12 +206,12 @@ func TestEncodeHemispheres(t *testing.T) {
 // An atlas of labels on grayordinates, and one of labels on a surface.
 func TestAtlasOnSurfaces(t *testing.T) {
 	dir := t.TempDir()
-	c, err := brain.OpenCifti(surfaceDir + "/series.dtseries.nii")
+	c, err := (brain.Files{}).Cifti(surfaceDir + "/series.dtseries.nii")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	labels, err := brain.OpenCifti(surfaceDir + "/labels.dlabel.nii")
+	labels, err := (brain.Files{}).Cifti(surfaceDir + "/labels.dlabel.nii")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestAtlasOfVertices(t *testing.T) {
 	if strings.Join(names, ",") != "Visual,Défaut & <co>" || strings.Join(voxels, ",") != "2,1" {
 		t.Errorf("regions %q of %q vertices", names, voxels)
 	}
-	g, err := brain.ReadGifti(o.Out+"/cv_score_hemi-L.func.gii", 1<<20)
+	g, err := (brain.Files{}).Gifti(o.Out + "/cv_score_hemi-L.func.gii")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func TestHeldOutRegionsAreTheSame(t *testing.T) {
 	held, _ := hemisphereFiles(t, dir, "held", rows, vertices, 4)
 	g := &brain.Gifti{}
 	one, heldOne := make([]float64, rows), make([]float64, rows) // vertex 1, the other one of region 0
-	test, err := brain.ReadGifti(held, 1<<20)
+	test, err := (brain.Files{}).Gifti(held)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func TestHeldOutRegionsAreTheSame(t *testing.T) {
 		g.Arrays = append(g.Arrays, a)
 	}
 	training := filepath.Join(dir, "sub-1_task-train_hemi-L_space-fsaverage5_bold.func.gii")
-	if err := g.Write(training); err != nil {
+	if err := (brain.Files{}).WriteGifti(training, g); err != nil {
 		t.Fatal(err)
 	}
 	o := encode.Options{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), rows, 2)}, Responses: []string{training},

@@ -202,7 +202,10 @@ func (x *extraction) read(ctx context.Context) (err error) {
 		if x.o.Text != "" {
 			x.words, err = x.split(ctx, path)
 		} else {
-			x.words, err = brain.ReadWords(path, x.o.Columns)
+			var files brain.Files
+			if files, err = x.e.Files(); err == nil {
+				x.words, err = files.Words(path, x.o.Columns)
+			}
 		}
 		if err != nil {
 			return err

@@ -179,11 +179,11 @@ func (g *grouper) close() {
 // open reads the small inputs, opens the maps and begins the output.
 func (g *grouper) open(ctx context.Context) error {
 	files := []step.File{{Role: "--mask", Path: g.o.Mask}, {Role: "--indices", Path: g.o.Indices}, {Role: "--participants", Path: g.o.Participants}}
-	for _, path := range step.HemispheresOf(g.o.Atlas) {
+	for _, path := range brain.Parts(g.o.Atlas) {
 		files = append(files, step.File{Role: "--atlas", Path: path})
 	}
 	for _, path := range g.o.Maps {
-		for _, part := range step.HemispheresOf(path) {
+		for _, part := range brain.Parts(path) {
 			files = append(files, step.File{Role: "--maps", Path: part})
 		}
 	}
@@ -215,7 +215,7 @@ func (g *grouper) open(ctx context.Context) error {
 	if err != nil || len(g.o.Maps) == 0 {
 		return err
 	}
-	g.maps, err = openMaps(ctx, g.Env.FS, g.o.Maps, g.o.Mask, brain.Storage{Memory: max(budget/2, 64<<20)})
+	g.maps, err = openMaps(ctx, g.Env, g.o.Maps, g.o.Mask, brain.Storage{Memory: max(budget/2, 64<<20)})
 	return err
 }
 
@@ -316,7 +316,7 @@ func (g *grouper) writeMap(ctx context.Context, name string, values []float64) e
 	if err != nil {
 		return err
 	}
-	return g.maps.Places.Write(ctx, &step.MapWriter{Job: g.Job, FS: g.Env.FS, Precision: op.Float32}, step.Maps{Name: name, Rows: rows, Label: func(int) string { return name },
+	return g.maps.Places.Write(ctx, g.Env.Output(g.Job), brain.Maps{Name: name, Rows: rows, Label: func(int) string { return name },
 		Row: func(_ context.Context, _ int, dst []float64) error { copy(dst, values); return nil }})
 }
 
@@ -331,7 +331,7 @@ func (g *grouper) brainScores(ctx context.Context) (*sample, error) {
 	}
 	columns := [][]float64{whole.Values}
 	if g.o.Atlas != "" {
-		if err := g.maps.Average(ctx, g.o.Atlas, nil); err != nil {
+		if err := g.maps.Average(ctx, g.Env, g.o.Atlas, nil); err != nil {
 			return nil, err
 		}
 		g.sum.Regions = g.maps.Cols()
@@ -515,26 +515,16 @@ func subjectNames(paths, given []string) ([]string, error) {
 }
 
 // openMaps opens a map of one row per subject: arrays, or images of one sort.
-func openMaps(ctx context.Context, fsys store.FS, paths []string, mask string, st brain.Storage) (*step.Responses, error) {
+func openMaps(ctx context.Context, e *step.Env, paths []string, mask string, st brain.Storage) (*step.Responses, error) {
 	var r *step.Responses
 	var err error
-	switch step.ImageKind(paths[0]) {
-	case "":
-		if r, err = openVectors(fsys, paths, mask); err != nil {
-			return nil, err
-		}
-	case "cifti":
-		r = &step.Responses{Paths: paths, Kind: brain.DenseScalar}
-		for _, path := range paths {
-			if err = r.OpenCifti(path); err != nil {
-				r.Close()
-				return nil, err
-			}
-		}
-	default:
-		if r, err = step.OpenResponses(ctx, fsys, paths, mask, nil, func(int) brain.Storage { return st }); err != nil {
-			return nil, err
-		}
+	if brain.KindByName(paths[0]) == nil {
+		r, err = openVectors(e.FS, paths, mask)
+	} else {
+		r, err = step.OpenResponses(ctx, e, paths, brain.OpenOptions{Mask: mask, Rows: brain.MapRows}, nil, func(int) brain.Storage { return st })
+	}
+	if err != nil {
+		return nil, err
 	}
 	for i, p := range r.Parts {
 		switch {
@@ -557,7 +547,7 @@ func openMaps(ctx context.Context, fsys store.FS, paths []string, mask string, s
 func openVectors(fsys store.FS, paths []string, mask string) (*step.Responses, error) {
 	r := &step.Responses{Paths: paths}
 	for _, path := range paths {
-		if step.ImageKind(path) != "" {
+		if brain.KindByName(path) != nil {
 			r.Close()
 			return nil, step.BadInput(path, "is not of the kind of %s: give files of one kind", paths[0])
 		}

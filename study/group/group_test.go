@@ -26,11 +26,11 @@ const yeo7 = "../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz"
 // participants: half of the effect is of age, which goes with the score.
 func cohort(t *testing.T, dir string, n int, network string) (maps []string, participants, mask string) {
 	t.Helper()
-	atlas, err := brain.LoadAtlas(context.Background(), yeo7, "")
+	atlas, err := (brain.Files{}).Atlas(context.Background(), yeo7, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	im, err := brain.Open(yeo7)
+	im, err := (brain.Files{}).Nifti(yeo7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func cohort(t *testing.T, dir string, n int, network string) (maps []string, par
 		t.Fatal(err)
 	}
 	mask = filepath.Join(dir, "mask.nii.gz")
-	if err := m.Write(context.Background(), mask); err != nil {
+	if err := (brain.Files{}).WriteMask(context.Background(), mask, m); err != nil {
 		t.Fatal(err)
 	}
 	region, err := atlas.OnMask(m)
@@ -71,7 +71,7 @@ func cohort(t *testing.T, dir string, n int, network string) (maps []string, par
 		values[11] = math.NaN()
 		path := filepath.Join(dir, fmt.Sprintf("sub-%02d", s), "cv_score.nii.gz")
 		os.Mkdir(filepath.Dir(path), 0o777)
-		if err := brain.WriteMap(context.Background(), path, m, values, brain.MapOptions{}); err != nil {
+		if err := (brain.Files{}).WriteMap(context.Background(), path, m, values, brain.MapOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		maps = append(maps, path)
@@ -127,7 +127,7 @@ func TestGroupCognition(t *testing.T) {
 		t.Errorf("brain_scores.tsv: %d rows of %v", len(scores.Rows), scores.Columns)
 	}
 	for _, name := range []string{"mean", "t", "p", "p_max", "q"} {
-		im, err := brain.Open(filepath.Join(o.Out, name+".nii.gz"))
+		im, err := (brain.Files{}).Nifti(filepath.Join(o.Out, name+".nii.gz"))
 		if err != nil || im.Header.Volumes() != 1 {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -199,7 +199,7 @@ func TestGroupOnGrayordinates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := brain.WriteCifti(context.Background(), maps[s], &h, row); err != nil {
+		if err := (brain.Files{}).WriteCifti(context.Background(), maps[s], &h, row); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -211,7 +211,7 @@ func TestGroupOnGrayordinates(t *testing.T) {
 	if sum.Voxels != 4 || sum.LeftOut != 2 {
 		t.Errorf("summary %+v", sum)
 	}
-	c, err := brain.OpenCifti(filepath.Join(out, "mean.dscalar.nii"))
+	c, err := (brain.Files{}).Cifti(filepath.Join(out, "mean.dscalar.nii"))
 	if err != nil {
 		t.Fatal(err)
 	}

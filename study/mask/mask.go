@@ -53,7 +53,7 @@ func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
 	if filepath.Ext(path) != ".gz" {
 		return Summary{}, fmt.Errorf("%s: a mask that is not called .nii.gz", path)
 	}
-	if err := common.Write(ctx, path); err != nil {
+	if err := (brain.Files{FS: e.FS}).WriteMask(ctx, path, common); err != nil {
 		return Summary{}, err
 	}
 	run := e.LocalRun()
@@ -65,36 +65,26 @@ func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
 
 // intersect takes the voxels of all masks, which are on one grid.
 func intersect(ctx context.Context, e *step.Env, paths []string) (*brain.Mask, error) {
+	files, err := e.Files()
+	if err != nil {
+		return nil, err
+	}
 	var common *brain.Mask
-	var in *brain.Volume
 	for i, path := range paths {
-		m, err := brain.LoadMask(ctx, path)
+		var grid *brain.Grid
+		if common != nil {
+			grid = common.Grid
+		}
+		m, err := files.Mask(ctx, path, grid)
 		if err != nil {
 			return nil, err
 		}
-		ones := make([]float64, m.Len())
-		for v := range ones {
-			ones[v] = 1
-		}
-		spread, err := m.Spread(ones, 0)
-		if err != nil {
+		if common == nil {
+			common = m
+		} else if common, err = common.Intersect(m); err != nil {
 			return nil, err
-		}
-		if i == 0 {
-			common, in = m, spread
-			continue
-		}
-		if err := m.Grid.Same(common.Grid); err != nil {
-			return nil, step.BadInput(path, "is not on the grid of mask %s: %v", paths[0], err)
-		}
-		for v, x := range spread.Values {
-			in.Values[v] *= x
 		}
 		e.Report.Progress(i)
 	}
-	m, err := brain.NewMask(common.Header, in)
-	if err != nil {
-		return nil, step.BadInput(paths[0], "has no voxel in common with the other %d masks", len(paths)-1)
-	}
-	return m, nil
+	return common, nil
 }

@@ -9,7 +9,6 @@ import (
 	"math"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"voxen/brain"
 	"voxen/brain/plotting"
@@ -70,25 +69,26 @@ func (o *Options) plan() error {
 	case !(o.FDR > 0 && o.FDR < 1):
 		return step.BadInput("", "--fdr %g, expected a rate between 0 and 1", o.FDR)
 	}
-	kind := step.ImageKind(o.Maps[0])
+	kind := brain.KindByName(o.Maps[0])
 	for _, path := range o.Maps {
-		if step.ImageKind(path) != kind {
+		if brain.KindByName(path) != kind {
 			return step.BadInput(path, "is not of the kind of %s: give files of one kind", o.Maps[0])
 		}
 	}
-	switch surface := kind == "cifti" || kind == "surface"; {
+	surface := kind != nil && kind.Geometry() == brain.OnSurfaces
+	switch {
 	case surface && len(o.Spheres) == 0:
 		return step.BadInput(o.Maps[0], "is on surfaces, whose null needs --sphere: the GIFTI sphere of each hemisphere, left then right")
 	case !surface && len(o.Spheres) > 0:
 		return step.BadInput(o.Spheres[0], "is a sphere, but maps %s are not on surfaces", o.Maps[0])
 	case surface && o.Mask != "":
 		return step.BadInput(o.Mask, "is a mask of volumes, but maps %s are on surfaces", o.Maps[0])
-	case kind == "" && o.Mask == "":
+	case kind == nil && o.Mask == "":
 		if beside := maskBeside(o.Maps[0]); beside == "" {
 			return step.BadInput(o.Maps[0], "is an array without a grid, expected --mask or mask.nii.gz beside it")
 		}
 	}
-	if o.Mask == "" && !strings.HasSuffix(o.Maps[0], ".gii") && kind != "cifti" {
+	if o.Mask == "" && !surface {
 		o.Mask = maskBeside(o.Maps[0])
 	}
 	return nil
@@ -119,21 +119,24 @@ func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
 	if err := o.plan(); err != nil {
 		return sum, err
 	}
-	files := []step.File{{Role: "--mask", Path: o.Mask}, {Role: "--templates", Path: o.Templates}, {Role: "--template-table", Path: o.Table}}
+	if kind := brain.KindByName(o.Templates); o.Table == "" && kind != nil && kind.Geometry() == brain.OnGrid {
+		tables, err := e.Files()
+		if err != nil {
+			return sum, err
+		}
+		if o.Table, err = tables.TableBeside(o.Templates); err != nil {
+			return sum, err
+		}
+	}
+	files := []step.File{{Role: "--mask", Path: o.Mask}, {Role: "--template-table", Path: o.Table}}
 	for _, list := range []struct {
 		role  string
 		paths []string
-	}{{"--maps", o.Maps}, {"--sphere", o.Spheres}} {
+	}{{"--maps", o.Maps}, {"--sphere", o.Spheres}, {"--templates", []string{o.Templates}}} {
 		for _, path := range list.paths {
-			for _, p := range step.HemispheresOf(path) {
+			for _, p := range brain.Parts(path) {
 				files = append(files, step.File{Role: list.role, Path: p})
 			}
-		}
-	}
-	if kind := step.ImageKind(o.Templates); kind == "surface" {
-		files[1] = step.File{}
-		for _, p := range step.HemispheresOf(o.Templates) {
-			files = append(files, step.File{Role: "--templates", Path: p})
 		}
 	}
 	inputs, err := step.DigestFiles(ctx, e.FS, files)
@@ -172,7 +175,7 @@ type matcher struct {
 	*step.Worker
 	o Options
 
-	places    step.Places
+	places    brain.Places
 	maps      subjectMaps
 	networks  brain.LabelTable
 	labels    bool           // templates are labels
@@ -218,10 +221,8 @@ func (x *matcher) match(ctx context.Context) error {
 	if err := x.Env.Stage("reading maps", len(x.o.Maps), func() error { return x.read(ctx) }); err != nil {
 		return err
 	}
-	if v, ok := x.places.(*step.VolumePlaces); ok {
-		if err := v.WriteMask(ctx, x.Job); err != nil {
-			return err
-		}
+	if err := x.places.WriteMask(ctx, x.Env.Output(x.Job)); err != nil {
+		return err
 	}
 	var gram spatial.Matrix
 	err := x.Env.Stage("comparing (voxels)", len(x.keep), func() (err error) {
@@ -294,8 +295,7 @@ func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
 	if x.null() == spinNull {
 		return x.spins(ctx, o)
 	}
-	v := x.places.(*step.VolumePlaces)
-	lat, err := Lattice(v.Mask, x.keep)
+	lat, err := Lattice(x.places.(brain.GridPlaces).Mask(), x.keep)
 	if err != nil {
 		return spatial.Matrix{}, err
 	}
@@ -358,7 +358,7 @@ func Lattice(m *brain.Mask, keep []int) (*spatial.Lattice, error) {
 	for i, v := range keep {
 		voxels[i][0], voxels[i][1], voxels[i][2] = m.Voxel(v)
 	}
-	return spatial.NewLattice(voxels, step.VoxelSize(m.Grid))
+	return spatial.NewLattice(voxels, m.Grid.VoxelSize())
 }
 
 // write stores tables, numbers and images.
@@ -432,11 +432,7 @@ func WriteHeatMap(job *store.Job, name string, h plotting.HeatMap) error {
 	if err != nil {
 		return err
 	}
-	path, err := job.Path(name)
-	if err != nil {
-		return err
-	}
-	return plotting.WritePNG(path, img)
+	return job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
 }
 
 // groupImages writes the mean maps over subjects as images of the maps' sort; a
@@ -456,7 +452,7 @@ func (x *matcher) groupImages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := step.Maps{Name: "group_maps", Rows: src, Label: func(r int) string { return "atom " + strconv.Itoa(r) },
+	m := brain.Maps{Name: "group_maps", Rows: src, Label: func(r int) string { return "atom " + strconv.Itoa(r) },
 		Row: func(_ context.Context, r int, dst []float64) error { copy(dst, all[r*V:(r+1)*V]); return nil }}
-	return x.places.Write(ctx, &step.MapWriter{Job: x.Job, FS: x.Env.FS, Precision: x.Env.Precision}, m)
+	return x.places.Write(ctx, x.Env.Output(x.Job), m)
 }

@@ -201,7 +201,7 @@ func TestMatchSurfaceRefusals(t *testing.T) {
 			o.Maps = []string{as("space-fsLR_hemi-L.func.gii", "weights_hemi-L.func.gii") + "," + as("space-fsLR_hemi-R.func.gii", "weights_hemi-R.func.gii")}
 			o.Templates = as("space-fsaverage_hemi-L.label.gii", "networks_hemi-L.label.gii") + "," + right
 		},
-		"networks.dlabel.nii: is not of the sort of maps": func(o *Options) { o.Templates = matchFolder + "/surface/networks.dlabel.nii" },
+		"networks.dlabel.nii: is not of the kind of": func(o *Options) { o.Templates = matchFolder + "/surface/networks.dlabel.nii" },
 	} {
 		o := good
 		change(&o)

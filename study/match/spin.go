@@ -9,70 +9,20 @@ import (
 	"voxen/study/step"
 )
 
-// verticesOf gives the vertex at which each column of maps on surfaces lies; those of
-// grayordinates in volumes have hemisphere -1. Hemispheres are counted as they come.
-func verticesOf(p step.Places) []spatial.Vertex {
-	var out []spatial.Vertex
-	switch p := p.(type) {
-	case *step.CiftiPlaces:
-		surfaces := 0
-		for _, m := range p.Header.Models {
-			if m.SurfaceVertices == 0 {
-				for range m.Len() {
-					out = append(out, spatial.Vertex{Hemisphere: -1})
-				}
-				continue
-			}
-			for _, v := range m.Vertices {
-				out = append(out, spatial.Vertex{Hemisphere: surfaces, Index: int(v)})
-			}
-			surfaces++
-		}
-	case *step.SurfacePlaces:
-		for h, side := range p.Hemispheres {
-			for v := range side.Vertices {
-				out = append(out, spatial.Vertex{Hemisphere: h, Index: v})
-			}
-		}
-	}
-	return out
-}
-
-// surfacesOf gives the hemispheres of maps on surfaces.
-func surfacesOf(p step.Places) []step.Hemisphere {
-	switch p := p.(type) {
-	case *step.CiftiPlaces:
-		var out []step.Hemisphere
-		for _, m := range p.Header.Models {
-			if m.SurfaceVertices > 0 {
-				out = append(out, step.Hemisphere{Path: p.Path, Vertices: m.SurfaceVertices, Structure: ciftiStructures[m.Structure]})
-			}
-		}
-		return out
-	case *step.SurfacePlaces:
-		return p.Hemispheres
-	}
-	return nil
-}
-
-// Cortices are CIFTI's names of the left and the right cortex.
-var Cortices = [2]string{"CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT"}
-
-// ciftiStructures are GIFTI's names of them.
-var ciftiStructures = map[string]string{Cortices[0]: "CortexLeft", Cortices[1]: "CortexRight"}
-
-// maxSphere bounds the bytes of a sphere's arrays.
-const maxSphere = 1 << 30
-
 // spheres reads the sphere of each hemisphere.
 func (x *matcher) spheres() (*spatial.Spheres, error) {
-	sides := surfacesOf(x.places)
+	places := x.places.(brain.SurfacePlaces)
+	sides := places.Hemispheres()
 	if len(x.o.Spheres) != len(sides) {
 		return nil, step.BadInput(x.o.Spheres[0], "is one of %d spheres, expected %d: one for each hemisphere of %s", len(x.o.Spheres), len(sides), x.o.Maps[0])
 	}
+	files, err := x.Env.Files()
+	if err != nil {
+		return nil, err
+	}
 	var points [][][3]float64
 	for i, path := range x.o.Spheres {
-		g, err := brain.ReadGifti(path, maxSphere)
+		g, err := files.Gifti(path)
 		if err != nil {
 			return nil, err
 		}
@@ -83,15 +33,15 @@ func (x *matcher) spheres() (*spatial.Spheres, error) {
 		if len(p) != sides[i].Vertices {
 			return nil, step.BadInput(path, "has %d vertices, expected the %d of %s", len(p), sides[i].Vertices, sides[i].Path)
 		}
-		if err := sides[i].Same(path, g); err != nil {
+		if err := sides[i].SameSide(path, g); err != nil {
 			return nil, err
 		}
 		points = append(points, p)
 	}
-	all := verticesOf(x.places)
+	all := places.Vertices()
 	columns := make([]spatial.Vertex, len(x.keep))
 	for i, v := range x.keep {
-		columns[i] = all[v]
+		columns[i] = spatial.Vertex(all[v])
 	}
 	s, err := spatial.NewSpheres(points, columns)
 	if err != nil {

@@ -273,7 +273,11 @@ func (x *organizer) networkColors(path string) (brain.LabelTable, error) {
 	if _, err := x.e.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return brain.ReadLabelTable(path)
+	files, err := x.e.Files()
+	if err != nil {
+		return nil, err
+	}
+	return files.LabelTable(path)
 }
 
 // optional reads a matrix; one without rows if the file is not there.
@@ -520,11 +524,7 @@ func (x *organizer) draw(name string, figure func() (*image.RGBA, error)) error 
 	if err != nil {
 		return err
 	}
-	path, err := x.job.Path(name)
-	if err != nil {
-		return err
-	}
-	return plotting.WritePNG(path, img)
+	return x.job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
 }
 
 // indexFigures draws the indices of layers and of sub-groups, all models side by side,

@@ -405,7 +405,7 @@ func (b *reporter) words(ctx context.Context) error {
 		s.Add(b.lack("Without neurons.tsv there are no sub-groups to list words of."))
 		return nil
 	}
-	words, err := brain.ReadWords(b.o.Words, b.o.Columns)
+	words, err := b.files.Words(b.o.Words, b.o.Columns)
 	if err != nil {
 		return err
 	}

@@ -499,10 +499,17 @@ func (b *reporter) maps(ctx context.Context) error {
 	return nil
 }
 
+// isOf reports whether a file is an image of places of one geometry.
+func isOf(path string, g brain.Geometry) bool {
+	k := brain.KindByName(path)
+	return k != nil && k.Geometry() == g
+}
+
 // onSurfaces reports whether a model's scores are on surfaces.
 func (b *reporter) onSurfaces(m Model) bool {
 	return slices.ContainsFunc(m.Encode, func(dir string) bool {
-		return slices.ContainsFunc([]string{".dscalar.nii", "_hemi-L.func.gii", "_hemi-R.func.gii"}, func(end string) bool { return b.there(filepath.Join(dir, "cv_score"+end)) })
+		path, err := b.files.FindResult(filepath.Join(dir, "cv_score"))
+		return err == nil && isOf(path, brain.OnSurfaces)
 	})
 }
 
@@ -517,7 +524,7 @@ func (b *reporter) meanImage(ctx context.Context, m Model) (*brain.Volume, int, 
 		if !b.there(path) {
 			continue
 		}
-		v, err := readVolume(ctx, path)
+		v, err := b.readVolume(ctx, path)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -578,7 +585,7 @@ func (b *reporter) inside(ctx context.Context, dir string, v *brain.Volume) ([]b
 		}
 		return in, nil
 	}
-	mask, err := readVolume(ctx, path)
+	mask, err := b.readVolume(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -591,8 +598,8 @@ func (b *reporter) inside(ctx context.Context, dir string, v *brain.Volume) ([]b
 	return in, nil
 }
 
-func readVolume(ctx context.Context, path string) (*brain.Volume, error) {
-	im, err := brain.Open(path)
+func (b *reporter) readVolume(ctx context.Context, path string) (*brain.Volume, error) {
+	im, err := b.files.Nifti(path)
 	if err != nil {
 		return nil, err
 	}
@@ -668,7 +675,7 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 		s.Add(b.lack("%s: the maps of its atoms are on no image, so they are not drawn.", m.Name))
 		return nil, nil, nil
 	}
-	im, err := brain.Open(path)
+	im, err := b.files.Nifti(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -721,7 +728,7 @@ func (b *reporter) groupVolume(ctx context.Context, m Model) (*page.Volume, erro
 	if m.Group == "" || !b.there(path) {
 		return nil, nil
 	}
-	t, err := readVolume(ctx, path)
+	t, err := b.readVolume(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -147,6 +147,7 @@ func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
 // reporter is one call of Report.
 type reporter struct {
 	e       *step.Env
+	files   brain.Files // where images and tables are read
 	o       Options
 	hrf     brain.HRF
 	job     *store.Job
@@ -210,8 +211,12 @@ func (b *reporter) open(ctx context.Context) error {
 		}
 	}
 	b.inputs = append(b.inputs, step.File{Role: "--words", Path: b.o.Words}, step.File{Role: "--background", Path: b.o.Background})
-	for _, path := range step.HemispheresOf(b.o.Templates) {
+	for _, path := range brain.Parts(b.o.Templates) {
 		b.inputs = append(b.inputs, step.File{Role: "--templates", Path: path})
+	}
+	var err error
+	if b.files, err = b.e.Files(); err != nil {
+		return err
 	}
 	if err := b.readSurfaces(); err != nil {
 		return err
@@ -295,23 +300,20 @@ func (b *reporter) of(name string) *store.Run {
 // readVolumes loads the background and the templates.
 func (b *reporter) readVolumes(ctx context.Context) error {
 	if b.o.Background != "" {
-		im, err := brain.Open(b.o.Background)
-		if err != nil {
-			return err
-		}
-		if b.background, err = im.Volume(ctx, 0); err != nil {
+		var err error
+		if b.background, err = b.readVolume(ctx, b.o.Background); err != nil {
 			return err
 		}
 	}
-	if b.o.Templates != "" && step.ImageKind(b.o.Templates) == "volume" {
-		im, err := brain.Open(b.o.Templates)
+	if isOf(b.o.Templates, brain.OnGrid) {
+		im, err := b.files.Nifti(b.o.Templates)
 		if err != nil {
 			return err
 		}
 		if im.Header.Volumes() > 1 { // maps, not labels: said where they would be drawn
 			return nil
 		}
-		atlas, err := brain.LoadAtlas(ctx, b.o.Templates, "")
+		atlas, err := b.files.Atlas(ctx, b.o.Templates, "")
 		if err != nil {
 			return err
 		}

@@ -43,15 +43,15 @@ func planted(t *testing.T, dir string) report.Options {
 	must(err)
 	atoms, _, err := store.LoadFloat64(ctx, store.OS{}, path("dictionary", "atoms.npy"))
 	must(err)
-	mask, err := brain.LoadMask(ctx, "../../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz")
+	mask, err := (brain.Files{}).Mask(ctx, "../../testdata/haxby2001/sub-1_desc-25mm_mask.nii.gz", nil)
 	must(err)
-	must(mask.Write(ctx, path("mask.nii.gz")))
+	must((brain.Files{}).WriteMask(ctx, path("mask.nii.gz"), mask))
 	labels := make([]float64, mask.Len())
 	for v := range labels {
 		_, j, _ := mask.Voxel(v)
 		labels[v] = float64(1 + j/5)
 	}
-	must(brain.WriteMap(ctx, path("networks.nii.gz"), mask, labels, brain.MapOptions{Datatype: brain.Int16}))
+	must((brain.Files{}).WriteMap(ctx, path("networks.nii.gz"), mask, labels, brain.MapOptions{Datatype: brain.Int16}))
 	must(os.WriteFile(path("networks.tsv"), []byte("index\tname\tcolor\n1\tBack & below\t#0072B2\n2\tFront\t#E69F00\n"), 0o666))
 	rng := rand.New(rand.NewPCG(3, 3))
 	model := report.Model{Name: "minilm", Responses: responses, Learn: path("dictionary"), Match: path("match"), Couple: path("couple"), Group: path("group")}
@@ -66,7 +66,7 @@ func planted(t *testing.T, dir string) report.Options {
 			noises[v] = steptest.Noise(rng, T)
 		}
 		file := path(fmt.Sprintf("sub-%d_bold.nii.gz", s))
-		must(brain.WriteMaps(ctx, file, mask, T, func(r int, dst []float64) error {
+		must((brain.Files{}).WriteMaps(ctx, file, mask, T, func(r int, dst []float64) error {
 			for v := range dst {
 				dst[v] = 1000 + 10*(0.6*level[int(labels[v])-1][r]+noises[v][r])
 				if v == 3 {
@@ -137,7 +137,7 @@ func standIns(t *testing.T, dir string, mask *brain.Mask, n, K int) {
 			t.Fatal(err)
 		}
 	}
-	err := brain.WriteMaps(context.Background(), filepath.Join(dir, "match", "group_maps.nii.gz"), mask, K, func(r int, dst []float64) error {
+	err := (brain.Files{}).WriteMaps(context.Background(), filepath.Join(dir, "match", "group_maps.nii.gz"), mask, K, func(r int, dst []float64) error {
 		for v := range dst {
 			_, j, _ := mask.Voxel(v)
 			dst[v] = 0.1 * float64(1-2*((j/5+r)%2))

@@ -1,126 +1,66 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"voxen/brain"
 	"voxen/brain/plotting"
 	page "voxen/report"
-	"voxen/study/match"
 	"voxen/study/step"
 )
 
 // cortexMaps are maps on the left and the right hemisphere.
 type cortexMaps struct {
+	brain.Image
+	places   brain.SurfacePlaces
 	paths    []string
-	rows     int
 	vertices [2]int // 0 for a hemisphere that is not there
-	row      func(ctx context.Context, r int) ([2][]float64, error)
-	close    func() error
 }
 
 // sides are the hemispheres as file names have them.
 var sides = [2]string{"L", "R"}
 
-// openCortex opens what a step wrote on surfaces: NAME.dscalar.nii, or
-// NAME_hemi-L.func.gii and NAME_hemi-R.func.gii; nil if there is neither.
-func (b *reporter) openCortex(dir, name string) (*cortexMaps, error) {
-	if path := filepath.Join(dir, name+".dscalar.nii"); b.there(path) {
-		return openCiftiCortex(path)
+// openCortex opens what a step wrote on surfaces; nil if there is nothing.
+func (b *reporter) openCortex(ctx context.Context, dir, name string) (*cortexMaps, error) {
+	path, err := b.files.FindResult(filepath.Join(dir, name))
+	if kind := brain.KindByName(path); err != nil || kind == nil || kind.Geometry() != brain.OnSurfaces {
+		return nil, err
 	}
-	c := &cortexMaps{close: func() error { return nil }}
-	var files [2]*brain.Gifti
-	for i, side := range sides {
-		path := filepath.Join(dir, name+"_hemi-"+side+".func.gii")
-		if !b.there(path) {
-			continue
-		}
-		g, err := brain.ReadGifti(path, step.MaxAtlas)
-		if err != nil {
-			return nil, err
-		}
-		if len(g.Arrays) == 0 || c.rows > 0 && len(g.Arrays) != c.rows {
-			return nil, step.BadInput(path, "has %d maps, expected %d as in the other hemisphere", len(g.Arrays), c.rows)
-		}
-		c.paths, files[i], c.rows, c.vertices[i] = append(c.paths, path), g, len(g.Arrays), g.Arrays[0].Len()
-	}
-	if c.rows == 0 {
-		return nil, nil
-	}
-	c.row = func(_ context.Context, r int) (values [2][]float64, err error) {
-		for i, g := range files {
-			if g != nil {
-				values[i] = g.Arrays[r].Float64s()
-			}
-		}
-		return values, nil
-	}
-	return c, nil
-}
-
-// openCiftiCortex opens the cortex of a dscalar; grayordinates in voxels are left out.
-func openCiftiCortex(path string) (*cortexMaps, error) {
-	f, err := brain.OpenCifti(path)
+	im, err := b.files.Open(ctx, path, brain.OpenOptions{})
 	if err != nil {
 		return nil, err
 	}
-	c := &cortexMaps{paths: []string{path}, rows: f.Rows(), close: f.Close}
-	at := cortexOf(&f.CiftiHeader)
-	for i, s := range at {
-		c.vertices[i] = s.vertices
+	c := &cortexMaps{Image: im, places: im.Places().(brain.SurfacePlaces), paths: brain.Parts(path)}
+	for _, h := range c.places.Hemispheres() {
+		if i := h.Cortex(); i >= 0 {
+			c.vertices[i] = h.Vertices
+		}
 	}
-	c.row = func(ctx context.Context, r int) (values [2][]float64, err error) {
-		all, err := f.Map(ctx, r)
-		if err != nil {
-			return values, err
-		}
-		for i, s := range at {
-			values[i] = s.spread(all)
-		}
-		return values, nil
+	if err := im.Load(ctx, b.storage()); err != nil {
+		im.Close()
+		return nil, err
 	}
 	return c, nil
 }
 
-// cortexPlaces says where the grayordinates of a hemisphere lie.
-type cortexPlaces struct {
-	vertices int // of the whole surface; 0 if the hemisphere is not there
-	from     int // its first grayordinate
-	at       []int32
+// storage is the memory that the values of one image may take.
+func (b *reporter) storage() brain.Storage {
+	return brain.Storage{Memory: cmp.Or(b.files.Memory, 1<<40), FS: b.files.FS}
 }
 
-// cortexOf finds the hemispheres of a CIFTI file.
-func cortexOf(h *brain.CiftiHeader) (out [2]cortexPlaces) {
-	offset := 0
-	for i := range h.Models {
-		m := &h.Models[i]
-		for k, name := range match.Cortices {
-			if m.Structure == name && m.SurfaceVertices > 0 {
-				out[k] = cortexPlaces{m.SurfaceVertices, offset, m.Vertices}
-			}
-		}
-		offset += m.Len()
+// row gives a map on the left and the right cortex.
+func (c *cortexMaps) row(ctx context.Context, r int) (values [2][]float64, err error) {
+	all, err := brain.Row(ctx, c, r)
+	if err != nil {
+		return values, err
 	}
-	return out
-}
-
-// spread puts values of grayordinates on the vertices, NaN where there is none; nil
-// without the hemisphere.
-func (p cortexPlaces) spread(all []float64) []float64 {
-	if p.vertices == 0 {
-		return nil
-	}
-	values := slices.Repeat([]float64{math.NaN()}, p.vertices)
-	for i, v := range p.at {
-		values[v] = all[p.from+i]
-	}
-	return values
+	return brain.OnCortex(c.places, all), nil
 }
 
 // mesh is the surface of a hemisphere that maps are drawn on.
@@ -135,10 +75,10 @@ type mesh struct {
 func (b *reporter) readSurfaces() error {
 	var files []string
 	for _, s := range b.o.Surfaces {
-		files = append(files, step.HemispheresOf(s)...)
+		files = append(files, brain.Parts(s)...)
 	}
 	for n, path := range files {
-		g, err := brain.ReadGifti(path, step.MaxAtlas)
+		g, err := b.files.Gifti(path)
 		if err != nil {
 			return err
 		}
@@ -146,9 +86,10 @@ func (b *reporter) readSurfaces() error {
 		if m.points, m.triangles, err = g.Surface(); err != nil {
 			return err
 		}
-		side := strings.TrimPrefix(step.NewHemisphere(path, g, len(m.points), n, len(files)).Mark, "_hemi-")
-		i := slices.Index(sides[:], side)
+		i, err := g.Cortex()
 		switch {
+		case err != nil:
+			return err
 		case i < 0 && len(files) == 2:
 			i = n
 		case i < 0:
@@ -243,11 +184,11 @@ func (b *reporter) cortexBlocks(ctx context.Context, m Model, s *page.Section) e
 	if m.Group == "" {
 		return nil
 	}
-	t, err := b.openCortex(m.Group, "t")
+	t, err := b.openCortex(ctx, m.Group, "t")
 	if t == nil || err != nil {
 		return err
 	}
-	defer t.close()
+	defer t.Close()
 	if err := b.fits(t); err != nil {
 		return err
 	}
@@ -276,7 +217,7 @@ func (b *reporter) meanCortex(ctx context.Context, m Model) (*meanOnCortex, int,
 	var sum [2]placewise
 	n := 0
 	for _, dir := range m.Encode {
-		c, err := b.openCortex(dir, "cv_score")
+		c, err := b.openCortex(ctx, dir, "cv_score")
 		if err != nil {
 			return nil, 0, err
 		}
@@ -284,7 +225,7 @@ func (b *reporter) meanCortex(ctx context.Context, m Model) (*meanOnCortex, int,
 			continue
 		}
 		values, err := c.row(ctx, 0)
-		if err := errors.Join(err, c.close()); err != nil {
+		if err := errors.Join(err, c.Close()); err != nil {
 			return nil, 0, err
 		}
 		if err := b.fits(c); err != nil {
@@ -321,11 +262,11 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 	if matches == nil || err != nil {
 		return err
 	}
-	c, err := b.openCortex(m.Match, "group_maps")
+	c, err := b.openCortex(ctx, m.Match, "group_maps")
 	if c == nil || err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	if err := b.fits(c); err != nil {
 		return err
 	}
@@ -337,8 +278,8 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 		if best < 0 {
 			continue
 		}
-		if best >= c.rows {
-			return step.BadInput(c.paths[0], "has %d maps, but matches.tsv names atom %d", c.rows, best)
+		if best >= c.Rows() {
+			return step.BadInput(c.paths[0], "has %d maps, but matches.tsv names atom %d", c.Rows(), best)
 		}
 		values, err := c.row(ctx, best)
 		if err != nil {
@@ -360,10 +301,10 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 
 // templatesOnCortex draws labels of surfaces.
 func (b *reporter) templatesOnCortex(ctx context.Context, s *page.Section) error {
-	if b.o.Templates == "" || b.meshes == [2]*mesh{} || step.ImageKind(step.HemispheresOf(b.o.Templates)[0]) == "volume" {
+	if b.o.Templates == "" || b.meshes == [2]*mesh{} || !isOf(b.o.Templates, brain.OnSurfaces) {
 		return nil
 	}
-	values, labels, err := labelsOnCortex(ctx, b.o.Templates)
+	values, labels, err := b.labelsOnCortex(ctx, b.o.Templates)
 	if labels == nil || err != nil {
 		return err // maps, not labels: said by the caller
 	}
@@ -381,49 +322,29 @@ func (b *reporter) templatesOnCortex(ctx context.Context, s *page.Section) error
 	return nil
 }
 
-// labelsOnCortex reads a dlabel, or a .label.gii per hemisphere; a nil table if the
-// file has none.
-func labelsOnCortex(ctx context.Context, path string) (values [2][]float64, table brain.LabelTable, err error) {
-	if step.ImageKind(path) == "cifti" {
-		c, err := brain.OpenCifti(path)
-		if err != nil {
-			return values, nil, err
-		}
-		defer c.Close()
-		if c.Kind != brain.DenseLabel {
-			return values, nil, nil
-		}
-		all, err := c.Map(ctx, 0)
-		if err != nil {
-			return values, nil, err
-		}
-		for i, p := range cortexOf(&c.CiftiHeader) {
-			values[i] = p.spread(all)
-		}
-		return values, c.Maps[0].Labels, nil
+// labelsOnCortex reads labels on surfaces; a nil table if the file has maps.
+func (b *reporter) labelsOnCortex(ctx context.Context, path string) (values [2][]float64, table brain.LabelTable, err error) {
+	im, err := b.files.Open(ctx, path, brain.OpenOptions{})
+	if err != nil {
+		return values, nil, err
 	}
-	files := step.HemispheresOf(path)
-	for n, f := range files {
-		g, err := brain.ReadGifti(f, step.MaxAtlas)
-		if err != nil {
-			return values, nil, err
-		}
-		a := g.Find(brain.IntentLabel)
-		if a == nil {
-			return values, nil, nil
-		}
-		i := slices.Index(sides[:], step.SideOf(f))
-		if i < 0 {
-			i = min(n, 1)
-		}
-		values[i] = a.Float64s()
-		for _, l := range g.Labels {
-			if _, ok := table.Find(l.Key); !ok {
-				table = append(table, l)
+	places := im.Places().(brain.SurfacePlaces)
+	t, err := places.Templates(ctx, b.files, path, "")
+	if err := errors.Join(err, im.Close()); err != nil || !t.Labels {
+		return values, nil, err
+	}
+	keys := make([]float64, places.Len())
+	for k, inside := range t.Values {
+		label := t.Networks[k]
+		label.Key = k + 1 // both hemispheres may use a key for unlike networks
+		table = append(table, label)
+		for v, x := range inside {
+			if x == 1 {
+				keys[v] = float64(label.Key)
 			}
 		}
 	}
-	return values, table, nil
+	return brain.OnCortex(places, keys), table, nil
 }
 
 // show keeps maps for the viewer.

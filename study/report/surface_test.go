@@ -67,13 +67,13 @@ func writeMaps(t *testing.T, dir, name, ending string, value func(v int) float64
 		t.Fatal(err)
 	}
 	if ending == ".nii" {
-		c, err := brain.OpenCifti(goldenSurface + "weights.dscalar.nii")
+		c, err := (brain.Files{}).Cifti(goldenSurface + "weights.dscalar.nii")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
 		h := brain.CiftiHeader{Kind: brain.DenseScalar, Rows: 1, Maps: []brain.CiftiMap{{Name: name}}, Models: c.Models, Grid: c.Grid}
-		if err := brain.WriteCifti(context.Background(), filepath.Join(dir, name+".dscalar.nii"), &h, oneRow{n: h.Cols(), value: value}); err != nil {
+		if err := (brain.Files{}).WriteCifti(context.Background(), filepath.Join(dir, name+".dscalar.nii"), &h, oneRow{n: h.Cols(), value: value}); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -87,7 +87,7 @@ func writeMaps(t *testing.T, dir, name, ending string, value func(v int) float64
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := (&brain.Gifti{Arrays: []brain.GiftiArray{a}}).Write(filepath.Join(dir, name+"_hemi-"+side+".func.gii")); err != nil {
+		if err := (brain.Files{}).WriteGifti(filepath.Join(dir, name+"_hemi-"+side+".func.gii"), &brain.Gifti{Arrays: []brain.GiftiArray{a}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,7 +169,7 @@ func read(t *testing.T, path string) string {
 func TestReportRefusesSurfaces(t *testing.T) {
 	o := onSurfaces(t, ".gii")
 	nameless := filepath.Join(t.TempDir(), "inflated.surf.gii")
-	g, err := brain.ReadGifti(o.Surfaces[0], 1<<20)
+	g, err := (brain.Files{}).Gifti(o.Surfaces[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,12 +177,12 @@ func TestReportRefusesSurfaces(t *testing.T) {
 	for i := range g.Arrays {
 		g.Arrays[i].Meta = nil
 	}
-	if err := g.Write(nameless); err != nil {
+	if err := (brain.Files{}).WriteGifti(nameless, g); err != nil {
 		t.Fatal(err)
 	}
 	left, right := o.Surfaces[0], o.Surfaces[1]
 	renamed := filepath.Join(filepath.Dir(nameless), "big_hemi-R.surf.gii")
-	if err := g.Write(renamed); err != nil {
+	if err := (brain.Files{}).WriteGifti(renamed, g); err != nil {
 		t.Fatal(err)
 	}
 	for says, surfaces := range map[string][]string{

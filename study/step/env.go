@@ -105,6 +105,13 @@ func (e *Env) Warn(format string, args ...any) {
 	e.Report.Warn(message)
 }
 
+// Notes passes on what was found in files.
+func (e *Env) Notes(lines []string) {
+	for _, line := range lines {
+		e.Warn("%s", line)
+	}
+}
+
 // LocalRun starts a run.json of a step that needs no backend.
 func (e *Env) LocalRun() *store.Run {
 	return &store.Run{Version: e.Version, Started: e.Started.UTC().Format(time.RFC3339), Seconds: time.Since(e.Started).Seconds(),

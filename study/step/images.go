@@ -2,80 +2,55 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
-
-	"gorgonia.org/tensor"
 
 	"voxen/brain"
 	"voxen/engine/op"
 	"voxen/store"
 )
 
-// Places says where in the brain the columns of responses lie: in voxels of a
-// grid, grayordinates of a CIFTI file or vertices of surfaces.
-type Places interface {
-	// Kind names the sort of file, for refusals.
-	Kind() string
-	// Write stores one result as images of the same sort.
-	Write(ctx context.Context, w *MapWriter, m Maps) error
-	// Regions gives the region of each column in an atlas, -1 for none.
-	Regions(ctx context.Context, path string) ([]int, brain.LabelTable, error)
+// Files is where a step reads images and tables, within what memory is left.
+func (e *Env) Files() (brain.Files, error) {
+	left, err := e.HostBudget(0)
+	return brain.Files{FS: e.FS, Memory: left}, err
 }
 
-// Maps are results over places, a row each.
-type Maps struct {
-	Name  string // of the result: cv_score, weights
-	Rows  brain.Columns
-	Label func(r int) string // names a row
-	// Row fills dst with one row.
-	Row func(ctx context.Context, r int, dst []float64) error
-}
-
-// MapWriter is where images of results go.
-type MapWriter struct {
-	Job       *store.Job
-	FS        store.FS
-	Precision tensor.Dtype
-}
-
-// datatype is how values are stored in images.
-func (w *MapWriter) datatype() brain.Datatype {
-	if w.Precision == op.Float64 {
-		return brain.Float64
+// Output is where the images of a job's results go.
+func (e *Env) Output(job *store.Job) brain.Output {
+	d := brain.Float32
+	if e.Precision == op.Float64 {
+		d = brain.Float64
 	}
-	return brain.Float32
+	return brain.Output{Files: brain.Files{FS: e.FS}, Place: job.Path, Datatype: d}
+}
+
+// refuseMemory turns a file that does not fit into a refusal of the bound that names
+// how much is needed.
+func (e *Env) refuseMemory(err error) error {
+	var over *brain.MemoryError
+	if e.Memory == 0 || !errors.As(err, &over) {
+		return err
+	}
+	return BadInput(over.Path, "--memory %s is too small for %s: it needs at least %s", Size(e.Memory), over.What, Size(e.Memory-over.Allowed+over.Need))
 }
 
 // StoredMaps opens a result that has been written as .npy; a vector is one row.
-func StoredMaps(fsys store.FS, path string, rows int) (store.Array, Maps, error) {
+func StoredMaps(fsys store.FS, path string, rows int) (store.Array, brain.Maps, error) {
 	a, err := store.OpenNpy(fsys, path)
 	if err != nil {
-		return nil, Maps{}, err
+		return nil, brain.Maps{}, err
 	}
 	flat := a.AsRow()
-	m := Maps{Rows: a, Row: func(ctx context.Context, r int, dst []float64) error {
+	m := brain.Maps{Rows: a, Row: func(ctx context.Context, r int, dst []float64) error {
 		return flat.ReadFloat64(ctx, r*len(dst), (r+1)*len(dst), dst, len(dst))
 	}}
 	if a.Rows() != rows {
 		if rows != 1 {
 			a.Close()
-			return nil, Maps{}, fmt.Errorf("%s: %d rows, expected %d", path, a.Rows(), rows)
+			return nil, brain.Maps{}, fmt.Errorf("%s: %d rows, expected %d", path, a.Rows(), rows)
 		}
 		m.Rows = flat
 	}
 	return a, m, nil
-}
-
-// ImageKind is the sort of file that a name says: of images, or "" for arrays.
-func ImageKind(path string) string {
-	switch {
-	case strings.HasSuffix(path, ".dtseries.nii"), strings.HasSuffix(path, ".dscalar.nii"), strings.HasSuffix(path, ".dlabel.nii"):
-		return "cifti"
-	case strings.HasSuffix(path, ".nii"), strings.HasSuffix(path, ".nii.gz"):
-		return "volume"
-	case strings.HasSuffix(path, ".gii"):
-		return "surface"
-	}
-	return ""
 }

@@ -19,10 +19,10 @@ type Nuisance struct {
 }
 
 // columns gives the time courses of one run: those of the trend, or a constant
-// where there are confounds alone, and the confounds.
-func (n Nuisance) columns(rows int, confounds [][]float64) [][]float64 {
+// where there are confounds alone, and the confounds, of which one run may have none.
+func (n Nuisance) columns(rows int, confounded bool, confounds [][]float64) [][]float64 {
 	trend := n.Trend
-	if trend.Kind == "none" && len(confounds) > 0 {
+	if trend.Kind == "none" && confounded {
 		return append(trend.Constant(rows), confounds...)
 	}
 	return append(trend.Columns(rows, n.TR), confounds...)
@@ -57,7 +57,7 @@ func (n Nuisance) Bases(runs op.Borders, confounds *ConfoundRows) (ridge.Matrix,
 // Basis is the orthonormal basis of run r.
 func (n Nuisance) Basis(runs op.Borders, r int, confounds *ConfoundRows) (*brain.Basis, error) {
 	lo, hi := runs[r], runs[r+1]
-	b, err := brain.Orthonormal(hi-lo, n.columns(hi-lo, confounds.of(lo, hi)))
+	b, err := brain.Orthonormal(hi-lo, n.columns(hi-lo, confounds != nil, confounds.of(lo, hi)))
 	switch {
 	case err != nil:
 		return nil, BadInput("", "--detrend %s: run %d: %v", n.Flag, r, err)
@@ -120,9 +120,13 @@ func (e *Env) ReadConfounds(paths []string, columns string, r *Responses) (*Conf
 			names = append(names, strings.TrimSpace(name))
 		}
 	}
+	files, err := e.Files()
+	if err != nil {
+		return nil, err
+	}
 	filled, first, tables := 0, "", 0
 	for i, path := range paths {
-		t, err := brain.ReadConfounds(path, names)
+		t, err := files.Confounds(path, names)
 		if err != nil {
 			return nil, err
 		}
@@ -133,6 +137,9 @@ func (e *Env) ReadConfounds(paths []string, columns string, r *Responses) (*Conf
 			filled, tables, first = filled+t.Filled, tables+1, cmp.Or(first, path)
 		}
 		c.tables = append(c.tables, t)
+	}
+	if p := brain.MissingFromAll(c.tables); p != "" {
+		return nil, BadInput(paths[0], "has no column %q, nor has another of %d tables", p, len(paths))
 	}
 	if tables > 0 { // once: the derivatives of fMRIPrep begin so in every run
 		e.Warn("%s: n/a at the head of a column takes the first value below it: %d values in %d of %d tables", first, filled, tables, len(paths))

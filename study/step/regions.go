@@ -23,23 +23,30 @@ type RegionMeans struct {
 // Average replaces the responses by the mean time course of each region of an
 // atlas, float64 sums over the region's columns in their order. Held-out responses
 // are averaged over the places of the training ones, whether they vary or not.
-func (r *Responses) Average(ctx context.Context, path string, training *RegionMeans) error {
+func (r *Responses) Average(ctx context.Context, e *Env, path string, training *RegionMeans) error {
 	if r.Places == nil {
 		return BadInput(path, "is an atlas, but responses %s are an array without places", r.Paths[0])
 	}
-	region, table, err := r.Places.Regions(ctx, path)
+	files, err := e.Files()
 	if err != nil {
 		return err
 	}
-	use := region
+	labels, err := r.Places.Labels(ctx, files, path, "")
+	if err != nil {
+		return err
+	}
+	use := labels.At
 	if training != nil {
 		use = training.used
 	}
-	means, err := brain.RegionMeans(ctx, r, use, len(table), training != nil)
+	means, err := brain.RegionMeans(ctx, r, use, len(labels.Table), training != nil)
 	if err != nil {
 		return err
 	}
-	r.Regions = &RegionMeans{Of: region, used: means.Used, Table: table, Voxels: means.Voxels, LeftOut: means.LeftOut}
+	if training == nil {
+		e.Notes(labels.Notes)
+	}
+	r.Regions = &RegionMeans{Of: labels.At, used: means.Used, Table: labels.Table, Voxels: means.Voxels, LeftOut: means.LeftOut}
 	if !anyPositive(means.Voxels) {
 		return BadInput(path, "has no region with a voxel that varies in %s", r.Paths[0])
 	}

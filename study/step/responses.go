@@ -15,10 +15,9 @@ import (
 type Responses struct {
 	Parts   []tile.Source
 	Paths   []string
-	Places  Places       // of images; nil for arrays
+	Places  brain.Places // of images; nil for arrays
 	Regions *RegionMeans // of an atlas; nil without one
 	Closers []func() error
-	Kind    brain.CiftiKind // of CIFTI files; dtseries if empty
 	timed   []timed
 }
 
@@ -43,10 +42,10 @@ func (r *Responses) WarnTR(e *Env, tr float64) {
 	}
 }
 
-// OpenResponses opens files of responses, all arrays or all images of one sort.
-// With first, not nil, they lie where those do: on the same grid, grayordinates
+// OpenResponses opens files of responses or maps, all arrays or all images of one
+// kind. With first, not nil, they lie where those do: on the same grid, grayordinates
 // or vertices.
-func OpenResponses(ctx context.Context, fsys store.FS, paths []string, maskPath string, first *Responses, storage func(i int) brain.Storage) (*Responses, error) {
+func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOptions, first *Responses, storage func(i int) brain.Storage) (*Responses, error) {
 	r := &Responses{Paths: paths}
 	if first == nil {
 		first = r
@@ -54,21 +53,15 @@ func OpenResponses(ctx context.Context, fsys store.FS, paths []string, maskPath 
 	r.Places = first.Places
 	for i, path := range paths {
 		var err error
-		switch kind := ImageKind(path); {
-		case kind != ImageKind(first.Paths[0]):
+		switch kind := brain.KindByName(path); {
+		case kind != brain.KindByName(first.Paths[0]):
 			err = BadInput(path, "is not of the kind of %s: give files of one kind", first.Paths[0])
-		case kind == "volume":
-			err = r.OpenVolume(ctx, path, maskPath, storage(i))
-		case maskPath != "" && kind == "":
-			err = BadInput(maskPath, "is a mask, but responses %s are an array without a grid", path)
-		case maskPath != "":
-			err = BadInput(maskPath, "is a mask of volumes, but responses %s are on surfaces", path)
-		case kind == "cifti":
-			err = r.OpenCifti(path)
-		case kind == "surface":
-			err = r.OpenSurfaces(path, storage(i))
+		case o.Mask != "" && kind == nil:
+			err = BadInput(o.Mask, "is a mask, but responses %s are an array without a grid", path)
+		case kind == nil:
+			err = r.OpenArray(e.FS, path)
 		default:
-			err = r.OpenArray(fsys, path)
+			err = r.OpenImage(ctx, e, path, o, storage(i))
 		}
 		if err != nil {
 			r.Close()
@@ -85,6 +78,25 @@ func OpenResponses(ctx context.Context, fsys store.FS, paths []string, maskPath 
 		return nil, BadInput(paths[0], "has no voxels")
 	}
 	return r, nil
+}
+
+// OpenImage opens an image at the places of those before it.
+func (r *Responses) OpenImage(ctx context.Context, e *Env, path string, o brain.OpenOptions, st brain.Storage) error {
+	files, err := e.Files()
+	if err != nil {
+		return err
+	}
+	o.Like = r.Places
+	im, err := files.Open(ctx, path, o)
+	if err != nil {
+		return err
+	}
+	r.Parts, r.Closers, r.Places = append(r.Parts, im), append(r.Closers, im.Close), im.Places()
+	if tr := im.TR(); tr > 0 {
+		r.timed = append(r.timed, timed{path, tr})
+	}
+	st.FS = e.FS
+	return im.Load(ctx, st)
 }
 
 // OpenArray opens a .npy or .safetensors array.
@@ -121,94 +133,6 @@ func (r *Responses) FileOf(row int) (path string, in int) {
 		i++
 	}
 	return r.Paths[i], row - b[i]
-}
-
-// OpenVolume opens a NIfTI image on the mask.
-func (r *Responses) OpenVolume(ctx context.Context, path, maskPath string, st brain.Storage) error {
-	im, err := brain.Open(path)
-	if err != nil {
-		return err
-	}
-	if r.Places == nil {
-		p := &VolumePlaces{Path: path, Mask: im.FullMask(), Header: im.Header}
-		if maskPath != "" {
-			if p.Mask, err = brain.LoadMask(ctx, maskPath); err != nil {
-				return err
-			}
-		}
-		r.Places = p
-	}
-	if tr := im.Header.TR(); tr > 0 {
-		r.timed = append(r.timed, timed{path, tr})
-	}
-	s, err := im.Series(r.Places.(*VolumePlaces).Mask)
-	if err != nil {
-		return err
-	}
-	r.Parts, r.Closers = append(r.Parts, s), append(r.Closers, s.Close)
-	return s.Load(ctx, st)
-}
-
-// OpenCifti opens a dtseries; those of all runs have the same grayordinates.
-func (r *Responses) OpenCifti(path string) error {
-	c, err := brain.OpenCifti(path)
-	if err != nil {
-		return err
-	}
-	r.Closers = append(r.Closers, c.Close)
-	switch {
-	case r.Kind == "" && c.Kind != brain.DenseSeries:
-		return BadInput(path, "is a %s file, expected a dtseries: volumes in time", c.Kind)
-	case r.Kind != "" && c.Kind != r.Kind:
-		return BadInput(path, "is a %s file, expected a %s", c.Kind, r.Kind)
-	}
-	if r.Places == nil {
-		r.Places = &CiftiPlaces{path, c.CiftiHeader}
-	}
-	if tr := c.TR(); tr > 0 {
-		r.timed = append(r.timed, timed{path, tr})
-	}
-	first := r.Places.(*CiftiPlaces)
-	for v, at := range c.Match(&first.Header) {
-		if at != v {
-			return BadInput(path, "has other grayordinates than %s, the first that differs at %d", first.Path, v)
-		}
-	}
-	r.Parts = append(r.Parts, c)
-	return nil
-}
-
-// OpenSurfaces opens the data of one hemisphere, or of two separated by a comma.
-func (r *Responses) OpenSurfaces(path string, st brain.Storage) error {
-	p := &SurfacePlaces{}
-	var sides []brain.Columns
-	files := HemispheresOf(path)
-	for i, file := range files {
-		g, err := brain.ReadGifti(file, st.Memory)
-		if err != nil {
-			return err
-		}
-		s, err := g.Series()
-		if err != nil {
-			return err
-		}
-		if len(sides) > 0 && s.Rows() != sides[0].Rows() {
-			return BadInput(file, "has %d volumes, %s has %d", s.Rows(), files[0], sides[0].Rows())
-		}
-		sides = append(sides, s)
-		p.Hemispheres = append(p.Hemispheres, NewHemisphere(file, g, s.Cols(), i, len(files)))
-	}
-	joined, err := brain.Join(sides...)
-	if err != nil {
-		return err
-	}
-	if r.Places == nil {
-		r.Places = p
-	} else if err := p.Same(r.Places.(*SurfacePlaces)); err != nil {
-		return err
-	}
-	r.Parts = append(r.Parts, joined)
-	return nil
 }
 
 // Close closes all files.

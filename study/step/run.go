@@ -56,7 +56,7 @@ func Execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	}
 	sum, err := s.Do(ctx, r)
 	if err != nil {
-		err = r.Job.Explain(err)
+		err = r.Job.Explain(e.refuseMemory(err))
 		r.Settle(err)
 		return Outcome{}, err
 	}

@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 
+	"voxen/brain"
 	"voxen/store"
 )
 
@@ -90,7 +91,7 @@ func inputsOf(e *Env, s Step) ([]File, error) {
 			}
 		}
 		for _, path := range paths {
-			for _, p := range HemispheresOf(path) {
+			for _, p := range brain.Parts(path) {
 				if p != "" {
 					files = append(files, File{"--" + o.Name, p})
 				}
