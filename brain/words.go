@@ -25,7 +25,7 @@ type Words []Word
 
 // WordColumns names the columns of a word table. Empty names stand for those in
 // common use, in any case: word or words; onset, word onset or start; offset,
-// word offset or end.
+// word offset or end. In a TextGrid Word names the tier of words.
 type WordColumns struct {
 	Word, Onset, Offset string
 }
@@ -44,9 +44,12 @@ func (c WordColumns) candidates() (word, onset, offset []string) {
 
 // Words reads a word table: tab- or comma-separated with a header, or the
 // align.csv of the Gentle aligner, which has none (word, aligned word or <unk>,
-// start, end). Onsets without a value are filled in, see Word; a table without
-// any onset is refused.
+// start, end), or a TextGrid of Praat. Onsets without a value are filled in, see
+// Word; a table without any onset is refused.
 func (f Files) Words(path string, columns WordColumns) (Words, error) {
+	if words, ok, err := f.textGrid(path, columns.Word); ok || err != nil {
+		return words, err
+	}
 	t, err := f.table(path)
 	if err != nil {
 		return nil, err

@@ -147,8 +147,11 @@ func (s *Study) disk() brain.Files { return brain.Files{FS: s.fsys} }
 
 // columns gives the names of the columns of the word table.
 func (s *StimulusConfig) columns() brain.WordColumns {
-	if len(s.Columns) != 3 {
+	switch len(s.Columns) {
+	case 0:
 		return brain.WordColumns{}
+	case 1:
+		return brain.WordColumns{Word: s.Columns[0]}
 	}
 	return brain.WordColumns{Word: s.Columns[0], Onset: s.Columns[1], Offset: s.Columns[2]}
 }

@@ -58,7 +58,7 @@ Writes S.npy, S.npy.columns.tsv where the responses have one, and S.npy.run.json
 	f.StringVar(&o.Detrend, "detrend", "none", "taken from every column after the convolution: none, linear or cosine:SECONDS")
 	f.StringVar(&o.Standardize, "standardize", "none", "none, or zscore: every column to mean 0 and standard deviation 1")
 	f.StringVar(&o.WordRate, "word-rate", "", "write the words per volume too, convolved like the responses (.npy)")
-	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns")
+	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier")
 	choices(cmd, map[string][]string{"hrf": {"none", "glover", "spm"}, "within": {"mean", "sum", "last", "lanczos"},
 		"detrend": {"none", "linear", "cosine:"}, "standardize": {"none", "zscore"}})
 	for _, name := range []string{"responses", "words", "out", "tr", "volumes"} {

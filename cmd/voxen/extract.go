@@ -69,7 +69,7 @@ layer by layer.` + "\n" + exitHelp,
 	f.IntVar(&o.Window, "window", o.Window, "words that the model sees together")
 	f.IntVar(&o.Stride, "stride", o.Stride, "words from one window to the next, at most the window")
 	f.StringVar(&o.DType, "dtype", o.DType, "float32 or float16, of the file")
-	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns")
+	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier")
 	f.Float64Var(&o.Rate, "rate", 0, "words per second of --text, for the times in its table of words")
 	taps := make([]string, len(lm.Taps))
 	for i, t := range lm.Taps {
@@ -87,8 +87,11 @@ func wordColumns(s string) (brain.WordColumns, error) {
 		return brain.WordColumns{}, nil
 	}
 	names := strings.Split(s, ",")
+	if len(names) == 1 {
+		return brain.WordColumns{Word: s}, nil
+	}
 	if len(names) != 3 || names[0] == "" || names[1] == "" || names[2] == "" {
-		return brain.WordColumns{}, usageError{fmt.Errorf("--columns %q, expected the names of three columns: word,onset,offset", s)}
+		return brain.WordColumns{}, usageError{fmt.Errorf("--columns %q, expected the names of three columns: word,onset,offset; or of one, the words", s)}
 	}
 	return brain.WordColumns{Word: names[0], Onset: names[1], Offset: names[2]}, nil
 }

@@ -64,7 +64,7 @@ Writes report.html and report.html.run.json.` + "\n" + exitHelp,
 	f.StringVar(&o.Organize, "organize", "", "folder of voxen organize")
 	f.StringArrayVar(&o.Runs, "runs", nil, "further folder whose run.json is listed")
 	f.StringVar(&o.Words, "words", "", "word table: lists the words that drive each sub-group")
-	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns")
+	f.StringVar(&columns, "columns", "", "word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier")
 	f.Float64Var(&o.TR, "tr", 0, "seconds between volumes, for --words")
 	f.Float64Var(&o.Start, "start", 0, "when the first volume starts, in seconds of the word table")
 	f.StringVar(&o.HRF, "hrf", "glover", "response that the neurons were convolved with: none, glover or spm")
