@@ -8,6 +8,7 @@ import (
 	"voxen/brain"
 	"voxen/lm"
 	"voxen/store"
+	"voxen/study/align"
 	"voxen/study/couple"
 	"voxen/study/encode"
 	"voxen/study/group"
@@ -25,7 +26,7 @@ type Config struct {
 	Data       DataConfig        `key:"data" doc:"the BOLD responses"`
 	Stimulus   []StimulusConfig  `key:"stimulus" doc:"the runs: what was heard or read in each; may be left out for the Alice layout"`
 	Models     []ModelConfig     `key:"models" doc:"the language models"`
-	Align      AlignConfig       `key:"align" doc:"from words to volumes"`
+	Align      align.Options     `key:"align" doc:"from words to volumes"`
 	Dictionary learn.Options     `key:"dictionary" doc:"the atoms of each model"`
 	Encode     encode.Options    `key:"encode" doc:"the encoding models of each subject"`
 	Match      MatchConfig       `key:"match" doc:"atoms against functional networks; left out without templates"`
@@ -83,14 +84,6 @@ type ModelConfig struct {
 	DType  string `key:"dtype" oneof:"float32,float16" doc:"of the responses per word on disk"`
 }
 
-// AlignConfig says how responses per word become responses per volume.
-type AlignConfig struct {
-	HRF         string `key:"hrf" oneof:"none,glover,spm" doc:"haemodynamic response"`
-	Within      string `key:"within" oneof:"mean,sum,last,lanczos" doc:"how the words of a volume become one row"`
-	Detrend     string `key:"detrend" doc:"none, linear or cosine:SECONDS, of each run"`
-	Standardize string `key:"standardize" oneof:"none,zscore" doc:"of each run's columns"`
-}
-
 // MatchConfig are the options of match.
 type MatchConfig struct {
 	Templates string   `key:"templates" doc:"label image or 4-D image of the networks (NIfTI or CIFTI)"`
@@ -139,7 +132,7 @@ func DefaultConfig() Config {
 	c := Config{
 		Out:      "results",
 		Data:     DataConfig{Layout: "auto", Mask: "auto"},
-		Align:    AlignConfig{HRF: "glover", Within: "mean", Detrend: "none", Standardize: "none"},
+		Align:    *align.New(),
 		Match:    MatchConfig{Draws: 5000, FDR: 0.05},
 		Organize: OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
 		Group:    GroupConfig{Permutations: group.DefaultPermutations},

@@ -316,11 +316,8 @@ func (s *Study) mask() {
 	}
 	s.masks = masks
 	size := float64(len(masks) * s.columns)
-	out := s.path("mask.nii.gz")
-	s.maskStep = s.add("mask", "", out, true, nil, work{size: fmt.Sprintf("%d masks", len(masks)), bytes: size, output: float64(s.columns), memory: 3 * 8 * float64(s.columns)},
-		func(ctx context.Context, e *step.Env) (any, error) {
-			return mask.Run(ctx, e, mask.Options{Masks: masks, Out: out})
-		})
+	w := work{size: fmt.Sprintf("%d masks", len(masks)), bytes: size, output: float64(s.columns), memory: 3 * 8 * float64(s.columns)}
+	s.maskStep = s.addStep("", nil, w, &mask.Options{Masks: masks, Out: s.path("mask.nii.gz")})
 }
 
 // maskFile is the mask of the encoding models, "" for none.
@@ -374,12 +371,13 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 		o := extract.Options{Model: s.resolve(c.Path), Name: c.Name, Words: run.Words, Columns: run.columns(), Out: s.path(c.Name, "words", run.Name+".npy"),
 			Tap: c.Tap, Layers: c.Layers, Window: c.Window, Stride: c.Stride, DType: c.DType}
 		from := s.add("extract", c.Name+" "+run.Name, o.Out, true, nil, extractWork(net, depth, words, n, c), func(ctx context.Context, e *step.Env) (any, error) { return extract.Run(ctx, e, o) })
-		a := align.Options{Responses: o.Out, Words: run.Words, Columns: run.columns(), TR: run.TR, Start: run.Start, Volumes: run.Volumes,
-			Out: s.path(c.Name, "volumes", run.Name+".npy"), HRF: s.Align.HRF, Within: s.Align.Within, Detrend: s.Align.Detrend, Standardize: s.Align.Standardize}
+		a := s.Align
+		a.Responses, a.Words, a.Columns, a.Out = o.Out, run.Words, run.Columns, s.path(c.Name, "volumes", run.Name+".npy")
+		a.TR, a.Start, a.Volumes = step.Some(run.TR), run.Start, step.Some(run.Volumes)
 		T := float64(run.Volumes)
 		w := work{size: fmt.Sprintf("%d words to %d volumes x %d neurons", len(s.words[i]), run.Volumes, m.neurons), flops: 2 * (words + 32/run.TR*T) * n,
 			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*(words+T)*n)}
-		aligned = append(aligned, s.add("align", c.Name+" "+run.Name, a.Out, true, []*Step{from}, w, func(ctx context.Context, e *step.Env) (any, error) { return align.Run(ctx, e, a) }))
+		aligned = append(aligned, s.addStep(c.Name+" "+run.Name, []*Step{from}, w, &a))
 		m.aligned = append(m.aligned, a.Out)
 	}
 	m.parts = aligned

@@ -22,7 +22,7 @@ func TestAlignAlice(t *testing.T) {
 	const W, N, T = 2132, 3, 372
 	r := f.npy("r.npy", []int{W, N})
 	f.bytes("r.npy.columns.tsv", []byte("column\tmodel\tlayer\tunit\ttap\n0\tm\t0\t0\tffn.out\n1\tm\t0\t1\tffn.out\n2\tm\t0\t2\tffn.out\n"))
-	out := mustRun(t, "align", "--responses", r, "--words", aliceWords, "--tr", "2", "--volumes", "372", "--out", f.path("s.npy"), "--word-rate", f.path("rates/rate.npy"))
+	out := mustRun(t, "align", "--responses", r, "--words", aliceWords, "--tr", "2", "--volumes", "372", "--hrf", "none", "--out", f.path("s.npy"), "--word-rate", f.path("rates/rate.npy"))
 	if !strings.Contains(out, "372 volumes of 3 units from 2132 words") || !strings.Contains(out, "without an onset of their own: 31") {
 		t.Errorf("said %q", out)
 	}
@@ -65,7 +65,7 @@ func TestAlignGentle(t *testing.T) {
 	f := newFiles(t)
 	words := f.bytes("align.csv", []byte("I,i,0.5,0.7\nsaw,<unk>,,\n\"well, well\",well,1.2,1.6\nher,her,2.1,2.3\nthen,then,9.5,9.9\n"))
 	r := f.npy("r.npy", []int{5, 2}, 1, 10, 3, 30, 5, 50, 7, 70, 9, 90)
-	mustRun(t, "align", "--responses", r, "--words", words, "--tr", "1", "--start", "1", "--volumes", "3", "--out", f.path("s.npy"))
+	mustRun(t, "align", "--responses", r, "--words", words, "--tr", "1", "--start", "1", "--volumes", "3", "--hrf", "none", "--out", f.path("s.npy"))
 	if _, _, s := array(t, f.path("s.npy")); !slices.Equal(s, []float32{5, 50, 7, 70, 0, 0}) {
 		t.Errorf("volumes %v", s)
 	}
@@ -89,8 +89,10 @@ func TestAlignOptions(t *testing.T) {
 	}
 	words, r := f.bytes("w.tsv", []byte(table)), f.npy("r.npy", []int{60, 2}, data...)
 	align := func(more ...string) []float32 {
-		os.Remove(f.path("s.npy"))
-		mustRun(t, append([]string{"align", "--responses", r, "--words", words, "--tr", "2", "--volumes", "60", "--out", f.path("s.npy")}, more...)...)
+		if !slices.Contains(more, "--hrf") {
+			more = append(more, "--hrf", "none")
+		}
+		mustRun(t, append([]string{"align", "--force", "--responses", r, "--words", words, "--tr", "2", "--volumes", "60", "--out", f.path("s.npy")}, more...)...)
 		_, _, s := array(t, f.path("s.npy"))
 		return s
 	}
@@ -126,6 +128,48 @@ func TestAlignOptions(t *testing.T) {
 	}
 }
 
+// Without a word about it the response is Glover's, as in a study; run.json says so. The
+// words per volume have a run.json of their own, and replace no input, whatever it is
+// called; a TR in milliseconds is warned of.
+func TestAlignDefaults(t *testing.T) {
+	f := newFiles(t)
+	r, words := f.npy("r.npy", []int{40, 2}), f.story("w.tsv", 40)
+	args := func(out string, more ...string) []string {
+		return append([]string{"align", "--responses", r, "--words", words, "--tr", "2", "--volumes", "20", "--out", f.path(out)}, more...)
+	}
+	mustRun(t, args("a.npy", "--word-rate", f.path("rate.npy"))...)
+	mustRun(t, args("b.npy", "--hrf", "glover")...)
+	if !bytes.Equal(f.read("a.npy"), f.read("b.npy")) {
+		t.Error("the default is not Glover's response")
+	}
+	for _, name := range []string{"a.npy", "rate.npy"} {
+		run, err := store.ReadRun(store.OS{}, f.path(name+".run.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := slices.IndexFunc(run.Options, func(o store.Option) bool { return o.Name == "--hrf" }); i < 0 || run.Options[i].Value != "glover" {
+			t.Errorf("run.json of %s has options %+v", name, run.Options)
+		}
+	}
+	if err := os.Link(r, f.path("link.npy")); err != nil {
+		t.Fatal(err)
+	}
+	was := f.read("r.npy")
+	for _, rate := range []string{"r.npy", "./r.npy", "link.npy"} {
+		_, said, status := voxen(args("c.npy", "--word-rate", f.path(rate))...)
+		if status != 2 || !strings.Contains(said, "is an input") || !bytes.Equal(f.read("r.npy"), was) {
+			t.Errorf("--word-rate %s: status %d, %q", rate, status, said)
+		}
+		if _, err := os.Stat(f.path("c.npy")); err == nil {
+			t.Errorf("--word-rate %s: refused, but there is an output", rate)
+		}
+	}
+	_, said, status := voxen("align", "--responses", r, "--words", words, "--tr", "2000", "--volumes", "20", "--out", f.path("d.npy"))
+	if status != 0 || !strings.Contains(said, "TR of 2000 s") {
+		t.Errorf("a TR in milliseconds: status %d, %q", status, said)
+	}
+}
+
 // From words to volumes with real weights: every one of the 2,132 rows of all
 // 6 x 384 neurons of MiniLM counts in the means per volume that Hugging Face
 // transformers gave; 100 rows and the tokens of the first window are compared
@@ -137,7 +181,7 @@ func TestMiniLMAlice(t *testing.T) {
 	}
 	f := newFiles(t)
 	mustRun(t, extractArgs(model, aliceWords, f.path("r.npy"), "--window", "200", "--stride", "200")...)
-	mustRun(t, "align", "--responses", f.path("r.npy"), "--words", aliceWords, "--tr", "2", "--volumes", "372", "--out", f.path("s.npy"))
+	mustRun(t, "align", "--responses", f.path("r.npy"), "--words", aliceWords, "--tr", "2", "--volumes", "372", "--hrf", "none", "--out", f.path("s.npy"))
 	_, _, volumes := array(t, f.path("s.npy"))
 	_, _, want := array(t, "../../testdata/alice/minilm_neurons_tr.npy")
 	compareLayers(t, "volumes", volumes, want)

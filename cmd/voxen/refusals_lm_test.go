@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"voxen/store"
@@ -16,8 +17,20 @@ func init() { refusals = append(refusals, lmRefusals...) }
 // extractRefusal refuses an extract with the small BERT for its flags.
 func extractRefusal(name, says string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
-		return extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy"), more...)
+		return instead(extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy")), more...)
 	}, 2, says}
+}
+
+// instead gives a command other flags, in the place of those it has.
+func instead(args []string, more ...string) []string {
+	for i := 0; i+1 < len(more); i += 2 {
+		if at := slices.Index(args, more[i]); at >= 0 {
+			args[at+1] = more[i+1]
+			continue
+		}
+		args = append(args, more[i], more[i+1])
+	}
+	return args
 }
 
 // source refuses an extract from another source than --words.
@@ -52,7 +65,7 @@ func configuredOf(m *testModel, says, key string, value any) refusal {
 // alignRefusal refuses an align of a good array for its flags.
 func alignRefusal(name, says string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
-		return append([]string{"align", "--responses", f.npy("r.npy", []int{12, 3}), "--words", f.story("w.tsv", 12),
+		return instead([]string{"align", "--responses", f.npy("r.npy", []int{12, 3}), "--words", f.story("w.tsv", 12),
 			"--out", f.path("out/s.npy"), "--tr", "2", "--volumes", "10"}, more...)
 	}, 2, says}
 }
@@ -255,17 +268,20 @@ var lmRefusals = []refusal{
 	}, 2, `gone: has no config.json, expected the folder of MiniLM`},
 
 	// align
-	{"align of nothing", func(*files) []string { return []string{"align"} }, 2, `"out", "responses", "tr", "volumes", "words"`},
-	alignRefusal("no TR", `--tr 0, expected the seconds`, "--tr", "0"),
-	alignRefusal("TR of a nanosecond", `--tr 1e-09, expected`, "--tr", "1e-9"),
+	{"align of nothing", func(*files) []string { return []string{"align"} }, 2, `--responses is needed: responses per word`},
+	{"align without a TR", func(f *files) []string {
+		return []string{"align", "--responses", f.npy("r.npy", []int{12, 3}), "--words", f.story("w.tsv", 12), "--out", f.path("out/s.npy"), "--volumes", "10"}
+	}, 2, `--tr is needed: seconds`},
+	alignRefusal("no TR", `--tr 0, expected 1e-4 to 1e4`, "--tr", "0"),
+	alignRefusal("TR of a nanosecond", `--tr 1e-09, expected 1e-4`, "--tr", "1e-9"),
 	alignRefusal("TR that is no number", `--tr`, "--tr", "NaN"),
 	alignRefusal("no volumes", `--volumes 0, expected 1 to`, "--volumes", "0"),
-	alignRefusal("2^50 volumes", `--volumes 1125899906842624, expected 1 to`, "--volumes", "1125899906842624"),
+	alignRefusal("2^50 volumes", `--volumes "1125899906842624", expected a whole number`, "--volumes", "1125899906842624"),
 	alignRefusal("start at infinity", `start`, "--start", "inf"),
-	alignRefusal("response", `--hrf "canonical", expected none, glover, spm`, "--hrf", "canonical"),
-	alignRefusal("words of a volume", `--within "median", expected mean, sum, last, lanczos`, "--within", "median"),
+	alignRefusal("response", `--hrf "canonical", expected none, glover or spm`, "--hrf", "canonical"),
+	alignRefusal("words of a volume", `--within "median", expected mean, sum, last or lanczos`, "--within", "median"),
 	alignRefusal("trend", `--detrend: .*"cubic"`, "--detrend", "cubic"),
-	alignRefusal("scaling", `--standardize "unit", expected none, zscore`, "--standardize", "unit"),
+	alignRefusal("scaling", `--standardize "unit", expected none or zscore`, "--standardize", "unit"),
 	alignRefusal("word rate of another kind", `rate.txt: .*expected .npy`, "--word-rate", "rate.txt"),
 	alignRefusal("word rate in the place of the responses", `s.npy: is --out too`, "--out", "x/s.npy", "--word-rate", "./x/s.npy"),
 	alignRefusal("no word in any volume", `w.tsv: no word begins within the volumes: onsets go from 1 to 6.5 s, the volumes from 1000 to 1020 s`, "--start", "1000"),

@@ -79,7 +79,7 @@ func init() {
 		config("seed below zero", `line \d+: match.seed is "-1", expected a whole number from 0`, "draws: 200", "draws: 200\n  seed: -1"),
 		config("number that is not finite", `line \d+: stimulus\[0\].start is ".nan", expected a number`, "tr: 2", "start: .nan"),
 		config("truth value", `line \d+: couple.skip is "maybe", expected true or false`, "atoms: 4", "skip: maybe"),
-		config("word of a list", `line \d+: align.hrf is "glovre", expected none, glover, spm: did you mean "glover"\?`, "align:", "align:\n  hrf: glovre"),
+		config("word of a list", `line \d+: align.hrf is "glovre", expected none, glover or spm: did you mean "glover"\?`, "align:", "align:\n  hrf: glovre"),
 		config("list for a value", `line \d+: title is a list, expected text`, `title: "Example: a tiny random BERT and simulated BOLD"`, "title: [a, b]"),
 		config("value for a section", `line \d+: organize is "yes", expected keys and values`, "organize:\n  # threshold: 0.5\n  bootstraps: 200", "organize: yes"),
 		config("section for a list", `line \d+: group.scores is empty, expected a list`, "scores: [memory]", "scores:"),

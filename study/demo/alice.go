@@ -107,7 +107,8 @@ func (a *aliceFit) align(ctx context.Context, e *step.Env) error {
 	if err != nil {
 		return err
 	}
-	o := align.Options{TR: aliceTR, Volumes: aliceVolumes, HRF: "glover", Out: a.d.data("alice/responses.npy")}
+	o := align.New()
+	o.TR, o.Volumes, o.Out = step.Some(aliceTR), step.Some(aliceVolumes), a.d.data("alice/responses.npy")
 	if a.d.o.MiniLM != "" {
 		o.Responses, o.Words = a.d.data("alice/words.npy"), a.d.data("alice/words.tsv")
 		err = a.extract(ctx, e, o.Responses)
@@ -115,7 +116,7 @@ func (a *aliceFit) align(ctx context.Context, e *step.Env) error {
 		o.Responses, o.Words = shipped, a.d.data("alice/volumes.tsv")
 	}
 	if err == nil {
-		_, err = align.Run(ctx, e, o)
+		_, err = step.Do[*align.Summary](ctx, e, o)
 	}
 	return err
 }

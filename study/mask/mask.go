@@ -3,74 +3,69 @@ package mask
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
+	"strings"
 
 	"voxen/brain"
-	"voxen/store"
 	"voxen/study/step"
 )
 
-// Options are those of the mask step.
+// Options are the mask step: the voxels that are in every one of several masks.
 type Options struct {
-	Masks []string
-	Out   string // .nii.gz
+	Masks []string `opt:"mask" file:"in" required:"true" doc:"brain masks on one grid"`
+	Out   string   `opt:"out" file:"out" required:"true" doc:"the common mask, .nii.gz"`
 }
 
 // Summary is what the mask step found.
 type Summary struct {
-	Out     string  `json:"out"`
-	Masks   int     `json:"masks"`
-	Voxels  int     `json:"voxels"`
-	Seconds float64 `json:"seconds"`
+	step.Ended
+	Masks  int `json:"masks"`
+	Voxels int `json:"voxels"`
 }
 
-// Run writes the voxels that are in every one of several masks.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	var files []step.File
-	for _, path := range o.Masks {
-		files = append(files, step.File{Role: "--mask", Path: path})
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "mask", Results: 1, File: true, Neutral: []string{"precision"}}
+}
+
+// Check refuses an output that is not called as masks are.
+func (o *Options) Check() error {
+	if !strings.HasSuffix(o.Out, ".nii.gz") {
+		return step.BadInput(o.Out, "is of no kind that is written here: expected .nii.gz")
 	}
-	inputs, err := step.DigestFiles(ctx, e.FS, files)
+	return nil
+}
+
+// Do writes the voxels that are in every one of the masks.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	var common *brain.Mask
+	err := r.Stage("joining masks", len(o.Masks), func() (err error) {
+		common, err = o.intersect(ctx, r)
+		return err
+	})
 	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	job, err := e.OpenJob(o.Out, store.JobOptions{Command: "mask", Inputs: inputs, File: true})
+	path, err := r.Job.Path("")
 	if err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	defer job.Close()
-	common, err := intersect(ctx, e, o.Masks)
-	if err != nil {
-		return Summary{}, err
+	if err := (brain.Files{FS: r.Job.FS()}).WriteMask(ctx, path, common); err != nil {
+		return nil, err
 	}
-	// the writer tells the kind of file by a name that ends in .nii.gz
-	path, err := job.Path("")
-	if err != nil {
-		return Summary{}, err
-	}
-	if filepath.Ext(path) != ".gz" {
-		return Summary{}, fmt.Errorf("%s: a mask that is not called .nii.gz", path)
-	}
-	if err := (brain.Files{FS: e.FS}).WriteMask(ctx, path, common); err != nil {
-		return Summary{}, err
-	}
-	run := e.LocalRun()
-	if err := job.Commit(ctx, run); err != nil {
-		return Summary{}, err
-	}
-	return Summary{o.Out, len(o.Masks), common.Len(), run.Seconds}, nil
+	return &Summary{Masks: len(o.Masks), Voxels: common.Len()}, nil
 }
 
 // intersect takes the voxels of all masks, which are on one grid.
-func intersect(ctx context.Context, e *step.Env, paths []string) (*brain.Mask, error) {
-	files, err := e.Files()
+func (o *Options) intersect(ctx context.Context, r *step.Run) (*brain.Mask, error) {
+	files, err := r.Env.Files()
 	if err != nil {
 		return nil, err
 	}
 	var common *brain.Mask
-	for i, path := range paths {
+	for i, path := range o.Masks {
 		var grid *brain.Grid
 		if common != nil {
 			grid = common.Grid
@@ -84,7 +79,7 @@ func intersect(ctx context.Context, e *step.Env, paths []string) (*brain.Mask, e
 		} else if common, err = common.Intersect(m); err != nil {
 			return nil, err
 		}
-		e.Report.Progress(i)
+		r.Progress(i + 1)
 	}
 	return common, nil
 }

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"slices"
 	"strings"
 
 	"voxen/brain"
@@ -15,7 +16,7 @@ func WordColumns(names []string) (brain.WordColumns, error) {
 		return brain.WordColumns{}, nil
 	case len(names) == 1:
 		return brain.WordColumns{Word: names[0]}, nil
-	case len(names) != 3:
+	case len(names) != 3, slices.Contains(names, ""):
 		return brain.WordColumns{}, BadInput("", "--columns %q, expected the names of three columns: word,onset,offset; or of one, the words", strings.Join(names, ","))
 	}
 	return brain.WordColumns{Word: names[0], Onset: names[1], Offset: names[2]}, nil
