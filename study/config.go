@@ -110,13 +110,8 @@ type CoupleConfig struct {
 
 // GroupConfig are the options of group.
 type GroupConfig struct {
-	Skip         bool     `key:"skip" doc:"leave the step out"`
-	Atlas        string   `key:"atlas" doc:"label image whose regions are tested: of volumes, a dlabel, or L.label.gii,R.label.gii"`
-	Participants string   `key:"participants" doc:"table of the subjects; the dataset's participants.tsv if empty"`
-	Scores       []string `key:"scores" doc:"its columns of cognitive scores"`
-	Covariates   []string `key:"covariates" doc:"its columns that are held constant"`
-	Permutations int      `key:"permutations" min:"1" doc:"of the tests"`
-	Seed         uint64   `key:"seed" doc:"of the permutations"`
+	Skip bool `key:"skip" doc:"leave the step out"`
+	group.Options
 }
 
 // ReportPartsConfig are the options of report.
@@ -135,13 +130,13 @@ func DefaultConfig() Config {
 		Align:    *align.New(),
 		Match:    MatchConfig{Draws: 5000, FDR: 0.05},
 		Organize: OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
-		Group:    GroupConfig{Permutations: group.DefaultPermutations},
 	}
 	c.Dictionary = *learn.New()
 	c.Encode = *encode.New()
 	c.Encode.Score, c.Encode.PerRun, c.Encode.Detrend = "r", "zscore", "cosine:128"
 	c.Couple.Options = *couple.New()
 	c.Couple.Detrend = "cosine:128"
+	c.Group.Options = *group.New()
 	return c
 }
 

@@ -527,8 +527,8 @@ func (s *Study) group(m *modelSteps) error {
 			name = "cv_score"
 		}
 	}
-	o := group.Options{Atlas: s.resolve(c.Atlas), FisherZ: s.Encode.Score == "r", Scores: c.Scores, Covariates: c.Covariates,
-		Permutations: c.Permutations, Seed: c.Seed, Out: s.path(m.config.Name, "group")}
+	o := c.Options
+	o.Atlas, o.Participants, o.FisherZ, o.Out = s.resolve(c.Atlas), "", s.Encode.Score == "r", s.path(m.config.Name, "group")
 	if onGrid(s.recordings[0].bold) {
 		o.Mask = s.maskFile()
 	}
@@ -556,7 +556,7 @@ func (s *Study) group(m *modelSteps) error {
 	if s.maskStep != nil {
 		from = append(from, s.maskStep)
 	}
-	m.group = s.add("group", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return group.Run(ctx, e, o) })
+	m.group = s.addStep(m.config.Name, from, w, &o)
 	return nil
 }
 
