@@ -153,8 +153,8 @@ func (p *ciftiPlaces) Vertices() []Vertex {
 
 // open opens a file on the same structures and gives where each place is in it.
 func (p *ciftiPlaces) open(ctx context.Context, f Files, path string) (c *Cifti, at []int, err error) {
-	if k := f.KindOf(path); k != (grayordinates{}) {
-		return nil, nil, inputErrorf(path, "is not of the kind of %s: expected %s", p.path, p.Kind())
+	if err := f.ofKind(path, p); err != nil {
+		return nil, nil, err
 	}
 	if err := SameSpace(path, p.path); err != nil {
 		return nil, nil, err

@@ -108,28 +108,36 @@ func KindByName(path string) Kind {
 	return nil
 }
 
-// KindOf is KindByName, but that a kind that shares its ending with others is told
-// by the content of the file. A file that is not there, or cannot be read, has the
-// kind of its name.
-func (f Files) KindOf(path string) Kind {
+// kindOf is KindByName, but that a kind that shares its ending with others is told
+// by the content of the file; nil for a name of no kind.
+func (f Files) kindOf(path string) (Kind, error) {
 	named := KindByName(path)
 	if named == nil {
-		return nil
+		return nil, nil
 	}
 	first := Parts(path)[0]
 	head, err := f.head(first)
 	if err != nil {
-		return named
+		return nil, fileError(first, err)
 	}
 	for _, k := range kinds {
 		if k == named {
 			break // its own ending says it
 		}
 		if k.Multiple() == named.Multiple() && k.Holds(head) {
-			return k
+			return k, nil
 		}
 	}
-	return named
+	return named, nil
+}
+
+// ofKind refuses a file of another kind than places are.
+func (f Files) ofKind(path string, p Places) error {
+	k, err := f.kindOf(path)
+	if err == nil && k != p.Kind() {
+		err = inputErrorf(path, "is not of the kind of %s, expected %s", p.Path(), p.Kind())
+	}
+	return err
 }
 
 // headBytes is what kinds are told by.
@@ -188,8 +196,10 @@ func KnownEndings() string {
 // Open opens an image of any kind. What it decodes at once, masks above all, is
 // bounded by Memory; what Load takes is bounded by Load's own.
 func (f Files) Open(ctx context.Context, path string, o OpenOptions) (Image, error) {
-	k := f.KindOf(path)
+	k, err := f.kindOf(path)
 	switch {
+	case err != nil:
+		return nil, err
 	case k == nil:
 		return nil, inputErrorf(path, "is no image, expected %s", KnownEndings())
 	case o.Like != nil && k != o.Like.Kind():
@@ -202,8 +212,11 @@ func (f Files) Open(ctx context.Context, path string, o OpenOptions) (Image, err
 
 // Describe reads the headers of an image of any kind.
 func (f Files) Describe(path string) (Shape, error) {
-	k := f.KindOf(path)
-	if k == nil {
+	k, err := f.kindOf(path)
+	switch {
+	case err != nil:
+		return Shape{}, err
+	case k == nil:
 		return Shape{}, inputErrorf(path, "is no image, expected %s", KnownEndings())
 	}
 	return k.Describe(f, path)

@@ -62,7 +62,7 @@ func (f Files) LabelTable(path string) (LabelTable, error) {
 			}
 		}
 		table = append(table, label)
-		return nil
+		return f.room(path, "the table", int64(cap(table))*labelBytes)
 	})
 	if err != nil {
 		return nil, err
@@ -70,6 +70,9 @@ func (f Files) LabelTable(path string) (LabelTable, error) {
 	table, err = table.sorted()
 	return table, fileError(path, err)
 }
+
+// labelBytes is about what a label takes in memory.
+const labelBytes = 64
 
 // grey is the colour of labels without one.
 var grey = [4]uint8{128, 128, 128, 255}

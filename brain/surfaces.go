@@ -375,8 +375,8 @@ func (h Hemisphere) SameSide(path string, g *Gifti) error {
 
 // files splits the name of what lies on the same surfaces, a file for each.
 func (p *surfacePlaces) files(f Files, path, what, ending string) ([]string, error) {
-	if k := f.KindOf(path); k != (surfaces{}) {
-		return nil, inputErrorf(path, "is not of the kind of %s: expected %s", p.Path(), p.Kind())
+	if err := f.ofKind(path, p); err != nil {
+		return nil, err
 	}
 	files := strings.Split(path, ",")
 	if len(files) != len(p.hemispheres) {

@@ -153,8 +153,8 @@ func (p *volumePlaces) space(path string) error {
 
 // open opens a label image or templates for these places.
 func (p *volumePlaces) open(f Files, path string) (*Nifti, error) {
-	if k := f.KindOf(path); k != (volumes{}) {
-		return nil, inputErrorf(path, "is not in a volume, as %s is: expected .nii or .nii.gz", p.path)
+	if err := f.ofKind(path, p); err != nil {
+		return nil, err
 	}
 	if err := p.space(path); err != nil {
 		return nil, err
