@@ -4,7 +4,9 @@ import (
 	"context"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"voxen/engine/tile"
@@ -195,6 +197,128 @@ func TestStandardizeConstant(t *testing.T) {
 	for r := range 3 {
 		if out[2*r] != 0 || math.Abs(math.Abs(out[2*r+1])-[]float64{math.Sqrt(0.5), math.Sqrt2, math.Sqrt(0.5)}[r]) > 1e-12 {
 			t.Errorf("row %d is %v", r, out[2*r:2*r+2])
+		}
+	}
+}
+
+// What is left of a column after trends counts as rounding up to 1e-12 of its largest
+// value before, and as its course above.
+func TestStandardizeTolerance(t *testing.T) {
+	const rows = 6
+	for _, c := range []struct {
+		sd   float64 // relative to the largest value
+		zero bool
+	}{{0, true}, {1e-15, true}, {0.9e-12, true}, {1.1e-12, false}, {1e-9, false}, {1, false}} {
+		x, largest := make([]float64, rows), 1000.0
+		for i := range x {
+			x[i] = 1000 * c.sd * float64(1-2*(i%2))
+		}
+		standardize(x, rows, 1, 1, []float64{largest})
+		for i, got := range x {
+			want := float64(1 - 2*(i%2))
+			if c.zero {
+				want = 0
+			}
+			if math.Abs(got-want) > 1e-12 {
+				t.Errorf("relative SD %g: row %d is %g, want %g", c.sd, i, got, want)
+			}
+		}
+	}
+}
+
+// Words that go back are refused by their row, up to a second they are not; times that
+// are probably wrong are said.
+func TestAlignTimes(t *testing.T) {
+	word := func(onsets ...float64) (w Words) {
+		for _, o := range onsets {
+			w = append(w, Word{"w", o, o, true})
+		}
+		return w
+	}
+	for _, c := range []struct {
+		words Words
+		opt   AlignOptions
+		err   string
+		warn  []string
+	}{
+		{word(0, 2, 1, 3), AlignOptions{TR: 2, Volumes: 2}, "", nil},
+		{word(0, 2, 0.99, 3), AlignOptions{TR: 2, Volumes: 2}, "row 3", nil},
+		{word(0, 2, 1.5, 0.9, 3), AlignOptions{TR: 2, Volumes: 2}, "row 4", nil},
+		{word(0, 1, 2, 3), AlignOptions{TR: 20, Volumes: 2}, "", nil},
+		{word(0, 1, 2, 3), AlignOptions{TR: 20.5, Volumes: 2}, "", []string{"TR of 20.5 s"}},
+		{word(0, 1, 2, 3, 4, 5, 6, 7, 8, 10), AlignOptions{TR: 2, Volumes: 5}, "", nil},
+		{word(-1, 1, 2, 3, 4, 5, 6, 7, 8, 10), AlignOptions{TR: 2, Volumes: 5}, "", []string{"2 of 10 words begin outside the volumes, which last from 0 to 10 s"}},
+		{word(-1, 1, 2, 3, 4, 5, 6, 7, 8, 10), AlignOptions{TR: 2000, Volumes: 5, Start: 1}, "", []string{"TR of 2000 s", "1 of 10"}[:1]},
+	} {
+		a, err := NewAlignment(c.words, c.opt)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) || !strings.Contains(err.Error(), "onsets go back") {
+				t.Errorf("%v: error is %v, want %q", c.words, err, c.err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(a.Warnings) != len(c.warn) {
+			t.Errorf("%+v: warnings %q, want %q", c.opt, a.Warnings, c.warn)
+			continue
+		}
+		for i, want := range c.warn {
+			if !strings.Contains(a.Warnings[i], want) {
+				t.Errorf("warning %q, want %q", a.Warnings[i], want)
+			}
+		}
+	}
+}
+
+// Lanczos leaves out the words that no volume weighs, which is what a change of their
+// responses shows.
+func TestLanczosLeftOut(t *testing.T) {
+	var words Words
+	for i := range 40 {
+		words = append(words, Word{"w", float64(i), float64(i), true})
+	}
+	a, err := NewAlignment(words, AlignOptions{TR: 2, Volumes: 5, Start: 14, Within: Lanczos})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := 0
+	for w := range words {
+		src := matrix{rows: len(words), cols: 1, data: make([]float64, len(words))}
+		src.data[w] = 1
+		s, err := a.Source(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := make([]float64, 5)
+		if err := s.ReadFloat64(ctx, 0, 1, out, 1); err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(out, func(x float64) bool { return x != 0 }) {
+			counts++
+		}
+	}
+	if a.OutOfRange != len(words)-counts || counts <= 10 {
+		t.Errorf("%d words are left out, but %d of %d count", a.OutOfRange, counts, len(words))
+	}
+}
+
+// Responses that are not finite are refused by row and column: they would spread.
+func TestAlignNotFinite(t *testing.T) {
+	words := Words{{"a", 0, 1, true}, {"b", 2, 3, true}}
+	a, err := NewAlignment(words, AlignOptions{TR: 2, Volumes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		s, err := a.Source(matrix{2, 3, []float64{1, 2, 3, 4, bad, 6}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.ReadFloat64(ctx, 1, 3, make([]float64, 4), 2)
+		if !store.IsInput(err) || !strings.Contains(err.Error(), "row 1, column 1") {
+			t.Errorf("%g: error is %v", bad, err)
 		}
 	}
 }

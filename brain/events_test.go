@@ -14,6 +14,8 @@ func TestReadEvents(t *testing.T) {
 		"plain":        {"onset\tduration\ttrial_type\n1.5\t2\tface\n4\t0\thouse\n", Events{{1.5, 2, "face"}, {4, 0, "house"}}, 0},
 		"windows":      {"\ufeffonset\tduration\ttrial_type\r\n1\t2\tface\r\n\r\n", Events{{1, 2, "face"}}, 0},
 		"order, n/a":   {"trial_type\tonset\tduration\tx\nface\t1\tn/a\t0\nn/a\t2\t1\t0\nhouse\tn/a\t1\t0\n", Events{{1, 0, "face"}}, 2},
+		"empty type":   {"onset\tduration\ttrial_type\n1\t2\t\n2\t2\t \n3\t2\tface\n", Events{{3, 2, "face"}}, 2},
+		"NA":           {"onset\tduration\ttrial_type\n1\tNA\tface\nNA\t2\tface\n3\t2\tNA\n", Events{{1, 0, "face"}}, 2},
 		"quotes":       {"onset\tduration\ttrial_type\n\"1\"\t2\t\"a face\"\n", Events{{1, 2, "a face"}}, 0},
 		"no types":     {"onset\tduration\n-3\t2\n", Events{{-3, 2, "event"}}, 0},
 		"commas":       {"onset,duration,trial_type\n1,2,face\n", Events{{1, 2, "face"}}, 0},

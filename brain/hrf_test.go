@@ -2,6 +2,7 @@ package brain
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -104,6 +105,62 @@ func TestNoHRF(t *testing.T) {
 	}
 	if w := NoHRF.Weights(2); len(w) != 1 || w[0] != 1 {
 		t.Errorf("weights %v, want [1]", w)
+	}
+}
+
+// Blocks that begin at the last instant or behind it are of no instant; one that lasts
+// beyond it ends there; one between two instants is of the next.
+func TestBoxcarEnds(t *testing.T) {
+	times := []float64{0, 1, 2, 3}
+	for _, c := range []struct {
+		block Block
+		want  []float64
+	}{
+		{Block{3, 0, 1}, []float64{0, 0, 0, 0}},
+		{Block{2.5, 9, 1}, []float64{0, 0, 0, 0}},
+		{Block{9, 1, 1}, []float64{0, 0, 0, 0}},
+		{Block{2, 0, 1}, []float64{0, 0, 1, 0}},
+		{Block{2, 9, 1}, []float64{0, 0, 1, 0}},
+		{Block{1, 9, 2}, []float64{0, 2, 2, 0}},
+		{Block{0.5, 0, 1}, []float64{0, 1, 0, 0}},
+		{Block{-9, 0, 1}, []float64{1, 0, 0, 0}},
+		{Block{0, 1, 1}, []float64{1, 0, 0, 0}},
+	} {
+		if got := boxcar([]Block{c.block}, times); !slices.Equal(got, c.want) {
+			t.Errorf("%v is %v, want %v", c.block, got, c.want)
+		}
+	}
+}
+
+// Events before the first frame, and behind the last one, as nilearn 0.14 has them.
+func TestBlockRegressorBorders(t *testing.T) {
+	frames := FrameTimes(6, 2, 0)
+	early := []float64{-3.742866603322353e-05, -1.0880619756740982e-05, -2.938094776784508e-06, -7.445994830461978e-07, 0, 0}
+	for _, c := range []struct {
+		onset, duration float64
+		want            []float64
+	}{
+		{-24, 0, early}, {-25, 0, early}, {-24.02, 0.01, early},
+		{9, 100, []float64{0, 0, 0, 0, 0, 0.0005145810462123871}},
+		{4, 0.04, []float64{0, 0, 0, 0.003976544559772152, 0.023725905305122794, 0.025047710200931265}},
+		{12, 0, make([]float64, 6)}, {30, 1, make([]float64, 6)},
+	} {
+		x, err := BlockRegressor([]Block{{c.onset, c.duration, 1}}, frames, Glover)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := maxAbs(x, c.want); !(d <= 1e-15) { // a few units in the last place of sums below 0.03
+			t.Errorf("an event at %g of %g s differs by %g: %v", c.onset, c.duration, d, x)
+		}
+	}
+}
+
+// A response of 32 s takes ceil(32 / TR) volumes, whatever the quotient rounds to.
+func TestWeightsCount(t *testing.T) {
+	for tr, want := range map[float64]int{0.64: 50, 0.1: 320, 0.8: 40, 1.6: 20, 3.2: 10, 0.72: 45, 2: 16, 33: 1, 31.9: 2} {
+		if got := len(Glover.Weights(tr)); got != want {
+			t.Errorf("TR %g: %d weights, want %d", tr, got, want)
+		}
 	}
 }
 
