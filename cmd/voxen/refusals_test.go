@@ -176,6 +176,16 @@ var refusals = []refusal{
 		return f.npy("x.npy", []int{12, 1}, append([]float32{float32(math.Inf(1))}, repeat(11, 2)...)...)
 	}),
 	features("rows that do not fit", `x.npy: has 11 rows.*y.npy has 12`, func(f *files) string { return f.npy("x.npy", []int{11, 3}) }),
+	features("features that lie the other way", `x.npy: has 3 rows, .*y.npy has 12; it seems to be \(columns, time\)`, func(f *files) string { return f.npy("x.npy", []int{3, 12}) }),
+	responses("responses that lie the other way", `y.npy: has 5 rows, .*x.npy has 12; it seems to be \(columns, time\): .*numpy's .T.*:T`, func(f *files) string {
+		return f.npy("y.npy", []int{5, 12})
+	}),
+	{"a run that lies the other way", func(f *files) []string {
+		return encodeArgs(f, f.npy("x.npy", []int{12, 3}), f.npy("y.npy", []int{12, 5}), "--features", f.npy("x2.npy", []int{14, 3}), "--responses", f.npy("y2.npy", []int{5, 14}))
+	}, 2, `y2.npy: has 14 voxels, .*y.npy has 5; it seems to be \(columns, time\)`},
+	responses("repeats as responses", `Y_test: has shape \[4 16 37\], expected two dimensions \(time, columns\); one part of HDF5 is FILE:/NAME:0`, func(*files) string {
+		return "../../testdata/store/hdf5/tutorial_responses.hdf:/Y_test"
+	}),
 	features("safetensors with a header of 2^62 bytes", `x.safetensors.*header`, func(f *files) string {
 		return f.bytes("x.safetensors", append(binary.LittleEndian.AppendUint64(nil, 1<<62), "{}"...))
 	}),

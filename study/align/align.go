@@ -16,7 +16,7 @@ import (
 // the words of every one, and the TR for the samples of the haemodynamic response, which
 // are held in memory.
 type Options struct {
-	Responses   string              `opt:"responses" file:"in" required:"true" doc:"responses per word, (words, units) .npy or .safetensors"`
+	Responses   string              `opt:"responses" file:"in" required:"true" doc:"responses per word, (words, units) .npy, .safetensors or HDF5 (FILE:/NAME)"`
 	Words       string              `opt:"words" file:"in" required:"true" doc:"word table, .tsv or .csv, Gentle's align.csv or a TextGrid"`
 	Out         string              `opt:"out" file:"out" required:"true" doc:"responses per volume, .npy"`
 	TR          step.Maybe[float64] `opt:"tr" key:"-" required:"true" min:"1e-4" max:"1e4" doc:"seconds from one volume to the next"`

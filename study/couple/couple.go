@@ -21,7 +21,7 @@ import (
 
 // Options are the couple step: every artificial neuron with every biological one.
 type Options struct {
-	Responses       []string            `opt:"responses" file:"in" required:"true" doc:"aligned responses of a run, (T, N) .npy or .safetensors: a neuron per column"`
+	Responses       []string            `opt:"responses" file:"in" required:"true" doc:"aligned responses of a run, (T, N) .npy, .safetensors or HDF5 (FILE:/NAME): a neuron per column"`
 	Biological      []string            `opt:"biological" file:"in" doc:"time courses of biological neurons in a run, (T, M) .npy"`
 	Bold            []string            `opt:"bold" file:"in" doc:"BOLD from which they are learned, a file per subject and run: all of the first subject, then of the next"`
 	Mask            string              `opt:"mask" file:"in" doc:"mask of BOLD images"`

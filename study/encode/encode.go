@@ -19,8 +19,8 @@ import (
 
 // Options are the encode step: ridge encoding models of every voxel (docs/guide.md).
 type Options struct {
-	Features      []string `opt:"features" file:"in" required:"true" doc:"features, (T, K) .npy or .safetensors; one file per run"`
-	Responses     []string `opt:"responses" file:"in" required:"true" doc:"responses, (T, V) .npy, NIfTI, CIFTI .dtseries.nii or GIFTI .func.gii (both hemispheres: L.func.gii,R.func.gii); one file per run"`
+	Features      []string `opt:"features" file:"in" required:"true" doc:"features, (T, K) .npy, .safetensors or HDF5 (FILE:/NAME); one file per run"`
+	Responses     []string `opt:"responses" file:"in" required:"true" doc:"responses, (T, V) .npy, .safetensors, HDF5 (FILE:/NAME), NIfTI, CIFTI .dtseries.nii or GIFTI .func.gii (both hemispheres: L.func.gii,R.func.gii); one file per run"`
 	Out           string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 	Mask          string   `opt:"mask" file:"in" doc:"mask of image responses"`
 	Atlas         string   `opt:"atlas" key:"atlas" file:"in" doc:"label image: the mean of each of its regions is a response (.nii.gz, .dlabel.nii, or .label.gii)"`
@@ -275,7 +275,7 @@ func (x *encoder) read(ctx context.Context) error {
 		return err
 	}
 	x.data.Y = x.y
-	if err := sameRows(x.o.Features, borders, x.o.Responses, x.y.Borders()); err != nil {
+	if err := sameRows(x.o.Features, borders, x.data.X.Cols, x.o.Responses, x.y); err != nil {
 		return err
 	}
 	if x.plan.Runs, err = x.runs(ctx, borders); err != nil {
@@ -330,11 +330,20 @@ func (x *encoder) openResponses(ctx context.Context, paths []string, name string
 	return r, nil
 }
 
-// sameRows wants as many rows of features as of responses in every run.
-func sameRows(features []string, fb op.Borders, responses []string, rb op.Borders) error {
+// sameRows wants as many rows of features as of responses in every run. Where a file
+// has that many columns instead, it is named as the one that lies the other way.
+func sameRows(features []string, fb op.Borders, nFeatures int, responses []string, y *step.Responses) error {
+	rb := y.Borders()
 	for i := range features {
-		if fb.Rows(i) != rb.Rows(i) {
-			return step.BadInput(features[i], "has %d rows, %s has %d", fb.Rows(i), responses[i], rb.Rows(i))
+		nf, nr := fb.Rows(i), rb.Rows(i)
+		switch {
+		case nf == nr:
+		case nFeatures == nr && y.Cols() != nf:
+			return step.BadInput(features[i], "has %d rows, %s has %d%s", nf, responses[i], nr, step.TurnedHint)
+		case y.Cols() == nf:
+			return step.BadInput(responses[i], "has %d rows, %s has %d%s", nr, features[i], nf, step.TurnedHint)
+		default:
+			return step.BadInput(features[i], "has %d rows, %s has %d", nf, responses[i], nr)
 		}
 	}
 	return nil
@@ -420,7 +429,7 @@ func (x *encoder) readTest(ctx context.Context) error {
 	if x.data.TestX.Cols != x.data.X.Cols {
 		return step.BadInput(x.o.TestFeatures[0], "has %d columns, %s has %d", x.data.TestX.Cols, x.o.Features[0], x.data.X.Cols)
 	}
-	if err := sameRows(x.o.TestFeatures, x.data.TestRuns, x.o.TestResponses, x.testY.Borders()); err != nil {
+	if err := sameRows(x.o.TestFeatures, x.data.TestRuns, x.data.TestX.Cols, x.o.TestResponses, x.testY); err != nil {
 		return err
 	}
 	x.data.TestY = x.testY

@@ -16,7 +16,7 @@ import (
 
 // Options are the learn step: one dictionary of the columns of all runs.
 type Options struct {
-	Responses   []string `opt:"responses" file:"in" required:"true" doc:"signals, (T, N) .npy or .safetensors: one per column; one file per run, rows below each other"`
+	Responses   []string `opt:"responses" file:"in" required:"true" doc:"signals, (T, N) .npy, .safetensors or HDF5 (FILE:/NAME): one per column; one file per run, rows below each other"`
 	Out         string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 	Atoms       int      `opt:"atoms" default:"64" min:"1" doc:"atoms to learn"`
 	Lambda      float64  `opt:"lambda" default:"0.15" min:"0" max:"1e38" doc:"weight of the L1 norm of the codes; the default presumes standardized columns"`

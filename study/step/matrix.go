@@ -42,13 +42,22 @@ func DType(p tensor.Dtype) store.DType {
 	return store.Float32
 }
 
-// OpenMatrix opens a two-dimensional array, (time, columns), of a .npy or .safetensors.
+// TurnedHint ends the refusal of an array of wrong lengths that would fit the other
+// way around.
+const TurnedHint = "; it seems to be (columns, time): turn it around (numpy's .T, or FILE:/NAME:T of HDF5)"
+
+// OpenMatrix opens a two-dimensional array, (time, columns).
 func OpenMatrix(fsys store.FS, path string) (store.Array, error) {
 	a, err := store.OpenArray(fsys, path)
 	if err != nil {
 		return nil, err
 	}
-	if n := len(a.Shape()); n != 2 {
+	switch len(a.Shape()) {
+	case 2:
+	case 3:
+		a.Close()
+		return nil, BadInput(path, "has shape %v, expected two dimensions (time, columns); one part of HDF5 is FILE:/NAME:0", a.Shape())
+	default:
 		a.Close()
 		return nil, BadInput(path, "has shape %v, expected two dimensions (time, columns)", a.Shape())
 	}

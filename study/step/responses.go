@@ -69,8 +69,12 @@ func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOpti
 		}
 		// regions are columns of their own, and lie in places that were compared
 		if v := r.Parts[i].Cols(); first.Regions == nil && v != first.Parts[0].Cols() {
+			hint := ""
+			if n := r.Parts[i].Rows(); brain.KindByName(path) == nil && (n == first.Parts[0].Cols() || n == first.Parts[0].Rows() && n > v) {
+				hint = TurnedHint
+			}
 			r.Close()
-			return nil, BadInput(path, "has %d voxels, %s has %d", v, first.Paths[0], first.Parts[0].Cols())
+			return nil, BadInput(path, "has %d voxels, %s has %d%s", v, first.Paths[0], first.Parts[0].Cols(), hint)
 		}
 	}
 	if r.Cols() == 0 {
@@ -99,7 +103,7 @@ func (r *Responses) OpenImage(ctx context.Context, e *Env, path string, o brain.
 	return im.Load(ctx, st)
 }
 
-// OpenArray opens a .npy or .safetensors array.
+// OpenArray opens an array.
 func (r *Responses) OpenArray(fsys store.FS, path string) error {
 	a, err := OpenMatrix(fsys, path)
 	if err != nil {

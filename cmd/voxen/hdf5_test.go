@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"voxen/store"
+)
+
+// TestHDF5Inputs: encode of HDF5 files, in the layout of the voxelwise_tutorials data,
+// of MATLAB and in chunks, gives the very results of the same arrays as .npy; run.json
+// names the file and the array in it, and has the digest of the file.
+func TestHDF5Inputs(t *testing.T) {
+	const from = "../../testdata/store/hdf5/"
+	dir := t.TempDir()
+	asNpy := func(member, name string) string {
+		a, err := store.OpenArray(store.OS{}, from+member)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		data, err := store.Float64s(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, dtype := filepath.Join(dir, name), store.Float32
+		if a.Wide() { // which is read in another way
+			dtype = store.Float64
+		}
+		sink, err := store.CreateNpySink(store.OS{}, path, dtype, a.Rows(), a.Cols(), store.AsMatrix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sink.WriteFloat64(t.Context(), 0, a.Cols(), data, a.Cols()); err != nil {
+			t.Fatal(err)
+		}
+		if err := sink.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, c := range []struct{ features, responses, test, testResponses string }{
+		{"tutorial_features.hdf:/X_train", "tutorial_responses.hdf:/Y_train", "tutorial_features.hdf:/X_test", "tutorial_responses.hdf:/Y_test:1"},
+		{"matlab.mat:/repeats:0", "matlab.mat:/Y", "", ""},
+		{"earliest.h5:/layouts/cube_chunked:1:T", "latest.h5:/layouts/cube_chunked:2:T", "", ""},
+	} {
+		h := []string{"encode", "--features", from + c.features, "--responses", from + c.responses, "--cv", "kfold:3", "--out", filepath.Join(dir, "hdf5")}
+		n := []string{"encode", "--features", asNpy(c.features, "x.npy"), "--responses", asNpy(c.responses, "y.npy"), "--cv", "kfold:3", "--out", filepath.Join(dir, "npy")}
+		results := []string{"weights.npy", "cv_score.npy", "alpha.npy"}
+		if c.test != "" {
+			h = append(h, "--test-features", from+c.test, "--test-responses", from+c.testResponses)
+			n = append(n, "--test-features", asNpy(c.test, "tx.npy"), "--test-responses", asNpy(c.testResponses, "ty.npy"))
+			results = append(results, "test_score.npy")
+		}
+		mustRun(t, h...)
+		mustRun(t, n...)
+		for _, name := range results {
+			a, err := os.ReadFile(filepath.Join(dir, "hdf5", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(filepath.Join(dir, "npy", name))
+			if err != nil || !bytes.Equal(a, b) {
+				t.Errorf("%s: %s differs from that of .npy (%v)", c.responses, name, err)
+			}
+		}
+		run, err := os.ReadFile(filepath.Join(dir, "hdf5", "run.json"))
+		if err != nil || !bytes.Contains(run, []byte(c.responses)) {
+			t.Errorf("run.json does not name %s: %s (%v)", c.responses, run, err)
+		}
+		for _, out := range []string{"hdf5", "npy"} {
+			if err := os.RemoveAll(filepath.Join(dir, out)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
