@@ -21,6 +21,7 @@ const (
 	Float
 	BFloat // the upper half of a float32
 	Bytes  // a fixed-length byte string
+	Text   // a fixed-length string of characters of 4 bytes
 )
 
 // DType is the type of an array's elements as they lie in the file.
@@ -46,7 +47,7 @@ func (d DType) String() string {
 	if d.Name != "" {
 		return d.Name
 	}
-	name := map[Kind]string{Other: "other", Bool: "bool", Int: "int", Uint: "uint", Float: "float", BFloat: "bfloat", Bytes: "bytes"}[d.Kind]
+	name := map[Kind]string{Other: "other", Bool: "bool", Int: "int", Uint: "uint", Float: "float", BFloat: "bfloat", Bytes: "bytes", Text: "text"}[d.Kind]
 	if d.Kind != Bool && d.Kind != Other {
 		name = fmt.Sprintf("%s%d", name, 8*d.Size)
 	}

@@ -64,11 +64,15 @@ func TestHalf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	x, err := z.floats(ctx, "x")
+	a, err := z.Array("x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	bits, err := z.ints(ctx, "half")
+	x, err := Float64s(ctx, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits, err := z.ints(ctx, "half", len(x))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,7 +178,7 @@ func (a *flat) readInto(ctx context.Context, off int64, buf []byte) error {
 // readRows reads each row's segment into place; elements need no conversion.
 func readRows[D float32 | float64](ctx context.Context, a *flat, lo, hi int, dst []D, stride int) error {
 	return a.eachRow(ctx, lo, hi, func(t int, off int64) error {
-		return a.readAt(bytesOf(dst[t*stride:t*stride+hi-lo]), off)
+		return a.readInto(ctx, off, bytesOf(dst[t*stride:t*stride+hi-lo]))
 	})
 }
 
@@ -235,6 +235,9 @@ func readSegments[D float32 | float64](ctx context.Context, a *flat, lo, hi int,
 	piece := scratchBytes / size
 	return a.eachRow(ctx, lo, hi, func(t int, off int64) error {
 		for v := 0; v < hi-lo; v += piece {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			n := min(piece, hi-lo-v)
 			raw := s.bytes()[:n*size]
 			if err := a.readAt(raw, off+int64(v*size)); err != nil {

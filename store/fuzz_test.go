@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -52,31 +53,54 @@ func FuzzNpyHeader(f *testing.F) {
 	})
 }
 
-// FuzzSafetensors: an InputError or tensors that lie within the file.
+// FuzzSafetensors: an InputError or tensors that lie within the file. A fuzzer does not
+// find the length of the header: a file is made of header and elements, too.
 func FuzzSafetensors(f *testing.F) {
-	seedFiles(f, "*.safetensors")
-	f.Fuzz(func(t *testing.T, b []byte) {
-		entries, _, start, err := readSafetensorsHeader("fuzz.safetensors", bytes.NewReader(b), int64(len(b)))
+	files, err := filepath.Glob(golden("*.safetensors"))
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
 		if err != nil {
-			if !IsInput(err) {
-				t.Fatalf("not an InputError: %v", err)
-			}
-			return
+			f.Fatal(err)
 		}
-		at := start
-		for _, e := range entries {
-			if start+e.begin != at || e.end < e.begin {
-				t.Fatalf("tensor %q at %d to %d, expected from %d", e.name, start+e.begin, start+e.end, at)
-			}
-			at = start + e.end
-			if _, err := newFlat("fuzz", bytes.NewReader(b), start+e.begin, e.dtype, e.shape, false); err != nil {
-				t.Fatal(err)
-			}
+		if n := 8 + binary.LittleEndian.Uint64(b); n < 4096 {
+			f.Add(b[8:n], uint16(uint64(len(b))-n))
+			f.Add(b[:n], uint16(0))
 		}
-		if at != int64(len(b)) {
-			t.Fatalf("tensors end at %d of %d", at, len(b))
-		}
+	}
+	f.Add([]byte(`{"__metadata__":{"format":"pt"},"a":{"dtype":"BF16","shape":[2,0],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}  `), uint16(1))
+	f.Fuzz(func(t *testing.T, b []byte, elements uint16) {
+		whole := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(b)+int(elements)), uint64(len(b)))
+		whole = append(whole, b...)
+		checkSafetensors(t, whole[:len(whole)+int(elements)])
+		checkSafetensors(t, b)
 	})
+}
+
+func checkSafetensors(t *testing.T, b []byte) {
+	t.Helper()
+	entries, _, start, err := readSafetensorsHeader("fuzz.safetensors", bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		if !IsInput(err) {
+			t.Fatalf("not an InputError: %v", err)
+		}
+		return
+	}
+	at := start
+	for _, e := range entries {
+		if start+e.begin != at || e.end < e.begin {
+			t.Fatalf("tensor %q at %d to %d, expected from %d", e.name, start+e.begin, start+e.end, at)
+		}
+		at = start + e.end
+		if _, err := newFlat("fuzz", bytes.NewReader(b), start+e.begin, e.dtype, e.shape, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if at != int64(len(b)) {
+		t.Fatalf("tensors end at %d of %d", at, len(b))
+	}
 }
 
 // FuzzNpz: an InputError or a matrix whose parts fit together.

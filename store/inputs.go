@@ -25,6 +25,10 @@ type Inputs struct {
 	FS
 	known *Digests // may be nil
 
+	// Memory tells how many bytes readers may still take, and is asked by each before
+	// it allocates (see Allow); nil for no bound. It is set before anything is read.
+	Memory func() int64
+
 	mu    sync.Mutex
 	files map[string]*watched // by absolute path
 	list  []Input
@@ -107,6 +111,14 @@ func (in *Inputs) watch(ctx context.Context, path string) (*watched, error) {
 	return w, nil
 }
 
+// MemoryLeft implements Bounded.
+func (in *Inputs) MemoryLeft() (left int64, ok bool) {
+	if in.Memory == nil {
+		return 0, false
+	}
+	return in.Memory(), true
+}
+
 // List returns the inputs in the order in which they were added.
 func (in *Inputs) List() []Input {
 	in.mu.Lock()
@@ -125,19 +137,35 @@ func (in *Inputs) Open(name string) (File, error) {
 	w := in.files[key]
 	in.mu.Unlock()
 	if w != nil {
-		return lentFile{w.file}, nil
+		return inputFile{w.file, in, true}, nil
 	}
-	return in.FS.Open(name)
+	f, err := in.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return inputFile{f, in, false}, nil
 }
 
-// lentFile is an open file that another closes.
-type lentFile struct{ File }
+// inputFile is an open file with the bound of memory of its Inputs.
+type inputFile struct {
+	File
+	in   *Inputs
+	lent bool // the Inputs close it
+}
 
-// Close does nothing.
-func (lentFile) Close() error { return nil }
+// Close closes the file unless it is lent.
+func (f inputFile) Close() error {
+	if f.lent {
+		return nil
+	}
+	return f.File.Close()
+}
+
+// MemoryLeft implements Bounded.
+func (f inputFile) MemoryLeft() (left int64, ok bool) { return f.in.MemoryLeft() }
 
 // WillNeed hands on what is asked for.
-func (f lentFile) WillNeed(off, n int64) {
+func (f inputFile) WillNeed(off, n int64) {
 	if file, ok := f.File.(willNeeder); ok {
 		file.WillNeed(off, n)
 	}

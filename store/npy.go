@@ -325,6 +325,9 @@ func parseDescr(s string) (DType, error) {
 	case 'S', 'a':
 		d.Kind = Bytes
 		return d, nil
+	case 'U':
+		d.Kind, d.Size = Text, 4*size
+		return d, nil
 	}
 	if !d.numeric() {
 		return d, fmt.Errorf("elements of type %q are not supported, expected bool, integers or float16, 32 or 64", s)
@@ -341,7 +344,11 @@ func descrOf(d DType) string {
 	case d.Big:
 		order = ">"
 	}
-	return fmt.Sprintf("%s%c%d", order, map[Kind]byte{Bool: 'b', Int: 'i', Uint: 'u', Float: 'f', Bytes: 'S'}[d.Kind], d.Size)
+	size := d.Size
+	if d.Kind == Text {
+		size /= 4 // characters
+	}
+	return fmt.Sprintf("%s%c%d", order, map[Kind]byte{Bool: 'b', Int: 'i', Uint: 'u', Float: 'f', Bytes: 'S', Text: 'U'}[d.Kind], size)
 }
 
 // npyHeaderBytes returns the header that numpy.save writes for a C-ordered

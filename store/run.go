@@ -131,6 +131,9 @@ func ReadFile(ctx context.Context, fsys FS, path string, limit int64) ([]byte, e
 	if size > limit {
 		return nil, inputErrorf(path, "has %d bytes, expected at most %d", size, limit)
 	}
+	if err := Allow(fsys, path, size); err != nil {
+		return nil, err
+	}
 	b := make([]byte, size)
 	if err := readPieces(ctx, f, b, 0); err != nil {
 		if ctx.Err() == nil {

@@ -22,6 +22,10 @@ import (
 // maxSafetensorsHeader is the format's own bound.
 const maxSafetensorsHeader = 100_000_000
 
+// headerFactor is what a header takes in memory for each of its bytes, at most, while
+// it is read: half of it stays where all names are as short as can be.
+const headerFactor = 12
+
 // maxIndexBytes bounds a model.safetensors.index.json.
 const maxIndexBytes = 100_000_000
 
@@ -36,7 +40,7 @@ type TensorInfo struct {
 // Its methods and its tensors may be used from several goroutines at once.
 type Safetensors struct {
 	path     string
-	tensors  map[string]*flat
+	tensors  map[string]tensorPlace
 	order    []string // names as the files have them
 	metadata map[string]string
 	files    []File
@@ -69,7 +73,7 @@ func OpenSafetensors(fsys FS, path string) (*Safetensors, error) {
 			return nil, inputErrorf(folder, "has neither model.safetensors nor model.safetensors.index.json")
 		}
 	}
-	s := &Safetensors{path: path, tensors: map[string]*flat{}, metadata: map[string]string{}}
+	s := &Safetensors{path: path, tensors: map[string]tensorPlace{}, metadata: map[string]string{}}
 	var err error
 	if strings.HasSuffix(path, ".index.json") {
 		err = s.openIndex(fsys)
@@ -151,14 +155,11 @@ func (s *Safetensors) addFile(path string, f File, size int64) error {
 		return err
 	}
 	for _, t := range header {
-		if s.tensors[t.name] != nil {
+		if s.Has(t.name) {
 			return inputErrorf(path, "has tensor %q, which another shard has too", t.name)
 		}
-		a, err := newFlat(path+": tensor "+fmt.Sprintf("%q", t.name), f, start+t.begin, t.dtype, t.shape, false)
-		if err != nil {
-			return err
-		}
-		s.tensors[t.name] = a
+		t.begin += start
+		s.tensors[t.name] = tensorPlace{t, path, f}
 		s.order = append(s.order, t.name)
 	}
 	for k, v := range metadata {
@@ -186,17 +187,34 @@ func (s *Safetensors) Names() []string { return slices.Clone(s.order) }
 func (s *Safetensors) Metadata() map[string]string { return s.metadata }
 
 // Has reports whether there is a tensor of the name.
-func (s *Safetensors) Has(name string) bool { return s.tensors[name] != nil }
+func (s *Safetensors) Has(name string) bool {
+	_, ok := s.tensors[name]
+	return ok
+}
 
 // Tensor returns the tensor of a name. A vector of n elements is (n x 1).
 // float16 and bfloat16 are widened as they are read. Closing it does nothing:
 // the file belongs to s.
 func (s *Safetensors) Tensor(name string) (Array, error) {
-	a := s.tensors[name]
-	if a == nil {
+	if !s.Has(name) {
 		return nil, inputErrorf(s.path, "has no tensor %q", name)
 	}
+	a, err := s.tensors[name].open()
+	if err != nil {
+		return nil, err
+	}
 	return a, nil
+}
+
+// tensorPlace is a tensor of one of the files, whose begin counts from that of the file.
+type tensorPlace struct {
+	tensorEntry
+	path string
+	file File
+}
+
+func (p tensorPlace) open() (*flat, error) {
+	return newFlat(fmt.Sprintf("%s: tensor %q", p.path, p.name), p.file, p.begin, p.dtype, p.shape, false)
 }
 
 // matchSafetensors looks for the brace behind a length that a header may have.
@@ -207,7 +225,7 @@ func matchSafetensors(head []byte) bool {
 // openTensorFile is Format.Open of .safetensors files: without a name it is the
 // only tensor, or the one called "responses".
 func openTensorFile(path string, f File, size int64, name string) (Array, error) {
-	s := &Safetensors{path: path, tensors: map[string]*flat{}, metadata: map[string]string{}}
+	s := &Safetensors{path: path, tensors: map[string]tensorPlace{}, metadata: map[string]string{}}
 	if err := s.addFile(path, f, size); err != nil {
 		return nil, err
 	}
@@ -223,9 +241,12 @@ func openTensorFile(path string, f File, size int64, name string) (Array, error)
 	if !s.Has(name) {
 		return nil, inputErrorf(path, "has no tensor %q, only %s", name, listed(s.order))
 	}
-	a := *s.tensors[name]
+	a, err := s.tensors[name].open()
+	if err != nil {
+		return nil, err
+	}
 	a.closer = f
-	return &a, nil
+	return a, nil
 }
 
 // first returns the first of names, or a word in its place.
@@ -267,6 +288,9 @@ func readSafetensorsHeader(path string, r io.ReaderAt, size int64) (entries []te
 	length := binary.LittleEndian.Uint64(head[:])
 	if length > maxSafetensorsHeader || int64(length) > size-8 {
 		return nil, nil, 0, inputErrorf(path, "asks for a header of %d bytes, the file has %d: not a .safetensors, or cut short", length, size)
+	}
+	if err := Allow(r, path, headerFactor*int64(length)); err != nil {
+		return nil, nil, 0, err
 	}
 	text := make([]byte, length)
 	if n, err := r.ReadAt(text, 8); n < len(text) {

@@ -2,16 +2,18 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 )
 
-// maxTable bounds a table that is read.
-const maxTable = 1 << 30
+// maxTable bounds a table that is read: what is read and split within a second.
+const maxTable = 256 << 20
 
 // Table is a TSV table in memory.
 type Table struct {
@@ -35,10 +37,12 @@ func ReadTable(fsys FS, path string) (*Table, error) {
 		return nil, inputErrorf(path, "is empty, expected a table with a header line")
 	}
 	t := &Table{Path: path, Columns: rows[0], Rows: rows[1:], Lines: lines[1:]}
-	for i, name := range t.Columns {
-		if slices.Contains(t.Columns[:i], name) {
+	seen := make(map[string]bool, len(t.Columns))
+	for _, name := range t.Columns {
+		if seen[name] {
 			return nil, inputErrorf(path, "has two columns %q", name)
 		}
+		seen[name] = true
 	}
 	for i, row := range t.Rows {
 		if len(row) != len(t.Columns) {
@@ -52,18 +56,68 @@ func ReadTable(fsys FS, path string) (*Table, error) {
 // character, by the rules of ReadTable; rows may differ in length. lines are
 // those on which the rows begin, from 1. With ',' it reads CSV.
 func ReadCells(fsys FS, path string, separator byte) (rows [][]string, lines []int, err error) {
-	b, err := ReadFile(context.Background(), fsys, path, maxTable)
+	f, size, err := openInput(fsys, path)
 	if err != nil {
 		return nil, nil, err
 	}
-	return parseCells(path, string(b), separator)
+	defer f.Close()
+	if size > maxTable {
+		return nil, nil, inputErrorf(path, "has %d bytes, expected at most %d", size, maxTable)
+	}
+	n := &tableSize{separator: separator}
+	if err := eachPiece(context.Background(), f, size, n.count); err != nil {
+		return nil, nil, pathError(path, err)
+	}
+	if err := Allow(fsys, path, size+n.bytes(size)); err != nil {
+		return nil, nil, err
+	}
+	b := make([]byte, size)
+	if err := readPieces(context.Background(), f, b, 0); err != nil {
+		return nil, nil, pathError(path, err)
+	}
+	return parseCells(path, unsafe.String(unsafe.SliceData(b), len(b)), separator) // b is nobody else's
+}
+
+// tableSize bounds the numbers of cells and rows of a text that comes in pieces.
+type tableSize struct {
+	separator   byte
+	cells, rows int
+	quoted      bool
+	cr          bool // the last piece ended with CR
+}
+
+func (n *tableSize) count(text []byte) {
+	rows := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) - bytes.Count(text, []byte("\r\n"))
+	if n.cr && bytes.HasPrefix(text, []byte("\n")) {
+		rows--
+	}
+	n.cr = bytes.HasSuffix(text, []byte("\r"))
+	n.rows += rows
+	n.cells += rows + bytes.Count(text, []byte{n.separator})
+	n.quoted = n.quoted || bytes.IndexByte(text, '"') >= 0
+}
+
+// bytes bounds what the table takes in memory besides its text: a string for every
+// cell, a slice and a number for every row, and the text of quoted cells once more.
+func (n *tableSize) bytes(text int64) int64 {
+	need := 16*int64(n.cells+1) + 32*int64(n.rows+1)
+	if n.quoted {
+		need += text
+	}
+	return need
 }
 
 func parseCells(path, text string, separator byte) (rows [][]string, lines []int, err error) {
 	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
 		return nil, nil, inputErrorf(path, "is UTF-16, expected UTF-8")
 	}
-	p := &cellParser{text: strings.TrimPrefix(text, "\ufeff"), line: 1, separator: separator, ends: string(separator) + "\r\n"}
+	n := &tableSize{separator: separator}
+	n.count(unsafe.Slice(unsafe.StringData(text), len(text)))
+	p := &cellParser{
+		text: strings.TrimPrefix(text, "\ufeff"), line: 1, separator: separator, ends: string(separator) + "\r\n",
+		cells: make([]string, 0, n.cells+1),
+	}
+	rows, lines = make([][]string, 0, n.rows+1), make([]int, 0, n.rows+1)
 	for p.pos < len(p.text) {
 		if p.lineEnd() {
 			continue
@@ -83,7 +137,8 @@ type cellParser struct {
 	pos       int
 	line      int
 	separator byte
-	ends      string // the characters that end a cell
+	ends      string   // the characters that end a cell
+	cells     []string // of all rows, one after the other
 }
 
 // lineEnd moves past one line end, if one is next.
@@ -103,22 +158,22 @@ func (p *cellParser) lineEnd() bool {
 
 // row reads cells up to and with the line end.
 func (p *cellParser) row() ([]string, error) {
-	var row []string
+	first := len(p.cells)
 	for {
 		cell, err := p.cell()
 		if err != nil {
 			return nil, err
 		}
 		if !utf8.ValidString(cell) {
-			return nil, fmt.Errorf("cell %d is not UTF-8: %q", len(row)+1, cell[:min(len(cell), 20)])
+			return nil, fmt.Errorf("cell %d is not UTF-8: %q", len(p.cells)-first+1, cell[:min(len(cell), 20)])
 		}
-		row = append(row, cell)
+		p.cells = append(p.cells, cell)
 		if p.pos < len(p.text) && p.text[p.pos] == p.separator {
 			p.pos++
 			continue
 		}
 		p.lineEnd()
-		return row, nil
+		return slices.Clip(p.cells[first:]), nil
 	}
 }
 

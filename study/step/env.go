@@ -72,7 +72,11 @@ func (e *Env) Begin() {
 	if e.Keep != nil {
 		known = e.Keep.Cache
 	}
-	e.FS = store.NewInputs(e.FS, known)
+	in := store.NewInputs(e.FS, known)
+	if e.Memory > 0 {
+		in.Memory = e.spare
+	}
+	e.FS = in
 	if e.Report == nil {
 		e.Report = Quiet{}
 	}
@@ -87,14 +91,6 @@ func (e *Env) Begin() {
 	}
 	e.Started = time.Now()
 	e.Stages, e.warnings = nil, nil
-}
-
-// closeInputs closes what Begin watches.
-func (e *Env) closeInputs() {
-	if in, ok := e.FS.(*store.Inputs); ok {
-		in.Close()
-		e.FS = in.FS
-	}
 }
 
 // Stage runs one part of the work and remembers how long it took.

@@ -28,6 +28,10 @@ func (e *Env) Output(job *store.Job) brain.Output {
 // refuseMemory turns a file that does not fit into a refusal of the bound that names
 // how much is needed.
 func (e *Env) refuseMemory(err error) error {
+	var file *store.MemoryError
+	if errors.As(err, &file) {
+		return BadInput(file.Path, "--memory %s is too small to read it: it needs at least %s", Size(e.Memory), Size(e.Memory-file.Left+file.Need))
+	}
 	var over *brain.MemoryError
 	if e.Memory == 0 || !errors.As(err, &over) {
 		return err

@@ -44,6 +44,9 @@ func (e *Env) HostBudget(more int64) (int64, error) {
 	return left, nil
 }
 
+// spare is what a reader of files may still take of the bound.
+func (e *Env) spare() int64 { return max(0, e.Memory-resident()-Reserve) }
+
 // TooSmall is the refusal of a --memory bound.
 func (e *Env) TooSmall(bound, need int64) error {
 	return &store.InputError{Msg: fmt.Sprintf("--memory %s is too small: this job needs at least %s", Size(bound), Size(need))}
