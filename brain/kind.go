@@ -188,9 +188,14 @@ func Parts(path string) []string {
 	return []string{path}
 }
 
-// KnownEndings lists the endings of all kinds, for refusals.
+// KnownEndings lists what the names of images end in, for refusals: of every kind its
+// first ending.
 func KnownEndings() string {
-	return ".nii[.gz], .dtseries.nii, .dscalar.nii, .dlabel.nii, .gii[.gz]"
+	var all []string
+	for _, k := range kinds {
+		all = append(all, k.Endings()[0])
+	}
+	return strings.Join(all, ", ") + ", compressed by gzip or not"
 }
 
 // Open opens an image of any kind. What it decodes at once, masks above all, is

@@ -270,7 +270,7 @@ func TestPlacesSame(t *testing.T) {
 	_, err = disk.Open(ctx, "l.gii", OpenOptions{Mask: "m.nii"})
 	refused(t, err, "m.nii", "is a mask of volumes, but l.gii is on surfaces")
 	_, err = disk.Open(ctx, "l.mgz", OpenOptions{})
-	refused(t, err, "l.mgz", ".nii[.gz]")
+	refused(t, err, "l.mgz", "expected .dtseries.nii, .nii, .gii")
 }
 
 // labelImage stores a label image of 2 x 2 x 2 voxels.

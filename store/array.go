@@ -96,6 +96,13 @@ func byEnding(path string) *Format {
 	return nil
 }
 
+// HasArrayEnding reports whether the name of a file is that of an array in a format
+// that is known.
+func HasArrayEnding(path string) bool {
+	file, _ := SplitMember(path)
+	return byEnding(file) != nil
+}
+
 // OpenArray opens the array of a file in any format that is known, by its content
 // and else by its ending. FILE:/NAME is the array of a name in a file of several.
 // The caller closes it.

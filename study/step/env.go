@@ -35,6 +35,7 @@ type Env struct {
 	Started  time.Time     // by Begin
 	Stages   []store.Stage // that are finished, for run.json
 	devices  *lostDevices
+	said     map[string]bool // by WarnOnce, of the study or the demo
 	warnings []string
 }
 
@@ -87,7 +88,7 @@ func (e *Env) Begin() {
 		e.Device = "auto"
 	}
 	if e.devices == nil { // else those of the study or the demo
-		e.devices = &lostDevices{}
+		e.devices, e.said = &lostDevices{}, map[string]bool{}
 	}
 	e.Started = time.Now()
 	e.Stages, e.warnings = nil, nil
@@ -107,6 +108,17 @@ func (e *Env) Warn(format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	e.warnings = append(e.warnings, message)
 	e.Report.Warn(message)
+}
+
+// WarnOnce is Warn for what is found in every step of a study alike: every run.json has
+// it, the user hears of the first. kind says which findings are alike.
+func (e *Env) WarnOnce(kind, format string, args ...any) {
+	if !e.said[kind] {
+		e.said[kind] = true
+		e.Warn(format, args...)
+		return
+	}
+	e.warnings = append(e.warnings, fmt.Sprintf(format, args...))
 }
 
 // Notes passes on what was found in files.

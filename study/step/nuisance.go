@@ -141,8 +141,8 @@ func (e *Env) ReadConfounds(paths []string, columns string, r *Responses) (*Conf
 	if p := brain.MissingFromAll(c.tables); p != "" {
 		return nil, BadInput(paths[0], "has no column %q, nor has another of %d tables", p, len(paths))
 	}
-	if tables > 0 { // once: the derivatives of fMRIPrep begin so in every run
-		e.Warn("%s: n/a at the head of a column takes the first value below it: %d values in %d of %d tables", first, filled, tables, len(paths))
+	if tables > 0 { // once: the derivatives of fMRIPrep begin so in every run of every subject
+		e.WarnOnce("n/a at the head", "%s: n/a at the head of a column takes the first value below it: %d values in %d of %d tables", first, filled, tables, len(paths))
 	}
 	return c, nil
 }

@@ -60,6 +60,9 @@ func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOpti
 			err = BadInput(o.Mask, "is a mask, but responses %s are an array without a grid", path)
 		case kind == nil:
 			err = r.OpenArray(e.FS, path)
+			if store.IsInput(err) && !store.HasArrayEnding(path) && Exists(e.FS, path) {
+				err = BadInput("", "%v; or an image: %s", err, brain.KnownEndings())
+			}
 		default:
 			err = r.OpenImage(ctx, e, path, o, storage(i))
 		}
