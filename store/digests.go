@@ -68,6 +68,26 @@ func (d *Digests) File(ctx context.Context, fsys FS, path string) (Input, error)
 	return d.digest(ctx, path, f, size, info)
 }
 
+// Known is the digest that is remembered of a file, given what Stat says of it now.
+func (d *Digests) Known(path string, info fs.FileInfo) (digest string, ok bool) {
+	key, err := inputKey(path)
+	if d == nil || err != nil {
+		return "", false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known, ok := d.entries[key]
+	now := describe(info)
+	now.Digest = known.Digest
+	return known.Digest, ok && known == now
+}
+
+// describe is what is remembered of a file but for its digest.
+func describe(info fs.FileInfo) knownDigest {
+	id := IdentityOf(info)
+	return knownDigest{Device: id.Device, Inode: id.Inode, Bytes: id.Bytes, Modified: id.Modified, Changed: id.Changed}
+}
+
 // digest is digestReader of an open file, whose description was taken before, or
 // what is remembered of it.
 func (d *Digests) digest(ctx context.Context, path string, r io.ReaderAt, size int64, info fs.FileInfo) (Input, error) {
@@ -79,19 +99,15 @@ func (d *Digests) digest(ctx context.Context, path string, r io.ReaderAt, size i
 	if err != nil {
 		return Input{}, err
 	}
-	id := IdentityOf(info)
-	now := knownDigest{Device: id.Device, Inode: id.Inode, Bytes: id.Bytes, Modified: id.Modified, Changed: id.Changed}
-	d.mu.Lock()
-	known, ok := d.entries[key]
-	d.mu.Unlock()
-	if now.Digest = known.Digest; ok && known == now {
-		return Input{Path: path, Bytes: known.Bytes, Digest: known.Digest}, nil
+	if known, ok := d.Known(file, info); ok {
+		return Input{Path: path, Bytes: size, Digest: known}, nil
 	}
 	in, err := digestReader(ctx, path, r, size)
 	if err != nil {
 		return in, err
 	}
-	if now.Digest = in.Digest; time.Since(time.Unix(0, max(id.Modified, id.Changed))) > settled {
+	now := describe(info)
+	if now.Digest = in.Digest; time.Since(time.Unix(0, max(now.Modified, now.Changed))) > settled {
 		d.mu.Lock()
 		d.entries[key], d.changed = now, true
 		d.mu.Unlock()

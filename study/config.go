@@ -13,6 +13,7 @@ import (
 	"voxen/study/encode"
 	"voxen/study/group"
 	"voxen/study/learn"
+	"voxen/study/match"
 	"voxen/study/step"
 )
 
@@ -29,7 +30,7 @@ type Config struct {
 	Align      align.Options     `key:"align" doc:"from words to volumes"`
 	Dictionary learn.Options     `key:"dictionary" doc:"the atoms of each model"`
 	Encode     encode.Options    `key:"encode" doc:"the encoding models of each subject"`
-	Match      MatchConfig       `key:"match" doc:"atoms against functional networks; left out without templates"`
+	Match      match.Options     `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   OrganizeConfig    `key:"organize" doc:"sub-groups of neurons; left out without templates"`
 	Couple     CoupleConfig      `key:"couple" doc:"single neurons with biological neurons"`
 	Group      GroupConfig       `key:"group" doc:"statistics over subjects; left out with a single subject"`
@@ -84,16 +85,6 @@ type ModelConfig struct {
 	DType  string `key:"dtype" oneof:"float32,float16" doc:"of the responses per word on disk"`
 }
 
-// MatchConfig are the options of match.
-type MatchConfig struct {
-	Templates string   `key:"templates" doc:"label image or 4-D image of the networks (NIfTI or CIFTI)"`
-	Table     string   `key:"table" doc:"index, name and color of the labels; the .tsv beside the image if empty"`
-	Spheres   []string `key:"spheres" doc:"GIFTI spheres, left then right, for maps on a surface"`
-	Draws     int      `key:"draws" min:"1" doc:"surrogates of the null"`
-	Seed      uint64   `key:"seed" doc:"of the surrogates"`
-	FDR       float64  `key:"fdr" min:"0" doc:"an atom belongs to its best match below this q"`
-}
-
 // OrganizeConfig are the options of organize.
 type OrganizeConfig struct {
 	Threshold  float64 `key:"threshold" min:"0" doc:"least summed share of a sub-group's neuron"`
@@ -110,13 +101,8 @@ type CoupleConfig struct {
 
 // GroupConfig are the options of group.
 type GroupConfig struct {
-	Skip         bool     `key:"skip" doc:"leave the step out"`
-	Atlas        string   `key:"atlas" doc:"label image whose regions are tested: of volumes, a dlabel, or L.label.gii,R.label.gii"`
-	Participants string   `key:"participants" doc:"table of the subjects; the dataset's participants.tsv if empty"`
-	Scores       []string `key:"scores" doc:"its columns of cognitive scores"`
-	Covariates   []string `key:"covariates" doc:"its columns that are held constant"`
-	Permutations int      `key:"permutations" min:"1" doc:"of the tests"`
-	Seed         uint64   `key:"seed" doc:"of the permutations"`
+	Skip bool `key:"skip" doc:"leave the step out"`
+	group.Options
 }
 
 // ReportPartsConfig are the options of report.
@@ -133,15 +119,15 @@ func DefaultConfig() Config {
 		Out:      "results",
 		Data:     DataConfig{Layout: "auto", Mask: "auto"},
 		Align:    *align.New(),
-		Match:    MatchConfig{Draws: 5000, FDR: 0.05},
+		Match:    *match.New(),
 		Organize: OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
-		Group:    GroupConfig{Permutations: group.DefaultPermutations},
 	}
 	c.Dictionary = *learn.New()
 	c.Encode = *encode.New()
 	c.Encode.Score, c.Encode.PerRun, c.Encode.Detrend = "r", "zscore", "cosine:128"
 	c.Couple.Options = *couple.New()
 	c.Couple.Detrend = "cosine:128"
+	c.Group.Options = *group.New()
 	return c
 }
 
@@ -318,7 +304,7 @@ func (c *Config) checkOptions() error {
 	if run != "" {
 		return c.bad("couple.run", "is %q, which is no run of the stimulus", run)
 	}
-	for key, q := range map[string]float64{"match.fdr": c.Match.FDR, "organize.threshold": c.Organize.Threshold} {
+	for key, q := range map[string]float64{"organize.threshold": c.Organize.Threshold} {
 		if q > 1 {
 			return c.bad(key, "is %g, expected at most 1", q)
 		}

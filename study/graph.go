@@ -17,7 +17,6 @@ import (
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/mask"
-	"voxen/study/match"
 	"voxen/study/step"
 )
 
@@ -527,8 +526,8 @@ func (s *Study) group(m *modelSteps) error {
 			name = "cv_score"
 		}
 	}
-	o := group.Options{Atlas: s.resolve(c.Atlas), FisherZ: s.Encode.Score == "r", Scores: c.Scores, Covariates: c.Covariates,
-		Permutations: c.Permutations, Seed: c.Seed, Out: s.path(m.config.Name, "group")}
+	o := c.Options
+	o.Atlas, o.Participants, o.FisherZ, o.Out = s.resolve(c.Atlas), "", s.Encode.Score == "r", s.path(m.config.Name, "group")
 	if onGrid(s.recordings[0].bold) {
 		o.Mask = s.maskFile()
 	}
@@ -556,7 +555,7 @@ func (s *Study) group(m *modelSteps) error {
 	if s.maskStep != nil {
 		from = append(from, s.maskStep)
 	}
-	m.group = s.add("group", m.config.Name, o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return group.Run(ctx, e, o) })
+	m.group = s.addStep(m.config.Name, from, w, &o)
 	return nil
 }
 
@@ -591,7 +590,8 @@ func (s *Study) match(m *modelSteps) error {
 	case kind == nil && s.maskFile() == "":
 		return s.bad("data.mask", "is not given, and the BOLD is arrays without a grid: match needs it")
 	}
-	o := match.Options{Templates: s.resolve(c.Templates), Table: s.resolve(c.Table), Draws: c.Draws, Seed: c.Seed, FDR: c.FDR, Out: s.path(m.config.Name, "match")}
+	o := c
+	o.Templates, o.Table, o.Spheres, o.Out = s.resolve(c.Templates), s.resolve(c.Table), nil, s.path(m.config.Name, "match")
 	if kind == nil {
 		o.Mask = s.maskFile()
 	}
@@ -604,7 +604,7 @@ func (s *Study) match(m *modelSteps) error {
 	n, K, V, draws := float64(len(o.Maps)), float64(s.Dictionary.Atoms), float64(s.columns), float64(c.Draws)
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * s.surrogateFlops(), bytes: 4 * n * K * V,
 		output: 8 * K * draws / 10, memory: 4*n*K*V + 64*8*V}
-	m.match = s.add("match", m.config.Name, o.Out, false, slices.Clone(m.encode), w, func(ctx context.Context, e *step.Env) (any, error) { return match.Run(ctx, e, o) })
+	m.match = s.addStep(m.config.Name, slices.Clone(m.encode), w, &o)
 	return nil
 }
 

@@ -134,6 +134,22 @@ func (r *runner) state(ctx context.Context, task *Step) (StepState, error) {
 			return st, nil
 		}
 	}
+	if task.step != nil {
+		now, err := step.StateOf(r.env(false, step.Quiet{}), task.step)
+		switch {
+		case err != nil:
+			return st, err
+		case now.Why == "":
+			st.State, st.Seconds = StateDone, now.Run.Seconds
+			r.done[task] = true
+			r.est.learn(task, now.Run.Seconds)
+		case now.Unfinished:
+			st.State, st.Why = StateUnfinished, now.Why
+		default:
+			st.State, st.Why = StateToDo, now.Why
+		}
+		return st, nil
+	}
 	_, err := task.run(ctx, r.env(true, step.Quiet{}))
 	var there step.Unchanged
 	var todo step.Stale

@@ -130,6 +130,7 @@ func (d *yamlDecoder) option(n *yaml.Node, o step.Option, key string) error {
 	switch {
 	case n.Kind != yaml.ScalarNode || n.Tag == "!!null", o.IsBool() && n.Tag != "!!bool", o.Set(text) != nil:
 		return bad(o.ExpectedType())
+	case n.Value == "" && o.Required: // without it the step is left out
 	case o.Check() != nil:
 		return bad(o.Expected() + meant(n.Value, o.Choices))
 	}

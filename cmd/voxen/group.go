@@ -11,8 +11,7 @@ import (
 
 // groupCommand is voxen group.
 func (a *app) groupCommand() *cobra.Command {
-	var o group.Options
-	cmd := &cobra.Command{
+	return stepCommand(a, group.New(), groupText, cobra.Command{
 		Use:   "group --maps sub-01/cv_score.nii.gz --maps sub-02/cv_score.nii.gz ... --out DIR",
 		Short: "Test maps and indices over subjects, and relate brain scores to cognition",
 		Long: `Random effects over subjects. Of maps (one per subject, such as held-out r) the mean
@@ -24,7 +23,7 @@ for the numeric columns of a table (or differences of them, --contrast a-b).
 
 With --participants and --scores, every brain score and index is correlated with each
 cognitive score, covariates held constant; p is by permuting residuals (Freedman and
-Lane). Covariates that are no numbers are categories. Subjects without a score or a
+Lane). A covariate of words is categories. Subjects without a score or a
 covariate are left out and counted.
 
 Writes group.tsv, brain_scores.tsv, and of the maps mean, t, p, p_max and q (.npy, and
@@ -36,36 +35,11 @@ images where the maps are), and run.json to DIR.` + "\n" + exitHelp,
   # and their correlation with a cognitive score
   voxen group $(printf -- '--maps %s ' sub-*/cv_score.nii.gz) --mask mask.nii.gz --atlas yeo7.nii.gz \
     --participants participants.tsv --scores MoCA --covariates age,sex,education --out cognition`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sum, err := group.Run(cmd.Context(), a.env(), o)
-			if err != nil {
-				return err
-			}
-			a.printer.result("group", sum, groupText(sum))
-			return nil
-		},
-	}
-	f := cmd.Flags()
-	f.StringArrayVar(&o.Maps, "maps", nil, "map of a subject, NIfTI, CIFTI dscalar, GIFTI or .npy; one per subject")
-	f.StringSliceVar(&o.Subjects, "subjects", nil, "a,b,... names of the subjects (default: sub-NAME in the paths)")
-	f.StringVar(&o.Mask, "mask", "", "mask of the images")
-	f.StringVar(&o.Atlas, "atlas", "", "label image: brain scores are means over its regions")
-	f.BoolVar(&o.FisherZ, "fisher-z", false, "maps are correlations: test atanh(r)")
-	f.StringVar(&o.Indices, "indices", "", "table with participant_id and a column per index")
-	f.StringArrayVar(&o.Contrasts, "contrast", nil, "a-b: test the difference of two columns of --indices")
-	f.StringVar(&o.Participants, "participants", "", "participants.tsv")
-	f.StringSliceVar(&o.Scores, "scores", nil, "a,b,... its columns with cognitive scores")
-	f.StringSliceVar(&o.Covariates, "covariates", nil, "a,b,... its columns that are held constant")
-	f.IntVar(&o.Permutations, "permutations", 5000, "sign flips and permutations")
-	f.Uint64Var(&o.Seed, "seed", 0, "of the permutations")
-	f.StringVar(&o.Out, "out", "", "folder of the results")
-	cmd.MarkFlagRequired("out")
-	return cmd
+	})
 }
 
 // groupText is the summary for people.
-func groupText(s group.Summary) string {
+func groupText(s *group.Summary) string {
 	text := fmt.Sprintf("%d subjects", s.Subjects)
 	if s.Voxels > 0 {
 		text += fmt.Sprintf(", %d voxels, %d regions", s.Voxels, s.Regions)

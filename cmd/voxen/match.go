@@ -11,8 +11,7 @@ import (
 
 // matchCommand is voxen match.
 func (a *app) matchCommand() *cobra.Command {
-	var o match.Options
-	cmd := &cobra.Command{
+	return stepCommand(a, match.New(), matchText, cobra.Command{
 		Use:   "match --maps W.nii.gz --templates NETWORKS.nii.gz --out DIR",
 		Short: "Match the maps of atoms with functional brain networks",
 		Long: `Correlate the map of every atom (its weights in the encoding models, averaged over
@@ -38,34 +37,11 @@ the subjects (subjects.npy, null.npy), a figure and run.json to DIR.` + "\n" + e
   voxen match --maps $d/weights_hemi-L.func.gii,$d/weights_hemi-R.func.gii \
     --templates $d/networks_hemi-L.label.gii,$d/networks_hemi-R.label.gii \
     --sphere $d/sphere_hemi-L.surf.gii --sphere $d/sphere_hemi-R.surf.gii --out match-gifti`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sum, err := match.Run(cmd.Context(), a.env(), o)
-			if err != nil {
-				return err
-			}
-			a.printer.result("match", sum, matchText(sum))
-			return nil
-		},
-	}
-	f := cmd.Flags()
-	f.StringArrayVar(&o.Maps, "maps", nil, "maps of one subject, an atom each: (atoms, voxels) .npy, 4-D NIfTI, dscalar.nii, or two .func.gii with a comma between")
-	f.StringVar(&o.Mask, "mask", "", "voxels of the maps (default: mask.nii.gz beside them, else where a map is not 0)")
-	f.StringVar(&o.Templates, "templates", "", "networks: labels, or one map each; NIfTI, dlabel.nii, dscalar.nii, or two .label.gii or .shape.gii with a comma between")
-	f.StringVar(&o.Table, "template-table", "", "index, name and color of templates in a volume (default: the .tsv beside them)")
-	f.StringArrayVar(&o.Spheres, "sphere", nil, "GIFTI sphere of a hemisphere, left then right, for maps on surfaces")
-	f.IntVar(&o.Draws, "draws", 5000, "surrogates")
-	f.Uint64Var(&o.Seed, "seed", 0, "seed of the surrogates")
-	f.Float64Var(&o.FDR, "fdr", 0.05, "false discovery rate over atoms")
-	f.StringVar(&o.Out, "out", "", "folder of the results")
-	for _, name := range []string{"maps", "templates", "out"} {
-		cmd.MarkFlagRequired(name)
-	}
-	return cmd
+	})
 }
 
 // matchText is the summary for people.
-func matchText(s match.Summary) string {
+func matchText(s *match.Summary) string {
 	text := fmt.Sprintf("%d atoms of %d subjects against %d networks over %d voxels, %d %s surrogates on %s in %s", s.Atoms, s.Subjects, s.Networks,
 		s.Voxels, s.Draws, s.Null, s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	if s.LeftOut > 0 {

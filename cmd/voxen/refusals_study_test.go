@@ -123,6 +123,11 @@ func init() {
 			return append(f.subjects(2), "--maps", f.bytes("sub-9.nii", nifti(grid, nil)))
 		}),
 		groupRefusal("negative permutations", `--permutations -5, expected 1 to 1000000`, func(f *files) []string { return append(f.subjects(2), "--permutations", "-5") }),
+		groupRefusal("no permutations", `--permutations 0, expected 1 to 1000000`, func(f *files) []string { return append(f.subjects(2), "--permutations", "0") }),
+		cohort("an age above a limit", `participants.tsv: line 3 has "89\+" in column age, which has numbers such as 70`, 4, strings.Replace(four, "71", "89+", 1), "--scores", "MoCA", "--covariates", "age"),
+		cohort("one number among categories", `participants.tsv: line 2 has "A" in column site, which has numbers such as 1`, 4, "participant_id\tMoCA\tsite\nsub-0\t20\tA\nsub-1\t22\tB\nsub-2\t27\t1\nsub-3\t24\tA\n", "--scores", "MoCA", "--covariates", "site"),
+		indices("an index that is no number", `i.tsv: line 3 has "<5" in column x, which has numbers such as 7`, "participant_id\tx\na\t7\nb\t<5\n"),
+		indices("a contrast with what is no number", `i.tsv: line 3 has "<5" in column x, which has numbers`, "participant_id\tx\ty\na\t7\t1\nb\t<5\t2\n", "--contrast", "y-x"),
 		cohort("participants without scores", `--participants and --scores go together`, 3, four),
 		groupRefusal("covariates without scores", `--covariates are of --scores`, func(f *files) []string { return append(f.subjects(2), "--covariates", "age") }),
 		cohort("a score that is no column", `participants.tsv: has no column "MMSE", only participant_id, MoCA, age`, 4, four, "--scores", "MMSE"),

@@ -145,19 +145,21 @@ func (x *plantedStudy) simulate(ctx context.Context) error {
 }
 
 // fit encodes every subject and matches the mean maps.
-func (x *plantedStudy) fit(ctx context.Context) (match.Summary, error) {
-	o := match.Options{Mask: x.path("data", "mask.nii.gz"), Templates: x.o.Templates, Table: x.o.Table, Draws: x.o.Draws, Seed: x.o.Seed, Out: x.path("match")}
+func (x *plantedStudy) fit(ctx context.Context) (*match.Summary, error) {
+	o := match.New()
+	o.Mask, o.Templates, o.Table, o.Out = x.path("data", "mask.nii.gz"), x.o.Templates, x.o.Table, x.path("match")
+	o.Draws, o.Seed = x.o.Draws, x.o.Seed
 	for s, run := range x.runs {
 		out := x.path(fmt.Sprintf("sub-%02d", s+1))
 		fit := encode.New()
 		fit.Features, fit.Responses, fit.PerRun, fit.Out = []string{x.path("dictionary", "atoms.npy")}, []string{run}, "zscore", out
 		_, err := step.Do[*encode.Summary](ctx, x.env(), fit)
 		if err != nil {
-			return match.Summary{}, err
+			return nil, err
 		}
 		o.Maps = append(o.Maps, filepath.Join(out, "weights.npy"))
 	}
-	return match.Run(ctx, x.env(), o)
+	return step.Do[*match.Summary](ctx, x.env(), o)
 }
 
 // compare says which pairs were found.

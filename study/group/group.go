@@ -20,56 +20,50 @@ import (
 	"voxen/study/step"
 )
 
-// Options are the options of the group step (docs/study.md, "group").
-// Strings are as on the command line; "" is the default.
+// Options are the group step: tests over subjects.
 type Options struct {
-	Maps     []string // a map per subject: an image of one volume or a vector
-	Subjects []string // their names; from sub-NAME in the paths if empty
-	Mask     string   // voxels of the images
-	Atlas    string   // label image: regions over which maps are averaged
-	FisherZ  bool     // maps are correlations: test atanh(r)
-
-	Indices   string   // table with participant_id and a column per index
-	Contrasts []string // "a-b": differences of columns of Indices; all columns if empty
-
-	Participants string   // participants.tsv
-	Scores       []string // its columns that hold cognitive scores
-	Covariates   []string // its columns that are held constant
-
-	Permutations int // 0: 5,000
-	Seed         uint64
-	Out          string
+	Maps         []string `opt:"maps" file:"in" doc:"map of a subject, NIfTI, CIFTI dscalar, GIFTI or .npy; one per subject"`
+	Subjects     []string `opt:"subjects" key:"-" list:"comma" doc:"a,b,... names of the subjects (default: sub-NAME in the paths)"`
+	Mask         string   `opt:"mask" file:"in" doc:"mask of the images"`
+	Atlas        string   `opt:"atlas" file:"in" key:"atlas" doc:"label image: brain scores are means over its regions: of volumes, a dlabel, or L.label.gii,R.label.gii"`
+	FisherZ      bool     `opt:"fisher-z" key:"-" doc:"maps are correlations: test atanh(r)"`
+	Indices      string   `opt:"indices" file:"in" doc:"table with participant_id and a column per index"`
+	Contrasts    []string `opt:"contrast" key:"-" doc:"a-b: test the difference of two columns of --indices"`
+	Participants string   `opt:"participants" file:"in" key:"participants" doc:"table of the subjects, participants.tsv"`
+	Scores       []string `opt:"scores" list:"comma" doc:"a,b,... its columns with cognitive scores"`
+	Covariates   []string `opt:"covariates" list:"comma" doc:"a,b,... its columns that are held constant"`
+	Permutations int      `opt:"permutations" default:"5000" min:"1" max:"1000000" doc:"sign flips and permutations"`
+	Seed         uint64   `opt:"seed" doc:"of the permutations"`
+	Out          string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 }
 
 // Summary is what the group step found.
 type Summary struct {
-	Out          string  `json:"out"`
-	Subjects     int     `json:"subjects"`
-	Voxels       int     `json:"voxels"`
-	LeftOut      int     `json:"left_out"` // voxels that are constant or not finite in a subject
-	Regions      int     `json:"regions"`
-	Tests        int     `json:"tests"`        // rows of group.tsv
-	Significant  int     `json:"significant"`  // of them, q < 0.05
-	Permutations int     `json:"permutations"` // of the test that took most
-	Exact        bool    `json:"exact"`        // they are all there are, in every test
-	Device       string  `json:"device"`
-	Seconds      float64 `json:"seconds"`
+	step.Ended
+	Subjects     int  `json:"subjects"`
+	Voxels       int  `json:"voxels"`
+	LeftOut      int  `json:"left_out"` // voxels that are constant or not finite in a subject
+	Regions      int  `json:"regions"`
+	Tests        int  `json:"tests"`        // rows of group.tsv
+	Significant  int  `json:"significant"`  // of them, q < 0.05
+	Permutations int  `json:"permutations"` // of the test that took most
+	Exact        bool `json:"exact"`        // they are all there are, in every test
 }
 
-// DefaultPermutations is the number of permutations: p-values in steps of 0.0002.
-const DefaultPermutations = 5000
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
 
-// check refuses options that need no file to be seen wrong.
-func (o *Options) check() error {
-	if o.Permutations == 0 {
-		o.Permutations = DefaultPermutations
-	}
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "group", Results: 1, Device: true}
+}
+
+// Check refuses options that do not go together.
+func (o *Options) Check() error {
 	switch {
-	case o.Out == "":
-		return step.BadInput("", "--out is needed")
 	case len(o.Maps) == 0 && o.Indices == "":
 		return step.BadInput("", "--maps or --indices are needed: what is compared over subjects")
-	case len(o.Maps) > 0 && len(o.Maps) < 2:
+	case len(o.Maps) == 1:
 		return step.BadInput(o.Maps[0], "is the map of one subject, expected at least two")
 	case len(o.Subjects) > 0 && len(o.Subjects) != len(o.Maps):
 		return step.BadInput("", "--subjects names %d, expected one for each of %d maps", len(o.Subjects), len(o.Maps))
@@ -81,73 +75,44 @@ func (o *Options) check() error {
 		return step.BadInput("", "--participants and --scores go together, expected both or neither")
 	case len(o.Covariates) > 0 && len(o.Scores) == 0:
 		return step.BadInput("", "--covariates are of --scores, which is not given")
-	case o.Permutations < 1 || o.Permutations > maxPermutations:
-		return step.BadInput("", "--permutations %d, expected 1 to %d", o.Permutations, maxPermutations)
 	}
 	return nil
 }
 
-// maxPermutations bounds what a panel of draws takes to 4 GB.
-const maxPermutations = 1_000_000
-
-// options lists the options for run.json and for resuming.
-func (o Options) options(e *step.Env) []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	list := func(l []string) string { return strings.Join(l, ",") }
-	return []store.Option{
-		s("subjects", list(o.Subjects)), s("fisher-z", strconv.FormatBool(o.FisherZ)), s("contrast", list(o.Contrasts)), s("scores", list(o.Scores)),
-		s("covariates", list(o.Covariates)), s("permutations", strconv.Itoa(o.Permutations)), s("seed", strconv.FormatUint(o.Seed, 10)), s("device", e.Device),
-	}
+// MoreInputs is the table of the atlas beside it.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	return step.LabelTables(e.FS, "--atlas", o.Atlas)
 }
 
-// Run tests maps and indices over subjects and correlates brain scores with
-// what a table of participants says.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	if err := o.check(); err != nil {
-		return Summary{}, err
-	}
-	w, err := e.OpenDevice()
-	if err != nil {
-		return Summary{}, err
-	}
-	defer w.Close()
-	g := &grouper{Worker: w, o: o}
+// Do tests maps and indices over subjects and correlates brain scores with what a
+// table of participants says.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	g := &grouper{Run: r, o: o}
 	defer g.close()
 	if err := g.open(ctx); err != nil {
-		return Summary{}, err
+		return nil, err
 	}
 	if err := g.group(ctx); err != nil {
-		g.Settle(err)
-		return Summary{}, err
+		return nil, err
 	}
-	run := g.RunJSON()
-	if g.sum.LeftOut > 0 {
-		run.LeftOut = append(run.LeftOut, store.Count{What: "voxels", Why: "constant over subjects or not finite in one", N: g.sum.LeftOut})
-	}
-	run.LeftOut = append(run.LeftOut, g.leftOut...)
-	if err := g.Job.Commit(ctx, run); err != nil {
-		return Summary{}, err
-	}
-	g.sum.Out, g.sum.Device, g.sum.Seconds = o.Out, g.Backend.Device().Name, run.Seconds
 	g.sum.Tests = len(g.tests)
 	for _, t := range g.tests {
 		if t.q < 0.05 {
 			g.sum.Significant++
 		}
 	}
-	return g.sum, nil
+	return &g.sum, nil
 }
 
-// grouper is one call of Group.
+// grouper is one execution of the step.
 type grouper struct {
-	*step.Worker
-	o            Options
+	*step.Run
+	o            *Options
+	subjects     []string        // of the maps
 	maps         *step.Responses // a row per subject; nil without maps
 	participants *Participants   // nil without a table
 	samples      []*sample
 	tests        []testRow
-	leftOut      []store.Count
 	sum          Summary
 }
 
@@ -171,26 +136,10 @@ func (g *grouper) close() {
 	if g.maps != nil {
 		g.maps.Close()
 	}
-	if g.Job != nil {
-		g.Job.Close()
-	}
 }
 
-// open reads the small inputs, opens the maps and begins the output.
-func (g *grouper) open(ctx context.Context) error {
-	files := []step.File{{Role: "--mask", Path: g.o.Mask}, {Role: "--indices", Path: g.o.Indices}, {Role: "--participants", Path: g.o.Participants}}
-	for _, path := range brain.Parts(g.o.Atlas) {
-		files = append(files, step.File{Role: "--atlas", Path: path})
-	}
-	for _, path := range g.o.Maps {
-		for _, part := range brain.Parts(path) {
-			files = append(files, step.File{Role: "--maps", Path: part})
-		}
-	}
-	inputs, err := step.DigestFiles(ctx, g.Env.FS, files)
-	if err != nil {
-		return err
-	}
+// open reads the small inputs and opens the maps.
+func (g *grouper) open(ctx context.Context) (err error) {
 	if g.o.Participants != "" {
 		if g.participants, err = ReadParticipants(g.Env.FS, g.o.Participants, g.o.Scores, g.o.Covariates); err != nil {
 			return err
@@ -203,16 +152,15 @@ func (g *grouper) open(ctx context.Context) error {
 		}
 		g.samples = append(g.samples, s)
 	}
-	if len(g.o.Maps) > 0 {
-		if g.o.Subjects, err = subjectNames(g.o.Maps, g.o.Subjects); err != nil {
-			return err
-		}
+	if len(g.o.Maps) == 0 {
+		return nil
 	}
-	if g.Job, err = g.Env.OpenJob(g.o.Out, store.JobOptions{Command: "group", Options: g.o.options(g.Env), Inputs: inputs}); err != nil {
+	if g.subjects, err = subjectNames(g.o.Maps, g.o.Subjects); err != nil {
 		return err
 	}
+	g.Resolve("subjects", strings.Join(g.subjects, ","))
 	budget, err := g.Env.Budget(g.Backend, 0)
-	if err != nil || len(g.o.Maps) == 0 {
+	if err != nil {
 		return err
 	}
 	g.maps, err = openMaps(ctx, g.Env, g.o.Maps, g.o.Mask, brain.Storage{Memory: max(budget/2, 64<<20)})
@@ -231,7 +179,7 @@ func (g *grouper) group(ctx context.Context) error {
 		}
 		g.samples = append([]*sample{scores}, g.samples...)
 	}
-	err := g.Env.Stage("testing", 0, func() error {
+	err := g.Stage("testing", 0, func() error {
 		for _, s := range g.samples {
 			if err := g.means(ctx, s); err != nil {
 				return err
@@ -259,7 +207,7 @@ func (g *grouper) group(ctx context.Context) error {
 // test runs one test within what memory there is.
 func (g *grouper) test(ctx context.Context, p step.Part, run func(context.Context, permute.Options) (*permute.Result, error)) (res *permute.Result, err error) {
 	err = g.Compute(ctx, p, func(ctx context.Context) error {
-		o := permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Progress: func(done, _ int) { g.Env.Report.Progress(done) }}
+		o := permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Progress: func(done, _ int) { g.Progress(done) }}
 		if o.Budget, err = g.Env.Budget(g.Backend, 0); err != nil {
 			return err
 		}
@@ -280,7 +228,7 @@ func (g *grouper) voxels(ctx context.Context) error {
 		return err
 	}
 	var res *permute.Result
-	err = g.Env.Stage("testing (voxels)", src.Cols(), func() (err error) {
+	err = g.Stage("testing (voxels)", src.Cols(), func() (err error) {
 		res, err = g.test(ctx, step.Part{What: "columns", N: src.Cols(), Finished: kept.Saved}, func(ctx context.Context, o permute.Options) (*permute.Result, error) {
 			o.Checkpoint = step.SavedColumns{SavedState: kept}
 			return permute.OneSample(ctx, g.Backend, src, o)
@@ -292,6 +240,7 @@ func (g *grouper) voxels(ctx context.Context) error {
 	}
 	V := src.Cols()
 	g.sum.Subjects, g.sum.Voxels, g.sum.LeftOut = src.Rows(), V, res.LeftOut
+	g.LeaveOut("voxels", "constant over subjects or not finite in one", res.LeftOut)
 	if res.LeftOut == V {
 		return step.BadInput(g.o.Maps[0], "has no voxel to test: all %d are constant over the subjects or not finite in one", V)
 	}
@@ -308,7 +257,12 @@ func (g *grouper) voxels(ctx context.Context) error {
 
 // writeMap writes one value per voxel, as an image too where the maps are images.
 func (g *grouper) writeMap(ctx context.Context, name string, values []float64) error {
-	err := g.Job.WriteFile(name+".npy", func(w io.Writer) error { return store.WriteNpy(w, []int{len(values)}, step.Narrowed(values)) })
+	err := g.Job.WriteFile(name+".npy", func(w io.Writer) error {
+		if g.Env.Precision == op.Float64 {
+			return store.WriteNpy(w, []int{len(values)}, values)
+		}
+		return store.WriteNpy(w, []int{len(values)}, step.Narrowed(values))
+	})
 	if err != nil || g.maps.Places == nil {
 		return err
 	}
@@ -324,7 +278,7 @@ func (g *grouper) writeMap(ctx context.Context, name string, values []float64) e
 // regions of the atlas, and writes brain_scores.tsv.
 func (g *grouper) brainScores(ctx context.Context) (*sample, error) {
 	n := g.maps.Rows()
-	s := &sample{of: "brain score", subjects: g.o.Subjects, names: []string{"whole brain"}, family: []int{0}}
+	s := &sample{of: "brain score", subjects: g.subjects, names: []string{"whole brain"}, family: []int{0}}
 	whole, err := brain.RegionMeans(ctx, g.maps, make([]int, g.maps.Cols()), 1, false)
 	if err != nil {
 		return nil, err
@@ -341,7 +295,7 @@ func (g *grouper) brainScores(ctx context.Context) (*sample, error) {
 		}
 		for r, l := range g.maps.Regions.Table {
 			if g.maps.Regions.Voxels[r] == 0 {
-				g.leftOut = append(g.leftOut, store.Count{What: "regions", Why: "without a voxel: " + l.Name, N: 1})
+				g.LeaveOut("regions", "without a voxel: "+l.Name, 1)
 				continue
 			}
 			s.names, s.family = append(s.names, l.Name), append(s.family, 1)
@@ -423,9 +377,7 @@ func (g *grouper) correlations(ctx context.Context, s *sample, score string) err
 	if err != nil {
 		return err
 	}
-	if n := len(s.subjects) - len(keep); n > 0 {
-		g.leftOut = append(g.leftOut, store.Count{What: "subjects", Why: fmt.Sprintf("no %s or no covariate (%s)", score, s.of), N: n})
-	}
+	g.LeaveOut("subjects", fmt.Sprintf("no %s or no covariate (%s)", score, s.of), len(s.subjects)-len(keep))
 	src, err := s.rows(keep)
 	if err != nil {
 		return err

@@ -11,7 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"gorgonia.org/tensor"
+
 	"voxen/brain"
+	"voxen/engine/op"
 	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study/group"
@@ -92,7 +95,7 @@ func TestGroupCognition(t *testing.T) {
 	o := group.Options{Maps: maps, Mask: mask, Atlas: yeo7, Participants: participants, Scores: []string{"MoCA"}, Covariates: []string{"age", "sex"},
 		Permutations: 999, FisherZ: true, Out: filepath.Join(dir, "out")}
 	env := &step.Env{Device: "cpu", Threads: 2}
-	sum, err := group.Run(context.Background(), env, o)
+	sum, err := step.Do[*group.Summary](context.Background(), env, &o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +140,7 @@ func TestGroupCognition(t *testing.T) {
 		t.Errorf("left out %+v, %v", run.LeftOut, err)
 	}
 	o.Covariates, o.Out = nil, filepath.Join(dir, "confounded")
-	if _, err := group.Run(context.Background(), env, o); err != nil {
+	if _, err := step.Do[*group.Summary](context.Background(), env, &o); err != nil {
 		t.Fatal(err)
 	}
 	confounded := 0
@@ -167,8 +170,8 @@ func TestGroupIndicesAndVectors(t *testing.T) {
 	}
 	indices := filepath.Join(dir, "indices.tsv")
 	os.WriteFile(indices, []byte(table.String()), 0o666)
-	o := group.Options{Maps: maps, Subjects: strings.Split("a b c d e f", " "), Indices: indices, Contrasts: []string{"bert-base-llama"}, Out: filepath.Join(dir, "out")}
-	sum, err := group.Run(context.Background(), &step.Env{Device: "cpu"}, o)
+	o := group.Options{Maps: maps, Subjects: strings.Split("a b c d e f", " "), Indices: indices, Contrasts: []string{"bert-base-llama"}, Permutations: 5000, Out: filepath.Join(dir, "out")}
+	sum, err := step.Do[*group.Summary](context.Background(), &step.Env{Device: "cpu"}, &o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +207,7 @@ func TestGroupOnGrayordinates(t *testing.T) {
 		}
 	}
 	out := filepath.Join(dir, "out")
-	sum, err := group.Run(context.Background(), &step.Env{Device: "cpu"}, group.Options{Maps: maps, Out: out})
+	sum, err := step.Do[*group.Summary](context.Background(), &step.Env{Device: "cpu"}, &group.Options{Maps: maps, Permutations: 5000, Out: out})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,5 +222,36 @@ func TestGroupOnGrayordinates(t *testing.T) {
 	mean, err := c.Map(context.Background(), 0)
 	if err != nil || !math.IsNaN(mean[0]) || mean[1] != 3.5 || mean[3] != 0 || c.Models[0].Vertices[3] != 8 {
 		t.Errorf("mean %v, %v", mean, err)
+	}
+}
+
+// Maps of results have the precision that is asked for, in arrays and images.
+func TestGroupPrecision(t *testing.T) {
+	dir := t.TempDir()
+	maps, _, mask := cohort(t, dir, 5, "Default")
+	for _, c := range []struct {
+		precision tensor.Dtype
+		array     store.DType
+		image     brain.Datatype
+	}{{op.Float32, store.Float32, brain.Float32}, {op.Float64, store.Float64, brain.Float64}} {
+		o := group.New()
+		o.Maps, o.Mask, o.Permutations, o.Out = maps, mask, 10, filepath.Join(dir, c.precision.String())
+		if _, err := step.Do[*group.Summary](context.Background(), &step.Env{Device: "cpu", Precision: c.precision}, o); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"mean", "t", "p", "p_max", "q"} {
+			a, err := store.OpenNpy(store.OS{}, filepath.Join(o.Out, name+".npy"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Close()
+			im, err := (brain.Files{}).Nifti(filepath.Join(o.Out, name+".nii.gz"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.DType() != c.array || im.Header.Datatype != c.image {
+				t.Errorf("%s of %s: array of %v, image of %v", name, c.precision, a.DType(), im.Header.Datatype)
+			}
+		}
 	}
 }

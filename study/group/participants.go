@@ -3,6 +3,7 @@ package group
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"voxen/store"
 	"voxen/study/step"
@@ -46,7 +47,11 @@ func ReadParticipants(fsys store.FS, path string, scores, covariates []string) (
 		if err != nil {
 			return nil, err
 		}
-		p.covariates = append(p.covariates, coded(cells)...)
+		columns, err := coded(t, name, cells)
+		if err != nil {
+			return nil, err
+		}
+		p.covariates = append(p.covariates, columns...)
 	}
 	return p, nil
 }
@@ -69,9 +74,13 @@ func placesOf(t *store.Table) (map[string]int, error) {
 
 // coded gives a covariate as columns of numbers: itself, or for categories a
 // column of 0 and 1 for each but the first in order.
-func coded(cells []string) [][]float64 {
-	if values, bad := step.ParseNumbers(cells); bad < 0 {
-		return [][]float64{values}
+func coded(t *store.Table, name string, cells []string) ([][]float64, error) {
+	values, words, err := numbersOrWords(t, name, cells)
+	switch {
+	case err != nil:
+		return nil, err
+	case !words:
+		return [][]float64{values}, nil
 	}
 	var categories []string
 	for _, c := range cells {
@@ -92,7 +101,22 @@ func coded(cells []string) [][]float64 {
 			}
 		}
 	}
-	return columns
+	return columns, nil
+}
+
+// numbersOrWords reads a column of numbers, NaN for missing ones, or says that it has
+// words. Numbers with a few words among them, such as an age of 89+, are neither.
+func numbersOrWords(t *store.Table, name string, cells []string) (values []float64, words bool, err error) {
+	values, bad := step.ParseNumbers(cells)
+	if bad < 0 {
+		return values, false, nil
+	}
+	for _, c := range cells {
+		if _, no := step.ParseNumbers([]string{c}); no < 0 && !step.Missing(c) {
+			return nil, false, step.BadInput(t.Path, "line %d has %q in column %s, which has numbers such as %s: expected numbers or n/a, or categories of which none is a number", t.Lines[bad], cells[bad], name, c)
+		}
+	}
+	return nil, true, nil
 }
 
 // Of gives the score of those of the subjects who have it and all covariates:
@@ -137,9 +161,15 @@ func readIndices(fsys store.FS, path string, contrasts []string) (*sample, error
 	}
 	columns := map[string][]float64{}
 	for _, name := range t.Columns {
+		if name == "participant_id" {
+			continue
+		}
 		cells, _ := t.Column(name)
-		values, bad := step.ParseNumbers(cells)
-		if name == "participant_id" || bad >= 0 {
+		values, words, err := numbersOrWords(t, name, cells)
+		switch {
+		case err != nil && (len(contrasts) == 0 || named(contrasts, name)):
+			return nil, err
+		case err != nil, words:
 			continue
 		}
 		if i := slices.IndexFunc(values, math.IsNaN); i >= 0 {
@@ -167,6 +197,13 @@ func readIndices(fsys store.FS, path string, contrasts []string) (*sample, error
 		}
 	}
 	return s, nil
+}
+
+// named reports whether a column is a side of a contrast.
+func named(contrasts []string, column string) bool {
+	return slices.ContainsFunc(contrasts, func(c string) bool {
+		return strings.HasPrefix(c, column+"-") || strings.HasSuffix(c, "-"+column)
+	})
 }
 
 // contrast is the difference of two columns, "a-b"; names may hold a minus.

@@ -34,13 +34,15 @@ func (x *matcher) read(ctx context.Context) error {
 		if err := x.readSubject(ctx, s, path); err != nil {
 			return err
 		}
-		x.Env.Report.Progress(s + 1)
+		x.Progress(s + 1)
 	}
 	values, err := x.readTemplates(ctx)
 	if err != nil {
 		return err
 	}
-	x.keep = x.common(values)
+	if x.keep, err = x.common(values); err != nil {
+		return err
+	}
 	if len(x.keep) < 2 {
 		return step.BadInput(x.o.Templates, "has %d voxels in common with maps %s, expected at least 2", len(x.keep), x.o.Maps[0])
 	}
@@ -52,7 +54,7 @@ func (x *matcher) read(ctx context.Context) error {
 			t[i] = values[b][v]
 		}
 		if slices.Min(t) == slices.Max(t) {
-			x.Env.Warn("%s: network %q is constant over the voxels compared; its correlation is 0", x.o.Templates, x.networks[b].Name)
+			x.Warn("%s: network %q is constant over the voxels compared; its correlation is 0", x.o.Templates, x.networks[b].Name)
 		}
 	}
 	x.average()
@@ -99,14 +101,14 @@ func (x *matcher) readSubject(ctx context.Context, s int, path string) error {
 // open opens one file of maps. Outside their mask maps on a grid are 0.
 func (x *matcher) open(ctx context.Context, r *step.Responses, path string, st brain.Storage) error {
 	if brain.KindByName(path) != nil {
-		return r.OpenImage(ctx, x.Env, path, brain.OpenOptions{Mask: x.o.Mask, Rows: brain.MapRows, Nonzero: true}, st)
+		return r.OpenImage(ctx, x.Env, path, brain.OpenOptions{Mask: x.mask, Rows: brain.MapRows, Nonzero: true}, st)
 	}
 	if r.Places == nil {
 		files, err := x.Env.Files()
 		if err != nil {
 			return err
 		}
-		if r.Places, err = files.OnMask(ctx, x.o.Mask); err != nil {
+		if r.Places, err = files.OnMask(ctx, x.mask); err != nil {
 			return err
 		}
 	}
@@ -120,7 +122,7 @@ func (x *matcher) readTemplates(ctx context.Context) ([][]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := x.places.Templates(ctx, files, x.o.Templates, x.o.Table)
+	t, err := x.places.Templates(ctx, files, x.o.Templates, x.table)
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +132,9 @@ func (x *matcher) readTemplates(ctx context.Context) ([][]float64, error) {
 }
 
 // common lists the voxels that are finite in every map and template and, where
-// templates are turned, lie on a surface.
-func (x *matcher) common(templates [][]float64) []int {
+// templates are turned, lie on a surface. A map or a template that is finite nowhere is
+// refused: it alone would leave nothing.
+func (x *matcher) common(templates [][]float64) ([]int, error) {
 	V := x.maps.cols
 	out := make([]bool, V)
 	if x.null() == spinNull {
@@ -139,18 +142,16 @@ func (x *matcher) common(templates [][]float64) []int {
 			out[v] = at.Hemisphere < 0
 		}
 	}
-	for _, subject := range x.maps.values {
-		for i, y := range subject {
-			if y-y != 0 {
-				out[i%V] = true
+	for s, subject := range x.maps.values {
+		for k := range x.maps.rows {
+			if !leaveOut(out, subject[k*V:(k+1)*V]) {
+				return nil, step.BadInput(x.o.Maps[s], "has no finite value in the map of atom %d (counted from 0)", k)
 			}
 		}
 	}
-	for _, t := range templates {
-		for v, y := range t {
-			if y-y != 0 {
-				out[v] = true
-			}
+	for b, t := range templates {
+		if !leaveOut(out, t) {
+			return nil, step.BadInput(x.o.Templates, "has no finite value for network %q at the places of maps %s", x.networks[b].Name, x.o.Maps[0])
 		}
 	}
 	var keep []int
@@ -159,7 +160,19 @@ func (x *matcher) common(templates [][]float64) []int {
 			keep = append(keep, v)
 		}
 	}
-	return keep
+	return keep, nil
+}
+
+// leaveOut marks where values are not finite, and reports whether any is.
+func leaveOut[T float32 | float64](out []bool, values []T) (finite bool) {
+	for v, y := range values {
+		if y-y != 0 {
+			out[v] = true
+		} else {
+			finite = true
+		}
+	}
+	return finite
 }
 
 // average makes the group's maps, and the means that products are taken about.
@@ -243,7 +256,7 @@ func (x *matcher) products(ctx context.Context) (spatial.Matrix, error) {
 			rows:   engine.Columns(src),
 			before: engine.Carry(after, op.ToValue(op.NewTensor(op.Dims{1, 1, R, R}), op.Float64)),
 		}, engine.Results{after: engine.Last(&sums)}, engine.Tiling{Cols: src.Cols(), Width: width, Panels: 1,
-			Progress: func(done, _ int) { x.Env.Report.Progress(done) }})
+			Progress: func(done, _ int) { x.Progress(done) }})
 		return err
 	})
 	if err != nil {

@@ -18,33 +18,30 @@ import (
 	"voxen/study/step"
 )
 
-// Options are the options of the match step (docs/study.md, "match").
-// Strings are as on the command line; "" is the default.
+// Options are the match step (docs/study.md, "match").
 type Options struct {
-	Maps      []string // a file per subject: (atoms, voxels) .npy, 4-D NIfTI, dscalar, dtseries or GIFTI
-	Mask      string   // voxels of the maps; default: mask.nii.gz beside the first map if there is one
-	Templates string   // labels or one map per network, of the maps' sort: NIfTI, CIFTI or GIFTI
-	Table     string   // index, name and color of templates in a volume; default: the .tsv beside them
-	Spheres   []string // GIFTI spheres, left then right, for maps on a surface
-	Draws     int      // surrogates; 0: 5,000
-	Seed      uint64
-	FDR       float64 // an atom belongs to its best match below this q; 0: 0.05
-	Out       string
+	Maps      []string `opt:"maps" file:"in" required:"true" doc:"maps of one subject, an atom each: (atoms, voxels) .npy, 4-D NIfTI, dscalar.nii, or two .func.gii with a comma between"`
+	Mask      string   `opt:"mask" file:"in" doc:"voxels of the maps (default: mask.nii.gz beside them, else where a map is not 0)"`
+	Templates string   `opt:"templates" key:"templates" file:"in" required:"true" doc:"networks: labels, or one map each; NIfTI, dlabel.nii, dscalar.nii, or two .label.gii or .shape.gii with a comma between"`
+	Table     string   `opt:"template-table" key:"table" file:"in" doc:"index, name and color of templates in a volume (default: the .tsv beside them)"`
+	Spheres   []string `opt:"sphere" key:"spheres" file:"in" doc:"GIFTI sphere of a hemisphere, left then right, for maps on surfaces"`
+	Draws     int      `opt:"draws" default:"5000" min:"1" max:"1000000" doc:"surrogates of the null"`
+	Seed      uint64   `opt:"seed" doc:"of the surrogates"`
+	FDR       float64  `opt:"fdr" default:"0.05" above:"0" below:"1" doc:"false discovery rate over atoms: one belongs to its best match below this q"`
+	Out       string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 }
 
 // Summary is what the match step found.
 type Summary struct {
-	Out      string  `json:"out"`
-	Subjects int     `json:"subjects"`
-	Atoms    int     `json:"atoms"`
-	Networks int     `json:"networks"`
-	Voxels   int     `json:"voxels"`   // compared: in both grids, finite in every map
-	LeftOut  int     `json:"left_out"` // voxels of the maps that were not
-	Draws    int     `json:"draws"`
-	Null     string  `json:"null"` // variogram or spin
-	Matched  int     `json:"matched"`
-	Device   string  `json:"device"`
-	Seconds  float64 `json:"seconds"`
+	step.Ended
+	Subjects int    `json:"subjects"`
+	Atoms    int    `json:"atoms"`
+	Networks int    `json:"networks"`
+	Voxels   int    `json:"voxels"`   // compared: in both grids, finite in every map
+	LeftOut  int    `json:"left_out"` // voxels of the maps that were not
+	Draws    int    `json:"draws"`
+	Null     string `json:"null"` // variogram or spin
+	Matched  int    `json:"matched"`
 }
 
 // What nulls are called.
@@ -53,127 +50,101 @@ const (
 	spinNull      = "spin"
 )
 
-// plan checks the options that need no file.
-func (o *Options) plan() error {
-	if o.Draws == 0 {
-		o.Draws = 5000
-	}
-	if o.FDR == 0 {
-		o.FDR = 0.05
-	}
-	switch {
-	case len(o.Maps) == 0 || o.Templates == "" || o.Out == "":
-		return step.BadInput("", "--maps, --templates and --out are needed")
-	case o.Draws < 1 || o.Draws > 1e6:
-		return step.BadInput("", "--draws %d, expected 1 to 1000000", o.Draws)
-	case !(o.FDR > 0 && o.FDR < 1):
-		return step.BadInput("", "--fdr %g, expected a rate between 0 and 1", o.FDR)
-	}
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "match", Results: 1, Device: true}
+}
+
+// surface reports whether the maps are on surfaces.
+func (o *Options) surface() bool {
+	kind := brain.KindByName(o.Maps[0])
+	return kind != nil && kind.Geometry() == brain.OnSurfaces
+}
+
+// Check refuses maps of several kinds, and spheres or a mask of maps that have none.
+func (o *Options) Check() error {
 	kind := brain.KindByName(o.Maps[0])
 	for _, path := range o.Maps {
 		if brain.KindByName(path) != kind {
 			return step.BadInput(path, "is not of the kind of %s: give files of one kind", o.Maps[0])
 		}
 	}
-	surface := kind != nil && kind.Geometry() == brain.OnSurfaces
-	switch {
+	switch surface := o.surface(); {
 	case surface && len(o.Spheres) == 0:
 		return step.BadInput(o.Maps[0], "is on surfaces, whose null needs --sphere: the GIFTI sphere of each hemisphere, left then right")
 	case !surface && len(o.Spheres) > 0:
 		return step.BadInput(o.Spheres[0], "is a sphere, but maps %s are not on surfaces", o.Maps[0])
 	case surface && o.Mask != "":
 		return step.BadInput(o.Mask, "is a mask of volumes, but maps %s are on surfaces", o.Maps[0])
-	case kind == nil && o.Mask == "":
-		if beside := maskBeside(o.Maps[0]); beside == "" {
-			return step.BadInput(o.Maps[0], "is an array without a grid, expected --mask or mask.nii.gz beside it")
-		}
-	}
-	if o.Mask == "" && !surface {
-		o.Mask = maskBeside(o.Maps[0])
 	}
 	return nil
 }
 
-// maskBeside is the mask that encode wrote with its maps, if there is one.
-func maskBeside(path string) string {
-	mask := filepath.Join(filepath.Dir(path), "mask.nii.gz")
-	if _, err := (store.OS{}).Stat(mask); err != nil {
-		return ""
+// mask is the mask of the maps: the one named, else that which encode wrote beside
+// them, "" if there is none.
+func (o *Options) mask(fsys store.FS) string {
+	beside := filepath.Join(filepath.Dir(o.Maps[0]), "mask.nii.gz")
+	if o.Mask != "" || o.surface() || !step.Exists(fsys, beside) {
+		return o.Mask
 	}
-	return mask
+	return beside
 }
 
-// options lists the options for run.json and for resuming.
-func (o Options) options(e *step.Env) []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	return []store.Option{
-		s("draws", strconv.Itoa(o.Draws)), s("seed", strconv.FormatUint(o.Seed, 10)), s("fdr", strconv.FormatFloat(o.FDR, 'g', -1, 64)),
-		s("precision", e.Precision.String()), s("device", e.Device),
+// table is the table of labels in a volume: the one named, else that beside the
+// templates, "" if there is none.
+func (o *Options) table(e *step.Env) (string, error) {
+	kind := brain.KindByName(o.Templates)
+	if o.Table != "" || kind == nil || kind.Geometry() != brain.OnGrid {
+		return o.Table, nil
 	}
+	files, err := e.Files()
+	if err != nil {
+		return "", err
+	}
+	return files.TableBeside(o.Templates)
 }
 
-// Run compares the group-mean map of every atom with every network.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	var sum Summary
-	if err := o.plan(); err != nil {
-		return sum, err
+// MoreInputs are the mask beside the maps and the table beside the templates.
+func (o *Options) MoreInputs(e *step.Env) (list []step.File, err error) {
+	mask := o.mask(e.FS)
+	if mask == "" && brain.KindByName(o.Maps[0]) == nil {
+		return nil, step.BadInput(o.Maps[0], "is an array without a grid, expected --mask or mask.nii.gz beside it")
 	}
-	if kind := brain.KindByName(o.Templates); o.Table == "" && kind != nil && kind.Geometry() == brain.OnGrid {
-		tables, err := e.Files()
-		if err != nil {
-			return sum, err
-		}
-		if o.Table, err = tables.TableBeside(o.Templates); err != nil {
-			return sum, err
-		}
+	if mask != o.Mask {
+		list = append(list, step.File{Role: "--mask", Path: mask})
 	}
-	files := []step.File{{Role: "--mask", Path: o.Mask}, {Role: "--template-table", Path: o.Table}}
-	for _, list := range []struct {
-		role  string
-		paths []string
-	}{{"--maps", o.Maps}, {"--sphere", o.Spheres}, {"--templates", []string{o.Templates}}} {
-		for _, path := range list.paths {
-			for _, p := range brain.Parts(path) {
-				files = append(files, step.File{Role: list.role, Path: p})
-			}
-		}
+	table, err := o.table(e)
+	if err == nil && table != o.Table {
+		list = append(list, step.File{Role: "--template-table", Path: table})
 	}
-	inputs, err := step.DigestFiles(ctx, e.FS, files)
-	if err != nil {
-		return sum, err
+	return list, err
+}
+
+// Do compares the group-mean map of every atom with every network.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	x := &matcher{Run: r, o: o, mask: o.mask(r.Env.FS)}
+	var err error
+	if x.table, err = o.table(r.Env); err != nil {
+		return nil, err
 	}
-	w, err := e.OpenDevice()
-	if err != nil {
-		return sum, err
-	}
-	defer w.Close()
-	job, err := e.OpenJob(o.Out, store.JobOptions{Command: "match", Options: o.options(e), Inputs: inputs})
-	if err != nil {
-		return sum, err
-	}
-	defer job.Close()
-	w.Job = job
-	x := &matcher{Worker: w, o: o}
 	if err := x.match(ctx); err != nil {
-		return sum, err
+		return nil, err
 	}
-	run := x.RunJSON()
-	if n := x.maps.cols - len(x.keep); n > 0 {
-		run.LeftOut = []store.Count{{What: "voxels", Why: "outside the templates or not finite in every map", N: n}}
-	}
-	run.Results["matched"] = float64(x.matched())
-	if err := job.Commit(ctx, run); err != nil {
-		return sum, err
-	}
-	return Summary{Out: o.Out, Subjects: len(o.Maps), Atoms: x.maps.rows, Networks: len(x.networks), Voxels: len(x.keep),
-		LeftOut: x.maps.cols - len(x.keep), Draws: o.Draws, Null: x.null(), Matched: x.matched(), Device: x.Backend.Device().Name, Seconds: run.Seconds}, nil
+	sum := &Summary{Subjects: len(o.Maps), Atoms: x.maps.rows, Networks: len(x.networks), Voxels: len(x.keep),
+		LeftOut: x.maps.cols - len(x.keep), Draws: o.Draws, Null: x.null(), Matched: x.matched()}
+	r.LeaveOut("voxels", "outside the templates or not finite in every map", sum.LeftOut)
+	r.Result("matched", float64(sum.Matched))
+	return sum, nil
 }
 
-// matcher is one call of Match.
+// matcher is one execution of the step.
 type matcher struct {
-	*step.Worker
-	o Options
+	*step.Run
+	o           *Options
+	mask, table string // of the maps and of the templates
 
 	places    brain.Places
 	maps      subjectMaps
@@ -218,14 +189,14 @@ func (x *matcher) matched() int {
 func (m match) belongs(fdr float64) bool { return m.q < fdr && m.r[m.best] > 0 }
 
 func (x *matcher) match(ctx context.Context) error {
-	if err := x.Env.Stage("reading maps", len(x.o.Maps), func() error { return x.read(ctx) }); err != nil {
+	if err := x.Stage("reading maps", len(x.o.Maps), func() error { return x.read(ctx) }); err != nil {
 		return err
 	}
 	if err := x.places.WriteMask(ctx, x.Env.Output(x.Job)); err != nil {
 		return err
 	}
 	var gram spatial.Matrix
-	err := x.Env.Stage("comparing (voxels)", len(x.keep), func() (err error) {
+	err := x.Stage("comparing (voxels)", len(x.keep), func() (err error) {
 		gram, err = x.products(ctx)
 		return err
 	})
@@ -234,7 +205,7 @@ func (x *matcher) match(ctx context.Context) error {
 	}
 	x.correlate(gram)
 	var high spatial.Matrix
-	if err := x.Env.Stage("surrogates", x.o.Draws, func() (err error) { high, err = x.surrogates(ctx); return err }); err != nil {
+	if err := x.Stage("surrogates", x.o.Draws, func() (err error) { high, err = x.surrogates(ctx); return err }); err != nil {
 		return err
 	}
 	ps := make([]float64, len(x.matches))
@@ -246,7 +217,7 @@ func (x *matcher) match(ctx context.Context) error {
 	for k, q := range permute.FDR(ps) {
 		x.matches[k].q = q
 	}
-	return x.Env.Stage("writing", 0, func() error { return x.write(ctx, gram, high) })
+	return x.Stage("writing", 0, func() error { return x.write(ctx, gram, high) })
 }
 
 // correlate fills in the matches from the sums of products of the maps of all
@@ -291,7 +262,7 @@ func BestOf(r []float64) (best int, margin float64) {
 // surrogates gives the highest correlations of surrogates, (atoms x draws).
 func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
 	o := spatial.Options{Draws: x.o.Draws, Seed: x.o.Seed, Precision: x.Env.Precision, Checkpoint: x.Job,
-		Progress: func(done, _ int) { x.Env.Report.Progress(done) }}
+		Progress: func(done, _ int) { x.Progress(done) }}
 	if x.null() == spinNull {
 		return x.spins(ctx, o)
 	}

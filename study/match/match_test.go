@@ -3,6 +3,7 @@ package match
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/brain"
 	"voxen/store"
 	"voxen/study/internal/steptest"
 	"voxen/study/step"
@@ -87,10 +89,12 @@ func checkMatches(t *testing.T, out string, want matchGolden, names []string) {
 }
 
 // volumeOptions match the two subjects of the golden volumes.
-func volumeOptions(templates, out string) Options {
+func volumeOptions(templates, out string) *Options {
 	v := matchFolder + "/volume/"
-	return Options{Maps: []string{v + "sub-01_space-MNI_weights.nii.gz", v + "sub-02_space-MNI_weights.nii.gz"},
-		Templates: v + templates, Draws: 200, Seed: 3, Out: out}
+	o := New()
+	o.Maps, o.Templates = []string{v + "sub-01_space-MNI_weights.nii.gz", v + "sub-02_space-MNI_weights.nii.gz"}, v+templates
+	o.Draws, o.Seed, o.Out = 200, 3, out
+	return o
 }
 
 func TestMatchVolumes(t *testing.T) {
@@ -105,7 +109,7 @@ func TestMatchVolumes(t *testing.T) {
 	} {
 		t.Run(c.golden, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "match")
-			sum, err := Run(context.Background(), &step.Env{Device: "cpu"}, volumeOptions(c.templates, out))
+			sum, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, volumeOptions(c.templates, out))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +124,7 @@ func TestMatchVolumes(t *testing.T) {
 
 // surfaceOptions match the golden maps of both hemispheres; names end in what the files
 // end in.
-func surfaceOptions(maps, templates, out string) Options {
+func surfaceOptions(maps, templates, out string) *Options {
 	s := matchFolder + "/surface/"
 	both := func(name, ending string) string {
 		if strings.HasSuffix(ending, ".nii") {
@@ -128,8 +132,10 @@ func surfaceOptions(maps, templates, out string) Options {
 		}
 		return s + name + "_hemi-L" + ending + "," + s + name + "_hemi-R" + ending
 	}
-	return Options{Maps: []string{both("weights", maps)}, Templates: both("networks", templates),
-		Spheres: []string{s + "sphere_hemi-L.surf.gii", s + "sphere_hemi-R.surf.gii"}, Draws: 300, Out: out}
+	o := New()
+	o.Maps, o.Templates, o.Spheres = []string{both("weights", maps)}, both("networks", templates), []string{s + "sphere_hemi-L.surf.gii", s + "sphere_hemi-R.surf.gii"}
+	o.Draws, o.Out = 300, out
+	return o
 }
 
 // TestMatchSurface: the same maps and networks as CIFTI, as GIFTI labels and as GIFTI
@@ -143,7 +149,7 @@ func TestMatchSurface(t *testing.T) {
 		leftOut         int
 	}{{".dscalar.nii", ".dlabel.nii", 0}, {".func.gii", ".label.gii", 58}, {".func.gii", ".shape.gii", 58}} {
 		out := filepath.Join(t.TempDir(), "match")
-		sum, err := Run(context.Background(), &step.Env{Device: "cpu"}, surfaceOptions(c.maps, c.templates, out))
+		sum, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, surfaceOptions(c.maps, c.templates, out))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,17 +209,17 @@ func TestMatchSurfaceRefusals(t *testing.T) {
 		},
 		"networks.dlabel.nii: is not of the kind of": func(o *Options) { o.Templates = matchFolder + "/surface/networks.dlabel.nii" },
 	} {
-		o := good
+		o := *good
 		change(&o)
-		refused(t, o, says)
+		refused(t, &o, says)
 	}
 }
 
 // refused wants a one-line refusal that ends with or holds text.
-func refused(t *testing.T, o Options, text string) {
+func refused(t *testing.T, o *Options, text string) {
 	t.Helper()
 	o.Out = filepath.Join(t.TempDir(), "refused")
-	_, err := Run(context.Background(), &step.Env{Device: "cpu"}, o)
+	_, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, o)
 	if err == nil || !store.IsInput(err) || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("refusal is %v, expected %q", err, text)
 	}
@@ -223,21 +229,28 @@ func TestMatchRefusals(t *testing.T) {
 	v := matchFolder + "/volume/"
 	s := matchFolder + "/surface/"
 	o := volumeOptions("networks_space-MNI_label.nii.gz", "")
-	wrong := o
+	wrong := *o
 	wrong.Templates = s + "networks.dlabel.nii"
-	refused(t, wrong, "networks.dlabel.nii: is not in a volume")
-	wrong = o
-	wrong.Draws = -1
-	refused(t, wrong, "--draws -1")
-	wrong = o
+	refused(t, &wrong, "networks.dlabel.nii: is not in a volume")
+	wrong = *o
+	for _, n := range []int{-1, 0, 1_000_001} {
+		wrong.Draws = n
+		refused(t, &wrong, fmt.Sprintf("--draws %d, expected 1 to 1000000", n))
+	}
+	for _, q := range []float64{0, 1, -0.1} {
+		wrong = *o
+		wrong.FDR = q
+		refused(t, &wrong, fmt.Sprintf("--fdr %g, expected a number between 0 and 1", q))
+	}
+	wrong = *o
 	wrong.Maps = []string{v + "mask.nii.gz", s + "weights.dscalar.nii"}
-	refused(t, wrong, "weights.dscalar.nii: is not of the kind")
-	wrong = o
+	refused(t, &wrong, "weights.dscalar.nii: is not of the kind")
+	wrong = *o
 	wrong.Maps = []string{v + "sub-01_space-MNI_weights.nii.gz", v + "mask.nii.gz"}
-	refused(t, wrong, "mask.nii.gz: holds 1 maps")
-	wrong = o
+	refused(t, &wrong, "mask.nii.gz: holds 1 maps")
+	wrong = *o
 	wrong.Spheres = []string{s + "sphere_hemi-L.surf.gii"}
-	refused(t, wrong, "is a sphere, but maps")
+	refused(t, &wrong, "is a sphere, but maps")
 	// the same labels under the name of another space
 	other := filepath.Join(t.TempDir(), "networks_space-T1w_label.nii.gz")
 	b, err := os.ReadFile(o.Templates)
@@ -247,27 +260,92 @@ func TestMatchRefusals(t *testing.T) {
 	if err := os.WriteFile(other, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	wrong = o
+	wrong = *o
 	wrong.Templates = other
-	refused(t, wrong, "in space T1w, expected MNI")
+	refused(t, &wrong, "in space T1w, expected MNI")
+}
+
+// A map that is finite nowhere is named by its file and atom; a voxel that is not finite
+// in one map is left out of all.
+func TestMatchNotFinite(t *testing.T) {
+	o := volumeOptions("networks_space-MNI_label.nii.gz", filepath.Join(t.TempDir(), "match"))
+	o.Mask, o.Draws = matchFolder+"/volume/mask.nii.gz", 20
+	mask, err := brain.Files{}.Mask(context.Background(), o.Mask, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const K, atom = 3, 1
+	V := mask.Len()
+	maps := make([]float64, K*V)
+	for i := range maps {
+		maps[i] = math.Sin(float64(i * i))
+	}
+	path := filepath.Join(t.TempDir(), "w.npy")
+	save := func() {
+		if err := store.SaveNpy(store.OS{}, path, []int{K, V}, maps); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Maps = []string{path}
+	save()
+	whole, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps[atom*V+V/2] = math.Inf(1)
+	save()
+	o.Out = filepath.Join(t.TempDir(), "match")
+	less, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, o)
+	if err != nil || less.Voxels < whole.Voxels-1 || less.Voxels > whole.Voxels {
+		t.Errorf("%d voxels, %d without one (%v)", whole.Voxels, less.Voxels, err)
+	}
+	for v := range V {
+		maps[atom*V+v] = math.NaN()
+	}
+	save()
+	refused(t, o, "w.npy: has no finite value in the map of atom 1")
+}
+
+// What lies beside named files is an input with a digest: the mask beside the maps and
+// the table beside the templates.
+func TestMatchInputs(t *testing.T) {
+	o := volumeOptions("networks_space-MNI_label.nii.gz", filepath.Join(t.TempDir(), "match"))
+	o.Draws = 20
+	if _, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, o); err != nil {
+		t.Fatal(err)
+	}
+	run, err := store.ReadRun(store.OS{}, filepath.Join(o.Out, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, in := range run.Inputs {
+		got[in.Role+" "+filepath.Base(in.Path)] = in.Digest != ""
+	}
+	for _, want := range []string{"--mask mask.nii.gz", "--template-table networks_space-MNI_label.tsv", "--templates networks_space-MNI_label.nii.gz",
+		"--maps sub-01_space-MNI_weights.nii.gz", "--maps sub-02_space-MNI_weights.nii.gz"} {
+		if !got[want] {
+			t.Errorf("%s is no input: %v", want, got)
+		}
+	}
 }
 
 // TestMatchGoesOn: a job that was interrupted between draws ends with the same bytes.
 func TestMatchGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	o := volumeOptions("networks_space-MNI_label.nii.gz", filepath.Join(dir, "whole"))
-	if _, err := Run(context.Background(), &step.Env{Device: "cpu"}, o); err != nil {
+	if _, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, o); err != nil {
 		t.Fatal(err)
 	}
 	o.Out = filepath.Join(dir, "parts")
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := Run(ctx, &step.Env{Device: "cpu", Report: &canceller{cancel: cancel}}, o); err == nil {
+	if _, err := step.Do[*Summary](ctx, &step.Env{Device: "cpu", Report: &canceller{cancel: cancel}}, o); err == nil {
 		t.Fatal("not interrupted")
 	}
 	if _, err := os.Stat(filepath.Join(o.Out, "matches.tsv")); err == nil {
 		t.Error("an interrupted match has results")
 	}
-	if _, err := Run(context.Background(), &step.Env{Device: "cpu", Threads: 1}, o); err != nil {
+	if _, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu", Threads: 1}, o); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"matches.tsv", "surrogates.npy", "null.npy", "subjects.npy", "networks.tsv", "group_maps.nii.gz", "mask.nii.gz", "matches.png"} {

@@ -89,7 +89,7 @@ func planted(t *testing.T, dir string) report.Options {
 	_, err = step.Do[*couple.Summary](ctx, env, coupling)
 	must(err)
 	must(os.WriteFile(path("participants.tsv"), []byte("participant_id\tMoCA\nsub-0\t21\nsub-1\t26\nsub-2\t24\n"), 0o666))
-	_, err = group.Run(ctx, env, group.Options{Maps: maps, Mask: path("mask.nii.gz"), Atlas: path("networks.nii.gz"), Participants: path("participants.tsv"),
+	_, err = step.Do[*group.Summary](ctx, env, &group.Options{Maps: maps, Mask: path("mask.nii.gz"), Atlas: path("networks.nii.gz"), Participants: path("participants.tsv"),
 		Scores: []string{"MoCA"}, Permutations: 50, Out: model.Group})
 	must(err)
 	standIns(t, dir, mask, n, K)

@@ -15,6 +15,7 @@ import (
 	"voxen/study/internal/steptest"
 	"voxen/study/match"
 	"voxen/study/report"
+	"voxen/study/step"
 )
 
 const goldenSurface = "../../testdata/golden/match/surface/"
@@ -33,7 +34,9 @@ func onSurfaces(t *testing.T, ending string) report.Options {
 	spheres := []string{goldenSurface + "sphere_hemi-L.surf.gii", goldenSurface + "sphere_hemi-R.surf.gii"}
 	m := report.Model{Name: "tiny", Match: filepath.Join(dir, "match")}
 	templates := both("networks", ".label.gii", ".dlabel.nii")
-	if _, err := match.Run(context.Background(), steptest.Env(), match.Options{Maps: []string{both("weights", ".func.gii", ".dscalar.nii")}, Templates: templates, Spheres: spheres, Draws: 100, FDR: 0.05, Out: m.Match}); err != nil {
+	o := match.New()
+	o.Maps, o.Templates, o.Spheres, o.Draws, o.Out = []string{both("weights", ".func.gii", ".dscalar.nii")}, templates, spheres, 100, m.Match
+	if _, err := step.Do[*match.Summary](context.Background(), steptest.Env(), o); err != nil {
 		t.Fatal(err)
 	}
 	for s := range 2 {

@@ -94,6 +94,14 @@ func (e *Env) Begin() {
 	e.Stages, e.warnings = nil, nil
 }
 
+// closeInputs closes what Begin watches.
+func (e *Env) closeInputs() {
+	if in, ok := e.FS.(*store.Inputs); ok {
+		in.Close()
+		e.FS = in.FS
+	}
+}
+
 // Stage runs one part of the work and remembers how long it took.
 func (e *Env) Stage(name string, total int, f func() error) error {
 	e.Report.Stage(name, total)

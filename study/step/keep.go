@@ -86,6 +86,18 @@ func finished(fsys store.FS, j job) (*store.Run, error) {
 // compare says why a finished output is not the one that a job would make, as far as
 // its run.json tells; "" if it is.
 func compare(fsys store.FS, j job) (why string, run *store.Run, err error) {
+	if why, run, err = compareOptions(fsys, j); why != "" || err != nil {
+		return why, nil, err
+	}
+	same := func(a, b store.Input) bool { return a.Role == b.Role && a.Bytes == b.Bytes && a.Digest == b.Digest }
+	if !slices.EqualFunc(run.Inputs, j.Inputs, same) {
+		return whichInput(run.Inputs, j.Inputs, same), nil, nil
+	}
+	return "", run, nil
+}
+
+// compareOptions is compare without a look at the inputs.
+func compareOptions(fsys store.FS, j job) (why string, run *store.Run, err error) {
 	run, err = finished(fsys, j)
 	switch {
 	case err != nil:
@@ -97,14 +109,7 @@ func compare(fsys store.FS, j job) (why string, run *store.Run, err error) {
 	case run.Command != j.Command:
 		return "made by voxen " + run.Command, nil, nil
 	}
-	if why := differs(run.Options, j.Options); why != "" {
-		return why, nil, nil
-	}
-	same := func(a, b store.Input) bool { return a.Role == b.Role && a.Bytes == b.Bytes && a.Digest == b.Digest }
-	if !slices.EqualFunc(run.Inputs, j.Inputs, same) {
-		return whichInput(run.Inputs, j.Inputs, same), nil, nil
-	}
-	return "", run, nil
+	return differs(run.Options, j.Options), run, nil
 }
 
 // differs names the first option that is another, "" if none is. Options that were
@@ -162,4 +167,80 @@ func HasPartial(fsys store.FS, out string, file bool) bool {
 		return Exists(fsys, out+".partial")
 	}
 	return Exists(fsys, filepath.Join(out, ".partial"))
+}
+
+// StateOf says how far the output of a step is, from names, sizes and times alone: no
+// device is opened and no array read. Inputs and outputs whose digests are not
+// remembered count as what they were if they were not changed since run.json was written.
+func StateOf(e *Env, s Step) (State, error) {
+	if err := Check(s); err != nil {
+		return State{}, err
+	}
+	files, err := inputsOf(e, s)
+	if err != nil {
+		return State{}, err
+	}
+	var first State
+	for i, j := range e.outputsOf(s) {
+		st, err := e.state(j, files)
+		if err != nil || st.Why != "" {
+			return st, err
+		}
+		if i == 0 {
+			first = st
+		}
+	}
+	return first, nil
+}
+
+// state is StateOf of one output.
+func (e *Env) state(j job, files []File) (State, error) {
+	st := State{Unfinished: HasPartial(e.FS, j.out, j.File)}
+	var err error
+	if st.Why, st.Run, err = compareOptions(e.FS, j); err != nil || st.Why != "" {
+		return st, err
+	}
+	path := store.RunPath(j.out, j.File)
+	info, err := e.FS.Stat(path)
+	if err != nil {
+		return st, err
+	}
+	written := store.IdentityOf(info)
+	if len(files) != len(st.Run.Inputs) {
+		st.Why = "its inputs are other files"
+		return st, nil
+	}
+	for i, f := range files {
+		was := st.Run.Inputs[i]
+		if was.Role != f.Role || !e.asWritten(f.Path, was.Bytes, was.Digest, written) {
+			st.Why = fmt.Sprintf("%s %s is another", f.Role, filepath.Base(f.Path))
+			return st, nil
+		}
+	}
+	for _, out := range st.Run.Outputs {
+		if name := filepath.Join(filepath.Dir(path), filepath.FromSlash(out.Name)); !Exists(e.FS, name) {
+			st.Why = out.Name + " is gone"
+		} else if !e.asWritten(name, out.Bytes, out.Digest, written) {
+			st.Why = out.Name + " was changed"
+		}
+		if st.Why != "" {
+			return st, nil
+		}
+	}
+	return st, nil
+}
+
+// asWritten reports whether a file is what run.json says of it: by its remembered
+// digest, or because its contents are no younger than run.json.
+func (e *Env) asWritten(path string, bytes int64, digest string, written store.Identity) bool {
+	file, _ := store.SplitMember(path)
+	info, err := e.FS.Stat(file)
+	if err != nil || info.Size() != bytes {
+		return false
+	}
+	if known, ok := e.Keep.Cache.Known(file, info); ok {
+		return known == digest
+	}
+	id := store.IdentityOf(info)
+	return max(id.Modified, id.Changed) <= max(written.Modified, written.Changed)
 }

@@ -134,3 +134,17 @@ func (p *Painted) Row(_ context.Context, r int, dst []float64) error {
 	}
 	return nil
 }
+
+// LabelTables is the table of labels that is read beside a label image, as an input of
+// the option that names the image; none where there is no table, or labels are in the
+// image itself.
+func LabelTables(fsys store.FS, role, image string) ([]File, error) {
+	if k := brain.KindByName(image); k == nil || k.Geometry() != brain.OnGrid || !Exists(fsys, image) {
+		return nil, nil
+	}
+	table, err := brain.Files{FS: fsys}.TableBeside(image)
+	if table == "" || err != nil {
+		return nil, err
+	}
+	return []File{{role, table}}, nil
+}

@@ -31,6 +31,7 @@ type Outcome struct {
 // sure that no input changed meanwhile, and commits. Every step begins and ends so.
 func Execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	e.Begin()
+	defer e.closeInputs()
 	if err := Check(s); err != nil {
 		return Outcome{}, err
 	}
@@ -104,7 +105,19 @@ type job struct {
 	out    string
 }
 
-// jobs lists the outputs of a step, the one of --out first, with the inputs digested.
+// outputsOf lists the outputs of a step, the one of --out first.
+func (e *Env) outputsOf(s Step) []job {
+	c := s.Command()
+	o := store.JobOptions{Command: c.Name, Options: key(e, s), File: c.File, Axis: c.Axis}
+	jobs := []job{{o, "--out", Out(s)}}
+	for _, f := range furtherOuts(s) {
+		o.File = true
+		jobs = append(jobs, job{o, f.Role, f.Path})
+	}
+	return jobs
+}
+
+// jobs lists the outputs of a step with the inputs digested.
 func (e *Env) jobs(ctx context.Context, s Step) ([]job, error) {
 	files, err := inputsOf(e, s)
 	if err != nil {
@@ -114,12 +127,9 @@ func (e *Env) jobs(ctx context.Context, s Step) ([]job, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := s.Command()
-	o := store.JobOptions{Command: c.Name, Options: key(e, s), Inputs: inputs, File: c.File, Axis: c.Axis}
-	jobs := []job{{o, "--out", Out(s)}}
-	for _, f := range furtherOuts(s) {
-		o.File = true
-		jobs = append(jobs, job{o, f.Role, f.Path})
+	jobs := e.outputsOf(s)
+	for i := range jobs {
+		jobs[i].Inputs = inputs
 	}
 	return jobs, nil
 }
