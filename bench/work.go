@@ -23,7 +23,7 @@ func WorkOf(s op.Spec, out op.Type, in []op.Type) Work {
 
 // shiftWork counts the rows that ColumnShift reads.
 func shiftWork(_ op.ColumnShift, out, y op.Type) Work {
-	n := float64(out.Dims.Size() * len(op.ShiftRows(y.Dims[2])))
+	n := float64(out.Dims.Size() * min(op.ShiftRows, y.Dims[2]))
 	return Work{n, n*float64(y.Dtype.Size()) + float64(out.Bytes())}
 }
 
@@ -77,10 +77,14 @@ func pathFlops(s op.Spec, in []op.Type) float64 {
 func perElement(s op.Spec, in []op.Type) float64 {
 	fold := float64(in[0].Dims[2]) / float64(max(1, in[0].Dims[1]))
 	switch o := s.(type) {
-	case op.SubRow, op.GroupScale, op.Zip, op.InverseRoot:
+	case op.SubRow:
+		return float64(len(in) - 1)
+	case op.GroupScale, op.Zip, op.InverseRoot:
 		return 1
-	case op.OuterAdd, op.QueryKey, op.RidgeWeights:
+	case op.OuterAdd, op.QueryKey:
 		return 2
+	case op.RidgeWeights:
+		return 3
 	case op.FoldMoments: // a sum or a sum of squares of a fold's rows
 		return 1.5 * float64(in[0].Dims[2]) / float64(o.Borders.Folds())
 	case op.LeaveOut: // prefix and suffix sums
@@ -91,8 +95,12 @@ func perElement(s op.Spec, in []op.Type) float64 {
 		return 5
 	case op.FeatureScale, op.CenterKernel, op.Rotary, op.RMSNorm:
 		return 4
-	case op.MomentsAbout:
-		return 3
+	case op.ColumnRange: // two comparisons, and whether it is a number
+		return 1.5 * float64(in[0].Dims[2]) / float64(o.Borders.Folds())
+	case op.ColumnUnit, op.ColumnSize, op.ColumnStatus, op.SameRows:
+		return 2 * float64(in[0].Dims[1])
+	case op.ScoreStatus:
+		return float64(in[1].Dims[2])
 	case op.CVScore:
 		return 20
 	case op.MeanGroups:

@@ -155,6 +155,9 @@ func (c *Cifti) parse() error {
 	return nil
 }
 
+// Wide implements tile.Wide.
+func (c *Cifti) Wide() bool { return c.values.Wide() }
+
 // Rows returns the number of volumes or maps.
 func (c *Cifti) Rows() int { return c.CiftiHeader.Rows }
 

@@ -129,6 +129,16 @@ type scaling struct {
 // apply scales in float64, in two roundings on every machine.
 func (s scaling) apply(x float64) float64 { return float64(x*s.slope) + s.inter }
 
+// wide reports whether values may need more digits than a float32 has: those of long
+// types, and of any type that an intercept moves away from 0.
+func (s scaling) wide(d Datatype) bool {
+	switch d {
+	case Float64, Int32, Uint32, Int64, Uint64:
+		return true
+	}
+	return s.on && s.inter != 0
+}
+
 // decode converts len(dst) little-endian values of type d. Values that are
 // scaled pass through float64, others are converted once.
 func decode[F float32 | float64](dst []F, src []byte, d Datatype, s scaling) {

@@ -3,6 +3,7 @@ package brain
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Joined is several arrays of the same rows side by side, such as the two
@@ -32,6 +33,16 @@ func (j *Joined) Rows() int { return j.parts[0].Rows() }
 
 // Cols returns the columns of all parts.
 func (j *Joined) Cols() int { return j.first[len(j.parts)] }
+
+// Wide reports whether values of a part may need more digits than a float32 has; see
+// tile.Wide.
+func (j *Joined) Wide() bool { return slices.ContainsFunc(j.parts, wide) }
+
+// wide reports whether columns say that they are.
+func wide(c Columns) bool {
+	w, ok := c.(interface{ Wide() bool })
+	return ok && w.Wide()
+}
 
 // ReadFloat32 copies the columns [lo, hi): dst[t*stride + (v-lo)].
 func (j *Joined) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {

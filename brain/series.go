@@ -148,6 +148,9 @@ func (s *Series) pick(row, piece []byte, first, size int) {
 	}
 }
 
+// Wide reports whether values may need more digits than a float32 has; see tile.Wide.
+func (s *Series) Wide() bool { return s.im.Header.scaling().wide(s.im.Header.Datatype) }
+
 // ReadFloat32 copies the voxels [lo, hi) of every volume, scaled as the header
 // says: dst[t*stride + (v-lo)].
 func (s *Series) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {

@@ -162,6 +162,9 @@ func (s *stored) bytes() int64 {
 	return int64(s.rows) * int64(s.cols) * int64(s.datatype.Size())
 }
 
+// Wide implements tile.Wide.
+func (s *stored) Wide() bool { return s.scale.wide(s.datatype) }
+
 // checkBlock checks a request for the columns [lo, hi) of rows x cols, into n
 // values whose rows are stride apart.
 func checkBlock(path string, rows, cols, lo, hi, n, stride int) error {

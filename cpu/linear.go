@@ -56,7 +56,10 @@ func zip[F float](b *Backend, c *engine.Call, o op.Zip) {
 			}
 		default:
 			for j := range dst {
-				dst[j] = F(o.Kind.Apply(float64(x[j]), float64(y[j])))
+				dst[j] = 0
+				if x[j] != 0 || y[j] != 0 {
+					dst[j] = x[j] / y[j]
+				}
 			}
 		}
 	})

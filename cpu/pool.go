@@ -28,11 +28,8 @@ type worker struct {
 	strips64  blas.PathWork[float64]
 	descent32 sparse.Work[float32]
 	descent64 sparse.Work[float64]
-	places    []int32 // of columns
 	sweep32   sparse.SweepWork[float32]
 	sweep64   sparse.SweepWork[float64]
-	list32    sparse.List[float32]
-	list64    sparse.List[float64]
 	id        int // place in the team
 
 	_ [64]byte // a cache line of its own

@@ -52,6 +52,10 @@ func addScaled[F float](dst, x []F, a F, y []F) {
 	}
 }
 
+// roundedSquares is the share of a mean square up to which a variance is the
+// rounding of the sums that it comes from.
+const roundedSquares = 1e-13
+
 // FeatureScale is small: one piece per model.
 func (b *Backend) FeatureScale(c *engine.Call, o op.FeatureScale) error {
 	return in(c.Out.Dtype, func() { featureScale[float32](b, c, o) }, func() { featureScale[float64](b, c, o) })
@@ -61,8 +65,11 @@ func featureScale[F float](b *Backend, c *engine.Call, o op.FeatureScale) {
 	b.eachMat(c.Out.Dims, func(_ *worker, p, m int) {
 		s, d, n := mat[F](c.In[0], p, m), mat[F](c.Out, p, m).row(0), o.Rows[m]
 		for k := range d {
-			mean, ms := float64(s.row(0)[k])/n, float64(s.row(1)[k])/n
-			d[k] = F(op.InverseSD(ms-mean*mean, ms))
+			mean, square := float64(s.row(0)[k])/n, float64(s.row(1)[k])/n
+			d[k] = 1
+			if left := square - mean*mean; left > roundedSquares*square {
+				d[k] = F(1 / math.Sqrt(left))
+			}
 		}
 	})
 }
@@ -72,9 +79,10 @@ func (b *Backend) DropNull(c *engine.Call, o op.DropNull) error {
 	b.eachMat(c.Out.Dims, func(_ *worker, p, m int) {
 		x, y := mat[float64](c.In[0], p, m), mat[float64](c.Out, p, m)
 		n := y.cols
-		kept := o.Kept(x.row(n))
+		values := x.row(n)
+		least := float64(4*n) * 0x1p-52 * values[n-1]
 		for i := range n {
-			if kept(i) {
+			if values[i] > least {
 				copy(y.row(i), x.row(i))
 				y.row(n)[i] = x.row(n)[i]
 			} else {
@@ -204,20 +212,6 @@ func foldRows[F float](b *Backend, c *engine.Call, o op.FoldRows) {
 	})
 }
 
-// MomentsAbout moves the centre.
-func (b *Backend) MomentsAbout(c *engine.Call, o op.MomentsAbout) error {
-	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, f, lo, hi int) {
-		s, y := mat[float64](c.In[0], p, f).part(lo, hi), mat[float64](c.Out, p, f).part(lo, hi)
-		centre, n := mat[float64](c.In[1], p, f).part(lo, hi).row(0), float64(o.Borders.Rows(f))
-		for v, x := range centre {
-			sum, sq := s.row(0)[v], s.row(1)[v]
-			y.row(0)[v] = sum - n*x
-			y.row(1)[v] = sq - 2*x*sum + n*x*x
-		}
-	})
-	return nil
-}
-
 // pathBlock is the number of voxels whose path is one piece of work.
 const pathBlock = 128
 
@@ -247,7 +241,7 @@ func pathRows[F float](b *Backend, c *engine.Call, o op.PathRows) {
 	})
 }
 
-// path evaluates the terms of P, C, a matrix, S and perhaps z; prepare packs the matrix of one of so many batches and a fold.
+// path evaluates the terms of P, C, a matrix, S and z; prepare packs the matrix of one of so many batches and a fold.
 func path[F float](b *Backend, c *engine.Call, alphas []float64, batches int, prepare func(p, f int) *blas.Path[F]) {
 	d, K, A := c.Out.Dims, c.In[0].Dims[2], len(alphas)
 	packed := make([]*blas.Path[F], batches*d[1])
@@ -264,10 +258,7 @@ func path[F float](b *Backend, c *engine.Call, alphas []float64, batches int, pr
 	}
 	b.eachBlock(d, pathBlock, func(w *worker, p, f, lo, hi int) {
 		P, C, out := mat[F](c.In[0], p, f).part(lo, hi), mat[F](c.In[1], p, f).part(lo, hi), mat[F](c.Out, p, f).part(lo, hi)
-		var z []F
-		if len(c.In) > 4 {
-			z = mat[F](c.In[4], p, f).row(0)
-		}
+		z := mat[F](c.In[4], p, f).row(0)
 		g := factors[(min(p, S.Dims[0]-1)*d[1]+f)*A*K:]
 		packed[min(p, batches-1)*d[1]+f].Terms(strips[F](w), A, g, z, P.data, P.ld, C.data, C.ld, hi-lo, out.data, out.ld)
 	})
@@ -288,16 +279,60 @@ func (b *Backend) CVScore(c *engine.Call, o op.CVScore) error {
 
 func cvScore[F float](b *Backend, c *engine.Call, o op.CVScore) {
 	A := c.Out.Dims[2]
-	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, f, lo, hi int) {
-		t, s, y := mat[F](c.In[0], p, f).part(lo, hi), mat[float64](c.In[1], p, f).part(lo, hi), mat[float64](c.Out, p, f).part(lo, hi)
-		sum, sq, n := s.row(0), s.row(1), float64(o.Borders.Rows(f))
+	b.eachBlock(c.Out.Dims, block, func(w *worker, p, f, lo, hi int) {
+		rows := func(i int) matrix[float64] { return mat[float64](c.In[i], p, f).part(lo, hi) }
+		moments, centre, flat, silent := rows(1), rows(2).row(0), rows(3).row(0), rows(4).row(0)
+		sum, square, n := moments.row(0), moments.row(1), float64(o.Borders.Rows(f))
+		buf := scratch[float64](w, 2*(hi-lo))
+		away, variation := buf[:hi-lo], buf[hi-lo:] // of the responses: mean less centre, and squares about the mean
+		for v := range away {
+			away[v] = sum[v]/n - centre[v]
+			variation[v] = max(0, square[v]-sum[v]*(sum[v]/n))
+			if flat[v] != 0 {
+				variation[v] = 0
+			}
+		}
+		t, y := mat[F](c.In[0], p, f).part(lo, hi), mat[float64](c.Out, p, f).part(lo, hi)
 		for a := range A {
 			wC, wMw, zw, dst := t.row(a), t.row(A+a), t.row(2*A+a), y.row(a)
 			for v := range dst {
-				dst[v] = o.Score.Of(n, sum[v], sq[v], float64(zw[v]), float64(wMw[v]), float64(wC[v]))
+				s := foldScore{n: n, variation: variation[v], away: away[v]}
+				if silent[v] == 0 {
+					s.cross, s.power = float64(wC[v]), float64(wMw[v])
+					s.away -= float64(zw[v]) / n
+				}
+				if o.Score == op.MSE {
+					s.variation = square[v] - sum[v]*(sum[v]/n) // of a constant, too
+				}
+				dst[v] = s.of(o.Score)
 			}
 		}
 	})
+}
+
+// foldScore is what the score of n predictions is made of.
+type foldScore struct {
+	n         float64
+	variation float64 // squares of the responses about their mean; 0: they are constant
+	cross     float64 // products with the predictions, both about their means
+	power     float64 // squares of the predictions about their mean
+	away      float64 // mean of the responses less that of the predictions
+}
+
+// of gives the score; 0 for a correlation with a constant.
+func (s foldScore) of(kind op.Score) float64 {
+	loss := s.variation - 2*s.cross + s.power + s.n*s.away*s.away
+	switch {
+	case kind == op.MSE:
+		return -loss / s.n
+	case s.variation == 0:
+		return 0
+	case kind == op.R2:
+		return 1 - loss/s.variation
+	case s.power <= 0:
+		return 0
+	}
+	return s.cross / math.Sqrt(s.variation*s.power)
 }
 
 // MeanGroups averages.
@@ -327,8 +362,19 @@ func (b *Backend) SelectAlpha(c *engine.Call, o op.SelectAlpha) error {
 	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, m, lo, hi int) {
 		s, y := mat[float64](c.In[0], p, m).part(lo, hi), mat[float64](c.Out, p, m).part(lo, hi)
 		for v := range hi - lo {
-			a := o.Best(s.data[v:], s.ld)
-			y.row(0)[v], y.row(1)[v] = o.Alphas[a], s.row(a)[v]
+			best := 0
+			for a := 1; a < s.rows; a++ {
+				x, top := s.row(a)[v], s.row(best)[v]
+				switch {
+				case x != x: // not a number: below all numbers
+					if top != top && o.Alphas[a] > o.Alphas[best] {
+						best = a
+					}
+				case top != top || x > top || x == top && o.Alphas[a] > o.Alphas[best]:
+					best = a
+				}
+			}
+			y.row(0)[v], y.row(1)[v] = o.Alphas[best], s.row(best)[v]
 		}
 	})
 	return nil
@@ -365,16 +411,34 @@ func (b *Backend) RidgeWeights(c *engine.Call, o op.RidgeWeights) error {
 }
 
 func ridgeWeights[F float](b *Backend, c *engine.Call) {
-	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, m, lo, hi int) {
+	b.eachBlock(c.Out.Dims, block, func(wk *worker, p, m, lo, hi int) {
 		P, w := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi)
 		S, alpha := mat[F](c.In[1], p, m).row(0), mat[F](c.In[2], p, m).part(lo, hi).row(0)
+		back := scratch[F](wk, hi-lo) // powers of two
+		switch {
+		case len(c.In) == 3:
+			for v := range back {
+				back[v] = 1
+			}
+		case c.In[3].Dtype == op.Float32:
+			inverses(back, mat[float32](c.In[3], p, m).part(lo, hi).row(0))
+		default:
+			inverses(back, mat[float64](c.In[3], p, m).part(lo, hi).row(0))
+		}
 		for k, s := range S {
 			dst := w.row(k)
 			for v, x := range P.row(k) {
-				dst[v] = x / (s + alpha[v])
+				dst[v] = x / (s + alpha[v]) * back[v]
 			}
 		}
 	})
+}
+
+// inverses is dst = 1/x.
+func inverses[F, G float](dst []F, x []G) {
+	for v, u := range x {
+		dst[v] = F(1 / u)
+	}
 }
 
 // ScorePredictions sums about the mean of each column, in float64.
@@ -386,28 +450,37 @@ func scorePredictions[F float](b *Backend, c *engine.Call, o op.ScorePredictions
 	n := float64(c.In[0].Dims[2])
 	b.eachBlock(c.Out.Dims, block, func(w *worker, p, _, lo, hi int) {
 		y, pred, out := mat[F](c.In[0], p, 0).part(lo, hi), mat[F](c.In[1], p, 0).part(lo, hi), mat[float64](c.Out, p, 0).part(lo, hi).row(0)
+		flat, gap := mat[float64](c.In[2], p, 0).part(lo, hi).row(0), mat[float64](c.In[3], p, 0).part(lo, hi).row(0)
 		W := hi - lo
-		buf := scratch[float64](w, 6*W)
+		buf := scratch[float64](w, 5*W)
 		clear(buf)
-		mean, sums := buf[:W], buf[W:]
+		means, sums := buf[:2*W], buf[2*W:]
 		for t := range y.rows {
+			q := pred.row(t)
 			for v, x := range y.row(t) {
-				mean[v] += float64(x)
+				means[2*v] += float64(x)
+				means[2*v+1] += float64(q[v])
 			}
 		}
-		for v := range mean {
-			mean[v] /= n
+		for i := range means {
+			means[i] /= n
 		}
 		for t := range y.rows {
 			q := pred.row(t)
 			for v, x := range y.row(t) {
-				e, g, s := float64(x)-mean[v], float64(q[v])-mean[v], sums[5*v:5*v+5]
-				s[0], s[1], s[2], s[3], s[4] = s[0]+e, s[1]+e*e, s[2]+g, s[3]+g*g, s[4]+e*g
+				e, g, s := float64(x)-means[2*v], float64(q[v])-means[2*v+1], sums[3*v:3*v+3]
+				s[0], s[1], s[2] = s[0]+e*e, s[1]+e*g, s[2]+g*g
 			}
 		}
 		for v := range out {
-			s := sums[5*v : 5*v+5]
-			out[v] = o.Of(n, mean[v], [5]float64(s))
+			s := foldScore{n: n, variation: sums[3*v], cross: sums[3*v+1], power: sums[3*v+2], away: means[2*v] - means[2*v+1] + gap[v]}
+			if flat[v] != 0 && o.Score != op.MSE {
+				s.variation = 0
+			}
+			if still := o.Tol * means[2*v+1]; o.Score == op.R && s.power <= n*still*still {
+				s.power = 0
+			}
+			out[v] = s.of(o.Score)
 		}
 	})
 }

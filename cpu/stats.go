@@ -3,54 +3,226 @@ package cpu
 import (
 	"math"
 
-	"voxen/cpu/sparse"
 	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
 )
 
-// ColumnShift averages evenly spaced rows.
-func (b *Backend) ColumnShift(c *engine.Call, o op.ColumnShift) error {
-	return in(c.Out.Dtype, func() { columnShift[float32](b, c) }, func() { columnShift[float64](b, c) })
+// ColumnRange takes whole rows where there are panels for all threads, as shiftMoments.
+func (b *Backend) ColumnRange(c *engine.Call, o op.ColumnRange) error {
+	return in(c.Out.Dtype, func() { columnRange[float32](b, c, o) }, func() { columnRange[float64](b, c, o) })
 }
 
-func columnShift[F float](b *Backend, c *engine.Call) {
-	rows := op.ShiftRows(c.In[0].Dims[2])
-	b.eachBlock(c.Out.Dims, block, func(w *worker, p, m, lo, hi int) {
-		meanRow(w, mat[F](c.Out, p, m).part(lo, hi).row(0), mat[F](c.In[0], p, m).part(lo, hi), rows)
+func columnRange[F float](b *Backend, c *engine.Call, o op.ColumnRange) {
+	d := op.Dims{c.Out.Dims[0], 1, 1, c.Out.Dims[3]}
+	nan := F(math.NaN())
+	b.eachBlock(d, b.wide(d), func(w *worker, p, _, lo, hi int) {
+		y, odd := mat[F](c.In[0], p, 0).part(lo, hi), scratch[F](w, hi-lo)
+		for g := range o.Borders.Folds() {
+			out := mat[F](c.Out, p, g).part(lo, hi)
+			low, high := out.row(0), out.row(1)
+			copy(low, y.row(o.Borders[g]))
+			copy(high, low)
+			clear(odd)
+			for t := o.Borders[g]; t < o.Borders[g+1]; t++ {
+				extent(low, high, odd, y.row(t))
+			}
+			for v, x := range odd {
+				if x != 0 { // NaN
+					low[v], high[v] = nan, nan
+				}
+			}
+		}
 	})
 }
 
-// meanRow sets s to the mean of some rows of y.
-func meanRow[F float](w *worker, s []F, y matrix[F], rows []int) {
-	sum := scratch[float64](w, len(s))
-	clear(sum)
-	for _, t := range rows {
-		for v, x := range y.row(t) {
-			sum[v] += float64(x)
+// extent widens ranges by a row and adds 0 times its values to odd.
+func extent[F float](lo, hi, odd, y []F) {
+	if lo, ok := any(lo).([]float32); ok {
+		vec.Extent(lo, any(hi).([]float32), any(odd).([]float32), any(y).([]float32))
+		return
+	}
+	for v, x := range y {
+		lo[v], hi[v] = min(lo[v], x), max(hi[v], x)
+		odd[v] += 0 * x
+	}
+}
+
+// wide is the width of blocks of panels that streams rows: panels are cut only
+// where there are fewer than threads, since whole rows follow each other in memory
+// and stream twice as fast as rows of a block.
+func (b *Backend) wide(d op.Dims) int {
+	cuts := (b.threads + d[0] - 1) / d[0]
+	return max(block, (d[3]+cuts-1)/cuts)
+}
+
+// ColumnShift averages evenly spaced rows.
+func (b *Backend) ColumnShift(c *engine.Call, o op.ColumnShift) error {
+	return in(c.Out.Dtype, func() { columnShift[float32](b, c, o) }, func() { columnShift[float64](b, c, o) })
+}
+
+func columnShift[F float](b *Backend, c *engine.Call, o op.ColumnShift) {
+	b.eachBlock(c.Out.Dims, block, func(w *worker, p, m, lo, hi int) {
+		y, s := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi).row(0)
+		if o.Borders != nil {
+			y = y.band(o.Borders[m], o.Borders[m+1])
 		}
+		n := min(y.rows, op.ShiftRows)
+		sum := scratch[float64](w, len(s))
+		clear(sum)
+		for i := range n {
+			for v, x := range y.row((2*i + 1) * y.rows / (2 * n)) {
+				sum[v] += float64(x)
+			}
+		}
+		for v := range s {
+			s[v] = F(sum[v] / float64(n))
+		}
+	})
+}
+
+// ColumnUnit takes the exponent of the largest value.
+func (b *Backend) ColumnUnit(c *engine.Call, o op.ColumnUnit) error {
+	return in(c.Out.Dtype, func() { columnUnit[float32](b, c, o) }, func() { columnUnit[float64](b, c, o) })
+}
+
+func columnUnit[F float](b *Backend, c *engine.Call, o op.ColumnUnit) {
+	b.eachBlock(c.Out.Dims, block, func(w *worker, p, _, lo, hi int) {
+		size, u := scratch[float64](w, hi-lo), mat[F](c.Out, p, 0).part(lo, hi).row(0)
+		clear(size)
+		for r := range o.Borders.Folds() {
+			s := mat[F](c.In[1], p, r).part(lo, hi).row(0)
+			for g := o.Borders[r]; g < o.Borders[r+1]; g++ {
+				y := mat[F](c.In[0], p, g).part(lo, hi)
+				for v := range size {
+					shift := float64(s[v])
+					size[v] = max(size[v], float64(y.row(1)[v])-shift, shift-float64(y.row(0)[v])) // NaN if one is
+				}
+			}
+		}
+		for v, x := range size {
+			u[v] = powerAbove[F](x)
+		}
+	})
+}
+
+// powerAbove is one over the power of two above x, within what both precisions hold.
+func powerAbove[F float](x float64) F {
+	if !(x > 0) || math.IsInf(x, 0) {
+		return 1
 	}
-	for v := range s {
-		s[v] = F(sum[v] / float64(len(rows)))
-	}
+	_, e := math.Frexp(x)
+	return F(math.Ldexp(1, -min(126, max(-126, e))))
+}
+
+// ColumnSize takes magnitudes.
+func (b *Backend) ColumnSize(c *engine.Call, o op.ColumnSize) error {
+	return in(c.In[0].Dtype, func() { columnSize[float32](b, c, o) }, func() { columnSize[float64](b, c, o) })
+}
+
+func columnSize[F float](b *Backend, c *engine.Call, o op.ColumnSize) {
+	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, r, lo, hi int) {
+		size := mat[float64](c.Out, p, r).part(lo, hi).row(0)
+		clear(size)
+		for g := o.Borders[r]; g < o.Borders[r+1]; g++ {
+			y := mat[F](c.In[0], p, g).part(lo, hi)
+			for v := range size {
+				size[v] = max(size[v], -float64(y.row(0)[v]), float64(y.row(1)[v]))
+			}
+		}
+		if len(c.In) == 2 {
+			for v, u := range mat[F](c.In[1], p, 0).part(lo, hi).row(0) {
+				size[v] *= float64(u)
+			}
+		}
+	})
 }
 
 // SubRow subtracts.
 func (b *Backend) SubRow(c *engine.Call, o op.SubRow) error {
-	return in(c.Out.Dtype, func() { subRow[float32](b, c) }, func() { subRow[float64](b, c) })
+	return byTypes(c, func() { subRow[float32, float32](b, c, o, nil) }, func() { subRow[float64, float32](b, c, o, nil) },
+		func() { subRow[float32, float64](b, c, o, nil) }, func() { subRow[float64, float64](b, c, o, nil) })
 }
 
-func subRow[F float](b *Backend, c *engine.Call) {
-	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, m, lo, hi int) {
-		y, z := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi)
-		s := mat[F](c.In[1], p, m).part(lo, hi).row(0)
-		for t := range z.rows {
-			dst := z.row(t)
-			for v, x := range y.row(t) {
-				dst[v] = x - s[v]
+// byTypes runs the function for the dtypes of first operand and result.
+func byTypes(c *engine.Call, narrow, narrowing, widening, wide func()) error {
+	if c.In[0].Dtype == op.Float32 {
+		return in(c.Out.Dtype, narrow, widening)
+	}
+	return in(c.Out.Dtype, narrowing, wide)
+}
+
+var _ engine.Fuser = (*Backend)(nil)
+
+// ShiftMoments shifts and sums while a row is in the first-level cache.
+func (b *Backend) ShiftMoments(c *engine.Call, z op.SubRow, m op.FoldMoments) error {
+	return byTypes(c, func() { subRow[float32, float32](b, c, z, m.Borders) }, func() { subRow[float64, float32](b, c, z, m.Borders) },
+		func() { subRow[float32, float64](b, c, z, m.Borders) }, func() { subRow[float64, float64](b, c, z, m.Borders) })
+}
+
+// subRow subtracts from F and stores G. With folds it adds up their moments, too;
+// runs and folds are cut where either begins.
+func subRow[F, G float](b *Backend, c *engine.Call, o op.SubRow, folds op.Borders) {
+	b.eachBlock(c.Out.Dims, b.wide(c.Out.Dims), func(w *worker, p, m, lo, hi int) {
+		y, z := mat[F](c.In[0], p, m).part(lo, hi), mat[G](c.Out, p, m).part(lo, hi)
+		unit := units[F](w, c, p, lo, hi)
+		runs := o.Borders
+		if runs == nil {
+			runs = op.Borders{0, z.rows}
+		}
+		for r := range runs.Folds() {
+			group := m
+			if o.Borders != nil {
+				group = r
+			}
+			s := mat[F](c.In[1], p, group).part(lo, hi).row(0)
+			if folds == nil {
+				for t := runs[r]; t < runs[r+1]; t++ {
+					shiftRow(z.row(t), y.row(t), s, unit)
+				}
+				continue
+			}
+			for f := range folds.Folds() {
+				out := mat[float64](c.Also[0], p, f).part(lo, hi)
+				sum, sq := out.row(0), out.row(1)
+				clear(sum)
+				clear(sq)
+				for t := folds[f]; t < folds[f+1]; t++ {
+					shiftAndSum(z.row(t), y.row(t), s, unit, sum, sq)
+				}
 			}
 		}
 	})
+}
+
+// units gives the units of columns, 1 where the call has none.
+func units[F float](w *worker, c *engine.Call, p, lo, hi int) []F {
+	if len(c.In) == 3 {
+		return mat[F](c.In[2], p, 0).part(lo, hi).row(0)
+	}
+	unit := scratch[F](w, hi-lo)
+	for v := range unit {
+		unit[v] = 1
+	}
+	return unit
+}
+
+// shiftRow is z = (y - s) unit.
+func shiftRow[F, G float](z []G, y, s, unit []F) {
+	for v, x := range y {
+		z[v] = G((x - s[v]) * unit[v])
+	}
+}
+
+// shiftAndSum is shiftRow and moments of z.
+func shiftAndSum[F, G float](z []G, y, s, unit []F, sum, sq []float64) {
+	narrow, ok := any(z).([]float32)
+	if from, same := any(y).([]float32); ok && same {
+		vec.ShiftMoments(narrow, from, any(s).([]float32), any(unit).([]float32), sum, sq)
+		return
+	}
+	shiftRow(z, y, s, unit)
+	moments(z, sum, sq)
 }
 
 // FoldMoments sums in float64.
@@ -81,42 +253,6 @@ func moments[F float](z []F, sum, sq []float64) {
 		sum[v] += x
 		sq[v] += x * x
 	}
-}
-
-var _ engine.Fuser = (*Backend)(nil)
-
-// ShiftMoments shifts and sums while a row is in the first-level cache.
-func (b *Backend) ShiftMoments(c *engine.Call, o op.FoldMoments) error {
-	return in(c.Out.Dtype, func() { shiftMoments[float32](b, c, o) }, func() { shiftMoments[float64](b, c, o) })
-}
-
-// shiftMoments cuts panels only where there are fewer than threads: whole rows
-// follow each other in memory, and stream twice as fast as rows of a block.
-func shiftMoments[F float](b *Backend, c *engine.Call, o op.FoldMoments) {
-	rows, d := op.ShiftRows(c.In[0].Dims[2]), c.Out.Dims
-	cuts := (b.threads + d[0] - 1) / d[0]
-	width := max(block, (d[3]+cuts-1)/cuts)
-	b.eachBlock(d, width, func(w *worker, p, m, lo, hi int) {
-		y, z, s := mat[F](c.In[0], p, m).part(lo, hi), mat[F](c.Out, p, m).part(lo, hi), mat[F](c.Also[0], p, m).part(lo, hi).row(0)
-		meanRow(w, s, y, rows)
-		for f := range o.Borders.Folds() {
-			out := mat[float64](c.Also[1], p, f).part(lo, hi)
-			sum, sq := out.row(0), out.row(1)
-			clear(sum)
-			clear(sq)
-			for t := o.Borders[f]; t < o.Borders[f+1]; t++ {
-				from, to := y.row(t), z.row(t)
-				if to, ok := any(to).([]float32); ok {
-					vec.ShiftMoments(to, any(from).([]float32), any(s).([]float32), sum, sq)
-					continue
-				}
-				for v, x := range from {
-					to[v] = x - s[v]
-				}
-				moments(to, sum, sq)
-			}
-		}
-	})
 }
 
 // FoldGram multiplies in float64 and mirrors the triangle.
@@ -220,72 +356,92 @@ func addTo[F float](y, x []F) {
 	}
 }
 
-// ColumnStatus compares with the first row of each run.
+// ColumnStatus goes through the parts of every run.
 func (b *Backend) ColumnStatus(c *engine.Call, o op.ColumnStatus) error {
 	return in(c.In[0].Dtype, func() { columnStatus[float32](b, c, o) }, func() { columnStatus[float64](b, c, o) })
 }
 
 func columnStatus[F float](b *Backend, c *engine.Call, o op.ColumnStatus) {
-	b.eachBlock(c.Out.Dims, block, func(w *worker, p, _, lo, hi int) {
-		y, status := mat[F](c.In[0], p, 0).part(lo, hi), mat[float64](c.Out, p, 0).part(lo, hi).row(0)
+	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, _, lo, hi int) {
+		status := mat[float64](c.Out, p, 0).part(lo, hi).row(0)
 		for v := range status {
-			status[v] = op.Varies
+			status[v] = op.Constant
 		}
-		for v, x := range finite(w, y) {
-			if x != 0 { // NaN
-				status[v] = op.NotFinite
-			}
-		}
-		w.places = constants(y, o.Borders, w.places[:0])
-		for _, v := range w.places {
-			if status[v] == op.Varies {
-				status[v] = op.Constant
+		for r := range o.Borders.Folds() {
+			first := mat[F](c.In[0], p, o.Borders[r]).part(lo, hi).row(0)
+			for g := o.Borders[r]; g < o.Borders[r+1]; g++ {
+				y := mat[F](c.In[0], p, g).part(lo, hi)
+				low, high := y.row(0), y.row(1)
+				for v, x := range first {
+					if low[v] != low[v] {
+						status[v] = op.NotFinite
+					} else if (low[v] != x || high[v] != x) && status[v] == op.Constant {
+						status[v] = op.Varies
+					}
+				}
 			}
 		}
 	})
 }
 
-// finite gives a 0 for every column of y whose values are all finite, and NaN
-// for the others: the sum of 0 times each value.
-func finite[F float](w *worker, y matrix[F]) []F {
-	sum := scratch[F](w, y.cols)
-	clear(sum)
-	l := list[F](w)
-	for t := range y.rows {
-		l.Add(0, &y.data[t*y.ld])
-	}
-	sparse.AddRows(sum, l.Factors, l.Rows)
-	l.Reset()
-	return sum
+// SameRows narrows the range down, part by part.
+func (b *Backend) SameRows(c *engine.Call, o op.SameRows) error {
+	return in(c.In[0].Dtype, func() { sameRows[float32](b, c, o) }, func() { sameRows[float64](b, c, o) })
 }
 
-// list is the empty list of rows of a worker.
-func list[F float](w *worker) *sparse.List[F] {
-	if l, ok := any(&w.list32).(*sparse.List[F]); ok {
-		return l
-	}
-	return any(&w.list64).(*sparse.List[F])
-}
-
-// constants appends the columns of y that are constant within every run. Almost
-// all leave the list at the second row, and nothing more is read then.
-func constants[F float](y matrix[F], runs op.Borders, list []int32) []int32 {
-	for v := range y.cols {
-		list = append(list, int32(v))
-	}
-	for f := range runs.Folds() {
-		first := y.row(runs[f])
-		for t := runs[f] + 1; t < runs[f+1] && len(list) > 0; t++ {
-			row, left := y.row(t), list[:0]
-			for _, v := range list {
-				if row[v] == first[v] {
-					left = append(left, v)
+func sameRows[F float](b *Backend, c *engine.Call, o op.SameRows) {
+	b.eachBlock(c.Out.Dims, block, func(w *worker, p, f, lo, hi int) {
+		same, value := mat[float64](c.Out, p, f).part(lo, hi).row(0), scratch[F](w, hi-lo)
+		for v := range same {
+			same[v] = 1
+		}
+		some := false
+		for g := range c.In[0].Dims[1] {
+			if inside := g >= o.Borders[f] && g < o.Borders[f+1]; inside == o.Others {
+				continue
+			}
+			y := mat[F](c.In[0], p, g).part(lo, hi)
+			if !some {
+				copy(value, y.row(0))
+				some = true
+				if o.Zero {
+					clear(value)
 				}
 			}
-			list = left
+			low, high := y.row(0), y.row(1)
+			for v, x := range value {
+				if low[v] != x || high[v] != x {
+					same[v] = 0
+				}
+			}
 		}
+	})
+}
+
+// ScoreStatus looks at every score.
+func (b *Backend) ScoreStatus(c *engine.Call, o op.ScoreStatus) error {
+	b.eachBlock(c.Out.Dims, block, func(_ *worker, p, m, lo, hi int) {
+		from, status := mat[float64](c.In[0], p, m).part(lo, hi).row(0), mat[float64](c.Out, p, m).part(lo, hi).row(0)
+		copy(status, from)
+		scores := mat[float64](c.In[1], p, m).part(lo, hi)
+		for a := range scores.rows {
+			for v, x := range scores.row(a) {
+				if status[v] == op.Varies && !representable(x, o) {
+					status[v] = op.NoScore
+				}
+			}
+		}
+	})
+	return nil
+}
+
+// representable reports whether a score is 0 or within the normal numbers of the precision.
+func representable(x float64, o op.ScoreStatus) bool {
+	size := math.Abs(x)
+	if o.To == op.Float32 {
+		return size == 0 || size >= 0x1p-126 && size <= math.MaxFloat32
 	}
-	return list
+	return size == 0 || size >= 0x1p-1022 && size <= math.MaxFloat64
 }
 
 // MaskColumns copies or puts NaN.

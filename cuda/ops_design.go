@@ -18,9 +18,9 @@ func (b *Backend) FeatureScale(c *engine.Call, o op.FeatureScale) error {
 }
 
 // DropNull clears rows.
-func (b *Backend) DropNull(c *engine.Call, o op.DropNull) error {
+func (b *Backend) DropNull(c *engine.Call, _ op.DropNull) error {
 	d := c.Out.Dims
-	return b.launch(c, sheet("drop_null", op.Float64, d), c.Out, c.In[0], d[3], d[1], o.Limit(d[3]))
+	return b.launch(c, sheet("drop_null", op.Float64, d), c.Out, c.In[0], d[3], d[1], 4*float64(d[3])*0x1p-52)
 }
 
 // CenterKernel takes row means over training rows, then adds the corrections.
@@ -43,12 +43,8 @@ func (b *Backend) TrainKernel(c *engine.Call, o op.TrainKernel) error {
 	if err != nil {
 		return err
 	}
-	both := 0
-	if o.Both {
-		both = 1
-	}
 	d := c.Out.Dims
-	return b.launch(c, sheet("train_kernel", c.Out.Dtype, d), c.Out, c.In[0], borders, d[2], d[1], both)
+	return b.launch(c, sheet("train_kernel", c.Out.Dtype, d), c.Out, c.In[0], borders, d[2], d[1], flag(o.Both))
 }
 
 // FoldRows copies each fold's rows from its own group.
@@ -59,14 +55,4 @@ func (b *Backend) FoldRows(c *engine.Call, o op.FoldRows) error {
 	}
 	d := c.Out.Dims
 	return b.launch(c, sheet("fold_rows", c.Out.Dtype, d), c.Out, c.In[0], folds, d[2], d[3])
-}
-
-// MomentsAbout moves the centre.
-func (b *Backend) MomentsAbout(c *engine.Call, o op.MomentsAbout) error {
-	borders, err := b.ints(o.Borders)
-	if err != nil {
-		return err
-	}
-	d := c.Out.Dims
-	return b.launch(c, across("moments_about", op.Float64, d), c.Out, c.In[0], c.In[1], borders, d[3], d[1])
 }

@@ -64,7 +64,12 @@ func (b *Backend) InverseRoot(c *engine.Call, _ op.InverseRoot) error {
 // RidgeWeights divides.
 func (b *Backend) RidgeWeights(c *engine.Call, _ op.RidgeWeights) error {
 	d := c.Out.Dims
-	return b.launch(c, sheet("ridge_weights", c.Out.Dtype, d), c.Out, c.In[0], c.In[1], c.In[2], d[2], d[3], d[1])
+	name := "ridge_weights"
+	if len(c.In) == 4 && c.In[3].Dtype != c.Out.Dtype {
+		name += "_of"
+	}
+	args := append([]any{c.Out, c.In[0], c.In[1], c.In[2]}, optional(c, 3)...)
+	return b.launch(c, sheet(name, c.Out.Dtype, d), append(args, d[2], d[3], d[1])...)
 }
 
 // MeanGroups averages.

@@ -34,7 +34,7 @@ type fir struct {
 }
 
 func (b *Backend) firOf(x engine.Array) (fir, error) {
-	from, err := b.ints(x.Delay.From())
+	from, err := b.ints(shown(*x.Delay))
 	return fir{operand(x.Pad), from, x.Dims[3] / len(x.Delay.Delays), x.Dims[2]}, err
 }
 

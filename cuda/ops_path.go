@@ -101,13 +101,12 @@ func (b *Backend) prepare(c *engine.Call, p paths, alphas []float64) error {
 		p.count, p.rank, p.folds, slices.Min(alphas))
 }
 
-// dots queues w'C and, with a z, z'w.
-func (b *Backend) dots(c *engine.Call, p paths, z *engine.Array) error {
+// dots queues w'C and z'w.
+func (b *Backend) dots(c *engine.Call, p paths) error {
 	d := c.Out.Dims
 	k := kernel{name: fmt.Sprintf("path_dots_%d", p.chunk), of: c.Out.Dtype,
 		grid: size{cover(d[3], pathThreads), p.chunks, d[0] * d[1]}, block: size{pathThreads}}
-	args := append([]any{c.Out, c.In[0], c.In[1]}, operand(z)...)
-	return b.launch(c, k, append(args, at(c, p.inverse), p.count, p.rank, d[3], p.folds, p.shared)...)
+	return b.launch(c, k, c.Out, c.In[0], c.In[1], c.In[4], at(c, p.inverse), p.count, p.rank, d[3], p.folds, p.shared)
 }
 
 // byAlpha is the launch of path_rows and path_wide: a block holds one alpha.
@@ -122,7 +121,7 @@ func (b *Backend) PathGram(c *engine.Call, o op.PathGram) error {
 	if err := b.prepare(c, p, o.Alphas); err != nil {
 		return err
 	}
-	if err := b.dots(c, p, &c.In[4]); err != nil {
+	if err := b.dots(c, p); err != nil {
 		return err
 	}
 	if p.tiles == 0 {
@@ -149,7 +148,7 @@ func (b *Backend) PathRows(c *engine.Call, o op.PathRows) error {
 	if err := b.prepare(c, p, o.Alphas); err != nil {
 		return err
 	}
-	if err := b.dots(c, p, nil); err != nil {
+	if err := b.dots(c, p); err != nil {
 		return err
 	}
 	return b.launch(c, byAlpha("path_rows", c, p), c.Out, c.In[0], c.In[2], at(c, p.inverse), borders,

@@ -20,7 +20,8 @@ func (b *Backend) Residualize(c *engine.Call, o op.Residualize) error {
 	if err != nil {
 		return err
 	}
-	return b.launch(c, byRun("residualize", c, o.Borders), c.Out, c.In[0], c.In[1], borders, c.In[1].Dims[3], c.Out.Dims[3])
+	args := append([]any{c.Out, c.In[0], c.In[1]}, optional(c, 2)...)
+	return b.launch(c, byRun("residualize", c, o.Borders), append(args, borders, c.In[1].Dims[3], c.Out.Dims[3], o.Tol)...)
 }
 
 // RunScale takes means and SDs in two passes.
@@ -29,25 +30,35 @@ func (b *Backend) RunScale(c *engine.Call, o op.RunScale) error {
 	if err != nil {
 		return err
 	}
-	unit := 0
-	if o.Unit {
-		unit = 1
-	}
-	return b.launch(c, byRun("run_scale", c, o.Borders), c.Out, c.In[0], borders, c.Out.Dims[3], unit)
+	args := append([]any{c.Out, c.In[0]}, optional(c, 1)...)
+	return b.launch(c, byRun("run_scale", c, o.Borders), append(args, borders, c.Out.Dims[3], flag(o.Unit), o.Tol)...)
 }
 
 // Delay copies shifted rows.
 func (b *Backend) Delay(c *engine.Call, o op.Delay) error {
-	from, err := b.ints(o.From())
+	from, err := b.ints(shown(o))
 	if err != nil {
 		return err
 	}
-	var pad *engine.Array
-	if len(c.In) == 2 {
-		pad = &c.In[1]
-	}
-	args := append([]any{c.Out, c.In[0]}, operand(pad)...)
+	args := append([]any{c.Out, c.In[0]}, optional(c, 1)...)
 	return b.launch(c, sheet("delay", c.Out.Dtype, c.Out.Dims), append(args, from, len(o.Delays), c.Out.Dims[2], c.In[0].Dims[3])...)
+}
+
+// shown lists for every delay and row the row of the features that is read there, or -1.
+func shown(o op.Delay) []int {
+	var from []int
+	for _, d := range o.Delays {
+		for r := range o.Borders.Folds() {
+			for t := o.Borders[r]; t < o.Borders[r+1]; t++ {
+				if t-d < o.Borders[r] || t-d >= o.Borders[r+1] {
+					from = append(from, -1)
+					continue
+				}
+				from = append(from, t-d)
+			}
+		}
+	}
+	return from
 }
 
 // foldOf gives the fold of every row.

@@ -17,13 +17,13 @@ func (b *Backend) CVScore(c *engine.Call, o op.CVScore) error {
 		return err
 	}
 	d := c.Out.Dims
-	return b.launch(c, sheet("cv_score", c.In[0].Dtype, d), c.Out, c.In[0], c.In[1], borders, d[2], d[3], d[1], scoreKinds[o.Score])
+	return b.launch(c, sheet("cv_score", c.In[0].Dtype, d), c.Out, c.In[0], c.In[1], c.In[2], c.In[3], c.In[4], borders, d[2], d[3], d[1], scoreKinds[o.Score])
 }
 
-// ScorePredictions sums about the mean of each column.
+// ScorePredictions sums about the means of responses and predictions.
 func (b *Backend) ScorePredictions(c *engine.Call, o op.ScorePredictions) error {
 	d := c.Out.Dims
-	return b.launch(c, across("score_predictions", c.In[0].Dtype, d), c.Out, c.In[0], c.In[1], c.In[0].Dims[2], d[3], scoreKinds[o.Score])
+	return b.launch(c, across("score_predictions", c.In[0].Dtype, d), c.Out, c.In[0], c.In[1], c.In[2], c.In[3], c.In[0].Dims[2], d[3], scoreKinds[o.Score], o.Tol)
 }
 
 // SelectAlpha picks.

@@ -45,7 +45,7 @@ func path(A, K, W int) conform.Case {
 // paths by rows of positive numbers, whose sums lose most.
 func longRows(K, T, W int) conform.Case {
 	return conform.Case{Spec: op.PathRows{Alphas: []float64{0.5, 20}, Borders: op.Borders{0, T}}, In: []conform.Operand{
-		in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, T, K), in(conform.Ascend, 1, 1, 1, K)},
+		in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, K, W), in(conform.Positive, 1, 1, T, K), in(conform.Ascend, 1, 1, 1, K), in(conform.Positive, 1, 1, 1, K)},
 		Limit32: 2e-7, Limit64: 1e-14}
 }
 

@@ -60,13 +60,18 @@ type Backend interface {
 // gives; operands may be strided views, the result is dense.
 type Ops interface {
 	// statistics
+	ColumnRange(c *Call, o op.ColumnRange) error
 	ColumnShift(c *Call, o op.ColumnShift) error
+	ColumnUnit(c *Call, o op.ColumnUnit) error
+	ColumnSize(c *Call, o op.ColumnSize) error
 	SubRow(c *Call, o op.SubRow) error
 	FoldMoments(c *Call, o op.FoldMoments) error
 	FoldGram(c *Call, o op.FoldGram) error
 	FoldCross(c *Call, o op.FoldCross) error
 	LeaveOut(c *Call, o op.LeaveOut) error
 	ColumnStatus(c *Call, o op.ColumnStatus) error
+	SameRows(c *Call, o op.SameRows) error
+	ScoreStatus(c *Call, o op.ScoreStatus) error
 	MaskColumns(c *Call, o op.MaskColumns) error
 
 	// linear algebra
@@ -91,7 +96,6 @@ type Ops interface {
 	CenterKernel(c *Call, o op.CenterKernel) error
 	TrainKernel(c *Call, o op.TrainKernel) error
 	FoldRows(c *Call, o op.FoldRows) error
-	MomentsAbout(c *Call, o op.MomentsAbout) error
 	PathGram(c *Call, o op.PathGram) error
 	PathRows(c *Call, o op.PathRows) error
 	CVScore(c *Call, o op.CVScore) error
@@ -126,9 +130,9 @@ type TransformerOps interface {
 // Fuser is a Backend that computes some operations at once where a graph has them
 // together. The results have the bits of the operations one by one.
 type Fuser interface {
-	// ShiftMoments is s = ColumnShift(y), z = SubRow(y, s) and m = FoldMoments(z),
-	// all of c.In[0]: z is c.Out, s and m are c.Also.
-	ShiftMoments(c *Call, m op.FoldMoments) error
+	// ShiftMoments is z = SubRow(y, s) or SubRow(y, s, u) and m = FoldMoments(z) of
+	// panels of one group: z is c.Out, m is c.Also[0].
+	ShiftMoments(c *Call, z op.SubRow, m op.FoldMoments) error
 }
 
 // Delayer is a Backend whose operations read operands through delays, so that what
@@ -143,7 +147,17 @@ type Delayer interface {
 func dispatch(b Backend, c *Call, s op.Spec) error {
 	switch o := s.(type) {
 	case shiftMoments:
-		return b.(Fuser).ShiftMoments(c, o.FoldMoments)
+		return b.(Fuser).ShiftMoments(c, o.SubRow, o.moments)
+	case op.ColumnRange:
+		return b.ColumnRange(c, o)
+	case op.ColumnUnit:
+		return b.ColumnUnit(c, o)
+	case op.ColumnSize:
+		return b.ColumnSize(c, o)
+	case op.SameRows:
+		return b.SameRows(c, o)
+	case op.ScoreStatus:
+		return b.ScoreStatus(c, o)
 	case op.ColumnShift:
 		return b.ColumnShift(c, o)
 	case op.SubRow:
@@ -194,8 +208,6 @@ func dispatch(b Backend, c *Call, s op.Spec) error {
 		return b.TrainKernel(c, o)
 	case op.FoldRows:
 		return b.FoldRows(c, o)
-	case op.MomentsAbout:
-		return b.MomentsAbout(c, o)
 	case op.PathGram:
 		return b.PathGram(c, o)
 	case op.PathRows:

@@ -219,8 +219,6 @@ func (c *compiler) emit(i int, n *gorgonia.Node) {
 	s := step{spec: o.Spec}
 	if f, ok := c.fused[n]; ok {
 		s.spec = f.spec
-		s.also = append(s.also, c.put(n))
-		n = f.out
 		for _, other := range f.also {
 			s.also = append(s.also, c.put(other))
 		}

@@ -9,15 +9,17 @@ import (
 )
 
 // fusion is a group of operations that one step computes where the first of them
-// would be.
+// would be, with its operands and result.
 type fusion struct {
 	spec op.Spec
-	out  *gorgonia.Node   // the result of the step
-	also []*gorgonia.Node // its further results, after that of the first operation
+	also []*gorgonia.Node // the results of the other operations
 }
 
-// shiftMoments is ColumnShift, SubRow and FoldMoments of one array.
-type shiftMoments struct{ op.FoldMoments }
+// shiftMoments is SubRow and FoldMoments of what it leaves.
+type shiftMoments struct {
+	op.SubRow
+	moments op.FoldMoments
+}
 
 // fuse finds the operations that the backend computes at once.
 func (c *compiler) fuse(order []*gorgonia.Node) {
@@ -25,24 +27,17 @@ func (c *compiler) fuse(order []*gorgonia.Node) {
 	if _, ok := c.be.(Fuser); !ok {
 		return
 	}
-	for _, s := range order {
-		if _, ok := specOf(s).(op.ColumnShift); !ok {
+	for _, z := range order {
+		shift, ok := specOf(z).(op.SubRow)
+		if !ok || shift.Borders != nil || c.types[op.Operands(z)[0]].Dims[1] != 1 || c.types[op.Operands(z)[1]].Dims[0] != c.types[z].Dims[0] {
 			continue
 		}
-		y := op.Operands(s)[0]
-		if c.types[y].Dims[1] != 1 {
-			continue
-		}
-		z := user(order, func(n *gorgonia.Node) bool {
-			_, ok := specOf(n).(op.SubRow)
-			return ok && slices.Equal(op.Operands(n), []*gorgonia.Node{y, s})
-		})
 		m := user(order, func(n *gorgonia.Node) bool {
 			_, ok := specOf(n).(op.FoldMoments)
-			return ok && z != nil && op.Operands(n)[0] == z
+			return ok && op.Operands(n)[0] == z
 		})
 		if m != nil {
-			c.fused[s] = fusion{shiftMoments{specOf(m).(op.FoldMoments)}, z, []*gorgonia.Node{m}}
+			c.fused[z] = fusion{shiftMoments{shift, specOf(m).(op.FoldMoments)}, []*gorgonia.Node{m}}
 		}
 	}
 }

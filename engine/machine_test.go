@@ -476,12 +476,10 @@ type fuser struct {
 	calls *int
 }
 
-func (f fuser) ShiftMoments(c *engine.Call, m op.FoldMoments) error {
+func (f fuser) ShiftMoments(c *engine.Call, z op.SubRow, m op.FoldMoments) error {
 	*f.calls++
-	s := engine.Call{Stream: c.Stream, Out: c.Also[0], In: c.In}
-	z := engine.Call{Stream: c.Stream, Out: c.Out, In: []engine.Array{c.In[0], c.Also[0]}}
-	sums := engine.Call{Stream: c.Stream, Out: c.Also[1], In: []engine.Array{c.Out}}
-	return errors.Join(f.ColumnShift(&s, op.ColumnShift{}), f.SubRow(&z, op.SubRow{}), f.FoldMoments(&sums, m))
+	sums := engine.Call{Stream: c.Stream, Out: c.Also[0], In: []engine.Array{c.Out}}
+	return errors.Join(f.SubRow(&engine.Call{Stream: c.Stream, Out: c.Out, In: c.In}, z), f.FoldMoments(&sums, m))
 }
 
 // A backend that computes the shift and the moments at once gives what one does

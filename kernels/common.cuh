@@ -100,13 +100,6 @@ struct Long<double> {
 __device__ __forceinline__ double not_a_number() { return __longlong_as_double(0x7ff8000000000000LL); }
 __device__ __forceinline__ double infinity() { return __longlong_as_double(0x7ff0000000000000LL); }
 
-// 1/sqrt(variance), or 1 where the variance is nothing but the rounding of a
-// constant whose mean square is given (op.InverseSD).
-#define CONSTANT_RATIO 1e-13
-__device__ __forceinline__ double inverse_sd(double variance, double mean_square) {
-    return variance > CONSTANT_RATIO * mean_square ? 1 / sqrt(variance) : 1.0;
-}
-
 // 16 bytes of aligned elements: one load or store.
 template <class T>
 struct __align__(16) Pack {

@@ -7,7 +7,8 @@ __device__ __forceinline__ void held_out(const int *borders, int folds, int m, i
     *hi = m < folds ? borders[m + 1] : 0;
 }
 
-// 1/SD of each feature from its sum and sum of squares over rows[g] rows.
+// 1/SD of each feature from its sum and sum of squares over rows[g] rows; 1 where the
+// variance is at most 1e-13 of the mean square.
 //
 // Launch: x covers columns, z batches and groups.
 KERNEL(feature_scale)(OUT(F, out), IN(F, s), const double *rows, int cols, int groups) {
@@ -15,7 +16,8 @@ KERNEL(feature_scale)(OUT(F, out), IN(F, s), const double *rows, int cols, int g
     if (k >= cols) return;
     auto in = MAT(s, b, g);
     double mean = in(0, k) / rows[g], square = in(1, k) / rows[g];
-    MAT(out, b, g)(0, k) = (F)inverse_sd(square - mean * mean, square);
+    double variance = square - mean * mean;
+    MAT(out, b, g)(0, k) = variance > 1e-13 * square ? (F)(1 / sqrt(variance)) : (F)1;
 }
 
 // The mean of every row of a kernel over the training rows of each model, for
@@ -97,21 +99,6 @@ KERNEL(drop_null)(OUT(double, out), IN(double, x), int cols, int groups, double 
     const double *values = from.row(cols);
     double limit = ratio * values[cols - 1];
     for (int r = blockIdx.y; r <= cols; r += gridDim.y) to(r, c) = values[r < cols ? r : c] > limit ? from(r, c) : 0.0;
-}
-
-// Sums s and sums of squares q about another centre.
-//
-//   s - n c,  q - 2 c s + n c^2
-//
-// Launch: x covers columns, z batches and folds.
-KERNEL(moments_about)(OUT(double, out), IN(double, s), IN(double, centre), const int *borders, int cols, int folds) {
-    int v = THREAD_X, b = blockIdx.z / folds, f = blockIdx.z % folds;
-    if (v >= cols) return;
-    auto in = MAT(s, b, f);
-    auto to = MAT(out, b, f);
-    double n = borders[f + 1] - borders[f], c = MAT(centre, b, f)(0, v);
-    to(0, v) = fma(-n, c, in(0, v));
-    to(1, v) = fma(n * c, c, fma(-2 * c, in(0, v), in(1, v)));
 }
 
 #endif

@@ -105,18 +105,25 @@ KERNEL(outer_add)(OUT(F, out), IN(F, x), IN(F, a), IN(F, b), const double *facto
     for (int r = blockIdx.y; r < rows; r += gridDim.y) to(r, c) = fma(s * left[r], v, from(r, c));
 }
 
-// w[k, v] = P[k, v] / (S[k] + alpha[v]).
+// w[k, v] = P[k, v] / (S[k] + alpha[v]) / u[v], u a power of two or not given.
 //
-// Launch: x covers columns, y rows in strides of the grid, z batches and groups.
+// Launch of both: x covers columns, y rows in strides of the grid, z batches and groups.
 // Moves 2 values and divides once per element.
-KERNEL(ridge_weights)(OUT(F, w), IN(F, P), IN(F, S), IN(F, alpha), int rows, int cols, int groups) {
+__device__ __forceinline__ void weigh(Matrix<F> w, Matrix<const F> P, const F *S, F alpha, F back, int rows, int v) {
+    for (int k = blockIdx.y; k < rows; k += gridDim.y) w(k, v) = P(k, v) / (S[k] + alpha) * back;
+}
+
+KERNEL(ridge_weights)(OUT(F, w), IN(F, P), IN(F, S), IN(F, alpha), IN(F, u), int rows, int cols, int groups) {
     int v = THREAD_X, b = blockIdx.z / groups, g = blockIdx.z % groups;
     if (v >= cols) return;
-    auto from = MAT(P, b, g);
-    auto to = MAT(w, b, g);
-    const F *s = MAT(S, b, g).row(0);
-    F a = MAT(alpha, b, g)(0, v);
-    for (int k = blockIdx.y; k < rows; k += gridDim.y) to(k, v) = from(k, v) / (s[k] + a);
+    weigh(MAT(w, b, g), MAT(P, b, g), MAT(S, b, g).row(0), MAT(alpha, b, g)(0, v), u_p ? 1 / MAT(u, b, g)(0, v) : (F)1, rows, v);
+}
+
+// With units in the other precision.
+KERNEL(ridge_weights_of)(OUT(F, w), IN(F, P), IN(F, S), IN(F, alpha), IN(Other, u), int rows, int cols, int groups) {
+    int v = THREAD_X, b = blockIdx.z / groups, g = blockIdx.z % groups;
+    if (v >= cols) return;
+    weigh(MAT(w, b, g), MAT(P, b, g), MAT(S, b, g).row(0), MAT(alpha, b, g)(0, v), (F)(1 / MAT(u, b, g)(0, v)), rows, v);
 }
 
 // The mean over groups.

@@ -181,7 +181,7 @@ template <int AC, class T> __device__ __forceinline__ void dots(T *out, long lon
         const int here = !live ? 0 : K - k0 < DOTS_STAGED ? K - k0 : DOTS_STAGED;
 #pragma unroll 4
         for (int i = 0; i < here; i++) {
-            T p = P[(k0 + i) * P_r], pc = p * C[(k0 + i) * C_r], pz = z ? p * z[k0 + i] : (T)0, g[AC];
+            T p = P[(k0 + i) * P_r], pc = p * C[(k0 + i) * C_r], pz = p * z[k0 + i], g[AC];
             load<AC>(g, staged[i]);
 #pragma unroll
             for (int a = 0; a < AC; a++) {
@@ -202,7 +202,7 @@ template <int AC, class T> __device__ __forceinline__ void dots(T *out, long lon
     for (int a = 0; a < AC; a++)
         if (live && a < alphas) {
             out[(long long)a * W] = cut ? sums[a][threadIdx.x].sum : wC[a];
-            if (z) out[2 * term + (long long)a * W] = cut ? sums[AC + a][threadIdx.x].sum : zw[a];
+            out[2 * term + (long long)a * W] = cut ? sums[AC + a][threadIdx.x].sum : zw[a];
         }
 }
 
@@ -241,21 +241,21 @@ template <> struct Predictions<float> {
     __device__ __forceinline__ float at(int i, int j) const { return sums[i][j].sum; }
 };
 
-// rows sums squares and values of predictions, or products with w, of the
-// block's tile of voxels over all rows of A.
-template <bool GRAM, class T> __device__ __forceinline__ void rows(T *out, long long term, const Side<T> &A, const Side<T> &P, const Scale<T> &inverse, int K, int W) {
+// rows sums squares of predictions, or products with w, of the block's tile of voxels
+// over all rows of A.
+template <bool GRAM, class T> __device__ __forceinline__ void rows(T *out, const Side<T> &A, const Side<T> &P, const Scale<T> &inverse, int K, int W) {
     typedef typename Predictions<T>::Block Block;
     constexpr int MR = Block::BM / 8, NR = Block::BN / 16;
-    __shared__ double part[2][8][Block::BN];
+    __shared__ double part[8][Block::BN];
     Predictions<T> y;
     int c0 = blockIdx.x * Block::BN, ty = threadIdx.x / 16;
 #pragma unroll
-    for (int j = 0; j < NR; j++) part[0][ty][Block::col(j)] = part[1][ty][Block::col(j)] = 0; // a thread has its own
+    for (int j = 0; j < NR; j++) part[ty][Block::col(j)] = 0; // a thread has its own
     for (int r0 = 0; r0 < A.rows; r0 += Block::BM) {
         y.run(A, P, inverse, r0, c0, K);
 #pragma unroll
         for (int j = 0; j < NR; j++) {
-            T squares = 0, values = 0;
+            T squares = 0;
 #pragma unroll
             for (int i = 0; i < MR; i++) {
                 T v = y.at(i, j), w = v;
@@ -264,21 +264,15 @@ template <bool GRAM, class T> __device__ __forceinline__ void rows(T *out, long 
                     w = k < K && c < W ? inverse.at(k) * P.p[c * P.row + k * P.col] : (T)0;
                 }
                 squares = fma(w, v, squares);
-                values += v;
             }
-            part[0][ty][Block::col(j)] += squares;
-            part[1][ty][Block::col(j)] += values;
+            part[ty][Block::col(j)] += squares;
         }
     }
     __syncthreads();
     for (int c = threadIdx.x; c < Block::BN && c0 + c < W; c += Block::THREADS) {
-        double s = 0, v = 0;
-        for (int y = 0; y < 8; y++) {
-            s += part[0][y][c];
-            v += part[1][y][c];
-        }
-        out[term + c0 + c] = (T)s;
-        if (!GRAM) out[2 * term + c0 + c] = (T)v;
+        double s = 0;
+        for (int y = 0; y < 8; y++) s += part[y][c];
+        out[c0 + c] = (T)s;
     }
 }
 
@@ -363,14 +357,14 @@ PATH_QUAD(20)
     (OUT(F, out), IN(F, P), IN(F, C), IN(F, z), const F *inverse, int count, int rank, int cols, int folds, int shared) {             \
         int a0 = blockIdx.y * AC, pad = gridDim.y * AC, v = THREAD_X, b = blockIdx.z / folds, f = blockIdx.z % folds;                 \
         dots<AC>(MAT(out, b, f).row(a0) + v, (long long)count * cols, count - a0, MAT(P, b, f).p + v, P_r, MAT(C, b, f).p + v, C_r,   \
-                 z_p ? MAT(z, b, f).p : z_p, inverse + TABLE * rank * pad + a0, pad, rank, cols, v < cols);                           \
+                 MAT(z, b, f).p, inverse + TABLE * rank * pad + a0, pad, rank, cols, v < cols);                           \
     }
 PATH_DOTS(4)
 PATH_DOTS(12)
 PATH_DOTS(20)
 #undef PATH_DOTS
 
-// |N w|^2 and 1'N w over the rows of each fold.
+// |N w|^2 over the rows of each fold.
 //
 // Launch: x voxels by a tile's columns, y alphas, z batches and folds.
 BOUNDED(path_rows, 128, 3)
@@ -378,7 +372,7 @@ BOUNDED(path_rows, 128, 3)
     int a = blockIdx.y, b = blockIdx.z / folds, f = blockIdx.z % folds;
     Side<F> n = {MAT(N, b, 0).row(borders[f]), N_r, 1, borders[f + 1] - borders[f]}, p = {MAT(P, b, f).p, 1, P_r, cols};
     Scale<F> g = {inverse + TABLE * rank * pad + a, pad, false};
-    rows<false, F>(MAT(out, b, f).row(a), (long long)count * cols, n, p, g, rank, cols);
+    rows<false, F>(MAT(out, b, f).row(count + a), n, p, g, rank, cols);
 }
 
 // w'M w for any number of directions. Launch as path_rows.
@@ -387,6 +381,6 @@ BOUNDED(path_wide, 128, 3)
     int a = blockIdx.y, b = blockIdx.z / folds, f = blockIdx.z % folds;
     Side<F> m = {MAT(M, b, f).p, M_r, 1, rank}, p = {MAT(P, b, f).p, 1, P_r, cols};
     Scale<F> g = {inverse + TABLE * rank * pad + a, pad, false};
-    rows<true, F>(MAT(out, b, f).row(a), (long long)count * cols, m, p, g, rank, cols);
+    rows<true, F>(MAT(out, b, f).row(count + a), m, p, g, rank, cols);
 }
 #undef TABLE

@@ -3,8 +3,8 @@ package blas
 // Path evaluates the terms of ridge paths in the eigenbasis. For the columns p and c of K x n matrices and a row g of
 // factors per alpha, with w = g * p element by element,
 //
-//	w'c,  and of a symmetric matrix M (NewPathGram)   w'M w and z'w,
-//	      or of a matrix N (NewPathRows)              |N w|^2 and 1'N w.
+//	w'c, z'w,  and of a symmetric matrix M (NewPathGram)   w'M w,
+//	           or of a matrix N (NewPathRows)              |N w|^2.
 //
 // The matrix is packed once; a strip of columns stays in the cache for all alphas, and products end in sums, never in
 // memory. Bits depend on K and the matrix alone. A Path may be used by several goroutines, each with its own PathWork.
@@ -22,7 +22,6 @@ type pathPanel struct{ row, height, depth, at int }
 // PathWork is the memory of one goroutine; the zero value is ready.
 type PathWork[T Float] struct {
 	p, c, w      []T // strips
-	z            []T // zeros for a Path without z
 	wc, zw, q, s [32]T
 }
 
@@ -77,15 +76,10 @@ func newPath[T Float](l Level, rows, k int, gram bool) *Path[T] {
 }
 
 // Terms evaluates n columns of P and C for every row of factors, alphas x k. The first results go to rows 0 to alphas-1
-// of out, the others to as many rows after them: w'M w and z'w, or |N w|^2 and 1'N w. z has k elements; a Path of rows
-// takes none.
+// of out, the others to as many rows after them: w'M w or |N w|^2, and z'w. z has k elements.
 func (f *Path[T]) Terms(work *PathWork[T], alphas int, factors, z, p []T, ldp int, c []T, ldc, n int, out []T, ldo int) {
 	nr, k := f.ks.nr, f.k
 	ps, cs, w := grow(&work.p, k*nr), grow(&work.c, k*nr), grow(&work.w, k*nr)
-	if !f.gram {
-		z = grow(&work.z, k)
-		clear(z)
-	}
 	for j := 0; j < n; j += nr {
 		width := min(nr, n-j)
 		f.pack(ps, p[j:], ldp, width)
@@ -93,17 +87,14 @@ func (f *Path[T]) Terms(work *PathWork[T], alphas int, factors, z, p []T, ldp in
 		for a := range alphas {
 			f.ks.scalePath(k, &factors[a*k], &z[0], &ps[0], &cs[0], &w[0], &work.wc[0], &work.zw[0])
 			clear(work.q[:nr])
-			clear(work.s[:nr])
-			sum := &work.zw
 			if f.gram {
 				f.quadratic(w, work)
 			} else {
 				f.squares(w, work)
-				sum = &work.s
 			}
 			copy(out[a*ldo+j:][:width], work.wc[:])
 			copy(out[(alphas+a)*ldo+j:][:width], work.q[:])
-			copy(out[(2*alphas+a)*ldo+j:][:width], sum[:])
+			copy(out[(2*alphas+a)*ldo+j:][:width], work.zw[:])
 		}
 	}
 }
@@ -115,7 +106,7 @@ func (f *Path[T]) quadratic(w []T, work *PathWork[T]) {
 	}
 }
 
-// squares adds |N w|^2 and 1'N w of a strip to work.q and work.s.
+// squares adds |N w|^2 of a strip to work.q; the kernel adds up 1'N w, too.
 func (f *Path[T]) squares(w []T, work *PathWork[T]) {
 	for _, p := range f.panels {
 		f.ks.power[p.height](p.depth, &f.data[p.at], &w[0], &work.q[0], &work.s[0])

@@ -49,18 +49,21 @@ func testPath[T Float](t *testing.T, l Level, limit float64) {
 					}
 				}
 			}
-			NewPathRows(l, rows, k, nm, k+1).Terms(work, alphas, g, nil, p, n+3, c, n+1, n, out, n+2)
+			NewPathRows(l, rows, k, nm, k+1).Terms(work, alphas, g, z, p, n+3, c, n+1, n, out, n+2)
 			for a := range alphas {
 				for v := range n {
-					var squares, sum float64
+					var squares, zw float64
+					for i := range k {
+						zw += float64(z[i]) * float64(g[a*k+i]) * float64(p[i*(n+3)+v])
+					}
 					for r := range rows {
 						x := 0.0
 						for i := range k {
 							x += float64(nm[r*(k+1)+i]) * float64(g[a*k+i]) * float64(p[i*(n+3)+v])
 						}
-						squares, sum = squares+x*x, sum+x
+						squares += x * x
 					}
-					for q, want := range []float64{squares, sum} {
+					for q, want := range []float64{squares, zw} {
 						got := float64(out[((q+1)*alphas+a)*(n+2)+v])
 						if !(math.Abs(got-want) <= limit*(squares+float64(k)+10)) {
 							t.Fatalf("%s: rows: term %d of alpha %d, column %d is %g, want %g", name, q+1, a, v, got, want)

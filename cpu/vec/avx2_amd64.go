@@ -69,7 +69,12 @@ func addScaledAVX2(dst *float32, x *float32, y *float32, n int, a float32)
 //go:noescape
 func momentsAVX2(z *float32, sum *float64, square *float64, n int)
 
-// shiftMoments sets z = y - shift and adds z to sum and z^2 to square.
+// shiftMoments sets z = (y - shift) unit and adds z to sum and z^2 to square.
 //
 //go:noescape
-func shiftMomentsAVX2(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)
+func shiftMomentsAVX2(z *float32, y *float32, shift *float32, unit *float32, sum *float64, square *float64, n int)
+
+// extent sets lo = min(lo, y) and hi = max(hi, y), and adds 0 y to odd.
+//
+//go:noescape
+func extentAVX2(lo *float32, hi *float32, odd *float32, y *float32, n int)

@@ -638,21 +638,23 @@ loop:
 	VZEROUPPER
 	RET
 
-// func shiftMomentsAVX2(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)
+// func shiftMomentsAVX2(z *float32, y *float32, shift *float32, unit *float32, sum *float64, square *float64, n int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·shiftMomentsAVX2(SB), NOSPLIT, $0-48
+TEXT ·shiftMomentsAVX2(SB), NOSPLIT, $0-56
 	MOVQ z+0(FP), AX
-	MOVQ sum+24(FP), CX
-	MOVQ square+32(FP), DX
+	MOVQ sum+32(FP), CX
+	MOVQ square+40(FP), DX
 	MOVQ y+8(FP), BX
 	MOVQ shift+16(FP), SI
-	MOVQ n+40(FP), DI
+	MOVQ unit+24(FP), DI
+	MOVQ n+48(FP), R8
 
 loop:
 	VMOVUPS      (BX), Y0
 	PREFETCHT0   1024(BX)
 	PREFETCHT0   1024(AX)
 	VSUBPS       (SI), Y0, Y0
+	VMULPS       (DI), Y0, Y0
 	VMOVUPS      Y0, (AX)
 	VEXTRACTF128 $0x01, Y0, X1
 	VCVTPS2PD    X1, Y1
@@ -672,9 +674,41 @@ loop:
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, BX
 	ADDQ         $0x20, SI
+	ADDQ         $0x20, DI
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
-	SUBQ         $0x08, DI
+	SUBQ         $0x08, R8
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+// func extentAVX2(lo *float32, hi *float32, odd *float32, y *float32, n int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·extentAVX2(SB), NOSPLIT, $0-40
+	MOVQ   lo+0(FP), AX
+	MOVQ   hi+8(FP), CX
+	MOVQ   odd+16(FP), DX
+	MOVQ   y+24(FP), BX
+	VXORPS Y0, Y0, Y0
+	MOVQ   n+32(FP), SI
+
+loop:
+	PREFETCHT0  1024(BX)
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (AX), Y2
+	VMOVUPS     (CX), Y3
+	VMOVUPS     (DX), Y4
+	VMINPS      Y2, Y1, Y2
+	VMOVUPS     Y2, (AX)
+	VMAXPS      Y3, Y1, Y3
+	VMOVUPS     Y3, (CX)
+	VFMADD231PS Y1, Y0, Y4
+	VMOVUPS     Y4, (DX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, SI
+	JNZ         loop
 	VZEROUPPER
 	RET

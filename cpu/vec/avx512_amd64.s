@@ -838,21 +838,23 @@ loop:
 	VZEROUPPER
 	RET
 
-// func shiftMomentsAVX512(z *float32, y *float32, shift *float32, sum *float64, square *float64, n int)
+// func shiftMomentsAVX512(z *float32, y *float32, shift *float32, unit *float32, sum *float64, square *float64, n int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·shiftMomentsAVX512(SB), NOSPLIT, $0-48
+TEXT ·shiftMomentsAVX512(SB), NOSPLIT, $0-56
 	MOVQ z+0(FP), AX
-	MOVQ sum+24(FP), CX
-	MOVQ square+32(FP), DX
+	MOVQ sum+32(FP), CX
+	MOVQ square+40(FP), DX
 	MOVQ y+8(FP), BX
 	MOVQ shift+16(FP), SI
-	MOVQ n+40(FP), DI
+	MOVQ unit+24(FP), DI
+	MOVQ n+48(FP), R8
 
 loop:
 	VMOVUPS       (BX), Z0
 	PREFETCHT0    1024(BX)
 	PREFETCHT0    1024(AX)
 	VSUBPS        (SI), Z0, Z0
+	VMULPS        (DI), Z0, Z0
 	VMOVUPS       Z0, (AX)
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VCVTPS2PD     Y1, Z1
@@ -872,9 +874,41 @@ loop:
 	ADDQ          $0x40, AX
 	ADDQ          $0x40, BX
 	ADDQ          $0x40, SI
+	ADDQ          $0x40, DI
 	ADDQ          $0x40, CX
 	ADDQ          $0x40, DX
-	SUBQ          $0x10, DI
+	SUBQ          $0x10, R8
 	JNZ           loop
+	VZEROUPPER
+	RET
+
+// func extentAVX512(lo *float32, hi *float32, odd *float32, y *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·extentAVX512(SB), NOSPLIT, $0-40
+	MOVQ   lo+0(FP), AX
+	MOVQ   hi+8(FP), CX
+	MOVQ   odd+16(FP), DX
+	MOVQ   y+24(FP), BX
+	VXORPS Z0, Z0, Z0
+	MOVQ   n+32(FP), SI
+
+loop:
+	PREFETCHT0  1024(BX)
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (AX), Z2
+	VMOVUPS     (CX), Z3
+	VMOVUPS     (DX), Z4
+	VMINPS      Z2, Z1, Z2
+	VMOVUPS     Z2, (AX)
+	VMAXPS      Z3, Z1, Z3
+	VMOVUPS     Z3, (CX)
+	VFMADD231PS Z1, Z0, Z4
+	VMOVUPS     Z4, (DX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, SI
+	JNZ         loop
 	VZEROUPPER
 	RET

@@ -20,7 +20,8 @@ type kernels struct {
 	affine               func(dst, x, gamma, beta *float32, n int, mean, rest, scale float32)
 	addScaled            func(dst, x, y *float32, n int, a float32)
 	moments              func(z *float32, sum, square *float64, n int)
-	shiftMoments         func(z, y, shift *float32, sum, square *float64, n int)
+	shiftMoments         func(z, y, shift, unit *float32, sum, square *float64, n int)
+	extent               func(lo, hi, odd, y *float32, n int)
 }
 
 // use are the kernels that this processor has; nil for plain Go.
@@ -228,16 +229,29 @@ func Moments(z []float32, sum, square []float64) {
 	}
 }
 
-// ShiftMoments sets z = y - shift and adds it as Moments does.
-func ShiftMoments(z, y, shift []float32, sum, square []float64) {
+// ShiftMoments sets z = (y - shift) unit and adds it as Moments does.
+func ShiftMoments(z, y, shift, unit []float32, sum, square []float64) {
 	n := whole(len(z))
 	if n > 0 {
-		use.shiftMoments(&z[0], &y[0], &shift[0], &sum[0], &square[0], n)
+		use.shiftMoments(&z[0], &y[0], &shift[0], &unit[0], &sum[0], &square[0], n)
 	}
 	for i := n; i < len(z); i++ {
-		z[i] = y[i] - shift[i]
+		z[i] = (y[i] - shift[i]) * unit[i]
 		x := float64(z[i])
 		sum[i] += x
 		square[i] += x * x
+	}
+}
+
+// Extent widens the range lo to hi by y, element by element, and adds 0 y to odd,
+// which becomes NaN where y is not finite; lo and hi mean nothing there.
+func Extent(lo, hi, odd, y []float32) {
+	n := whole(len(y))
+	if n > 0 {
+		use.extent(&lo[0], &hi[0], &odd[0], &y[0], n)
+	}
+	for i := n; i < len(y); i++ {
+		lo[i], hi[i] = min(lo[i], y[i]), max(hi[i], y[i])
+		odd[i] += 0 * y[i]
 	}
 }

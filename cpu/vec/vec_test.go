@@ -211,17 +211,46 @@ func TestMoments(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, n := range lengths {
 			y, shift := normals(n, 100), normals(n+1, 5)[1:]
+			unit := make([]float32, n)
+			for i := range unit {
+				unit[i] = float32(math.Ldexp(1, i%41-20))
+			}
 			z, sum, square := make([]float32, n), make([]float64, n), make([]float64, n)
 			alone, again := make([]float64, n), make([]float64, n)
 			for range 3 {
-				ShiftMoments(z, y, shift, sum, square)
+				ShiftMoments(z, y, shift, unit, sum, square)
 				Moments(z, alone, again)
 			}
 			for i := range z {
-				x := y[i] - shift[i]
+				x := (y[i] - shift[i]) * unit[i]
 				w := float64(x)
 				if s, q := w+w+w, w*w+w*w+w*w; z[i] != x || sum[i] != s || square[i] != q || alone[i] != s || again[i] != q {
 					t.Fatalf("n=%d: element %d is %g with sums %g, %g and %g, %g, want %g with %g, %g", n, i, z[i], sum[i], square[i], alone[i], again[i], x, s, q)
+				}
+			}
+		}
+	})
+}
+
+// The range of rows, which numbers that are not finite spoil, wherever they come.
+func TestExtent(t *testing.T) {
+	inf := float32(math.Inf(1))
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range lengths {
+			rows := [][]float32{normals(n, 3), normals(n+1, 3)[1:], normals(n+2, 3)[2:]}
+			for i := range n {
+				if i%4 > 0 {
+					rows[i/4%3][i] = []float32{0, float32(math.NaN()), inf, -inf}[i%4]
+				}
+			}
+			lo, hi, odd := append([]float32(nil), rows[0]...), append([]float32(nil), rows[0]...), make([]float32, n)
+			for _, y := range rows {
+				Extent(lo, hi, odd, y)
+			}
+			for i := range n {
+				low, high := min(rows[0][i], rows[1][i], rows[2][i]), max(rows[0][i], rows[1][i], rows[2][i])
+				if finite := i%4 == 0; finite != (odd[i] == 0) || finite && (lo[i] != low || hi[i] != high) {
+					t.Fatalf("n=%d: column %d is from %g to %g, and %g, want %g to %g", n, i, lo[i], hi[i], odd[i], low, high)
 				}
 			}
 		}

@@ -48,6 +48,25 @@ func stats() []Case {
 		{Spec: op.ColumnShift{}, In: []Operand{view(d(2, 2, 40, 17), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.SubRow{}, In: []Operand{in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.SubRow{}, In: []Operand{in(d(1, 1, 33, 301), Raw), in(d(4, 1, 1, 301), Raw)}, Limit32: round32, Limit64: round64},
+		{Spec: op.ColumnShift{Borders: folds}, In: []Operand{in(d(2, 1, 33, 70), Raw)}, Limit32: round32, Limit64: round64},
+		{Spec: op.ColumnRange{Borders: one}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
+		{Spec: op.ColumnRange{Borders: folds}, In: []Operand{view(d(2, 1, 33, 1301), Consts)}},
+		{Spec: op.ColumnRange{Borders: long}, In: []Operand{in(d(1, 1, 501, 40), Extreme)}},
+		{Spec: op.ColumnUnit{Borders: op.Borders{0, 1}}, In: []Operand{in(d(1, 1, 2, 70), Ranges), in(d(1, 1, 1, 70), Normal)}},
+		{Spec: op.ColumnUnit{Borders: op.Borders{0, 2, 3}}, In: []Operand{in(d(2, 3, 2, 301), Ranges), view(d(2, 2, 1, 301), Extreme)}},
+		{Spec: op.ColumnUnit{Borders: op.Borders{0, 1}}, In: []Operand{in(d(1, 1, 2, 9), Zero), in(d(1, 1, 1, 9), Zero)}},
+		{Spec: op.ColumnSize{Borders: op.Borders{0, 3}}, In: []Operand{in(d(1, 3, 2, 70), Ranges)}},
+		{Spec: op.ColumnSize{Borders: op.Borders{0, 2, 3}}, In: []Operand{view(d(2, 3, 2, 301), Ranges), in(d(2, 1, 1, 301), Positive)}, Limit32: round64, Limit64: round64},
+		{Spec: op.SameRows{Borders: op.Borders{0, 1, 3, 4}}, In: []Operand{in(d(2, 4, 2, 301), Ranges)}},
+		{Spec: op.SameRows{Borders: op.Borders{0, 1, 3, 4}, Others: true}, In: []Operand{view(d(1, 4, 2, 70), Ranges)}},
+		{Spec: op.SameRows{Borders: op.Borders{0, 2, 4}, Others: true, Zero: true}, In: []Operand{in(d(1, 4, 2, 70), Ranges)}},
+		{Spec: op.SameRows{Borders: op.Borders{0, 4}, Others: true, Zero: true}, In: []Operand{in(d(1, 4, 2, 5), Ranges)}},
+		{Spec: op.ScoreStatus{To: op.Float32}, In: []Operand{wide(d(2, 1, 1, 301), Status), wide(d(2, 1, 5, 301), Scores)}, Only: f64},
+		{Spec: op.ScoreStatus{To: op.Float64}, In: []Operand{wide(d(1, 1, 1, 70), Status), {Dims: d(1, 1, 3, 70), Fill: Scores, Dtype: f64, View: true}}, Only: f64},
+		{Spec: op.SubRow{}, In: []Operand{in(d(2, 1, 33, 301), Raw), in(d(2, 1, 1, 301), Raw), view(d(2, 1, 1, 301), Positive)}, Limit32: round32, Limit64: round64},
+		{Spec: op.SubRow{Borders: folds}, In: []Operand{in(d(2, 1, 33, 301), Raw), in(d(2, 3, 1, 301), Raw), in(d(2, 1, 1, 301), Positive)}, Limit32: round32, Limit64: round64},
+		{Spec: op.SubRow{Borders: folds, To: op.Float32}, In: []Operand{wide(d(1, 1, 33, 70), Raw), wide(d(1, 3, 1, 70), Raw)}, Only: f64, Limit64: round32},
+		{Spec: op.SubRow{To: op.Float64}, In: []Operand{view(d(1, 1, 33, 70), Raw), in(d(1, 1, 1, 70), Raw)}, Limit32: round32, Limit64: round64},
 		{Spec: op.SubRow{}, In: []Operand{view(d(2, 1, 9, 65), Extreme), view(d(2, 3, 1, 65), Extreme)}, Limit32: round32, Limit64: round64},
 		{Spec: op.FoldMoments{Borders: one}, In: []Operand{in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.FoldMoments{Borders: folds}, In: []Operand{in(d(2, 1, 33, 513), Raw)}, Limit32: 1e-13, Limit64: 1e-13},
@@ -63,9 +82,9 @@ func stats() []Case {
 		{Spec: op.LeaveOut{}, In: []Operand{in(d(1, 1, 1, 1), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.LeaveOut{}, In: []Operand{in(d(2, 5, 64, 65), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.LeaveOut{}, In: []Operand{view(d(1, 12, 3, 17), Extreme)}, Limit32: round32, Limit64: round64},
-		{Spec: op.ColumnStatus{Borders: one}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
-		{Spec: op.ColumnStatus{Borders: op.Borders{0, 20}}, In: []Operand{in(d(2, 1, 20, 40), Consts)}},
-		{Spec: op.ColumnStatus{Borders: op.Borders{0, 10, 20}}, In: []Operand{view(d(1, 1, 20, 300), Consts)}},
+		{Spec: op.ColumnStatus{Borders: op.Borders{0, 1}}, In: []Operand{in(d(1, 1, 2, 40), Ranges)}},
+		{Spec: op.ColumnStatus{Borders: op.Borders{0, 3}}, In: []Operand{in(d(2, 3, 2, 301), Ranges)}},
+		{Spec: op.ColumnStatus{Borders: op.Borders{0, 1, 3}}, In: []Operand{view(d(1, 3, 2, 300), Ranges)}},
 		{Spec: op.MaskColumns{}, In: []Operand{in(d(1, 1, 1, 1), Normal), wide(d(1, 1, 1, 1), Status)}},
 		{Spec: op.MaskColumns{}, In: []Operand{in(d(2, 3, 5, 300), Normal), wide(d(2, 1, 1, 300), Status)}},
 	}
@@ -122,11 +141,15 @@ func preprocess() []Case {
 		{Spec: op.Residualize{Borders: two}, In: []Operand{in(d(2, 1, 40, 300), Normal), in(d(1, 1, 40, 3), Basis)}, Limit32: round32, Limit64: round64},
 		{Spec: op.Residualize{Borders: two}, In: []Operand{view(d(1, 1, 40, 17), Normal), view(d(1, 1, 40, 12), Basis)}, Limit32: round32, Limit64: round64},
 		{Spec: op.Residualize{Borders: op.Borders{0, 1, 2}}, In: []Operand{in(d(1, 1, 2, 1), Normal), in(d(1, 1, 2, 1), Zero)}},
+		{Spec: op.Residualize{Borders: two, Tol: 1e-10}, In: []Operand{in(d(2, 1, 40, 300), Normal), in(d(1, 1, 40, 3), Basis), wide(d(2, 2, 1, 300), Sizes)}, Limit32: round32, Limit64: round64},
 		{Spec: op.RunScale{Borders: op.Borders{0, 1}}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
+		{Spec: op.RunScale{Borders: two, Unit: true, Tol: 1e-10}, In: []Operand{in(d(2, 1, 40, 300), Normal), wide(d(2, 2, 1, 300), Sizes)}, Limit32: round32, Limit64: 1e-12},
+		{Spec: op.RunScale{Borders: two, Tol: 1e-10}, In: []Operand{view(d(1, 1, 40, 70), Normal), wide(d(1, 2, 1, 70), Sizes)}, Limit32: round32, Limit64: 1e-12},
+		{Spec: op.RunScale{Borders: uneven, Tol: 0.1}, In: []Operand{in(d(1, 1, 33, 70), Raw)}}, // nothing is left of an SD of 100 about 10,000
 		{Spec: op.RunScale{Borders: two, Unit: true}, In: []Operand{in(d(2, 1, 40, 300), Raw)}, Limit32: round32, Limit64: 1e-12},
 		{Spec: op.RunScale{Borders: uneven, Unit: true}, In: []Operand{view(d(1, 1, 33, 17), Normal)}, Limit32: round32, Limit64: 1e-12},
 		{Spec: op.RunScale{Borders: two}, In: []Operand{in(d(1, 1, 40, 70), Raw)}, Limit32: round32, Limit64: 1e-12},
-		{Spec: op.RunScale{Borders: two, Unit: true}, In: []Operand{in(d(1, 1, 40, 60), Consts)}, Limit32: round32, Limit64: 1e-12},
+		{Spec: op.RunScale{Borders: two, Unit: true, Tol: 1e-10}, In: []Operand{in(d(1, 1, 40, 60), Consts)}, Limit32: round32, Limit64: 1e-12},
 		{Spec: op.Delay{Borders: op.Borders{0, 1}, Delays: []int{1}}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
 		{Spec: op.Delay{Borders: uneven, Delays: []int{0, 1, 2, 40, -1}}, In: []Operand{in(d(2, 1, 33, 5), Normal)}},
 		{Spec: op.Delay{Borders: two, Delays: []int{2, 4, 6, 8}}, In: []Operand{view(d(1, 1, 40, 70), Normal)}},
@@ -151,6 +174,8 @@ func ridge() []Case {
 		{Spec: op.FeatureScale{Rows: []float64{20, 20}}, In: []Operand{wide(d(1, 2, 2, 70), Moments)}, Only: f64, Limit64: 1e-12},
 		{Spec: op.DropNull{}, In: []Operand{wide(d(1, 2, 9, 8), Eigen)}, Only: f64},
 		{Spec: op.DropNull{}, In: []Operand{wide(d(1, 1, 2, 1), Zero)}, Only: f64},
+		{Spec: op.DropNull{}, In: []Operand{wide(d(1, 3, 17, 16), Graded)}, Only: f64},
+		{Spec: op.FeatureScale{Rows: []float64{20}}, In: []Operand{wide(d(1, 1, 2, 9), Zero)}, Only: f64},
 		{Spec: op.InverseRoot{}, In: []Operand{in(d(2, 1, 3, 65), Sparse)}, Limit32: round32, Limit64: round64},
 		{Spec: op.ScaledKernel{}, In: []Operand{in(d(1, 1, 33, 40), Normal), in(d(1, 3, 1, 40), Positive)}, Limit32: round32, Limit64: round64},
 		{Spec: op.ScaledKernel{}, In: []Operand{view(d(1, 1, 70, 301), Normal), view(d(1, 1, 1, 301), Positive)}, Limit32: round32, Limit64: round64},
@@ -160,16 +185,18 @@ func ridge() []Case {
 		{Spec: op.TrainKernel{Borders: folds, Both: true}, In: []Operand{view(d(2, 4, 33, 33), Normal)}},
 		{Spec: op.FoldRows{Borders: folds}, In: []Operand{in(d(1, 4, 33, 9), Normal)}},
 		{Spec: op.FoldRows{Borders: folds}, In: []Operand{view(d(2, 3, 33, 70), Normal)}},
-		{Spec: op.MomentsAbout{Borders: op.Borders{0, 20, 40}}, In: []Operand{wide(d(2, 2, 2, 300), Moments), wide(d(1, 2, 1, 300), Normal)}, Only: f64, Limit64: round64},
 		{Spec: op.MeanGroups{}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
 		{Spec: op.MeanGroups{}, In: []Operand{in(d(2, 5, 20, 300), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.SelectAlpha{Alphas: []float64{3}}, In: []Operand{wide(d(1, 1, 1, 1), Normal)}, Only: f64},
 		{Spec: op.SelectAlpha{Alphas: alphas}, In: []Operand{wide(d(2, 1, 5, 300), Normal)}, Only: f64},
 		{Spec: op.SelectAlpha{Alphas: []float64{10, 1, 1000, 0.5, 2}}, In: []Operand{wide(d(1, 1, 5, 300), Flags)}, Only: f64}, // ties
+		{Spec: op.SelectAlpha{Alphas: []float64{10, 1, 1000, 0.5, 2}}, In: []Operand{wide(d(2, 1, 5, 300), Ties)}, Only: f64},
 		{Spec: op.SumKept{}, In: []Operand{wide(d(1, 1, 1, 1), Normal), wide(d(1, 1, 1, 1), Zero)}, Only: f64},
 		{Spec: op.SumKept{}, In: []Operand{wide(d(3, 1, 20, 300), Normal), wide(d(3, 1, 1, 300), Status)}, Only: f64, Limit64: 1e-13},
 		{Spec: op.RidgeWeights{}, In: []Operand{in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Positive), in(d(1, 1, 1, 1), Positive)}, Limit32: round32, Limit64: round64},
 		{Spec: op.RidgeWeights{}, In: []Operand{in(d(2, 1, 64, 300), Normal), view(d(1, 1, 1, 64), Ascend), in(d(2, 1, 1, 300), Positive)}, Limit32: round32, Limit64: round64},
+		{Spec: op.RidgeWeights{}, In: []Operand{in(d(2, 1, 9, 70), Normal), in(d(1, 1, 1, 9), Ascend), in(d(2, 1, 1, 70), Positive), wide(d(2, 1, 1, 70), Positive)}, Limit32: round32, Limit64: round64},
+		{Spec: op.RidgeWeights{}, In: []Operand{in(d(1, 1, 9, 70), Normal), in(d(1, 1, 1, 9), Ascend), in(d(1, 1, 1, 70), Positive), view(d(1, 1, 1, 70), Positive)}, Limit32: round32, Limit64: round64},
 	}
 	type path struct {
 		b, k, w int
@@ -189,15 +216,24 @@ func ridge() []Case {
 		S, z := c.fill(d(1, F, 1, c.k), Ascend), c.fill(d(1, F, 1, c.k), Normal)
 		cs = append(cs,
 			Case{Spec: op.PathGram{Alphas: c.alphas}, In: []Operand{P, C, c.fill(d(1, F, c.k, c.k), SPD), S, z}, Limit32: term, Limit64: 1e-14},
-			Case{Spec: op.PathRows{Alphas: c.alphas, Borders: c.borders}, In: []Operand{P, C, c.fill(d(1, 1, T, c.k), Normal), S}, Limit32: term, Limit64: 1e-14})
+			Case{Spec: op.PathRows{Alphas: c.alphas, Borders: c.borders}, In: []Operand{P, C, c.fill(d(1, 1, T, c.k), Normal), S, z}, Limit32: term, Limit64: 1e-14})
 	}
 	for _, s := range []op.Score{op.R2, op.R, op.MSE} {
 		cs = append(cs,
-			Case{Spec: op.CVScore{Score: s, Borders: op.Borders{0, 20, 40}}, In: []Operand{in(d(2, 2, 15, 300), Normal), wide(d(2, 2, 2, 300), Moments)}, Limit32: 1e-12, Limit64: 1e-12},
-			Case{Spec: op.CVScore{Score: s, Borders: op.Borders{0, 20}}, In: []Operand{in(d(1, 1, 3, 1), Zero), wide(d(1, 1, 2, 1), Zero)}},
-			Case{Spec: op.ScorePredictions{Score: s}, In: []Operand{in(d(2, 1, 33, 300), Normal), in(d(2, 1, 33, 300), Normal)}, Limit32: 1e-12, Limit64: 1e-12},
-			Case{Spec: op.ScorePredictions{Score: s}, In: []Operand{view(d(1, 1, 20, 12), Consts), in(d(1, 1, 20, 12), Normal)}, Limit32: 1e-12, Limit64: 1e-12},
-			Case{Spec: op.ScorePredictions{Score: s}, In: []Operand{in(d(1, 1, 501, 5), Raw), view(d(1, 1, 501, 5), Raw)}, Limit32: 1e-11, Limit64: 1e-11})
+			Case{Spec: op.CVScore{Score: s, Borders: op.Borders{0, 20, 40}}, In: []Operand{in(d(2, 2, 15, 300), Normal), wide(d(2, 2, 2, 300), Moments),
+				wide(d(2, 2, 1, 300), Normal), wide(d(2, 2, 1, 300), Flags), wide(d(2, 2, 1, 300), Flags)}, Limit32: 1e-12, Limit64: 1e-12},
+			Case{Spec: op.CVScore{Score: s, Borders: op.Borders{0, 20}}, In: []Operand{in(d(1, 1, 15, 70), Positive), wide(d(1, 1, 2, 70), Moments),
+				wide(d(1, 1, 1, 70), Normal), wide(d(1, 1, 1, 70), Zero), wide(d(1, 1, 1, 70), Zero)}, Limit32: 1e-12, Limit64: 1e-12},
+			Case{Spec: op.CVScore{Score: s, Borders: op.Borders{0, 20}}, In: []Operand{in(d(1, 1, 3, 1), Zero), wide(d(1, 1, 2, 1), Zero),
+				wide(d(1, 1, 1, 1), Zero), wide(d(1, 1, 1, 1), Zero), wide(d(1, 1, 1, 1), Zero)}},
+			Case{Spec: op.ScorePredictions{Score: s, Tol: 1e-10}, In: []Operand{in(d(2, 1, 33, 300), Normal), in(d(2, 1, 33, 300), Normal),
+				wide(d(2, 1, 1, 300), Flags), wide(d(2, 1, 1, 300), Normal)}, Limit32: 1e-12, Limit64: 1e-12},
+			Case{Spec: op.ScorePredictions{Score: s, Tol: 1e-10}, In: []Operand{view(d(1, 1, 20, 12), Zero), in(d(1, 1, 20, 12), Normal),
+				wide(d(1, 1, 1, 12), Zero), wide(d(1, 1, 1, 12), Zero)}, Limit32: 1e-12, Limit64: 1e-12},
+			Case{Spec: op.ScorePredictions{Score: s, Tol: 1e-10}, In: []Operand{in(d(1, 1, 20, 12), Normal), in(d(1, 1, 20, 12), Consts),
+				wide(d(1, 1, 1, 12), Zero), wide(d(1, 1, 1, 12), Normal)}, Limit32: 1e-12, Limit64: 1e-12}, // constant predictions
+			Case{Spec: op.ScorePredictions{Score: s, Tol: 1e-10}, In: []Operand{in(d(1, 1, 501, 5), Raw), view(d(1, 1, 501, 5), Raw),
+				wide(d(1, 1, 1, 5), Zero), wide(d(1, 1, 1, 5), Zero)}, Limit32: 1e-11, Limit64: 1e-11})
 	}
 	return cs
 }

@@ -36,6 +36,18 @@ func elementwise(f Fill, rng *rand.Rand) func() float64 {
 		return func() float64 { return 0 }
 	case Beta:
 		return func() float64 { return 0.7 }
+	case Scores:
+		kinds := []float64{0, 1e39, -1e39, 1e-40, math.NaN(), math.Inf(1), math.Inf(-1), 5e-324}
+		return func() float64 {
+			if rng.IntN(12) > 0 {
+				return rng.NormFloat64()
+			}
+			return kinds[rng.IntN(len(kinds))]
+		}
+	case Ties:
+		return func() float64 { return []float64{0, 1, 1, math.NaN()}[rng.IntN(4)] }
+	case Sizes:
+		return func() float64 { return []float64{1, 1e12}[rng.IntN(2)] }
 	case Sparse:
 		return func() float64 {
 			if rng.IntN(10) > 0 {
@@ -72,6 +84,12 @@ func fillMat(a []float64, rows, cols int, f Fill, rng *rand.Rand) {
 		for i := range cols {
 			a[cols*cols+i] = float64(i) * float64(i) // the first is 0: to be dropped
 		}
+	case Graded:
+		copy(a, orthonormal(cols, cols, rng))
+		for i := range cols {
+			a[cols*cols+i] = 3 * float64(cols) * 0x1p-50 * (1 + float64(i-cols/2)*0x1p-51)
+		}
+		a[cols*cols+cols-1] = 3
 	case Moments:
 		for v := range cols {
 			for range 20 {
@@ -102,6 +120,23 @@ func fillMat(a []float64, rows, cols int, f Fill, rng *rand.Rand) {
 			}
 			for i := range row {
 				row[i] /= math.Sqrt(norm)
+			}
+		}
+	case Ranges:
+		for v := range cols {
+			a[v] = rng.NormFloat64()
+			a[cols+v] = a[v] + rng.Float64()
+			switch v % 5 {
+			case 0:
+				a[v], a[cols+v] = 0, 0
+			case 1:
+				a[v], a[cols+v] = 7, 7
+			case 2:
+				a[cols+v] = a[v]
+			case 3:
+				if rng.IntN(4) == 0 {
+					a[v], a[cols+v] = math.NaN(), math.NaN()
+				}
 			}
 		}
 	case Spans:

@@ -45,12 +45,16 @@ func largeStats(s Size) []Case {
 	raw := in(d(B, 1, T, W), Raw)
 	return []Case{
 		{Spec: op.ColumnShift{}, In: []Operand{raw}, Limit32: round32, Limit64: round64},
-		{Spec: op.SubRow{}, In: []Operand{raw, in(d(B, 1, 1, W), Raw)}, Limit32: round32, Limit64: round64},
+		{Spec: op.SubRow{}, In: []Operand{raw, in(d(B, 1, 1, W), Raw), in(d(B, 1, 1, W), Positive)}, Limit32: round32, Limit64: round64},
 		{Spec: op.FoldMoments{Borders: folds}, In: []Operand{y}, Limit32: 1e-12, Limit64: 1e-12},
 		{Spec: op.FoldGram{Borders: folds}, In: []Operand{in(d(1, 1, T, K), Normal)}, Limit32: 1e-12, Limit64: 1e-12},
 		{Spec: op.FoldCross{Borders: folds}, In: []Operand{in(d(1, 1, T, K), Normal), y}, Limit32: round32, Limit64: round64},
 		{Spec: op.LeaveOut{}, In: []Operand{in(d(B, s.Folds, K, W), Normal)}, Limit32: round32, Limit64: round64},
-		{Spec: op.ColumnStatus{Borders: op.Borders{0, T}}, In: []Operand{y}},
+		{Spec: op.ColumnRange{Borders: folds}, In: []Operand{y}},
+		{Spec: op.ColumnStatus{Borders: op.Borders{0, s.Folds}}, In: []Operand{in(d(B, s.Folds, 2, W), Ranges)}},
+		{Spec: op.ColumnUnit{Borders: op.Borders{0, s.Folds}}, In: []Operand{in(d(B, s.Folds, 2, W), Ranges), in(d(B, 1, 1, W), Normal)}},
+		{Spec: op.ColumnSize{Borders: op.Borders{0, s.Folds}}, In: []Operand{in(d(B, s.Folds, 2, W), Ranges)}},
+		{Spec: op.SameRows{Borders: borders(s.Folds, s.Folds), Others: true}, In: []Operand{in(d(B, s.Folds, 2, W), Ranges)}},
 		{Spec: op.MaskColumns{}, In: []Operand{in(d(B, 1, K, W), Normal), wide(d(B, 1, 1, W), Status)}},
 		{Spec: op.Residualize{Borders: folds}, In: []Operand{y, in(d(1, 1, T, 2), Normal)}, Limit32: 1e-5, Limit64: 1e-13},
 		{Spec: op.RunScale{Borders: folds, Unit: true}, In: []Operand{raw}, Limit32: 1e-5, Limit64: 1e-11},
@@ -105,13 +109,14 @@ func largePath(s Size) []Case {
 	y := in(d(B, 1, T, W), Normal)
 	return []Case{
 		{Spec: op.PathGram{Alphas: alphas}, In: []Operand{P, C, in(d(1, F, K, K), SPD), S, z}, Limit32: 2e-6, Limit64: 1e-13},
-		{Spec: op.PathRows{Alphas: alphas, Borders: folds}, In: []Operand{P, C, in(d(1, 1, T, K), Normal), S}, Limit32: 2e-6, Limit64: 1e-13},
-		{Spec: op.MomentsAbout{Borders: folds}, In: []Operand{wide(d(B, F, 2, W), Moments), wide(d(B, F, 1, W), Normal)}, Only: f64, Limit64: 1e-12},
-		{Spec: op.CVScore{Score: op.R2, Borders: folds}, In: []Operand{in(d(B, F, 3*A, W), Normal), wide(d(B, F, 2, W), Moments)}, Limit32: 1e-11, Limit64: 1e-11},
+		{Spec: op.PathRows{Alphas: alphas, Borders: folds}, In: []Operand{P, C, in(d(1, 1, T, K), Normal), S, z}, Limit32: 2e-6, Limit64: 1e-13},
+		{Spec: op.CVScore{Score: op.R2, Borders: folds}, In: []Operand{in(d(B, F, 3*A, W), Normal), wide(d(B, F, 2, W), Moments),
+			wide(d(B, F, 1, W), Normal), wide(d(B, F, 1, W), Zero), wide(d(B, F, 1, W), Zero)}, Limit32: 1e-11, Limit64: 1e-11},
 		{Spec: op.MeanGroups{}, In: []Operand{wide(d(B, F, A, W), Normal)}, Only: f64, Limit64: round64},
 		{Spec: op.SelectAlpha{Alphas: alphas}, In: []Operand{scores}, Only: f64},
+		{Spec: op.ScoreStatus{To: op.Float32}, In: []Operand{wide(d(B, 1, 1, W), Status), wide(d(B, 1, A, W), Scores)}, Only: f64},
 		{Spec: op.SumKept{}, In: []Operand{scores, wide(d(B, 1, 1, W), Status)}, Only: f64, Limit64: 1e-12},
-		{Spec: op.ScorePredictions{Score: op.R2}, In: []Operand{y, y}, Limit32: 1e-11, Limit64: 1e-11},
+		{Spec: op.ScorePredictions{Score: op.R2}, In: []Operand{y, y, wide(d(B, 1, 1, W), Zero), wide(d(B, 1, 1, W), Zero)}, Limit32: 1e-11, Limit64: 1e-11},
 	}
 }
 

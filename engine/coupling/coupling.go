@@ -116,8 +116,12 @@ func (g *graph) constant(name string, m op.Tensor) node {
 // in the denominator of N_eff: the mean over runs, weighted by their rows.
 func (g *graph) pairs(x, y node, o Options) (r, excess node) {
 	N := float64(x.Shape()[2])
-	status := op.Must(op.ColumnStatus{Borders: o.Borders}, x)
-	scale := op.RunScale{Borders: o.Borders, Unit: true}
+	runs := make(op.Borders, o.Borders.Folds()+1) // of one part each
+	for i := range runs {
+		runs[i] = i
+	}
+	status := op.Must(op.ColumnStatus{Borders: runs}, op.Must(op.ColumnRange{Borders: o.Borders}, x))
+	scale := op.RunScale{Borders: o.Borders, Unit: true, Tol: op.LeftOver(g.dtype)}
 	x, y = op.Must(scale, x), op.Must(scale, y)
 	r = op.Must(op.MatMul{TransA: true, Alpha: 1 / N}, y, x)
 	for f := range o.Borders.Folds() {

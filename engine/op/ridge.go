@@ -66,7 +66,8 @@ func (o OuterAdd) Ref(out Tensor, in ...Tensor) {
 //
 //	out[m, k] = 1 / sqrt(q/n - (s/n)^2),  s and q the sums and sums of squares,
 //
-// float64 (B, M, 2, K) to (B, M, 1, K); ddof 0, SD 0 taken as 1.
+// float64 (B, M, 2, K) to (B, M, 1, K); ddof 0, SD 0 taken as 1. A variance of at
+// most 1e-13 of the mean square is the rounding of these sums.
 type FeatureScale struct{ Rows []float64 }
 
 // Infer wants a number of rows per model.
@@ -90,19 +91,19 @@ func (o FeatureScale) Ref(out Tensor, in ...Tensor) {
 	eachMat(out, func(b, m int, d []float64) {
 		s, n := in[0].Mat(b, m), o.Rows[m]
 		for k := range d {
-			mean, ms := s[k]/n, s[len(d)+k]/n
-			d[k] = InverseSD(ms-mean*mean, ms)
+			mean, square := s[k]/n, s[len(d)+k]/n
+			d[k] = 1
+			if variance := square - mean*mean; variance > 1e-13*square {
+				d[k] = 1 / math.Sqrt(variance)
+			}
 		}
 	})
 }
 
 // DropNull clears the directions of an eigendecomposition that are nothing but
-// rounding: where s_i <= K eps s_max, eigenvector and eigenvalue become 0.
-// (B, M, K+1, K) as of SymEig to the same layout.
+// rounding of the solver: where s_i <= 4 K 2^-52 s_max, eigenvector and eigenvalue
+// become 0. (B, M, K+1, K) as of SymEig to the same layout.
 type DropNull struct{}
-
-// nullRatio is the eps of DropNull: that of float64, with room for the solver.
-const nullRatio = 4 * 2.220446049250313e-16
 
 // Infer keeps the type.
 func (o DropNull) Infer(in ...Type) (Type, error) {
@@ -112,30 +113,16 @@ func (o DropNull) Infer(in ...Type) (Type, error) {
 	return in[0], want(o, in, 0, in[0].Dims[3]+1, -1)
 }
 
-// Limit is the ratio to the largest of n eigenvalues up to which one is dropped.
-func (o DropNull) Limit(n int) float64 { return float64(n) * nullRatio }
-
-// Kept reports which eigenvalues of s, ascending, DropNull keeps.
-func (o DropNull) Kept(s []float64) func(i int) bool {
-	limit := o.Limit(len(s)) * s[len(s)-1]
-	return func(i int) bool { return s[i] > limit }
-}
-
 // Ref clears.
 func (o DropNull) Ref(out Tensor, in ...Tensor) {
 	n := out.Dims[3]
 	eachMat(out, func(b, m int, y []float64) {
-		copy(y, in[0].Mat(b, m))
-		kept := o.Kept(y[n*n:])
-		clearRows := make([]int, 0, n)
+		x := in[0].Mat(b, m)
 		for i := range n {
-			if !kept(i) {
-				clearRows = append(clearRows, i)
+			if x[n*n+i] > 4*float64(n)*0x1p-52*x[n*n+n-1] {
+				copy(y[i*n:(i+1)*n], x[i*n:])
+				y[n*n+i] = x[n*n+i]
 			}
-		}
-		for _, i := range clearRows {
-			clear(y[i*n : (i+1)*n])
-			y[n*n+i] = 0
 		}
 	})
 }
@@ -319,45 +306,10 @@ func (o FoldRows) Ref(out Tensor, in ...Tensor) {
 	})
 }
 
-// MomentsAbout moves sums and sums of squares to another centre,
-//
-//	sum (z - c) = s - n c,   sum (z - c)^2 = q - 2 c s + n c^2,
-//
-// float64 (B, F, 2, W) and c (B, F, 1, W) to (B, F, 2, W), n the rows of each fold.
-type MomentsAbout struct{ Borders Borders }
-
-// Infer checks the fit.
-func (o MomentsAbout) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 2); err != nil {
-		return Type{}, err
-	}
-	if err := want(o, in, 0, 2, -1); err != nil {
-		return Type{}, err
-	}
-	if err := want(o, in, 1, 1, in[0].Dims[3]); err != nil {
-		return Type{}, err
-	}
-	out, err := batched(o, Float64, 2, in[0].Dims[3], in...)
-	if err == nil && out.Dims[1] != o.Borders.Folds() {
-		err = fmt.Errorf("MomentsAbout: %d groups for %d folds", out.Dims[1], o.Borders.Folds())
-	}
-	return out, err
-}
-
-// Ref moves.
-func (o MomentsAbout) Ref(out Tensor, in ...Tensor) {
-	W := out.Dims[3]
-	eachMat(out, func(b, f int, y []float64) {
-		s, c, n := in[0].Mat(b, f), in[1].Mat(b, f), float64(o.Borders.Rows(f))
-		for v := range W {
-			y[v] = s[v] - n*c[v]
-			y[W+v] = s[W+v] - 2*c[v]*s[v] + n*c[v]*c[v]
-		}
-	})
-}
-
 // PathGram gives, for every alpha of the ridge path, the terms of a test fold's
-// error from statistics alone. With w = P / (S + alpha) in the eigenbasis,
+// error from statistics alone. With w = P / (S + alpha) in the eigenbasis, C and M
+// the products of the fold's rows, about their mean, with responses and themselves,
+// and z their sum,
 //
 //	out[a] = w'C,  out[A+a] = w'M w,  out[2A+a] = z'w,
 //
@@ -408,53 +360,55 @@ func path(s Spec, alphas []float64, in []Type) (Type, error) {
 // Ref evaluates each term.
 func (o PathGram) Ref(out Tensor, in ...Tensor) {
 	K := in[0].Dims[2]
-	eachPath(out, o.Alphas, in, func(b, f, a int, w []float64) (wMw, zw float64) {
-		M, z := in[2].Mat(b, f), in[4].Mat(b, f)
+	eachPath(out, o.Alphas, in, func(b, f, a int, w []float64) (wMw float64) {
+		M := in[2].Mat(b, f)
 		for i := range K {
 			row := 0.0
 			for j := range K {
 				row += M[i*K+j] * w[j]
 			}
 			wMw += w[i] * row
-			zw += z[i] * w[i]
 		}
-		return wMw, zw
+		return wMw
 	})
 }
 
 // eachPath calls f with w of every voxel and alpha and stores the three terms.
-func eachPath(out Tensor, alphas []float64, in []Tensor, f func(b, f, a int, w []float64) (wMw, zw float64)) {
+func eachPath(out Tensor, alphas []float64, in []Tensor, f func(b, f, a int, w []float64) (wMw float64)) {
 	K, W, A := in[0].Dims[2], out.Dims[3], len(alphas)
 	w := make([]float64, K)
 	eachMat(out, func(b, m int, y []float64) {
-		P, C, S := in[0].Mat(b, m), in[1].Mat(b, m), in[3].Mat(b, m)
+		P, C, S, z := in[0].Mat(b, m), in[1].Mat(b, m), in[3].Mat(b, m), in[4].Mat(b, m)
 		for v := range W {
 			for a, alpha := range alphas {
-				wC := 0.0
+				wC, zw := 0.0, 0.0
 				for k := range w {
 					w[k] = P[k*W+v] / (S[k] + alpha)
 					wC += w[k] * C[k*W+v]
+					zw += w[k] * z[k]
 				}
-				y[a*W+v] = wC
-				y[(A+a)*W+v], y[(2*A+a)*W+v] = f(b, m, a, w)
+				y[a*W+v], y[(A+a)*W+v], y[(2*A+a)*W+v] = wC, f(b, m, a, w), zw
 			}
 		}
 	})
 }
 
 // PathRows is PathGram for folds with fewer rows than the basis has directions:
-// with N_f the fold's rows of the design in the eigenbasis, w'M w = |N_f w|^2 and
-// z'w = 1' N_f w, at T_f K multiplications per alpha and voxel.
+// with N_f the fold's rows of the design in the eigenbasis, about their mean,
+// w'M w = |N_f w|^2, at T_f K multiplications per alpha and voxel.
 //
-// P, C (B, F, K, W), N (B, 1, T, K), S (B, F, 1, K) to (B, F, 3A, W).
+// P, C (B, F, K, W), N (B, 1, T, K), S and z (B, F, 1, K) to (B, F, 3A, W).
 type PathRows struct {
 	Alphas  []float64
 	Borders Borders
 }
 
-// Infer checks the fit of the operands P, C, N, S.
+// Infer checks the fit of the operands P, C, N, S, z.
 func (o PathRows) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 4); err != nil {
+	if err := arity(o, in, 5); err != nil {
+		return Type{}, err
+	}
+	if err := want(o, in, 4, 1, in[0].Dims[2]); err != nil {
 		return Type{}, err
 	}
 	if err := want(o, in, 2, -1, in[0].Dims[2]); err != nil {
@@ -473,7 +427,7 @@ func (o PathRows) Infer(in ...Type) (Type, error) {
 // Ref evaluates each term.
 func (o PathRows) Ref(out Tensor, in ...Tensor) {
 	K := in[0].Dims[2]
-	eachPath(out, o.Alphas, in, func(b, f, a int, w []float64) (wMw, zw float64) {
+	eachPath(out, o.Alphas, in, func(b, f, a int, w []float64) (wMw float64) {
 		N := in[2].Mat(b, 0)
 		for t := o.Borders[f]; t < o.Borders[f+1]; t++ {
 			p := 0.0
@@ -481,9 +435,8 @@ func (o PathRows) Ref(out Tensor, in ...Tensor) {
 				p += N[t*K+k] * w[k]
 			}
 			wMw += p * p
-			zw += p
 		}
-		return wMw, zw
+		return wMw
 	})
 }
 
@@ -507,40 +460,20 @@ func (s Score) check(o Spec) error {
 	return fmt.Errorf("%s: score %q, want r2, r or mse", Name(o), string(s))
 }
 
-// Of evaluates the score of n test rows from sums over them: y and yy the sum and
-// sum of squares of the responses, p and pp those of the predictions, py the sum
-// of products, all about one centre. A response constant over the rows scores 0
-// in r2 and r; a constant prediction has r = 0.
-func (s Score) Of(n, y, yy, p, pp, py float64) float64 {
-	sse := yy - 2*py + pp
-	if s == MSE {
-		return -sse / n
-	}
-	sst := yy - y*y/n
-	if math.IsNaN(sst) {
-		return sst
-	}
-	if !(sst > constantRatio*yy) {
-		return 0
-	}
-	if s == R2 {
-		return 1 - sse/sst
-	}
-	varP := pp - p*p/n
-	if math.IsNaN(varP) {
-		return varP
-	}
-	// pp comes in working precision: below its rounding a prediction is constant
-	if !(varP > constantRatio*pp) {
-		return 0
-	}
-	return (py - p*y/n) / math.Sqrt(varP*sst)
-}
-
-// CVScore turns the terms of the path into scores of every test fold,
+// CVScore turns the terms of the path into scores of every test fold. With n rows,
+// m and S the mean and the sum of squares about it of the responses, c what the
+// model subtracts from them, and p = (z'w)/n the mean of its predictions,
 //
-//	(B, F, 3A, W) of PathGram or PathRows and float64 moments (B, F, 2, W), both
-//	about the centre that the model uses, to float64 (B, F, A, W).
+//	SSE = (S - 2 w'C + w'M w) + n (m - c - p)^2
+//	r2 = 1 - SSE/S,  r = w'C / sqrt(S w'M w),  mse = -SSE/n.
+//
+// r2 and r are 0 where the responses are constant: flat is not 0, or S is. r is 0
+// where the prediction is: w'M w is not above 0. Where silent is not 0 the training
+// rows say nothing and the prediction is c: w = 0.
+//
+// Operands: terms (B, F, 3A, W) of PathGram or PathRows, and in float64 the
+// moments (B, F, 2, W) of FoldMoments, c (B, F, 1, W), flat and silent (B, F, 1, W)
+// as of SameRows; to float64 (B, F, A, W).
 type CVScore struct {
 	Score   Score
 	Borders Borders
@@ -548,17 +481,22 @@ type CVScore struct {
 
 // Infer checks the fit.
 func (o CVScore) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 2); err != nil {
+	if err := arity(o, in, 5); err != nil {
 		return Type{}, err
 	}
 	if err := o.Score.check(o); err != nil {
 		return Type{}, err
 	}
-	if err := want(o, in, 1, 2, in[0].Dims[3]); err != nil {
-		return Type{}, err
+	for i, rows := range []int{-1, 2, 1, 1, 1} {
+		if err := want(o, in, i, rows, in[0].Dims[3]); err != nil {
+			return Type{}, err
+		}
+		if i > 0 && in[i].Dtype != Float64 {
+			return Type{}, fmt.Errorf("CVScore: operand %d is %v, want float64", i, in[i])
+		}
 	}
-	if in[0].Dims[2]%3 != 0 || in[1].Dtype != Float64 || in[0].Dims[1] != o.Borders.Folds() {
-		return Type{}, fmt.Errorf("CVScore: terms %v and moments %v for %d folds", in[0], in[1], o.Borders.Folds())
+	if in[0].Dims[2]%3 != 0 || in[0].Dims[1] != o.Borders.Folds() {
+		return Type{}, fmt.Errorf("CVScore: terms %v for %d folds", in[0], o.Borders.Folds())
 	}
 	return batched(o, Float64, in[0].Dims[2]/3, in[0].Dims[3], in...)
 }
@@ -567,10 +505,30 @@ func (o CVScore) Infer(in ...Type) (Type, error) {
 func (o CVScore) Ref(out Tensor, in ...Tensor) {
 	A, W := out.Dims[2], out.Dims[3]
 	eachMat(out, func(b, f int, y []float64) {
-		t, s, n := in[0].Mat(b, f), in[1].Mat(b, f), float64(o.Borders.Rows(f))
+		terms, moments, centre, flat, silent := in[0].Mat(b, f), in[1].Mat(b, f), in[2].Mat(b, f), in[3].Mat(b, f), in[4].Mat(b, f)
+		n := float64(o.Borders.Rows(f))
 		for i := range y {
 			v := i % W
-			y[i] = o.Score.Of(n, s[v], s[W+v], t[2*A*W+i], t[A*W+i], t[i])
+			wC, wMw, p := terms[i], terms[A*W+i], terms[2*A*W+i]/n
+			if silent[v] != 0 {
+				wC, wMw, p = 0, 0, 0
+			}
+			mean := moments[v] / n
+			S := moments[W+v] - moments[v]*mean
+			away := mean - centre[v] - p
+			sse := S - 2*wC + wMw + n*away*away
+			switch {
+			case o.Score == MSE:
+				y[i] = -sse / n
+			case flat[v] != 0 || S <= 0:
+				y[i] = 0
+			case o.Score == R2:
+				y[i] = 1 - sse/S
+			case wMw <= 0:
+				y[i] = 0
+			default:
+				y[i] = wC / math.Sqrt(S*wMw)
+			}
 		}
 	})
 }
@@ -619,26 +577,22 @@ func (o SelectAlpha) Infer(in ...Type) (Type, error) {
 	return out, want(o, in, 0, len(o.Alphas), -1)
 }
 
-// Best gives the index of the chosen alpha among scores at s[a*stride].
-func (o SelectAlpha) Best(s []float64, stride int) int {
-	best := 0
-	for a := range o.Alphas {
-		x, top := s[a*stride], s[best*stride]
-		if x > top || !(x < top) && o.Alphas[a] > o.Alphas[best] {
-			best = a
-		}
-	}
-	return best
-}
-
 // Ref picks.
 func (o SelectAlpha) Ref(out Tensor, in ...Tensor) {
 	W := out.Dims[3]
 	eachMat(out, func(b, m int, y []float64) {
 		s := in[0].Mat(b, m)
 		for v := range W {
-			a := o.Best(s[v:], W)
-			y[v], y[W+v] = o.Alphas[a], s[a*W+v]
+			alpha, top, any := 0.0, math.NaN(), false
+			for a, x := range o.Alphas { // numbers come before NaN
+				s := s[a*W+v]
+				better := s > top || math.IsNaN(top) && !math.IsNaN(s)
+				equal := s == top || math.IsNaN(top) && math.IsNaN(s)
+				if !any || better || equal && x > alpha {
+					alpha, top, any = x, s, true
+				}
+			}
+			y[v], y[W+v] = alpha, top
 		}
 	})
 }
@@ -676,26 +630,32 @@ func (o SumKept) Ref(out Tensor, in ...Tensor) {
 	})
 }
 
-// RidgeWeights solves the ridge in the eigenbasis at an alpha per voxel,
+// RidgeWeights solves the ridge in the eigenbasis at an alpha per voxel, and undoes
+// the unit in which it was counted,
 //
-//	w[k, v] = P[k, v] / (S[k] + alpha[v]),
+//	w[k, v] = P[k, v] / (S[k] + alpha[v]) / u[v],
 //
-// P (B, M, K, W), S (B, M, 1, K), alpha (B, 1, 1, W), of one dtype, to (B, M, K, W).
+// P (B, M, K, W), S (B, M, 1, K), alpha (B, 1, 1, W), of one dtype, and u
+// (B, 1, 1, W) of ColumnUnit in any, 1 where it is not given, to (B, M, K, W).
 type RidgeWeights struct{}
 
 // Infer checks the fit.
 func (o RidgeWeights) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 3); err != nil {
-		return Type{}, err
+	if len(in) != 4 {
+		if err := arity(o, in, 3); err != nil {
+			return Type{}, err
+		}
 	}
-	if err := sameDtype(o, in...); err != nil {
+	if err := sameDtype(o, in[:3]...); err != nil {
 		return Type{}, err
 	}
 	if err := want(o, in, 1, 1, in[0].Dims[2]); err != nil {
 		return Type{}, err
 	}
-	if err := want(o, in, 2, 1, in[0].Dims[3]); err != nil {
-		return Type{}, err
+	for i := 2; i < len(in); i++ {
+		if err := want(o, in, i, 1, in[0].Dims[3]); err != nil {
+			return Type{}, err
+		}
 	}
 	return batched(o, in[0].Dtype, in[0].Dims[2], in[0].Dims[3], in...)
 }
@@ -707,17 +667,33 @@ func (o RidgeWeights) Ref(out Tensor, in ...Tensor) {
 		P, S, alpha := in[0].Mat(b, m), in[1].Mat(b, m), in[2].Mat(b, m)
 		for i := range y {
 			y[i] = P[i] / (S[i/W] + alpha[i%W])
+			if len(in) == 4 {
+				y[i] /= in[3].Mat(b, m)[i%W]
+			}
 		}
 	})
 }
 
-// ScorePredictions scores predictions of each column, Y and P (B, 1, T, W) to
-// float64 (B, 1, 1, W), with means and sums in float64 about the column's mean.
-type ScorePredictions struct{ Score Score }
+// ScorePredictions scores predictions of each column, both about their own means.
+// Y and P are each about a constant, and gap is that of Y less that of P; with
+// means m and p and sums about them,
+//
+//	SSE = (S_yy - 2 S_yp + S_pp) + n (m - p + gap)^2
+//	r2 = 1 - SSE/S_yy,  r = S_yp / sqrt(S_yy S_pp),  mse = -SSE/n.
+//
+// r2 and r are 0 where the responses are constant: flat is not 0, or S_yy is not
+// above 0. r is 0 where the prediction is constant: S_pp <= n (Tol p)^2, Tol as LeftOver.
+//
+// Y and P (B, 1, T, W) of one dtype, flat and gap float64 (B, 1, 1, W), to float64
+// (B, 1, 1, W).
+type ScorePredictions struct {
+	Score Score
+	Tol   float64
+}
 
 // Infer wants equal shapes.
 func (o ScorePredictions) Infer(in ...Type) (Type, error) {
-	if err := arity(o, in, 2); err != nil {
+	if err := arity(o, in, 4); err != nil {
 		return Type{}, err
 	}
 	if err := o.Score.check(o); err != nil {
@@ -726,16 +702,18 @@ func (o ScorePredictions) Infer(in ...Type) (Type, error) {
 	if err := want(o, in, 1, in[0].Dims[2], in[0].Dims[3]); err != nil {
 		return Type{}, err
 	}
-	return batched(o, Float64, 1, in[0].Dims[3], in...)
-}
-
-// Of scores n rows from the sums about the mean of the responses of y, y^2, p,
-// p^2 and y p. Responses that are constant up to the rounding of their mean are constant.
-func (o ScorePredictions) Of(n, mean float64, sums [5]float64) float64 {
-	if sums[1] <= n*constantRatio*mean*mean {
-		sums[0], sums[1] = 0, 0
+	if err := sameDtype(o, in[:2]...); err != nil {
+		return Type{}, err
 	}
-	return o.Score.Of(n, sums[0], sums[1], sums[2], sums[3], sums[4])
+	for i := 2; i < 4; i++ {
+		if err := want(o, in, i, 1, in[0].Dims[3]); err != nil {
+			return Type{}, err
+		}
+		if in[i].Dtype != Float64 {
+			return Type{}, fmt.Errorf("ScorePredictions: operand %d is %v, want float64", i, in[i])
+		}
+	}
+	return batched(o, Float64, 1, in[0].Dims[3], in...)
 }
 
 // Ref scores.
@@ -743,18 +721,32 @@ func (o ScorePredictions) Ref(out Tensor, in ...Tensor) {
 	T, W := in[0].Dims[2], in[0].Dims[3]
 	n := float64(T)
 	eachMat(out, func(b, m int, s []float64) {
-		y, p := in[0].Mat(b, m), in[1].Mat(b, m)
+		y, p, flat, gap := in[0].Mat(b, m), in[1].Mat(b, m), in[2].Mat(b, m), in[3].Mat(b, m)
 		for v := range W {
-			mean := 0.0
+			my, mp := 0.0, 0.0
 			for t := range T {
-				mean += y[t*W+v] / n
+				my += y[t*W+v] / n
+				mp += p[t*W+v] / n
 			}
-			var sy, syy, sp, spp, spy float64
+			var syy, spp, spy, sse float64
 			for t := range T {
-				a, c := y[t*W+v]-mean, p[t*W+v]-mean
-				sy, syy, sp, spp, spy = sy+a, syy+a*a, sp+c, spp+c*c, spy+a*c
+				a, c := y[t*W+v]-my, p[t*W+v]-mp
+				syy, spp, spy, sse = syy+a*a, spp+c*c, spy+a*c, sse+(a-c)*(a-c)
 			}
-			s[v] = o.Of(n, mean, [5]float64{sy, syy, sp, spp, spy})
+			away := my - mp + gap[v]
+			sse += n * away * away
+			switch {
+			case o.Score == MSE:
+				s[v] = -sse / n
+			case flat[v] != 0 || syy <= 0:
+				s[v] = 0
+			case o.Score == R2:
+				s[v] = 1 - sse/syy
+			case spp <= n*o.Tol*mp*o.Tol*mp:
+				s[v] = 0
+			default:
+				s[v] = spy / math.Sqrt(syy*spp)
+			}
 		}
 	})
 }

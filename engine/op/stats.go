@@ -3,78 +3,264 @@ package op
 import (
 	"fmt"
 	"math"
+
+	"gorgonia.org/tensor"
 )
 
-// shiftRows is how many evenly spaced rows ColumnShift averages: enough to land
-// within a fraction of an SD of the mean, few enough to cost nothing.
-const shiftRows = 16
+// ColumnRange gives the smallest and the largest value of each column within
+// each part of the rows, as they were read,
+//
+//	out[g, 0, v] = min_t Y[t, v],  out[g, 1, v] = max_t Y[t, v],  t in part g,
+//
+// (B, 1, T, W) to (B, G, 2, W) of the same dtype; both NaN where a value of the
+// part is not finite. Whether a column is constant, how large it is and in which
+// power of two it is counted are decided on these, before any step rounds.
+type ColumnRange struct{ Borders Borders }
 
-// ColumnShift gives a constant near each column's mean,
+// Infer gives a group per part.
+func (o ColumnRange) Infer(in ...Type) (Type, error) {
+	if err := arity(o, in, 1); err != nil {
+		return Type{}, err
+	}
+	return folded(o, o.Borders, in[0].Dtype, 2, in[0].Dims[3], in...)
+}
+
+// Ref compares.
+func (o ColumnRange) Ref(out Tensor, in ...Tensor) {
+	W := out.Dims[3]
+	eachMat(out, func(b, g int, r []float64) {
+		y := in[0].Mat(b, 0)
+		for v := range W {
+			lo, hi := math.Inf(1), math.Inf(-1)
+			for t := o.Borders[g]; t < o.Borders[g+1]; t++ {
+				x := y[t*W+v]
+				if math.IsInf(x, 0) {
+					x = math.NaN()
+				}
+				lo, hi = math.Min(lo, x), math.Max(hi, x)
+			}
+			r[v], r[W+v] = lo, hi
+		}
+	})
+}
+
+// ShiftRows is how many evenly spaced rows ColumnShift averages: enough to land
+// within a fraction of an SD of the mean, few enough to cost nothing.
+const ShiftRows = 16
+
+// ColumnShift gives a constant near each column's mean, of all rows or, with
+// Borders, of each run,
 //
-//	s[v] = mean of Y[t, v] over min(T, 16) evenly spaced rows t,
+//	s[r, v] = mean of Y[t, v] over n = min(T_r, 16) rows t = lo + (2i+1) T_r / (2n),
 //
-// (B, M, T, W) to (B, M, 1, W) of the same dtype. Raw BOLD has a mean near 1000
-// and an SD near 10: subtracting s before float32 products keeps the digits.
-// Any constant serves; statistics are exact about it.
-type ColumnShift struct{}
+// (B, M, T, W) to (B, M, 1, W), or (B, 1, T, W) to (B, R, 1, W), of the same dtype.
+// Raw BOLD has a mean near 1000 and an SD near 10: subtracting s before float32
+// products keeps the digits. Any constant serves; statistics are exact about it.
+type ColumnShift struct{ Borders Borders }
 
 // Infer gives one row.
 func (o ColumnShift) Infer(in ...Type) (Type, error) {
 	if err := arity(o, in, 1); err != nil {
 		return Type{}, err
 	}
+	if o.Borders != nil {
+		return folded(o, o.Borders, in[0].Dtype, 1, in[0].Dims[3], in...)
+	}
 	out := in[0]
 	out.Dims[2] = 1
 	return out, nil
 }
 
-// ShiftRows lists the rows that ColumnShift averages for T rows.
-func ShiftRows(T int) []int {
-	n := min(T, shiftRows)
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = (2*i + 1) * T / (2 * n)
-	}
-	return rows
-}
-
 // Ref averages.
 func (o ColumnShift) Ref(out Tensor, in ...Tensor) {
-	d := in[0].Dims
-	rows := ShiftRows(d[2])
+	W := out.Dims[3]
 	eachMat(out, func(b, m int, s []float64) {
-		y := in[0].Mat(b, m)
+		y, lo, hi := in[0].Mat(b, m), 0, in[0].Dims[2]
+		if o.Borders != nil {
+			lo, hi = o.Borders[m], o.Borders[m+1]
+		}
+		n := min(hi-lo, ShiftRows)
 		for v := range s {
-			for _, t := range rows {
-				s[v] += y[t*d[3]+v]
+			for i := range n {
+				s[v] += y[(lo+(2*i+1)*(hi-lo)/(2*n))*W+v]
 			}
-			s[v] /= float64(len(rows))
+			s[v] /= float64(n)
 		}
 	})
 }
 
-// SubRow subtracts a row from every row of a matrix: Z = Y - 1 s',
-// (B, M, T, W) and (B, M, 1, W) to (B, M, T, W).
-type SubRow struct{}
+// ColumnUnit gives the power of two in which each column is counted, so that what
+// is left of it after a shift lies within (-1, 1],
+//
+//	u[v] = 2^-e,  2^(e-1) <= max_g max(hi[g, v] - s, s - lo[g, v]) < 2^e,
+//
+// from the ranges (B, G, 2, W) of ColumnRange and the shifts (B, R, 1, W) of
+// ColumnShift to (B, 1, 1, W), all of one dtype. Borders cut the parts into the R
+// runs of the shifts. u is 1 for a column that is the shift or not finite, and
+// never below 2^-126 or above 2^126. A power of two costs no rounding.
+type ColumnUnit struct{ Borders Borders }
 
-// Infer checks that s is one row as wide as Y.
-func (o SubRow) Infer(in ...Type) (Type, error) {
+// Infer checks that each part has a shift.
+func (o ColumnUnit) Infer(in ...Type) (Type, error) {
 	if err := arity(o, in, 2); err != nil {
+		return Type{}, err
+	}
+	if err := sameDtype(o, in...); err != nil {
+		return Type{}, err
+	}
+	if err := parts(o, o.Borders, in[0]); err != nil {
 		return Type{}, err
 	}
 	if err := want(o, in, 1, 1, in[0].Dims[3]); err != nil {
 		return Type{}, err
 	}
-	return batched(o, in[0].Dtype, in[0].Dims[2], in[0].Dims[3], in...)
+	if in[1].Dims[1] != o.Borders.Folds() || in[1].Dims[0] != in[0].Dims[0] {
+		return Type{}, fmt.Errorf("ColumnUnit: shifts %v for %d runs of %v", in[1], o.Borders.Folds(), in[0])
+	}
+	return Type{in[0].Dtype, Dims{in[0].Dims[0], 1, 1, in[0].Dims[3]}}, nil
+}
+
+// Ref takes the exponent.
+func (o ColumnUnit) Ref(out Tensor, in ...Tensor) {
+	W := out.Dims[3]
+	eachMat(out, func(b, _ int, u []float64) {
+		for v := range u {
+			size := 0.0
+			for r := range o.Borders.Folds() {
+				for g := o.Borders[r]; g < o.Borders[r+1]; g++ {
+					s, y := in[1].Mat(b, r)[v], in[0].Mat(b, g)
+					size = math.Max(size, math.Max(y[W+v]-s, s-y[v]))
+				}
+			}
+			u[v] = 1
+			if size > 0 && !math.IsInf(size, 0) {
+				_, e := math.Frexp(size)
+				u[v] = math.Ldexp(1, -max(-126, min(126, e)))
+			}
+		}
+	})
+}
+
+// ColumnSize gives the largest magnitude of each column within each run as it was
+// read, against which is judged what a step leaves of it,
+//
+//	size[r, v] = u[v] max_g max(|lo[g, v]|, |hi[g, v]|),  g a part of run r,
+//
+// from the ranges (B, G, 2, W) of ColumnRange, and the units (B, 1, 1, W) of
+// ColumnUnit if given, of one dtype, to float64 (B, R, 1, W). Borders cut the parts
+// into runs.
+type ColumnSize struct{ Borders Borders }
+
+// Infer gives a group per run.
+func (o ColumnSize) Infer(in ...Type) (Type, error) {
+	if len(in) == 2 {
+		if in[1].Dtype != in[0].Dtype || in[1].Dims != (Dims{in[0].Dims[0], 1, 1, in[0].Dims[3]}) {
+			return Type{}, fmt.Errorf("ColumnSize: units %v for %v", in[1], in[0])
+		}
+		in = in[:1]
+	}
+	if err := arity(o, in, 1); err != nil {
+		return Type{}, err
+	}
+	if err := parts(o, o.Borders, in[0]); err != nil {
+		return Type{}, err
+	}
+	return Type{Float64, Dims{in[0].Dims[0], o.Borders.Folds(), 1, in[0].Dims[3]}}, nil
+}
+
+// Ref compares.
+func (o ColumnSize) Ref(out Tensor, in ...Tensor) {
+	W := out.Dims[3]
+	eachMat(out, func(b, r int, size []float64) {
+		for v := range size {
+			for g := o.Borders[r]; g < o.Borders[r+1]; g++ {
+				y := in[0].Mat(b, g)
+				size[v] = math.Max(size[v], math.Max(math.Abs(y[v]), math.Abs(y[W+v])))
+			}
+			if len(in) == 2 {
+				size[v] *= in[1].Mat(b, 0)[v]
+			}
+		}
+	})
+}
+
+// parts wants ranges of as many parts as the borders cut.
+func parts(s Spec, borders Borders, ranges Type) error {
+	if ranges.Dims[2] != 2 {
+		return fmt.Errorf("%s: operand 0 is %v, want the 2 rows of ranges", Name(s), ranges)
+	}
+	return borders.check(s, ranges.Dims[1])
+}
+
+// SubRow subtracts a row from every row of a matrix, with Borders a row for each
+// run, and counts in a unit where one is given,
+//
+//	z[t, v] = (y[t, v] - s[r, v]) u[v],  t in run r,
+//
+// y (B, M, T, W), s (B, M, 1, W) or (B, R, 1, W), u (B, 1, 1, W) of one dtype, to
+// (B, M, T, W) of that dtype or of To: values are shifted in the precision in
+// which they were read, and converted then.
+type SubRow struct {
+	Borders Borders
+	To      tensor.Dtype
+}
+
+// Infer checks that s has rows as wide as Y.
+func (o SubRow) Infer(in ...Type) (Type, error) {
+	if len(in) != 3 {
+		if err := arity(o, in, 2); err != nil {
+			return Type{}, err
+		}
+	}
+	if err := sameDtype(o, in...); err != nil {
+		return Type{}, err
+	}
+	for i := range in[1:] {
+		if err := want(o, in, i+1, 1, in[0].Dims[3]); err != nil {
+			return Type{}, err
+		}
+	}
+	out, err := batched(o, in[0].Dtype, in[0].Dims[2], in[0].Dims[3], in[:2]...)
+	if err != nil {
+		return Type{}, err
+	}
+	if o.Borders != nil {
+		if err := o.Borders.check(o, in[0].Dims[2]); err != nil {
+			return Type{}, err
+		}
+		if in[0].Dims[1] != 1 || in[1].Dims[1] != o.Borders.Folds() || in[1].Dims[0] != in[0].Dims[0] {
+			return Type{}, fmt.Errorf("SubRow: %v less %v in %d runs", in[0], in[1], o.Borders.Folds())
+		}
+		out.Dims[1] = 1
+	}
+	if len(in) == 3 && (in[2].Dims[0] != out.Dims[0] || in[2].Dims[1] != 1) {
+		return Type{}, fmt.Errorf("SubRow: units %v for %v", in[2], out)
+	}
+	if o.To.Type != nil {
+		out.Dtype = o.To
+	}
+	return out, nil
 }
 
 // Ref subtracts.
 func (o SubRow) Ref(out Tensor, in ...Tensor) {
 	W := out.Dims[3]
 	eachMat(out, func(b, m int, z []float64) {
-		y, s := in[0].Mat(b, m), in[1].Mat(b, m)
-		for i := range z {
-			z[i] = y[i] - s[i%W]
+		y, r := in[0].Mat(b, m), 0
+		for t := range out.Dims[2] {
+			s := in[1].Mat(b, m)
+			if o.Borders != nil {
+				for t >= o.Borders[r+1] {
+					r++
+				}
+				s = in[1].Mat(b, r)
+			}
+			for v := range W {
+				z[t*W+v] = y[t*W+v] - s[v]
+				if len(in) == 3 {
+					z[t*W+v] *= in[2].Mat(b, 0)[v]
+				}
+			}
 		}
 	})
 }
@@ -225,18 +411,17 @@ func (o LeaveOut) Ref(out Tensor, in ...Tensor) {
 }
 
 // ColumnStatus judges each column of responses as read: 2 if a value is not
-// finite, else 1 if it is constant over all rows or within every run, else 0,
-//
-//	(B, 1, T, W) to float64 (B, 1, 1, W).
-//
-// Borders are those of the runs; one run asks for constancy over all rows only.
+// finite, else 1 if it is constant within every run, else 0, from the ranges
+// (B, G, 2, W) of ColumnRange to float64 (B, 1, 1, W). Borders cut the parts into
+// runs; a run of several parts is constant if they hold one value.
 type ColumnStatus struct{ Borders Borders }
 
-// What ColumnStatus says of a column.
+// What ColumnStatus and ScoreStatus say of a column.
 const (
 	Varies    = 0
 	Constant  = 1
 	NotFinite = 2
+	NoScore   = 3
 )
 
 // Infer gives one row.
@@ -244,26 +429,26 @@ func (o ColumnStatus) Infer(in ...Type) (Type, error) {
 	if err := arity(o, in, 1); err != nil {
 		return Type{}, err
 	}
-	if _, err := folded(o, o.Borders, Float64, 1, 1, in...); err != nil {
+	if err := parts(o, o.Borders, in[0]); err != nil {
 		return Type{}, err
 	}
 	return Type{Float64, Dims{in[0].Dims[0], 1, 1, in[0].Dims[3]}}, nil
 }
 
-// Ref compares each value with the first of its run.
+// Ref looks at every part.
 func (o ColumnStatus) Ref(out Tensor, in ...Tensor) {
 	W := out.Dims[3]
-	eachMat(out, func(b, m int, status []float64) {
-		y := in[0].Mat(b, 0)
+	eachMat(out, func(b, _ int, status []float64) {
 		for v := range status {
 			status[v] = Constant
-			for f := range o.Borders.Folds() {
-				for t := o.Borders[f]; t < o.Borders[f+1]; t++ {
-					x := y[t*W+v]
+			for r := range o.Borders.Folds() {
+				first := in[0].Mat(b, o.Borders[r])[v]
+				for g := o.Borders[r]; g < o.Borders[r+1]; g++ {
+					lo, hi := in[0].Mat(b, g)[v], in[0].Mat(b, g)[W+v]
 					switch {
-					case math.IsNaN(x) || math.IsInf(x, 0):
+					case math.IsNaN(lo):
 						status[v] = NotFinite
-					case x != y[o.Borders[f]*W+v] && status[v] == Constant:
+					case (lo != first || hi != first) && status[v] == Constant:
 						status[v] = Varies
 					}
 				}
@@ -272,7 +457,84 @@ func (o ColumnStatus) Ref(out Tensor, in ...Tensor) {
 	})
 }
 
-// MaskColumns puts NaN into the columns that ColumnStatus leaves out,
+// SameRows says where a column has one value in all rows of a fold, or with Others
+// in all rows of the other folds: 1, else 0, from the ranges (B, G, 2, W) of
+// ColumnRange to float64 (B, F, 1, W). Borders cut the parts into folds. With Zero
+// that value has to be 0. Without a value (one fold, Others) it is 1.
+type SameRows struct {
+	Borders      Borders
+	Others, Zero bool
+}
+
+// Infer gives a group per fold.
+func (o SameRows) Infer(in ...Type) (Type, error) {
+	if err := arity(o, in, 1); err != nil {
+		return Type{}, err
+	}
+	if err := parts(o, o.Borders, in[0]); err != nil {
+		return Type{}, err
+	}
+	return Type{Float64, Dims{in[0].Dims[0], o.Borders.Folds(), 1, in[0].Dims[3]}}, nil
+}
+
+// Ref takes the range over all those rows.
+func (o SameRows) Ref(out Tensor, in ...Tensor) {
+	W := out.Dims[3]
+	eachMat(out, func(b, f int, same []float64) {
+		for v := range same {
+			lo, hi := math.Inf(1), math.Inf(-1)
+			for g := range in[0].Dims[1] {
+				if inside := g >= o.Borders[f] && g < o.Borders[f+1]; inside != o.Others {
+					lo, hi = math.Min(lo, in[0].Mat(b, g)[v]), math.Max(hi, in[0].Mat(b, g)[W+v])
+				}
+			}
+			if lo == hi && (!o.Zero || lo == 0) || lo > hi {
+				same[v] = 1
+			}
+		}
+	})
+}
+
+// ScoreStatus adds to what ColumnStatus says: NoScore for a column that varies and
+// of which a score is not finite, or is not a number of To that is near it (too
+// large for it, or below its normal numbers),
+//
+//	status float64 (B, 1, 1, W) and scores float64 (B, 1, A, W) to (B, 1, 1, W).
+type ScoreStatus struct{ To tensor.Dtype }
+
+// Infer checks the width.
+func (o ScoreStatus) Infer(in ...Type) (Type, error) {
+	if err := arity(o, in, 2); err != nil {
+		return Type{}, err
+	}
+	if err := want(o, in, 0, 1, in[1].Dims[3]); err != nil {
+		return Type{}, err
+	}
+	if in[0].Dtype != Float64 || in[1].Dtype != Float64 {
+		return Type{}, fmt.Errorf("ScoreStatus: operands %v and %v, want float64", in[0], in[1])
+	}
+	return batched(o, Float64, 1, in[0].Dims[3], in...)
+}
+
+// Ref looks at every score.
+func (o ScoreStatus) Ref(out Tensor, in ...Tensor) {
+	W, smallest, largest := out.Dims[3], 0x1p-1022, math.MaxFloat64
+	if o.To == Float32 {
+		smallest, largest = 0x1p-126, math.MaxFloat32
+	}
+	eachMat(out, func(b, m int, status []float64) {
+		scores := in[1].Mat(b, m)
+		copy(status, in[0].Mat(b, m))
+		for i, x := range scores {
+			size := math.Abs(x)
+			if !(size == 0 || size >= smallest && size <= largest) && status[i%W] == Varies {
+				status[i%W] = NoScore
+			}
+		}
+	})
+}
+
+// MaskColumns puts NaN into the columns that are left out, whose status is not Varies,
 // (B, M, R, W) and float64 (B, 1, 1, W) to (B, M, R, W).
 type MaskColumns struct{}
 

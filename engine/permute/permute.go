@@ -153,7 +153,8 @@ func (t *test) run(ctx context.Context, be engine.Backend, y, u, signed *gorgoni
 	if err := t.restore(o.Checkpoint); err != nil {
 		return nil, err
 	}
-	status := op.Must(op.ColumnStatus{Borders: op.Borders{0, op.TypeOf(y).Dims[2]}}, y)
+	all := op.ColumnRange{Borders: op.Borders{0, op.TypeOf(y).Dims[2]}}
+	status := op.Must(op.ColumnStatus{Borders: op.Borders{0, 1}}, op.Must(all, y))
 	u = op.Must(op.MaskColumns{}, u, status)
 	_, err := engine.NewMachine(be).Run(ctx, t.feeds, engine.Results{
 		u:      t.perPanel(t.tally),

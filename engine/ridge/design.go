@@ -12,21 +12,24 @@ type node = *gorgonia.Node
 // M = F+1 models: model f is trained on all rows but fold f, model F on all.
 // R is the number of directions of the eigenbasis: K, or T for kernels.
 //
-// With A_m = D_m^-1 Q_m (scaling, then rotation) and a_m = -mean_m A_m, a row x
-// of features has coordinates x A_m + a_m in the eigenbasis of model m.
+// Statistics are of shifted features, x less an offset near their mean. With A_m =
+// D_m^-1 Q_m (scaling, then rotation) and a_m = -mean_m A_m of the shifted
+// features, or offset A_m where they are not centred, a row x of shifted features
+// has coordinates x A_m + a_m in the eigenbasis of model m.
 type design struct {
 	form  Form
 	s     node // (1, M, 1, R) eigenvalues of the training Gram matrix or kernel
 	rot   node // (1, M, R, K) A_m'; for kernels (1, M, R, T) Q_m' over training rows
-	shift node // (1, M, 1, R) a_m; nil when features are not centred
+	shift node // (1, M, 1, R) a_m; nil for kernels and where it is 0
 	ones  node // (1, M, 1, R) sum over training rows of the coordinates; nil when that is 0
-	rows  node // (1, 1, T, R) coordinates of every row in the model that leaves its fold out
-	test  node // (1, F, 1, R) their sums over each fold
-	gram  node // (1, F, R, R) their Gram matrix in each fold; form gram only
+	rows  node // (1, 1, T, R) coordinates of every row in the model that leaves its fold out, less their mean over the fold
+	test  node // (1, F, 1, R) sums of the coordinates over each fold
+	gram  node // (1, F, R, R) Gram matrix of rows in each fold; form gram only
 	back  node // (1, 1, K, R) weights in the units of X = back w
 	mean  node // (1, 1, 1, K) mean of the features over all rows; nil when not centred
 	rest  node // (1, 1, 1, K) mean of the features less what was subtracted from them before; nil when not centred
-	x     node // (1, 1, T, K or R) features of the statistics; nil for kernels
+	x     node // (1, 1, T, K or R) shifted features of the statistics; nil for kernels
+	sums  node // (1, F, 1, K) their sums over each fold; form gram only
 }
 
 // designer builds designs with given options.
@@ -35,6 +38,9 @@ type designer struct {
 	form Form
 	n    []float64 // training rows per model
 	ones node      // (1, 1, 1, T) of ones, in the graph of the design
+	// varies (B, M, 1, K) is 0 for features that centring leaves nothing of in the
+	// training rows of a model, and 1 for others; nil: none are
+	varies node
 }
 
 func newDesigner(o Options, form Form, ones node) designer {
@@ -44,7 +50,7 @@ func newDesigner(o Options, form Form, ones node) designer {
 		n[f] = float64(T - o.Folds.Rows(f))
 	}
 	n[F] = float64(T)
-	return designer{o, form, n, ones}
+	return designer{o: o, form: form, n: n, ones: ones}
 }
 
 // inverse gives c/n_m for every model.
@@ -72,23 +78,26 @@ func total(x node) node { return op.Must(op.Part{Axis: 1, Lo: -1}, x) }
 // first slices row 0.
 func first(x node) node { return op.Must(op.Part{Axis: 2, Lo: 0, Hi: 1}, x) }
 
-// build makes the design of features x (B, 1, T, K) in float64; offset
-// (1, 1, 1, K) was subtracted from them before, and is nil when nothing was.
-func (d designer) build(x, offset node) design {
+// build makes the design of features x (B, 1, T, K) in float64, of which shifted is
+// x less offset (1, 1, 1, K); without an offset both are one.
+func (d designer) build(x, shifted, offset node) design {
 	var out design
-	if d.form == SVD {
-		u, v := thin(x)
-		out = d.primal(u)
-		out.back = op.Must(op.MatMul{}, v, out.back)
-	} else if d.form == Kernel {
+	if d.o.centerX() {
+		x = shifted // the same, with more digits
+	}
+	if d.form == Kernel {
 		out = d.kernel(x)
 	} else {
-		out = d.primal(x)
+		out = d.primal(x, offset)
+		out.x = shifted
 	}
 	out.form = d.form
-	out.test = first(op.Must(op.FoldMoments{Borders: d.o.Folds}, out.rows))
+	coordinates := out.rows
+	out.test = first(op.Must(op.FoldMoments{Borders: d.o.Folds}, coordinates))
+	out.rows = op.Must(op.RunScale{Borders: d.o.Folds, Tol: op.LeftOver(op.Float64)}, coordinates)
 	if d.form == Gram {
 		out.gram = op.Must(op.FoldGram{Borders: d.o.Folds}, out.rows)
+		out.sums = first(op.Must(op.FoldMoments{Borders: d.o.Folds}, shifted))
 	}
 	if d.o.centerX() {
 		out.rest = total(d.means(x))
@@ -110,12 +119,17 @@ func (d designer) means(x node) node {
 	return op.Must(op.GroupScale{Factors: d.inverse(1)}, first(d.moments(x)))
 }
 
-// scales gives 1/SD over the training rows, or nil when features are not scaled.
+// scales gives 1/SD over the training rows, or 1, and 0 for features that do not
+// vary in them; nil where that is 1 for all.
 func (d designer) scales(x node) node {
 	if !d.o.StandardizeFeatures {
-		return nil
+		return d.varies
 	}
-	return op.Must(op.FeatureScale{Rows: d.n}, d.moments(x))
+	scale := op.Must(op.FeatureScale{Rows: d.n}, d.moments(x))
+	if d.varies != nil {
+		scale = op.Must(op.Zip{Kind: op.Mul}, scale, d.varies)
+	}
+	return scale
 }
 
 // eigen splits a cleaned eigendecomposition into Q' and s.
@@ -126,8 +140,8 @@ func eigen(a node) (q, s node) {
 
 // primal works on Gram matrices of features: G_m = sum over training folds,
 // centred and scaled, G_m = Q S Q'.
-func (d designer) primal(x node) design {
-	out := design{x: x}
+func (d designer) primal(x, offset node) design {
+	var out design
 	G := op.Must(op.LeaveOut{}, op.Must(op.FoldGram{Borders: d.o.Folds}, x))
 	sums := first(d.moments(x))
 	if d.o.centerX() {
@@ -148,6 +162,9 @@ func (d designer) primal(x node) design {
 		coords = append(coords, folds(out.shift))
 	} else {
 		out.ones = op.Must(op.MatMul{TransB: true}, sums, out.rot)
+		if offset != nil {
+			out.shift = op.Must(op.MatMul{TransB: true}, offset, out.rot)
+		}
 	}
 	out.rows = op.Must(op.FoldRows{Borders: d.o.Folds}, op.Must(op.MatMul{TransB: true}, coords...))
 	out.back = op.Must(op.Transpose{}, total(out.rot))
@@ -187,19 +204,7 @@ func (d designer) kernel(x node) design {
 	return out
 }
 
-// thin factors X = U S V' by the eigendecomposition of X X': it gives U S
-// (T x T, null columns 0) and V (K x T). X is the first operand of its products,
-// so that a backend can read it through delays.
-func thin(x node) (us, v node) {
-	ut, values := eigen(op.Must(op.MatMul{TransB: true}, x, x))
-	inverse := op.Must(op.InverseRoot{}, values)
-	root := op.Must(op.Zip{Kind: op.Mul}, values, inverse)
-	us = op.Must(op.Zip{Kind: op.Mul}, op.Must(op.Transpose{}, ut), root)
-	v = op.Must(op.Zip{Kind: op.Mul}, op.Must(op.MatMul{TransA: true, TransB: true}, x, ut), inverse)
-	return us, v
-}
-
 // fields lists the nodes of a design, nil ones too, always in the same order.
 func (d *design) fields() []*node {
-	return []*node{&d.s, &d.rot, &d.shift, &d.ones, &d.rows, &d.test, &d.gram, &d.back, &d.mean, &d.rest, &d.x}
+	return []*node{&d.s, &d.rot, &d.shift, &d.ones, &d.rows, &d.test, &d.gram, &d.back, &d.mean, &d.rest, &d.x, &d.sums}
 }

@@ -28,13 +28,16 @@ type Result struct {
 	OneAlpha  float64 // the alpha of all voxels, when Options.OneAlpha
 	Constant  int     // voxels left out because they are constant
 	NotFinite int     // voxels left out because a value is not finite
-	Design    engine.Stats
-	Voxels    engine.Stats
+	NoScore   int     // voxels left out because a score is not a number of the precision
+	// NoTestScore counts voxels with a model whose held-out score is not a number.
+	NoTestScore int
+	Design      engine.Stats
+	Voxels      engine.Stats
 }
 
 // Fit chooses an alpha per voxel (or one for all) by cross-validation, refits on
-// all rows and writes what is asked for. A voxel that is constant or not finite
-// is NaN in every output and counted. When ctx ends, panels under way are
+// all rows and writes what is asked for. A voxel that is constant or not finite, or
+// whose score is not, is NaN in every output and counted. When ctx ends, panels under way are
 // finished and ctx's error is returned.
 func Fit(ctx context.Context, be engine.Backend, data Data, out Outputs, o Options) (Result, error) {
 	if err := o.check(data); err != nil {
@@ -66,7 +69,8 @@ type fitter struct {
 	res  Result
 
 	x, testX gorgonia.Value   // features after per-run steps, float64, shifted
-	offset   gorgonia.Value   // what columns of x were shifted by; nil when features are not centred
+	raw      gorgonia.Value   // x before the shift
+	offset   gorgonia.Value   // what columns of x were shifted by
 	design   []gorgonia.Value // fields of the design in working precision; nil where absent
 	pass     int
 }
@@ -83,28 +87,40 @@ func matrixType(m Matrix) op.Type {
 // prepare does all that concerns features only.
 func (f *fitter) prepare(ctx context.Context) error {
 	var err error
-	if f.x, err = f.features(ctx, f.data.X, f.o.Trends, f.o.Runs); err != nil {
+	if f.raw, err = f.features(ctx, f.data.X, f.o.Trends, f.o.Runs, f.data.NarrowX); err != nil {
 		return err
 	}
+	if err := checkFeatures(f.raw, f.data.X, f.o, false); err != nil {
+		return err
+	}
+	f.x, f.offset = shiftColumns(f.raw)
 	if f.data.TestX.Rows > 0 {
 		if f.data.TestRuns == nil {
 			f.data.TestRuns = op.Borders{0, f.data.TestX.Rows}
 		}
-		if f.testX, err = f.features(ctx, f.data.TestX, f.o.TestTrends, f.data.TestRuns); err != nil {
+		test, err := f.features(ctx, f.data.TestX, f.o.TestTrends, f.data.TestRuns, f.data.NarrowTestX)
+		if err != nil {
 			return err
 		}
-	}
-	if f.o.centerX() {
-		f.x, f.offset = shiftColumns(f.x)
-		if f.testX != nil {
-			f.testX = subtractRow(f.testX, f.offset)
+		if err := checkFeatures(test, f.data.TestX, f.o, true); err != nil {
+			return err
 		}
+		f.testX = subtractRow(test, f.offset)
 	}
-	return f.makeDesign(ctx)
+	if f.res.Form == SVD {
+		return f.independent()
+	}
+	if err := f.makeDesign(ctx); err != nil || !f.graded() {
+		return err
+	}
+	return f.exactDesign(f.delayedRows())
 }
 
 // features runs per-run steps on a matrix of features, in float64.
-func (f *fitter) features(ctx context.Context, m, trends Matrix, runs op.Borders) (gorgonia.Value, error) {
+func (f *fitter) features(ctx context.Context, m, trends Matrix, runs op.Borders, narrow bool) (gorgonia.Value, error) {
+	if !f.o.perRunSteps() {
+		return matrixValue(m), nil
+	}
 	g := gorgonia.NewGraph()
 	in := op.Input(g, "X", matrixType(m))
 	feeds := engine.Feeds{in: engine.Value(matrixValue(m))}
@@ -113,13 +129,23 @@ func (f *fitter) features(ctx context.Context, m, trends Matrix, runs op.Borders
 		basis = op.Input(g, "trends", matrixType(trends))
 		feeds[basis] = engine.Value(matrixValue(trends))
 	}
-	x := f.o.preprocess(in, basis, runs)
-	if x == in {
-		return matrixValue(m), nil
-	}
+	x := f.o.cleanFeatures(in, basis, runs, narrow)
 	var v gorgonia.Value
 	_, err := engine.NewMachine(f.be).Run(ctx, feeds, engine.Results{x: engine.Last(&v)}, engine.Tiling{})
 	return v, err
+}
+
+// cleanFeatures does the per-run steps on features as read, in float64.
+func (o Options) cleanFeatures(x, trends node, runs op.Borders, narrow bool) node {
+	if !o.perRunSteps() {
+		return x
+	}
+	read := op.Float64
+	if narrow {
+		read = op.Float32
+	}
+	s := steps{o: o, runs: runs, tol: op.LeftOver(read), to: op.Float64}
+	return s.apply(x, op.Must(op.ColumnRange{Borders: runs}, x), runs, trends).z
 }
 
 // shiftColumns subtracts the mean of each column, or its value where it is
@@ -156,18 +182,18 @@ func subtractRow(v, row gorgonia.Value) gorgonia.Value {
 }
 
 // delayed puts features side by side with their delays, in the graph of x. Rows that
-// a run has not are 0 before the shift of the columns.
-func (f *fitter) delayed(x node, runs op.Borders, value func(name string, v gorgonia.Value) node) node {
+// a run has not are 0 before the shift of the columns, where offset was subtracted.
+func (f *fitter) delayed(x node, runs op.Borders, offset gorgonia.Value, value func(name string, v gorgonia.Value) node) node {
 	if len(f.o.Delays) == 0 {
 		return x
 	}
 	delay := op.Delay{Borders: runs, Delays: f.o.Delays}
-	if f.offset == nil {
+	if offset == nil {
 		return op.Must(delay, x)
 	}
-	offset := f.offset.Data().([]float64)
-	pad := op.NewTensor(op.Dims{1, 1, 1, len(offset)})
-	for k, o := range offset {
+	shift := offset.Data().([]float64)
+	pad := op.NewTensor(op.Dims{1, 1, 1, len(shift)})
+	for k, o := range shift {
 		pad.Data[k] = -o
 	}
 	return op.Must(delay, x, value("pad", op.ToValue(pad, x.Dtype())))
@@ -175,7 +201,7 @@ func (f *fitter) delayed(x node, runs op.Borders, value func(name string, v gorg
 
 // delayedOffset is the offset of every column of the design.
 func (f *fitter) delayedOffset() gorgonia.Value {
-	if f.offset == nil || len(f.o.Delays) == 0 {
+	if len(f.o.Delays) == 0 {
 		return f.offset
 	}
 	all := slices.Repeat(f.offset.Data().([]float64), len(f.o.Delays))
@@ -185,26 +211,28 @@ func (f *fitter) delayedOffset() gorgonia.Value {
 // makeDesign computes the design in float64 and keeps it in working precision.
 func (f *fitter) makeDesign(ctx context.Context) error {
 	g := gorgonia.NewGraph()
-	T := f.data.X.Rows
-	one := Matrix{1, T, factors(T, 1)}
-	x := op.Input(g, "X", op.Type{Dtype: op.Float64, Dims: op.Dims(f.x.Shape())})
-	ones := op.Input(g, "ones", matrixType(one))
-	feeds := engine.Feeds{x: engine.Value(f.x), ones: engine.Value(matrixValue(one))}
+	feeds := engine.Feeds{}
 	value := func(name string, v gorgonia.Value) node {
 		n := op.Input(g, name, op.Type{Dtype: op.Float64, Dims: op.Dims(v.Shape())})
 		feeds[n] = engine.Value(v)
 		return n
 	}
-	var offset node
-	if v := f.delayedOffset(); v != nil {
-		offset = value("offset", v)
+	T := f.data.X.Rows
+	d := newDesigner(f.o, f.res.Form, value("ones", matrixValue(Matrix{1, T, factors(T, 1)})))
+	if varies := f.varies(); varies != nil {
+		d.varies = value("varies", varies)
 	}
-	delayed := f.delayed(x, f.o.Runs, value)
-	d := newDesigner(f.o, f.res.Form, ones).build(delayed, offset)
-	if delayed != x && d.x == delayed {
-		d.x = nil // tiles read the features through their delays again
+	x := value("X", f.x)
+	shifted := f.delayed(x, f.o.Runs, f.offset, value)
+	features := shifted
+	if !f.o.centerX() {
+		features = f.delayed(value("raw", f.raw), f.o.Runs, nil, value)
 	}
-	fields := d.fields()
+	design := d.build(features, shifted, value("offset", f.delayedOffset()))
+	if shifted != x {
+		design.x = nil // tiles read the features through their delays again
+	}
+	fields := design.fields()
 	f.design = make([]gorgonia.Value, len(fields))
 	results := engine.Results{}
 	for i, n := range fields {
@@ -240,7 +268,7 @@ func (f *fitter) newTileGraph() *tileGraph {
 		}
 	}
 	if t.x.x == nil && f.res.Form != Kernel {
-		t.x.x = f.delayed(t.value("X", f.working(f.x)), f.o.Runs, t.value)
+		t.x.x = f.delayed(t.value("X", f.working(f.x)), f.o.Runs, f.offset, t.value)
 	}
 	return t
 }
@@ -274,6 +302,23 @@ func (t *tileGraph) responses(name string, rows, width int, dtype tensor.Dtype) 
 	return op.Input(t.g, name, op.Type{Dtype: dtype, Dims: op.Dims{1, 1, rows, width}})
 }
 
+// read adds an input that is fed by panels of a source, in the precision in which
+// all its digits are read.
+func (f *fitter) read(t *tileGraph, name string, src tile.Source, width int) node {
+	y := t.responses(name, src.Rows(), width, f.o.asRead(src))
+	t.feeds[y] = engine.Columns(src)
+	return y
+}
+
+// asRead is the precision in which responses are read: float64 where float32 would
+// round them before they are shifted.
+func (o Options) asRead(src tile.Source) tensor.Dtype {
+	if tile.IsWide(src) {
+		return op.Float64
+	}
+	return o.Precision
+}
+
 // tiling cuts the voxels.
 func (f *fitter) tiling() engine.Tiling {
 	V := f.data.Y.Cols()
@@ -294,8 +339,7 @@ func (f *fitter) tiling() engine.Tiling {
 func (f *fitter) chooseOne(ctx context.Context, out Outputs) error {
 	t := f.newTileGraph()
 	tiling := f.tiling()
-	y := t.responses("Y", f.data.X.Rows, tiling.Width, f.o.Precision)
-	t.feeds[y] = engine.Columns(f.data.Y)
+	y := f.read(t, "Y", f.data.Y, tiling.Width)
 	fit := t.d.fit(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision))
 	A := len(f.o.Alphas)
 	sums := make([]float64, A+1)
@@ -313,7 +357,12 @@ func (f *fitter) chooseOne(ctx context.Context, out Outputs) error {
 	if _, err := engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling); err != nil {
 		return err
 	}
-	best := op.SelectAlpha{Alphas: f.o.Alphas}.Best(sums, 1)
+	best := 0 // the larger of equals
+	for a, alpha := range f.o.Alphas {
+		if sums[a] > sums[best] || sums[a] == sums[best] && alpha > f.o.Alphas[best] {
+			best = a
+		}
+	}
 	f.res.OneAlpha = f.o.Alphas[best]
 	f.o.Alphas = []float64{f.res.OneAlpha}
 	return nil
@@ -329,8 +378,7 @@ func (f *fitter) voxels(ctx context.Context, out Outputs) error {
 	t := f.newTileGraph()
 	tiling := f.tiling()
 	tiling.Checkpoint = f.o.Checkpoint
-	y := t.responses("Y", f.data.X.Rows, tiling.Width, f.o.Precision)
-	t.feeds[y] = engine.Columns(f.data.Y)
+	y := f.read(t, "Y", f.data.Y, tiling.Width)
 	fit := t.d.fit(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision))
 	results := engine.Results{}
 	for _, r := range []struct {
@@ -348,7 +396,9 @@ func (f *fitter) voxels(ctx context.Context, out Outputs) error {
 		}
 	}
 	if out.TestScore != nil && f.testX != nil {
-		results[t.masked(f.testScore(t, fit, tiling.Width), fit.status, f.o.Precision)] = engine.ToSink(out.TestScore)
+		score, judged := f.testScore(t, fit, tiling.Width)
+		results[t.masked(score, judged, f.o.Precision)] = engine.ToSink(out.TestScore)
+		results[op.Must(op.Zip{Kind: op.Sub}, judged, fit.status)] = engine.PerTile(f.countTest)
 	}
 	if out.Status != nil {
 		results[op.Must(op.Copy{}, fit.status)] = engine.ToSink(out.Status)
@@ -367,27 +417,61 @@ func (f *fitter) count(t engine.Tile, status engine.Host) error {
 			f.res.Constant++
 		case op.NotFinite:
 			f.res.NotFinite++
+		case op.NoScore:
+			f.res.NoScore++
 		}
 	}
 	return nil
 }
 
-// testScore predicts the held-out rows and scores them. Features and responses
-// are centred as in the fit, rather than the intercept added: predictions that
-// vary little about a large mean would lose their digits in float32.
-func (f *fitter) testScore(t *tileGraph, fit fitted, width int) node {
-	y := t.responses("testY", f.data.TestX.Rows, width, f.o.Precision)
-	t.feeds[y] = engine.Columns(f.data.TestY)
-	y = f.o.preprocess(y, t.matrix("testTrends", f.o.TestTrends, f.o.Precision), f.data.TestRuns)
-	if fit.mean != nil {
-		y = op.Must(op.SubRow{}, y, cast(fit.mean, f.o.Precision))
+// countTest counts the voxels of a tile that have a model and no held-out score.
+func (f *fitter) countTest(t engine.Tile, left engine.Host) error {
+	for _, s := range left.Float64()[:t.Hi-t.Lo] {
+		if s == op.NoScore {
+			f.res.NoTestScore++
+		}
 	}
-	x := f.delayed(t.value("testX", f.working(f.testX)), f.data.TestRuns, t.value)
+	return nil
+}
+
+// testScore predicts the held-out rows and scores them; judged is the status of the
+// fit and of these scores. Features and responses are each about a constant, and
+// the difference of the two is told apart: predictions that vary little about a
+// large mean would lose their digits in float32.
+func (f *fitter) testScore(t *tileGraph, fit fitted, width int) (score, judged node) {
+	runs := f.data.TestRuns
+	y := f.read(t, "testY", f.data.TestY, width)
+	ranges := op.Must(op.ColumnRange{Borders: runs}, y)
+	s := steps{o: f.o, runs: runs, tol: op.LeftOver(y.Dtype()), to: f.o.Precision}
+	p := s.apply(y, ranges, runs, t.matrix("testTrends", f.o.TestTrends, f.o.Precision))
+	flat := op.Must(op.SameRows{Borders: op.Borders{0, runs.Folds()}}, ranges)
+
+	x := f.delayed(t.value("testX", f.working(f.testX)), runs, f.offset, t.value)
 	if t.x.rest != nil && len(f.o.Delays) > 0 { // rows of zeros before a run move the mean
 		x = op.Must(op.SubRow{}, x, t.x.rest)
 	}
 	prediction := op.Must(op.MatMul{}, x, fit.weights)
-	return op.Must(op.ScorePredictions{Score: f.o.Score}, y, prediction)
+
+	gap := op.Must(op.GroupScale{Factors: []float64{0}}, flat) // what responses are about, less what predictions are about
+	if p.shift != nil {
+		gap = cast(p.shift, op.Float64)
+	}
+	var about node // what predictions are about
+	if t.x.mean == nil {
+		offset := t.value("offsetX", f.working(f.delayedOffset()))
+		about = cast(op.Must(op.MatMul{}, offset, fit.weights), op.Float64)
+	}
+	switch {
+	case about != nil && fit.mean != nil:
+		about = op.Must(op.Zip{Kind: op.Add}, about, fit.mean)
+	case fit.mean != nil:
+		about = fit.mean
+	}
+	if about != nil {
+		gap = op.Must(op.Zip{Kind: op.Sub}, gap, about)
+	}
+	score = op.Must(op.ScorePredictions{Score: f.o.Score, Tol: op.LeftOver(f.o.Precision)}, p.z, prediction, flat, gap)
+	return score, op.Must(op.ScoreStatus{To: f.o.Precision}, fit.status, score)
 }
 
 // Tile is the graph that Fit runs over tiles of voxels, for who times it without
@@ -414,7 +498,7 @@ func NewTile(ctx context.Context, be engine.Backend, data Data, o Options, width
 		return nil, err
 	}
 	t := f.newTileGraph()
-	out := &Tile{Y: t.responses("Y", data.X.Rows, width, o.Precision), Fixed: t.fixed, Form: form}
+	out := &Tile{Y: t.responses("Y", data.X.Rows, width, o.asRead(data.Y)), Fixed: t.fixed, Form: form}
 	fit := t.d.fit(t.x, out.Y, t.matrix("trends", o.Trends, o.Precision))
 	for _, n := range []node{fit.weights, fit.alpha, fit.best} {
 		out.Results = append(out.Results, t.masked(n, fit.status, o.Precision))

@@ -20,6 +20,9 @@ type Matrix struct {
 type Data struct {
 	X Matrix      // features, T x K
 	Y tile.Source // responses, T x V
+	// NarrowX and NarrowTestX say that features were stored in float32, whose
+	// rounding a step may leave of a column (op.LeftOver).
+	NarrowX, NarrowTestX bool
 
 	TestX    Matrix // features of held-out rows, or empty
 	TestY    tile.Source
@@ -35,7 +38,7 @@ type Outputs struct {
 	CVScores  tile.Sink // a row per alpha
 	Intercept tile.Sink // 1 row
 	TestScore tile.Sink // 1 row
-	Status    tile.Sink // 1 row: op.Varies, op.Constant or op.NotFinite
+	Status    tile.Sink // 1 row: op.Varies, op.Constant, op.NotFinite or op.NoScore
 }
 
 // PerRun is what is done to features and responses within each run.
@@ -60,7 +63,8 @@ type Options struct {
 	OneAlpha bool
 
 	// Trends, if any, is T x q: in the rows of each run an orthonormal basis of
-	// what is regressed out of features and responses there, else zeros.
+	// what is regressed out of features and responses there, else zeros. It spans a
+	// constant in each run.
 	Trends     Matrix
 	TestTrends Matrix
 	PerRun     PerRun // "": none
@@ -136,16 +140,6 @@ func (o *Options) check(d Data) error {
 	case (d.TestX.Rows > 0) != (d.TestY != nil):
 		return fmt.Errorf("held-out features and responses come together")
 	}
-	for _, c := range []struct {
-		name string
-		data []float64
-	}{{"features", d.X.Data}, {"held-out features", d.TestX.Data}} {
-		for i, x := range c.data {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return fmt.Errorf("%s have %v at row %d, column %d, want finite numbers", c.name, x, i/d.X.Cols, i%d.X.Cols)
-			}
-		}
-	}
 	if d.TestX.Rows > 0 {
 		if d.TestX.Cols != d.X.Cols {
 			return fmt.Errorf("held-out features have %d columns, features %d", d.TestX.Cols, d.X.Cols)
@@ -163,7 +157,16 @@ func (o *Options) check(d Data) error {
 	if o.Folds.Folds() < 2 {
 		return fmt.Errorf("%d fold, want at least 2", o.Folds.Folds())
 	}
-	return checkBorders("runs", o.Runs, T, 1)
+	if err := checkBorders("runs", o.Runs, T, 1); err != nil {
+		return err
+	}
+	if err := finite(d.X, false); err != nil {
+		return err
+	}
+	if err := finite(d.TestX, true); err != nil {
+		return err
+	}
+	return o.checkSteps(d)
 }
 
 // checkAlphas wants positive, finite, distinct alphas.

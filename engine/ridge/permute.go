@@ -44,15 +44,34 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 	g := gorgonia.NewGraph()
 	t := &tileGraph{g: g, feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
 	t.d = newDesigner(o, form, t.matrix("ones", Matrix{1, T, factors(T, 1)}, op.Float64))
+	models := o.Folds.Folds() + 1
+	varies := map[int][]float64{} // of the draws of a tile
 	perDraw := op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, T, K}}
 	in := op.Input(g, "X", perDraw)
 	t.feeds[in] = engine.Each(perDraw, func(tl engine.Tile, dst engine.Host) error {
+		clear(varies)
 		for d := range tl.Panels {
-			features(tl.Panel+d, dst.Float64()[d*T*K:(d+1)*T*K])
+			x := dst.Float64()[d*T*K : (d+1)*T*K]
+			features(tl.Panel+d, x)
+			varies[d] = variesIn(columns{T: T, K: K, x: x, offset: make([]float64, K)}, o.Folds, op.LeftOver(op.Float64))
 		}
 		return nil
 	})
-	design := t.d.build(o.preprocess(in, t.matrix("trendsX", o.Trends, op.Float64), o.Runs), nil)
+	if o.centerX() && !o.perRunSteps() { // steps make what is constant within runs 0
+		flags := op.Type{Dtype: op.Float64, Dims: op.Dims{1, models, 1, K}}
+		t.d.varies = op.Input(g, "varies", flags)
+		t.feeds[t.d.varies] = engine.Each(flags, func(tl engine.Tile, dst engine.Host) error {
+			for d := range tl.Panels {
+				to := dst.Float64()[d*models*K : (d+1)*models*K]
+				if copy(to, varies[d]) == 0 {
+					copy(to, factors(models*K, 1))
+				}
+			}
+			return nil
+		})
+	}
+	x := o.cleanFeatures(in, t.matrix("trendsX", o.Trends, op.Float64), o.Runs, false)
+	design := t.d.build(x, x, nil)
 	for _, field := range design.fields() {
 		if *field != nil {
 			*field = cast(*field, o.Precision)
@@ -79,7 +98,7 @@ func panel(ctx context.Context, Y tile.Source, width int, o Options) (gorgonia.V
 	if err := Y.ReadFloat64(ctx, 0, V, t.Data, width); err != nil {
 		return nil, err
 	}
-	return op.ToValue(t, o.Precision), nil
+	return op.ToValue(t, o.asRead(Y)), nil
 }
 
 // highest is the largest number of s; NaN if there is none.

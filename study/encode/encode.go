@@ -4,6 +4,7 @@ package encode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -174,13 +175,13 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		})
 	})
 	if err == nil && x.begun {
-		res.Constant, res.NotFinite, err = x.leftOut(ctx, sinks.maps["alpha"])
+		err = x.leftOut(ctx, sinks, &res)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if V := x.y.Cols(); res.Constant+res.NotFinite == V {
-		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant and %d not finite", V, res.Constant, res.NotFinite)
+	if V := x.y.Cols(); res.Constant+res.NotFinite+res.NoScore == V {
+		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant, %d not finite and %d without a finite score", V, res.Constant, res.NotFinite, res.NoScore)
 	}
 	return x.finish(ctx, sinks, res)
 }
@@ -194,18 +195,19 @@ func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
 	}
 	x.plan.Budget = budget
 	res, err := ridge.Fit(ctx, x.Backend, x.data, sinks.Outputs, x.plan)
-	return res, x.Env.Refuse(err, budget)
+	return res, x.Env.Refuse(x.explain(err), budget)
 }
 
 // leftOut counts the voxels without a model by what is wrong with them, in all of a
 // job whose panels were finished by several: they have no alpha, and their
 // responses are read again.
-func (x *encoder) leftOut(ctx context.Context, alpha *store.ArraySink) (constant, notFinite int, err error) {
+func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) error {
 	V, T := x.y.Cols(), x.y.Rows()
-	chosen, err := x.written(ctx, alpha, "alpha")
+	chosen, err := x.written(ctx, sinks.maps["alpha"], "alpha")
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
+	res.Constant, res.NotFinite, res.NoScore, res.NoTestScore = 0, 0, 0, 0
 	const most = 256 // voxels read at once
 	y := make([]float64, T*most)
 	for v := 0; v < V; {
@@ -218,18 +220,81 @@ func (x *encoder) leftOut(ctx context.Context, alpha *store.ArraySink) (constant
 			continue
 		}
 		if err := x.y.ReadFloat64(ctx, v, v+n, y, n); err != nil {
-			return 0, 0, err
+			return err
 		}
 		for i := range n {
-			if x.finite(y[i:T*n], n) {
-				constant++
-			} else {
-				notFinite++
+			switch column := y[i : T*n]; {
+			case !x.finite(column, n):
+				res.NotFinite++
+			case x.constant(column, n):
+				res.Constant++
+			default:
+				res.NoScore++
 			}
 		}
 		v += n
 	}
-	return constant, notFinite, nil
+	if sinks.TestScore == nil {
+		return nil
+	}
+	scores, err := x.written(ctx, sinks.maps["test_score"], "test_score")
+	for v, s := range scores {
+		if s != s && chosen[v] == chosen[v] {
+			res.NoTestScore++
+		}
+	}
+	return err
+}
+
+// constant reports whether every stride-th value is the same, within each run where
+// there are steps per run.
+func (x *encoder) constant(y []float64, stride int) bool {
+	runs := op.Borders{0, x.y.Rows()}
+	if x.plan.PerRun != ridge.None || x.plan.Trends.Cols > 0 {
+		runs = x.plan.Runs
+	}
+	for r := range runs.Folds() {
+		for t := runs[r]; t < runs[r+1]; t++ {
+			if y[t*stride] != y[runs[r]*stride] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// explain puts a refusal of the engine into words of files and options.
+func (x *encoder) explain(err error) error {
+	var feature *ridge.FeatureError
+	var nothing *ridge.StepError
+	switch {
+	case errors.As(err, &feature):
+		paths, borders := x.o.Features, x.y.Borders()
+		if feature.HeldOut {
+			paths, borders = x.o.TestFeatures, x.testY.Borders()
+		}
+		file, row := place(borders, feature.Row)
+		return step.BadInput(paths[file], "has %g at row %d, column %d, expected %s: give the features in a smaller unit, or --precision float64",
+			feature.Value, row, feature.Column, feature.Want)
+	case errors.As(err, &nothing) && nothing.Trends > 0 && x.trend.Kind == "cosine":
+		return step.BadInput("", "--detrend %s with --tr %g leaves nothing of run %d: %d regressors for %d rows, where both are in seconds",
+			x.o.Detrend, x.o.TR.Or(0), nothing.Run, nothing.Trends, nothing.Rows)
+	case errors.As(err, &nothing) && nothing.Trends > 0:
+		return step.BadInput("", "--detrend %s and confounds leave nothing of run %d: %d regressors for %d rows", x.o.Detrend, nothing.Run, nothing.Trends, nothing.Rows)
+	case errors.As(err, &nothing) && nothing.Run < 0:
+		return step.BadInput("", "--delays %s: a delay of %d rows leaves nothing of runs of at most %d rows", x.o.Delays, nothing.Delay, nothing.Rows)
+	case errors.As(err, &nothing):
+		return step.BadInput(x.o.Features[0], "has no feature of which --detrend %s, --per-run %s and confounds leave anything", x.o.Detrend, x.o.PerRun)
+	}
+	return err
+}
+
+// place gives the file of a row, and the row in it.
+func place(borders op.Borders, row int) (file, in int) {
+	for row >= borders[file+1] {
+		file++
+	}
+	return file, row - borders[file]
 }
 
 // written reads a result of one row back.
@@ -250,11 +315,12 @@ func (x *encoder) written(ctx context.Context, sink *store.ArraySink, name strin
 	return row, a.AsRow().ReadFloat64(ctx, 0, len(row), row, len(row))
 }
 
-// finite reports whether every stride-th value is a number in the precision of the fit.
+// finite reports whether every stride-th value is a number in the precision in which
+// the fit reads it.
 func (x *encoder) finite(y []float64, stride int) bool {
 	for i := 0; i < len(y); i += stride {
 		v := y[i]
-		if x.Env.Precision == op.Float32 {
+		if x.Env.Precision == op.Float32 && !x.y.Wide() {
 			v = float64(float32(v))
 		}
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -271,7 +337,7 @@ func (x *encoder) read(ctx context.Context) error {
 		return err
 	}
 	var borders op.Borders
-	if x.data.X, borders, err = loadFeatures(ctx, x.Env.FS, x.o.Features); err != nil {
+	if x.data.X, borders, x.data.NarrowX, err = loadFeatures(ctx, x.Env.FS, x.o.Features); err != nil {
 		return err
 	}
 	x.data.Y = x.y
@@ -423,7 +489,7 @@ func (x *encoder) readTest(ctx context.Context) error {
 	if x.testY, err = x.openResponses(ctx, x.o.TestResponses, "test", x.y); err != nil {
 		return err
 	}
-	if x.data.TestX, x.data.TestRuns, err = loadFeatures(ctx, x.Env.FS, x.o.TestFeatures); err != nil {
+	if x.data.TestX, x.data.TestRuns, x.data.NarrowTestX, err = loadFeatures(ctx, x.Env.FS, x.o.TestFeatures); err != nil {
 		return err
 	}
 	if x.data.TestX.Cols != x.data.X.Cols {
@@ -537,7 +603,7 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 // finish writes images and says what was found.
 func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summary, error) {
 	sum := &Summary{Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(), Folds: x.plan.Folds.Folds(),
-		Form: string(res.Form), Constant: res.Constant, NotFinite: res.NotFinite, OneAlpha: res.OneAlpha}
+		Form: string(res.Form), Constant: res.Constant, NotFinite: res.NotFinite, NoScore: res.NoScore, OneAlpha: res.OneAlpha}
 	if err := x.Stage("writing", 0, func() error { return x.images(ctx, s) }); err != nil {
 		return nil, err
 	}
@@ -553,6 +619,8 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summ
 	}
 	x.LeaveOut(what, "constant", res.Constant)
 	x.LeaveOut(what, "not finite", res.NotFinite)
+	x.LeaveOut(what, "without a finite score", res.NoScore)
+	x.LeaveOut(what, "without a finite held-out score", res.NoTestScore)
 	x.Result("panels_per_tile", float64(res.Voxels.Panels))
 	if res.OneAlpha > 0 {
 		x.Result("alpha", res.OneAlpha)

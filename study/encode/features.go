@@ -13,27 +13,28 @@ import (
 	"voxen/study/step"
 )
 
-// loadFeatures reads files of features into one matrix, with the rows of each.
-func loadFeatures(ctx context.Context, fsys store.FS, paths []string) (ridge.Matrix, op.Borders, error) {
-	var m ridge.Matrix
-	borders := op.Borders{0}
+// loadFeatures reads files of features into one matrix, with the rows of each; narrow
+// says that none has more digits than float32.
+func loadFeatures(ctx context.Context, fsys store.FS, paths []string) (m ridge.Matrix, borders op.Borders, narrow bool, err error) {
+	borders, narrow = op.Borders{0}, true
 	for _, path := range paths {
 		a, err := step.OpenMatrix(fsys, path)
 		if err != nil {
-			return m, nil, err
+			return m, nil, false, err
 		}
+		narrow = narrow && !a.Wide()
 		part, err := step.LoadMatrix(ctx, path, a)
 		a.Close()
 		if err != nil {
-			return m, nil, err
+			return m, nil, false, err
 		}
 		if m.Rows > 0 && part.Cols != m.Cols {
-			return m, nil, step.BadInput(path, "has %d columns, %s has %d", part.Cols, paths[0], m.Cols)
+			return m, nil, false, step.BadInput(path, "has %d columns, %s has %d", part.Cols, paths[0], m.Cols)
 		}
 		m = ridge.Matrix{Rows: m.Rows + part.Rows, Cols: part.Cols, Data: append(m.Data, part.Data...)}
 		borders = append(borders, m.Rows)
 	}
-	return m, borders, nil
+	return m, borders, narrow, nil
 }
 
 // runsOf turns run labels, one per row, into borders; the rows of a run are contiguous.

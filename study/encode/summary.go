@@ -18,6 +18,7 @@ type Summary struct {
 	Form      string  `json:"form"`
 	Constant  int     `json:"constant"`
 	NotFinite int     `json:"not_finite"`
+	NoScore   int     `json:"no_score,omitempty"`
 	OneAlpha  float64 `json:"alpha,omitempty"`
 
 	Scores []ScoreSummary `json:"scores"` // the selection score, then held-out ones

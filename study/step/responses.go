@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"voxen/brain"
 	"voxen/engine/op"
@@ -167,6 +168,10 @@ func (r *Responses) Rows() int { b := r.Borders(); return b[len(b)-1] }
 
 // Cols is the number of voxels.
 func (r *Responses) Cols() int { return r.Parts[0].Cols() }
+
+// Wide reports whether a file has values that may need more digits than a float32
+// has; means of regions always may.
+func (r *Responses) Wide() bool { return r.Regions != nil || slices.ContainsFunc(r.Parts, tile.IsWide) }
 
 // ReadFloat32 reads each file into its rows.
 func (r *Responses) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {

@@ -55,6 +55,7 @@ func write(s *set) {
 	s.addScaled()
 	s.moments("moments", false)
 	s.moments("shiftMoments", true)
+	s.extent()
 }
 
 // konst is read-only memory with f in every lane.
@@ -390,24 +391,25 @@ func (s *set) addScaled() {
 	s.end()
 }
 
-// moments adds a row to sums and sums of squares in float64; with shift it is y less a row, and is stored.
+// moments adds a row to sums and sums of squares in float64; with shift it is y less a row, times another, and is stored.
 func (s *set) moments(name string, shift bool) {
 	args, doc := "", name+" adds z to sum and z^2 to square."
 	if shift {
-		args, doc = ", y, shift", name+" sets z = y - shift and adds z to sum and z^2 to square."
+		args, doc = ", y, shift, unit", name+" sets z = (y - shift) unit and adds z to sum and z^2 to square."
 	}
 	s.begin(name, "z"+args+" *float32, sum, square *float64, n int", doc)
 	z := arg("z")
 	narrow, wide := []reg.GPVirtual{z}, []reg.GPVirtual{arg("sum"), arg("square")}
 	if shift {
-		narrow = append(narrow, arg("y"), arg("shift"))
+		narrow = append(narrow, arg("y"), arg("shift"), arg("unit"))
 	}
 	s.loop(arg("n"), append(narrow, wide...), func() {
-		v := s.load(narrow[len(narrow)/2])
+		v := s.load(narrow[min(1, len(narrow)-1)])
 		if shift {
 			PREFETCHT0(Mem{Base: narrow[1], Disp: 1024})
 			PREFETCHT0(Mem{Base: z, Disp: 1024})
 			VSUBPS(Mem{Base: narrow[2]}, v, v)
+			VMULPS(Mem{Base: narrow[3]}, v, v)
 			VMOVUPS(v, Mem{Base: z})
 		}
 		low, high := s.vec(), s.vec()
@@ -433,6 +435,25 @@ func (s *set) moments(name string, shift bool) {
 		for _, p := range wide { // their elements are twice as long
 			ADDQ(Imm(uint64(s.bytes)), p)
 		}
+	})
+	s.end()
+}
+
+// extent widens the range lo to hi by a row, and adds to odd what is 0 for finite numbers and NaN for others.
+func (s *set) extent() {
+	s.begin("extent", "lo, hi, odd, y *float32, n int", "extent sets lo = min(lo, y) and hi = max(hi, y), and adds 0 y to odd.")
+	lo, hi, odd, y := arg("lo"), arg("hi"), arg("odd"), arg("y")
+	none := s.zero()
+	s.loop(arg("n"), []reg.GPVirtual{lo, hi, odd, y}, func() {
+		PREFETCHT0(Mem{Base: y, Disp: 1024})
+		v := s.load(y)
+		low, high, sum := s.load(lo), s.load(hi), s.load(odd)
+		VMINPS(low, v, low)
+		VMOVUPS(low, Mem{Base: lo})
+		VMAXPS(high, v, high)
+		VMOVUPS(high, Mem{Base: hi})
+		VFMADD231PS(v, none, sum)
+		VMOVUPS(sum, Mem{Base: odd})
 	})
 	s.end()
 }
