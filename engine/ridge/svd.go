@@ -144,7 +144,9 @@ func (d *svd) jacobi() {
 }
 
 // turnRows makes two rows orthogonal by a rotation, which the other two follow; the
-// longer comes first. It reports whether there was anything to do.
+// longer comes first. It reports whether there was anything to do: their product is
+// more than the rounding of its own terms. That is far less than the product of their
+// norms where one is much longer, and so the shorter keeps its small elements.
 func turnRows(x, y, ux, uy blas64.Vector) bool {
 	a, b, c := blas64.Dot(x, x), blas64.Dot(y, y), blas64.Dot(x, y)
 	if a < b {
@@ -152,7 +154,8 @@ func turnRows(x, y, ux, uy blas64.Vector) bool {
 		blas64.Swap(ux, uy)
 		a, b = b, a
 	}
-	if !(math.Abs(c) > math.Sqrt(float64(x.N))*0x1p-52*math.Sqrt(a)*math.Sqrt(b)) {
+	tol := 2 * math.Sqrt(float64(x.N)) * 0x1p-52
+	if size := math.Abs(c); size <= tol*math.Sqrt(a)*math.Sqrt(b) && (a < 1e4*b || size <= tol*terms(x.Data, y.Data)) {
 		return false
 	}
 	zeta := (a - b) / (2 * c)
@@ -161,4 +164,13 @@ func turnRows(x, y, ux, uy blas64.Vector) bool {
 	blas64.Rot(x, y, cos, t*cos)
 	blas64.Rot(ux, uy, cos, t*cos)
 	return true
+}
+
+// terms sums the sizes of the terms of a product.
+func terms(x, y []float64) float64 {
+	s := 0.0
+	for i, v := range x {
+		s += math.Abs(v * y[i])
+	}
+	return s
 }

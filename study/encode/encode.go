@@ -52,7 +52,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "encode", Results: 1, Device: true}
+	return step.Command{Name: "encode", Results: 2, Device: true}
 }
 
 // Check refuses options that do not go together.
