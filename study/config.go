@@ -14,6 +14,7 @@ import (
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/match"
+	"voxen/study/report"
 	"voxen/study/step"
 )
 
@@ -21,20 +22,20 @@ import (
 // its key, what docs/study.md says of it, and the values that it may have; paths
 // are relative to the file's folder.
 type Config struct {
-	Title      string            `key:"title" doc:"heading of the report"`
-	Out        string            `key:"out" doc:"folder of all results"`
-	Simulated  string            `key:"simulated" doc:"a sentence saying what is simulated, shown in the report; empty for real data"`
-	Data       DataConfig        `key:"data" doc:"the BOLD responses"`
-	Stimulus   []StimulusConfig  `key:"stimulus" doc:"the runs: what was heard or read in each; may be left out for the Alice layout"`
-	Models     []ModelConfig     `key:"models" doc:"the language models"`
-	Align      align.Options     `key:"align" doc:"from words to volumes"`
-	Dictionary learn.Options     `key:"dictionary" doc:"the atoms of each model"`
-	Encode     encode.Options    `key:"encode" doc:"the encoding models of each subject"`
-	Match      match.Options     `key:"match" doc:"atoms against functional networks; left out without templates"`
-	Organize   OrganizeConfig    `key:"organize" doc:"sub-groups of neurons; left out without templates"`
-	Couple     CoupleConfig      `key:"couple" doc:"single neurons with biological neurons"`
-	Group      GroupConfig       `key:"group" doc:"statistics over subjects; left out with a single subject"`
-	Report     ReportPartsConfig `key:"report" doc:"the HTML report"`
+	Title      string           `key:"title" doc:"heading of the report"`
+	Out        string           `key:"out" doc:"folder of all results"`
+	Simulated  string           `key:"simulated" doc:"a sentence saying what is simulated, shown in the report; empty for real data"`
+	Data       DataConfig       `key:"data" doc:"the BOLD responses"`
+	Stimulus   []StimulusConfig `key:"stimulus" doc:"the runs: what was heard or read in each; may be left out for the Alice layout"`
+	Models     []ModelConfig    `key:"models" doc:"the language models"`
+	Align      align.Options    `key:"align" doc:"from words to volumes"`
+	Dictionary learn.Options    `key:"dictionary" doc:"the atoms of each model"`
+	Encode     encode.Options   `key:"encode" doc:"the encoding models of each subject"`
+	Match      match.Options    `key:"match" doc:"atoms against functional networks; left out without templates"`
+	Organize   OrganizeConfig   `key:"organize" doc:"sub-groups of neurons; left out without templates"`
+	Couple     CoupleConfig     `key:"couple" doc:"single neurons with biological neurons"`
+	Group      GroupConfig      `key:"group" doc:"statistics over subjects; left out with a single subject"`
+	Report     ReportConfig     `key:"report" doc:"the HTML report"`
 
 	path  string         // of the file
 	lines map[string]int // of each key that is given, by its full name
@@ -105,11 +106,11 @@ type GroupConfig struct {
 	group.Options
 }
 
-// ReportPartsConfig are the options of report.
-type ReportPartsConfig struct {
-	Skip       bool     `key:"skip" doc:"leave the step out"`
-	Background string   `key:"background" doc:"image behind the maps"`
-	Surfaces   []string `key:"surfaces" doc:"GIFTI surfaces, left then right, on which maps of surfaces are drawn; the spheres of match if empty"`
+// ReportConfig are the options of report. Maps of surfaces are drawn on the spheres
+// of match where it names none.
+type ReportConfig struct {
+	Skip bool `key:"skip" doc:"leave the step out"`
+	report.Options
 }
 
 // DefaultConfig is the configuration of which a file changes what it names: the
@@ -128,6 +129,7 @@ func DefaultConfig() Config {
 	c.Couple.Options = *couple.New()
 	c.Couple.Detrend = "cosine:128"
 	c.Group.Options = *group.New()
+	c.Report.Options = *report.New()
 	return c
 }
 

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -51,18 +52,20 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 	if s.Report.Skip {
 		return
 	}
-	o := report.Options{Title: s.Title, Simulated: s.Simulated, Out: s.path("report.html"), HRF: s.Align.HRF, Background: s.resolve(s.Report.Background)}
+	o := s.Report.Options
+	o.Title, o.Simulated, o.Out, o.HRF, o.Background = cmp.Or(s.Title, o.Title), s.Simulated, s.path("report.html"), s.Align.HRF, s.resolve(o.Background)
 	run := max(0, slices.IndexFunc(s.Stimulus, func(r StimulusConfig) bool { return !r.Test }))
 	st := s.Stimulus[run]
-	o.Words, o.Columns, o.TR, o.Start = st.Words, st.columns(), st.TR, st.Start
+	o.Words, o.Columns, o.TR, o.Start = st.Words, st.Columns, step.Some(st.TR), st.Start
 	if s.kind() != nil {
 		o.Templates = s.resolve(s.Match.Templates)
 	}
+	surfaces := o.Surfaces
+	if len(surfaces) == 0 {
+		surfaces = s.Match.Spheres
+	}
+	o.Surfaces = nil
 	if kind := s.kind(); kind != nil && kind.Geometry() == brain.OnSurfaces {
-		surfaces := s.Report.Surfaces
-		if len(surfaces) == 0 {
-			surfaces = s.Match.Spheres
-		}
 		for _, path := range surfaces {
 			o.Surfaces = append(o.Surfaces, s.resolve(path))
 		}
@@ -87,5 +90,5 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 	}
 	V := float64(s.columns)
 	w := work{size: fmt.Sprintf("%d steps", len(s.Steps)), flops: 1e10 * float64(1+len(models)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
-	s.add("report", "", o.Out, true, slices.Clone(s.Steps), w, func(ctx context.Context, e *step.Env) (any, error) { return report.Run(ctx, e, o) })
+	s.addStep("", slices.Clone(s.Steps), w, &o)
 }

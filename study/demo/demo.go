@@ -216,9 +216,14 @@ func (d *demo) report(ctx context.Context, e *step.Env) error {
 	for s := range p.Subjects {
 		m.Encode = append(m.Encode, in(fmt.Sprintf("sub-%02d", s+1)))
 	}
-	o := report.Options{Title: "A simulated study with the answer planted", Simulated: p.Simulated, Models: []report.Model{m}, Organize: in("organize"),
-		Words: d.data("alice/words.tsv"), TR: aliceTR, HRF: "none", Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Out: in("report.html")}
-	sum, err := report.Run(ctx, e, o)
+	o := report.New()
+	o.Title, o.Simulated, o.Models, o.Organize = "A simulated study with the answer planted", p.Simulated, []report.Model{m}, in("organize")
+	o.Words, o.TR, o.HRF = d.data("alice/words.tsv"), step.Some(aliceTR), "none"
+	o.Templates, o.Out = d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), in("report.html")
+	sum, err := step.Do[*report.Summary](ctx, e, o)
+	if err != nil {
+		return err
+	}
 	p.Report = sum.Out
-	return err
+	return nil
 }

@@ -17,7 +17,7 @@ import (
 // nothing outside its file, and its viewer shows the maps.
 func TestReportInBrowser(t *testing.T) {
 	o := planted(t, t.TempDir())
-	if _, err := report.Run(context.Background(), &step.Env{Version: "test"}, o); err != nil {
+	if _, err := step.Do[*report.Summary](context.Background(), &step.Env{Version: "test"}, &o); err != nil {
 		t.Fatal(err)
 	}
 	seen, err := browser.Look(context.Background(), o.Out, os.Getenv("VOXEN_SCREENSHOT"))
@@ -30,7 +30,7 @@ func TestReportInBrowser(t *testing.T) {
 // The same of a study on surfaces.
 func TestSurfaceReportInBrowser(t *testing.T) {
 	o := onSurfaces(t, ".gii")
-	if _, err := report.Run(context.Background(), steptest.Env(), o); err != nil {
+	if _, err := step.Do[*report.Summary](context.Background(), steptest.Env(), &o); err != nil {
 		t.Fatal(err)
 	}
 	seen, err := browser.Look(context.Background(), o.Out, os.Getenv("VOXEN_SCREENSHOT"))

@@ -405,7 +405,11 @@ func (b *reporter) words(ctx context.Context) error {
 		s.Add(b.lack("Without neurons.tsv there are no sub-groups to list words of."))
 		return nil
 	}
-	words, err := b.files.Words(b.o.Words, b.o.Columns)
+	columns, err := step.WordColumns(b.o.Columns)
+	if err != nil {
+		return err
+	}
+	words, err := b.files.Words(b.o.Words, columns)
 	if err != nil {
 		return err
 	}
@@ -434,21 +438,25 @@ func (b *reporter) words(ctx context.Context) error {
 
 // modelWords lists the words of a model's sub-groups.
 func (b *reporter) modelWords(ctx context.Context, m Model, groups []*subgroup, words brain.Words) ([]page.Row, error) {
-	x, err := step.OpenMatrix(b.e.FS, m.Responses)
+	x, err := step.OpenMatrix(b.Env.FS, m.Responses)
 	if err != nil {
 		return nil, err
 	}
 	defer x.Close()
-	names, err := step.ReadColumns(b.e.FS, m.Responses+".columns.tsv", x.Cols())
+	names, err := step.ReadColumns(b.Env.FS, m.Responses+".columns.tsv", x.Cols())
 	if err != nil {
 		return nil, err
 	}
 	if names == nil {
 		return nil, step.BadInput(m.Responses, "has no table of columns beside it (%s): which neuron a column is is not known", filepath.Base(m.Responses)+".columns.tsv")
 	}
-	l := couple.NewListener(words, b.o.TR, b.o.Start, x.Rows(), b.hrf)
+	hrf, err := brain.ParseHRF(b.o.HRF)
+	if err != nil {
+		return nil, err
+	}
+	l := couple.NewListener(words, b.o.TR.Value, b.o.Start, x.Rows(), hrf)
 	if len(l.Words) == 0 {
-		return nil, step.BadInput(b.o.Words, "has no word within the %d volumes of %g s from %g s", x.Rows(), b.o.TR, b.o.Start)
+		return nil, step.BadInput(b.o.Words, "has no word within the %d volumes of %g s from %g s", x.Rows(), b.o.TR.Value, b.o.Start)
 	}
 	courses, own, err := subgroupCourses(ctx, x, names, groups)
 	if err != nil {

@@ -109,9 +109,24 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 			if held == "" {
 				held = "no covariates"
 			}
-			m.add("The brain score of a subject is the mean held-out score over a region; its partial correlation with %s, with %s held constant, was tested by permuting residuals (Freedman and Lane 1983), with the false discovery rate over regions (Benjamini and Hochberg 1995), as in the study of brain scores and cognition of Wang et al. 2024.", scores, held)
+			m.add("The brain score of a subject is the mean %s over a region; its partial correlation with %s, with %s held constant, was tested by permuting residuals (Freedman and Lane 1983), with the false discovery rate over regions (Benjamini and Hochberg 1995), as in the study of brain scores and cognition of Wang et al. 2024.", mapsOf(run), scores, held)
 		}
 	}
+}
+
+// mapsOf says which score the maps of a group are, by the names of their files.
+func mapsOf(run *store.Run) string {
+	for _, in := range run.Inputs {
+		if in.Role != "--maps" {
+			continue
+		}
+		for _, k := range []scoreKind{heldOut, selection} {
+			if strings.HasPrefix(filepath.Base(in.Path), k.file) {
+				return k.name
+			}
+		}
+	}
+	return "value of the map"
 }
 
 // folds says how the cross-validation cut the rows.
@@ -163,7 +178,7 @@ func learnedFrom(run *store.Run) string {
 // software names devices and libraries of all steps.
 func (b *reporter) software() string {
 	var devices, libraries, versions []string
-	for _, r := range b.runs {
+	for _, r := range b.steps {
 		if r.run == nil {
 			continue
 		}

@@ -15,58 +15,125 @@ import (
 	"voxen/study/step"
 )
 
-// quality shows what went into the encoding models and how well they predict.
-func (b *reporter) quality(ctx context.Context) error {
-	s := b.page.Section("quality", "Data and fit quality", "Rows and voxels of each subject, what was left out, and how well held-out responses are predicted.")
-	t := page.Table{Caption: "Held-out prediction over voxels that were fitted. A voxel that is constant or not finite has no model and is left out.",
-		Columns: []page.Column{{Name: "Model"}, {Name: "Subject"}, {Name: "Voxels", Number: true}, {Name: "Left out", Number: true}, {Name: "Runs", Number: true}, {Name: "Score"},
-			{Name: "Median", Number: true}, {Name: "95th percentile", Number: true}, {Name: "Highest", Number: true}}}
-	for _, m := range b.o.Models {
-		var series []page.Series
-		score := "score"
-		for i, dir := range m.Encode {
-			values, err := b.scores(ctx, dir)
-			if err != nil {
-				return err
-			}
-			if values == nil {
-				s.Add(b.lack("%s, %s: no cv_score.npy, so nothing is known of the fit.", m.Name, m.Subjects[i]))
-				continue
-			}
-			run := b.of(m.Name + ": encode " + m.Subjects[i])
-			score = option(run, "--score", "score")
-			kept := finite(values)
-			b.nVoxels = max(b.nVoxels, len(values))
-			t.Rows = append(t.Rows, page.Row{Cells: []string{m.Name, m.Subjects[i], thousands(len(values)), thousands(len(values) - len(kept)),
-				strconv.Itoa(max(1, inputsAs(run, "--responses"))), score, short(step.Quantile(kept, 0.5)), short(step.Quantile(kept, 0.95)), short(step.Quantile(kept, 1))}})
-			if len(series) < 8 {
-				series = append(series, histogram(m.Subjects[i], kept))
-			}
-		}
-		if len(series) > 0 {
-			note := ""
-			if len(m.Encode) > len(series) {
-				note = fmt.Sprintf(" The first %d of %d subjects.", len(series), len(m.Encode))
-			}
-			s.Add(page.Chart{XLabel: "held-out " + score, YLabel: "share of voxels (%)", Series: series, YFromZero: true,
-				Caption: m.Name + ": distribution of held-out " + score + " over voxels." + note, Alt: "curves of the share of voxels by held-out " + score + ", one per subject"}.Figure())
+// scoreKind is a score that encode writes.
+type scoreKind struct {
+	file string // without its ending
+	name string
+}
+
+// The score of data that models were not fitted to, and that by which alphas were
+// chosen, which is above 0 on noise.
+var (
+	heldOut   = scoreKind{"test_score", "held-out score"}
+	selection = scoreKind{"cv_score", "selection score"}
+)
+
+// of names the score by its measure, if that is known: "held-out r".
+func (k scoreKind) of(measure string) string {
+	switch {
+	case measure == "score":
+		return k.name
+	case k == heldOut:
+		return "held-out " + measure
+	}
+	return k.name + " " + measure
+}
+
+// scoreOf is the measure of a model's scores, "score" if it is not known.
+func (b *reporter) scoreOf(m Model) string {
+	return option(b.of(m.Name+": encode "+m.Subjects[0]), "--score", "score")
+}
+
+// shownScore is the kind whose maps are shown of a model: held out if every subject has it.
+func (b *reporter) shownScore(m Model) scoreKind {
+	for _, dir := range m.Encode {
+		if !b.there(filepath.Join(dir, heldOut.file+".npy")) {
+			return selection
 		}
 	}
-	if len(t.Rows) == 0 {
+	return heldOut
+}
+
+// quality shows what went into the encoding models and how well they predict.
+func (b *reporter) quality(ctx context.Context) error {
+	s := b.page.Section("quality", "Data and fit quality", "Rows and voxels of each subject, what was left out, and how well responses are predicted.")
+	tables := map[scoreKind]*page.Table{
+		heldOut:   {Caption: "Held-out prediction (test_score): of runs that models were not fitted to, over voxels that were fitted. A voxel that is constant or not finite has no model and is left out."},
+		selection: {Caption: "Selection score (cv_score): the cross-validated score at the alpha that was chosen by it, over voxels that were fitted. It is above 0 on noise, and says how models were selected, not how well they predict. A voxel that is constant or not finite has no model and is left out."},
+	}
+	for _, t := range tables {
+		t.Columns = []page.Column{{Name: "Model"}, {Name: "Subject"}, {Name: "Voxels", Number: true}, {Name: "Left out", Number: true}, {Name: "Runs", Number: true}, {Name: "Score"},
+			{Name: "Median", Number: true}, {Name: "95th percentile", Number: true}, {Name: "Highest", Number: true}}
+	}
+	for _, m := range b.o.Models {
+		for _, k := range []scoreKind{heldOut, selection} {
+			if err := b.scoreTable(ctx, s, m, k, tables[k]); err != nil {
+				return err
+			}
+		}
+	}
+	var blocks []page.Block
+	for _, k := range []scoreKind{heldOut, selection} {
+		if len(tables[k].Rows) > 0 {
+			blocks = append(blocks, *tables[k])
+		}
+	}
+	if len(blocks) == 0 {
 		s.Add(b.lack("No encoding model was given: there is nothing to say about voxels."))
 		return nil
 	}
-	s.Blocks = append([]page.Block{t}, s.Blocks...)
+	s.Blocks = append(blocks, s.Blocks...)
 	return nil
 }
 
-// scores reads the held-out scores of an encode folder; nil if there are none.
-func (b *reporter) scores(ctx context.Context, dir string) ([]float64, error) {
-	path := filepath.Join(dir, "cv_score.npy")
+// scoreTable adds a row for each subject who has a score, and draws the distributions
+// of the kind that is shown.
+func (b *reporter) scoreTable(ctx context.Context, s *page.Section, m Model, k scoreKind, t *page.Table) error {
+	var series []page.Series
+	measure, role := "score", "--responses"
+	if k == heldOut {
+		role = "--test-responses"
+	}
+	for i, dir := range m.Encode {
+		values, err := b.scores(ctx, dir, k)
+		if err != nil {
+			return err
+		}
+		if values == nil {
+			if k == selection {
+				s.Add(b.lack("%s, %s: no cv_score.npy, so nothing is known of the fit.", m.Name, m.Subjects[i]))
+			}
+			continue
+		}
+		run := b.of(m.Name + ": encode " + m.Subjects[i])
+		measure = option(run, "--score", "score")
+		kept := finite(values)
+		b.nVoxels = max(b.nVoxels, len(values))
+		t.Rows = append(t.Rows, page.Row{Cells: []string{m.Name, m.Subjects[i], thousands(len(values)), thousands(len(values) - len(kept)),
+			strconv.Itoa(max(1, inputsAs(run, role))), measure, short(step.Quantile(kept, 0.5)), short(step.Quantile(kept, 0.95)), short(step.Quantile(kept, 1))}})
+		if len(series) < 8 {
+			series = append(series, histogram(m.Subjects[i], kept))
+		}
+	}
+	if len(series) == 0 || k != b.shownScore(m) {
+		return nil
+	}
+	note, of := "", k.of(measure)
+	if len(m.Encode) > len(series) {
+		note = fmt.Sprintf(" The first %d of %d subjects.", len(series), len(m.Encode))
+	}
+	s.Add(page.Chart{XLabel: of, YLabel: "share of voxels (%)", Series: series, YFromZero: true,
+		Caption: m.Name + ": distribution of the " + of + " over voxels." + note, Alt: "curves of the share of voxels by " + of + ", one per subject"}.Figure())
+	return nil
+}
+
+// scores reads scores of an encode folder; nil if there are none.
+func (b *reporter) scores(ctx context.Context, dir string, k scoreKind) ([]float64, error) {
+	path := filepath.Join(dir, k.file+".npy")
 	if !b.there(path) {
 		return nil, nil
 	}
-	values, _, err := store.LoadFloat64(ctx, b.e.FS, path)
+	values, _, err := store.LoadFloat64(ctx, b.Env.FS, path)
 	return values, err
 }
 
@@ -167,7 +234,7 @@ func (b *reporter) learning(ctx context.Context) error {
 		if !b.there(path) {
 			s.Add(b.lack("%s: no atoms.npy, so its atoms are not drawn.", m.Name))
 		} else {
-			atoms, shape, err := store.LoadFloat64(ctx, b.e.FS, path)
+			atoms, shape, err := store.LoadFloat64(ctx, b.Env.FS, path)
 			if err != nil {
 				return err
 			}
@@ -434,14 +501,13 @@ func (b *reporter) maps(ctx context.Context) error {
 			if mean == nil {
 				s.Add(b.lack("%s: the scores are on no image, so they are not drawn.", m.Name))
 			} else {
-				score := option(b.of(m.Name+": encode "+m.Subjects[0]), "--score", "score")
-				f, err := b.slices(mean, fmt.Sprintf("%s: held-out %s", m.Name, score), score, 16,
-					fmt.Sprintf("%s: held-out %s, mean over %d %s.", m.Name, score, n, plural(n, "subject")))
+				score, title := b.scoreOf(m), m.Name+": "+b.shownScore(m).of(b.scoreOf(m))
+				f, err := b.slices(mean, title, score, 16, fmt.Sprintf("%s, mean over %d %s.", title, n, plural(n, "subject")))
 				if err != nil {
 					return err
 				}
 				s.Add(f)
-				v, err := page.MapVolume(m.Name+": held-out "+score, nil, []*brain.Volume{mean})
+				v, err := page.MapVolume(title, nil, []*brain.Volume{mean})
 				if err != nil {
 					return err
 				}
@@ -508,9 +574,18 @@ func isOf(path string, g brain.Geometry) bool {
 // onSurfaces reports whether a model's scores are on surfaces.
 func (b *reporter) onSurfaces(m Model) bool {
 	return slices.ContainsFunc(m.Encode, func(dir string) bool {
-		path, err := b.files.FindResult(filepath.Join(dir, "cv_score"))
+		path, err := b.files.FindResult(filepath.Join(dir, b.shownScore(m).file))
 		return err == nil && isOf(path, brain.OnSurfaces)
 	})
+}
+
+// volumeOf is the image of a result in a folder, empty if there is none in volumes.
+func (b *reporter) volumeOf(dir, name string) (string, error) {
+	path, err := b.files.FindResult(filepath.Join(dir, name))
+	if err != nil || !isOf(path, brain.OnGrid) {
+		return "", err
+	}
+	return path, nil
 }
 
 // meanImage averages the score images of a model's subjects that are on one
@@ -520,8 +595,11 @@ func (b *reporter) meanImage(ctx context.Context, m Model) (*brain.Volume, int, 
 	var sum placewise
 	n := 0
 	for _, dir := range m.Encode {
-		path := filepath.Join(dir, "cv_score.nii.gz")
-		if !b.there(path) {
+		path, err := b.volumeOf(dir, b.shownScore(m).file)
+		if err != nil {
+			return nil, 0, err
+		}
+		if path == "" {
 			continue
 		}
 		v, err := b.readVolume(ctx, path)
@@ -670,8 +748,11 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 	if matches == nil || err != nil {
 		return nil, nil, err
 	}
-	path := filepath.Join(m.Match, "group_maps.nii.gz")
-	if !b.there(path) {
+	path, err := b.volumeOf(m.Match, "group_maps")
+	if err != nil {
+		return nil, nil, err
+	}
+	if path == "" {
 		s.Add(b.lack("%s: the maps of its atoms are on no image, so they are not drawn.", m.Name))
 		return nil, nil, nil
 	}
@@ -724,9 +805,12 @@ func bestCaption(m Model, matches *modelMatches, atom int, network string) strin
 
 // groupVolume embeds t over subjects of the group step, where it is on a volume.
 func (b *reporter) groupVolume(ctx context.Context, m Model) (*page.Volume, error) {
-	path := filepath.Join(m.Group, "t.nii.gz")
-	if m.Group == "" || !b.there(path) {
+	if m.Group == "" {
 		return nil, nil
+	}
+	path, err := b.volumeOf(m.Group, "t")
+	if path == "" || err != nil {
+		return nil, err
 	}
 	t, err := b.readVolume(ctx, path)
 	if err != nil {

@@ -5,11 +5,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,25 +19,23 @@ import (
 	"voxen/study/step"
 )
 
-// Options are the options of the report step (docs/study.md, "report").
-// Every part is optional: what is not there is left out with a sentence.
+// Options are the report step. Every part is optional: what is not there is left out
+// with a sentence.
 type Options struct {
-	Title     string
-	Out       string   // report.html
-	Simulated string   // what was simulated, in a sentence; "" for real data
-	Runs      []string // further folders or files whose run.json is listed
-
-	Models     []Model
-	Organize   string // folder of the organize step
-	Words      string // word table, for the words that drive each sub-group
-	Columns    brain.WordColumns
-	TR, Start  float64
-	HRF        string // that the responses were convolved with; glover if empty
-	Background string // image behind the maps
-	Templates  string // label image of the networks, shown beside the maps
-	// Surfaces are GIFTI surfaces, left and right, on which maps of their vertices
-	// are drawn: inflated ones show the most.
-	Surfaces []string
+	Title      string              `opt:"title" key:"-" default:"Brain-like organisation of language models" doc:"heading of the report"`
+	Simulated  string              `opt:"simulated" key:"-" doc:"what is simulated, in a sentence: said at the top"`
+	Models     []Model             `opt:"model" file:"folder" doc:"name=value pairs between commas: name, responses, learn, encode, match, couple, group"`
+	Organize   string              `opt:"organize" file:"folder" doc:"folder of voxen organize"`
+	Runs       []string            `opt:"runs" file:"folder" doc:"further folder whose run.json is listed"`
+	Words      string              `opt:"words" file:"in" doc:"word table: lists the words that drive each sub-group"`
+	Columns    []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns"`
+	TR         step.Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between volumes, for --words"`
+	Start      float64             `opt:"start" key:"-" doc:"when the first volume starts, in seconds of the word table"`
+	HRF        string              `opt:"hrf" key:"-" default:"glover" oneof:"none,glover,spm" doc:"response that the neurons were convolved with: none, glover or spm"`
+	Background string              `opt:"background" file:"in" key:"background" doc:"image behind the maps"`
+	Templates  string              `opt:"templates" file:"in" doc:"labels of the networks, shown beside the maps: a volume, a dlabel, or L.label.gii,R.label.gii"`
+	Surfaces   []string            `opt:"surface" file:"in" key:"surfaces" doc:"GIFTI surface (.surf.gii) on which maps of its vertices are drawn, left then right; inflated ones show the most"`
+	Out        string              `opt:"out" file:"out" required:"true" doc:"the report, .html"`
 }
 
 // Model is what the steps wrote for one language model.
@@ -53,71 +50,105 @@ type Model struct {
 	Group     string   // folder of the group step
 }
 
+// UnmarshalText reads name=value pairs between commas, as --model has them.
+func (m *Model) UnmarshalText(text []byte) error {
+	*m = Model{}
+	for pair := range strings.SplitSeq(string(text), ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || value == "" {
+			return fmt.Errorf("%q: %q, expected name=value", text, pair)
+		}
+		dst := map[string]*string{"name": &m.Name, "responses": &m.Responses, "learn": &m.Learn, "match": &m.Match, "couple": &m.Couple, "group": &m.Group}[name]
+		switch {
+		case name == "encode":
+			m.Encode = append(m.Encode, value)
+		case dst == nil:
+			return fmt.Errorf("%q: %q, expected name, responses, learn, encode, match, couple or group", text, name)
+		case *dst != "":
+			return fmt.Errorf("%q: %s is there twice, as %q and as %q, expected one value", text, name, *dst, value)
+		default:
+			*dst = value
+		}
+	}
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (m Model) MarshalText() ([]byte, error) {
+	var pairs []string
+	add := func(name, value string) {
+		if value != "" {
+			pairs = append(pairs, name+"="+value)
+		}
+	}
+	add("name", m.Name)
+	add("responses", m.Responses)
+	add("learn", m.Learn)
+	for _, dir := range m.Encode {
+		add("encode", dir)
+	}
+	add("match", m.Match)
+	add("couple", m.Couple)
+	add("group", m.Group)
+	return []byte(strings.Join(pairs, ",")), nil
+}
+
 // Summary is what the report holds.
 type Summary struct {
-	Out     string   `json:"out"`
+	step.Ended
 	Bytes   int64    `json:"bytes"`
 	Figures int      `json:"figures"`
 	Viewers int      `json:"viewers"`
 	Missing []string `json:"missing"` // what was left out, with why
-	Seconds float64  `json:"seconds"`
 }
 
-// check refuses options that need no file to be seen wrong.
-func (o *Options) check() (brain.HRF, error) {
-	if o.HRF == "" {
-		o.HRF = "glover"
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is. What it shows was computed by others, in their precision.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "report", Results: 1, File: true, Neutral: []string{"precision"}}
+}
+
+// Check refuses options that do not go together, and names what has no name.
+func (o *Options) Check() error {
+	if _, err := step.WordColumns(o.Columns); err != nil {
+		return err
 	}
-	if o.Title == "" {
-		o.Title = "Brain-like organisation of language models"
-	}
-	hrf, err := brain.ParseHRF(o.HRF)
 	switch {
-	case err != nil:
-		return hrf, step.BadInput("", "--hrf: %v", err)
-	case o.Out == "":
-		return hrf, step.BadInput("", "--out is needed")
 	case !strings.HasSuffix(o.Out, ".html"):
-		return hrf, step.BadInput(o.Out, "is of no kind that is written here: expected .html")
-	case o.Words != "" && !(o.TR > 0):
-		return hrf, step.BadInput("", "--words needs --tr, the seconds between volumes")
+		return step.BadInput(o.Out, "is of no kind that is written here: expected .html")
+	case o.Words != "" && !o.TR.Given:
+		return step.BadInput("", "--words needs --tr, the seconds between volumes")
 	}
-	for i, m := range o.Models {
+	for i := range o.Models {
+		m := &o.Models[i]
+		if m.Name == "" {
+			m.Name = "model " + strconv.Itoa(i+1)
+		}
 		if len(m.Subjects) > 0 && len(m.Subjects) != len(m.Encode) {
-			return hrf, step.BadInput("", "model %s has %d subjects, expected one for each of %d folders of encode", m.Name, len(m.Subjects), len(m.Encode))
+			return step.BadInput("", "model %s has %d subjects, expected one for each of %d folders of encode", m.Name, len(m.Subjects), len(m.Encode))
 		}
 		for _, other := range o.Models[:i] {
 			if other.Name == m.Name {
-				return hrf, step.BadInput("", "model %q is there twice, expected a name for each model", m.Name)
+				return step.BadInput("", "model %q is there twice, expected a name for each model", m.Name)
+			}
+		}
+		if len(m.Subjects) == 0 {
+			for _, dir := range m.Encode {
+				m.Subjects = append(m.Subjects, subjectOf(dir))
 			}
 		}
 	}
-	return hrf, nil
+	return nil
 }
 
-// options lists the options for run.json and for resuming.
-func (o Options) options() []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	g := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	names := make([]string, len(o.Models))
-	for i, m := range o.Models {
-		names[i] = m.Name
-	}
-	return []store.Option{s("title", o.Title), s("simulated", o.Simulated), s("models", strings.Join(names, ",")), s("tr", g(o.TR)), s("start", g(o.Start)), s("hrf", o.HRF)}
-}
-
-// Run gathers what the steps wrote into one HTML file.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	hrf, err := o.check()
-	if err != nil {
-		return Summary{}, err
-	}
-	b := &reporter{e: e, o: o, hrf: hrf, page: &page.Page{Title: o.Title, Simulated: o.Simulated}}
+// Do gathers what the steps wrote into one HTML file.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	b := &reporter{Run: r, o: o, page: &page.Page{Title: o.Title, Simulated: o.Simulated}, subjects: map[string]bool{}}
 	if err := b.open(ctx); err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	defer b.job.Close()
 	for _, part := range []struct {
 		name string
 		make func(context.Context) error
@@ -125,36 +156,29 @@ func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
 		{"runs", b.ran}, {"quality", b.quality}, {"learning", b.learning}, {"maps", b.maps}, {"matching", b.matching},
 		{"organisation", b.organisation}, {"words", b.words}, {"coupling", b.coupling}, {"group", b.groups}, {"methods", b.methods},
 	} {
-		if err := e.Stage(part.name, 0, func() error { return part.make(ctx) }); err != nil {
-			return Summary{}, err
+		if err := r.Stage(part.name, 0, func() error { return part.make(ctx) }); err != nil {
+			return nil, err
 		}
 	}
 	b.head()
 	var html bytes.Buffer
 	if err := b.page.Write(&html); err != nil {
-		return Summary{}, err
+		return nil, err
 	}
-	if err := b.job.WriteFile("", func(w io.Writer) error { _, err := w.Write(html.Bytes()); return err }); err != nil {
-		return Summary{}, err
+	if err := r.Job.WriteFile("", func(w io.Writer) error { _, err := w.Write(html.Bytes()); return err }); err != nil {
+		return nil, err
 	}
-	run := e.LocalRun()
-	if err := b.job.Commit(ctx, run); err != nil {
-		return Summary{}, err
-	}
-	return Summary{Out: o.Out, Bytes: int64(html.Len()), Figures: b.page.Figures(), Viewers: b.page.Viewers(), Missing: b.missing, Seconds: run.Seconds}, nil
+	return &Summary{Bytes: int64(html.Len()), Figures: b.page.Figures(), Viewers: b.page.Viewers(), Missing: b.missing}, nil
 }
 
-// reporter is one call of Report.
+// reporter is one execution of the step.
 type reporter struct {
-	e       *step.Env
+	*step.Run
+	o       *Options
 	files   brain.Files // where images and tables are read
-	o       Options
-	hrf     brain.HRF
-	job     *store.Job
 	page    *page.Page
-	runs    []ranStep
+	steps   []ranStep
 	missing []string
-	inputs  []step.File
 	neurons *store.Table // of the organize step; nil without it
 
 	// numbers of the head
@@ -169,67 +193,32 @@ type reporter struct {
 	drawnTemplates bool
 }
 
-// ranStep is a run.json with where it was.
-type ranStep struct {
-	name, path string
-	run        *store.Run
-}
-
-// open finds the folders and their run.json, and begins the output. A folder that
-// is named must be there; what it holds may be less than all.
+// open reads the run.json of all folders, the surfaces and the images that maps are
+// shown on.
 func (b *reporter) open(ctx context.Context) error {
-	b.subjects = map[string]bool{}
-	for i := range b.o.Models {
-		m := &b.o.Models[i]
-		if m.Name == "" {
-			m.Name = "model " + strconv.Itoa(i+1)
-		}
-		if m.Responses != "" {
-			b.list(m.Name+": align", m.Responses, true)
-		}
-		b.folder(m.Name+": learn", m.Learn)
-		if len(m.Subjects) == 0 {
-			for _, dir := range m.Encode {
-				m.Subjects = append(m.Subjects, subjectOf(dir))
-			}
-		}
-		for s, dir := range m.Encode {
-			b.subjects[m.Subjects[s]] = true
-			b.folder(m.Name+": encode "+m.Subjects[s], dir)
-		}
-		b.folder(m.Name+": match", m.Match)
-		b.folder(m.Name+": couple", m.Couple)
-		b.folder(m.Name+": group", m.Group)
+	var err error
+	if b.files, err = b.Env.Files(); err != nil {
+		return err
 	}
-	b.folder("organize", b.o.Organize)
-	for _, path := range b.o.Runs {
-		b.folder(filepath.Base(path), path)
+	for _, m := range b.o.Models {
+		for _, s := range m.Subjects {
+			b.subjects[s] = true
+		}
 	}
-	for i := range b.runs {
-		if err := b.readRun(&b.runs[i]); err != nil {
+	b.steps = b.o.steps()
+	for i := range b.steps {
+		s := &b.steps[i]
+		if !b.there(s.path) {
+			continue
+		}
+		if s.run, err = store.ReadRun(b.Env.FS, s.path); err != nil {
 			return err
 		}
-	}
-	b.inputs = append(b.inputs, step.File{Role: "--words", Path: b.o.Words}, step.File{Role: "--background", Path: b.o.Background})
-	for _, path := range brain.Parts(b.o.Templates) {
-		b.inputs = append(b.inputs, step.File{Role: "--templates", Path: path})
-	}
-	var err error
-	if b.files, err = b.e.Files(); err != nil {
-		return err
 	}
 	if err := b.readSurfaces(); err != nil {
 		return err
 	}
-	if err := b.readVolumes(ctx); err != nil {
-		return err
-	}
-	inputs, err := step.DigestFiles(ctx, b.e.FS, b.inputs)
-	if err != nil {
-		return err
-	}
-	b.job, err = b.e.OpenJob(b.o.Out, store.JobOptions{Command: "report", Options: b.o.options(), Inputs: inputs, File: true})
-	return err
+	return b.readVolumes(ctx)
 }
 
 // subjectOf names the subject of a folder.
@@ -237,37 +226,9 @@ func subjectOf(dir string) string {
 	return cmp.Or(step.SubjectIn(dir), filepath.Base(filepath.Clean(dir)))
 }
 
-// folder notes a step's folder.
-func (b *reporter) folder(name, path string) {
-	if path != "" {
-		b.list(name, path, strings.Contains(filepath.Base(path), ".npy"))
-	}
-}
-
-func (b *reporter) list(name, path string, isFile bool) {
-	b.runs = append(b.runs, ranStep{name: name, path: store.RunPath(path, isFile)})
-	if isFile {
-		b.inputs = append(b.inputs, step.File{Role: name, Path: path})
-	}
-}
-
-// readRun reads the run.json of a step, if it has one.
-func (b *reporter) readRun(s *ranStep) error {
-	if _, err := b.e.FS.Stat(filepath.Dir(s.path)); errors.Is(err, fs.ErrNotExist) {
-		return step.BadInput(filepath.Dir(s.path), "no such folder: expected what %s wrote", s.name)
-	}
-	if !b.there(s.path) {
-		return nil
-	}
-	b.inputs = append(b.inputs, step.File{Role: s.name, Path: s.path})
-	var err error
-	s.run, err = store.ReadRun(b.e.FS, s.path)
-	return err
-}
-
 // there reports whether a file exists.
 func (b *reporter) there(path string) bool {
-	_, err := b.e.FS.Stat(path)
+	_, err := b.Env.FS.Stat(path)
 	return err == nil
 }
 
@@ -284,12 +245,12 @@ func (b *reporter) table(parts ...string) (*store.Table, error) {
 	if parts[0] == "" || !b.there(path) {
 		return nil, nil
 	}
-	return store.ReadTable(b.e.FS, path)
+	return store.ReadTable(b.Env.FS, path)
 }
 
 // of gives the run of a step by its name; nil if it is not known.
 func (b *reporter) of(name string) *store.Run {
-	for _, r := range b.runs {
+	for _, r := range b.steps {
 		if r.name == name {
 			return r.run
 		}
@@ -313,13 +274,34 @@ func (b *reporter) readVolumes(ctx context.Context) error {
 		if im.Header.Volumes() > 1 { // maps, not labels: said where they would be drawn
 			return nil
 		}
-		atlas, err := b.files.Atlas(ctx, b.o.Templates, "")
+		atlas, err := b.atlas(ctx)
 		if err != nil {
 			return err
 		}
 		b.templates, b.labels = atlas.Volume, atlas.Labels
 	}
 	return nil
+}
+
+// atlas reads the templates with the names that match used of them, which it keeps in
+// networks.tsv; else with those beside the image.
+func (b *reporter) atlas(ctx context.Context) (*brain.Atlas, error) {
+	for _, m := range b.o.Models {
+		table := filepath.Join(m.Match, "networks.tsv")
+		if m.Match == "" || !b.there(table) || !matchedWith(b.of(m.Name+": match"), b.o.Templates) {
+			continue
+		}
+		return b.files.Atlas(ctx, b.o.Templates, table)
+	}
+	return b.files.Atlas(ctx, b.o.Templates, "")
+}
+
+// matchedWith reports whether a run of match read an image of this name as its
+// templates; it is believed of one that is not known.
+func matchedWith(run *store.Run, image string) bool {
+	return run == nil || slices.ContainsFunc(run.Inputs, func(in store.Input) bool {
+		return in.Role == "--templates" && filepath.Base(in.Path) == filepath.Base(image)
+	})
 }
 
 // head fills the top of the page once everything is known.
@@ -336,7 +318,7 @@ func (b *reporter) head() {
 	fact(b.nVoxels, "voxels each")
 	fact(b.nAtoms, "atoms")
 	fact(b.nMatched, "atoms matched to a network")
-	date := b.e.Started.UTC().Format("2 January 2006, 15:04 UTC")
+	date := b.Env.Started.UTC().Format("2 January 2006, 15:04 UTC")
 	p.Subtitle = fmt.Sprintf("Made by voxen %s on %s from the files that the steps wrote.", b.version(), date)
 	p.Footer = fmt.Sprintf("voxen %s. This file holds everything it shows and asks for nothing over the network. Viewer: NiiVue %s (BSD-2-Clause).", b.version(), page.NiivueVersion())
 	if p.Viewers() == 0 {
@@ -345,10 +327,10 @@ func (b *reporter) head() {
 }
 
 func (b *reporter) version() string {
-	if b.e.Version == "" {
+	if b.Env.Version == "" {
 		return "(unknown version)"
 	}
-	return b.e.Version
+	return b.Env.Version
 }
 
 func plural(n int, name string) string {
@@ -373,7 +355,7 @@ func (b *reporter) ran(context.Context) error {
 	t := page.Table{Caption: "Steps in the order of the analysis. Left out and warnings count what the details below list.",
 		Columns: []page.Column{{Name: "Step"}, {Name: "Device"}, {Name: "Started"}, {Name: "Time", Number: true}, {Name: "Inputs", Number: true}, {Name: "Left out", Number: true}, {Name: "Warnings", Number: true}}}
 	var details, lacking []page.Block
-	for _, r := range b.runs {
+	for _, r := range b.steps {
 		if r.run == nil {
 			lacking = append(lacking, b.lack("%s has no run.json: how it was run is not known.", r.name))
 			continue

@@ -94,7 +94,7 @@ func planted(t *testing.T, dir string) report.Options {
 	must(err)
 	standIns(t, dir, mask, n, K)
 	return report.Options{Title: "A planted study", Simulated: "The BOLD is simulated.", Out: path("report.html"), Models: []report.Model{model},
-		Organize: path("organized"), Words: "../../testdata/alice/words.tsv", TR: 2, Templates: path("networks.nii.gz")}
+		Organize: path("organized"), Words: "../../testdata/alice/words.tsv", TR: step.Some(2.0), HRF: "glover", Templates: path("networks.nii.gz")}
 }
 
 // standIns writes tables of the match and organize steps for what was planted.
@@ -153,7 +153,7 @@ func standIns(t *testing.T, dir string, mask *brain.Mask, n, K int) {
 // numbers are those of the tables.
 func TestReport(t *testing.T) {
 	o := planted(t, t.TempDir())
-	sum, err := report.Run(context.Background(), &step.Env{Device: "cpu", Version: "test"}, o)
+	sum, err := step.Do[*report.Summary](context.Background(), &step.Env{Device: "cpu", Version: "test"}, &o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestReport(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Simulated data.", "The BOLD is simulated.", "minilm: encode sub-2", "sha256:", "1 voxels (constant)",
-		"minilm: the 4 atoms over time", "2 of 4 atoms that belong to a network", "Back &amp; below", "minilm: held-out r, mean over 3 subjects",
+		"minilm: the 4 atoms over time", "2 of 4 atoms that belong to a network", "Back &amp; below", "minilm: selection score r, mean over 3 subjects",
 		"Diversity by layer.", "The balance of each model", "minilm: interaction", "Sub-groups: compactness", "Words (z, times heard)", "Correlation with MoCA of brain score",
 		"pairs are anchored", "Mairal et al. 2009", "Freedman, D. and Lane, D. (1983)", "4 atoms were learned by online dictionary learning", "ridge regression was fitted to every voxel of 3 subjects",
 		"NiiVue", "network templates",
@@ -201,11 +201,11 @@ func TestReportOfNothing(t *testing.T) {
 	}
 	empty := filepath.Join(dir, "empty")
 	for i, o := range []report.Options{
-		{},
-		{Models: []report.Model{{Learn: empty, Encode: []string{empty}, Match: empty, Couple: empty, Group: empty}}, Organize: empty, Runs: []string{empty}},
+		*report.New(),
+		{HRF: "none", Models: []report.Model{{Learn: empty, Encode: []string{empty}, Match: empty, Couple: empty, Group: empty}}, Organize: empty, Runs: []string{empty}},
 	} {
 		o.Out = filepath.Join(dir, fmt.Sprintf("%d.html", i))
-		sum, err := report.Run(context.Background(), &step.Env{}, o)
+		sum, err := step.Do[*report.Summary](context.Background(), &step.Env{}, &o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,6 +220,51 @@ func TestReportOfNothing(t *testing.T) {
 			if !strings.Contains(string(data), html.EscapeString(m)) {
 				t.Errorf("the report does not say %q", m)
 			}
+		}
+	}
+}
+
+// Scores of held-out runs are shown as such; those by which alphas were chosen never are.
+func TestReportScores(t *testing.T) {
+	dir := t.TempDir()
+	save := func(folder, name string, values ...float64) {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.SaveNpy(store.OS{}, filepath.Join(dir, folder, name), []int{len(values)}, values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save("sub-1", "cv_score.npy", 0.111, 0.222, 0.333)
+	save("sub-2", "cv_score.npy", 0.444, 0.555, 0.666)
+	for _, c := range []struct {
+		subjects      []string // who have a held-out run
+		want, without string
+	}{
+		{nil, "distribution of the selection score", "eld-out prediction"},
+		{[]string{"sub-1"}, "distribution of the selection score", "distribution of the held-out"},
+		{[]string{"sub-1", "sub-2"}, "distribution of the held-out score", "distribution of the selection"},
+	} {
+		for _, s := range c.subjects {
+			save(s, "test_score.npy", 0.777, 0.888, 0.999)
+		}
+		o := report.New()
+		o.Models = []report.Model{{Name: "m", Encode: []string{filepath.Join(dir, "sub-1"), filepath.Join(dir, "sub-2")}}}
+		o.Out = filepath.Join(dir, fmt.Sprintf("%d.html", len(c.subjects)))
+		if _, err := step.Do[*report.Summary](context.Background(), &step.Env{}, o); err != nil {
+			t.Fatal(err)
+		}
+		page := read(t, o.Out)
+		if !strings.Contains(page, c.want) || strings.Contains(page, c.without) {
+			t.Errorf("with held-out runs of %v: no %q, or %q is there", c.subjects, c.want, c.without)
+		}
+		held, chosen, both := strings.Cut(page, "Selection score (cv_score)")
+		if !both || !strings.Contains(chosen, "0.222") || strings.Contains(held, "0.888") != (len(c.subjects) > 0) {
+			t.Errorf("with held-out runs of %v: tables of scores are not those of the files", c.subjects)
+		}
+		run, err := store.ReadRun(store.OS{}, o.Out+".run.json")
+		if err != nil || len(run.Inputs) != 2+len(c.subjects) {
+			t.Errorf("inputs %v, %v", run.Inputs, err)
 		}
 	}
 }

@@ -99,7 +99,6 @@ func (b *reporter) readSurfaces() error {
 			return step.BadInput(path, "is of the same hemisphere as %s", b.meshes[i].path)
 		}
 		b.meshes[i] = m
-		b.inputs = append(b.inputs, step.File{Role: "--surface", Path: path})
 	}
 	return nil
 }
@@ -171,13 +170,13 @@ func (b *reporter) cortexBlocks(ctx context.Context, m Model, s *page.Section) e
 		s.Add(b.lack("%s: its maps are on surfaces of which none is given to draw them on (--surface, in a study report.surfaces): they are not drawn.", m.Name))
 		return nil
 	}
-	score := option(b.of(m.Name+": encode "+m.Subjects[0]), "--score", "score")
-	f, err := b.cortex(scores.values, nil, fmt.Sprintf("%s: held-out %s", m.Name, score), score, fmt.Sprintf("%s: held-out %s, mean over %d %s.", m.Name, score, n, plural(n, "subject")))
+	score, title := b.scoreOf(m), m.Name+": "+b.shownScore(m).of(b.scoreOf(m))
+	f, err := b.cortex(scores.values, nil, title, score, fmt.Sprintf("%s, mean over %d %s.", title, n, plural(n, "subject")))
 	if err != nil {
 		return err
 	}
 	s.Add(f)
-	b.show(m.Name+": held-out "+score, nil, [][2][]float64{scores.values})
+	b.show(title, nil, [][2][]float64{scores.values})
 	if err := b.networksOnCortex(ctx, m, s); err != nil {
 		return err
 	}
@@ -217,7 +216,7 @@ func (b *reporter) meanCortex(ctx context.Context, m Model) (*meanOnCortex, int,
 	var sum [2]placewise
 	n := 0
 	for _, dir := range m.Encode {
-		c, err := b.openCortex(ctx, dir, "cv_score")
+		c, err := b.openCortex(ctx, dir, b.shownScore(m).file)
 		if err != nil {
 			return nil, 0, err
 		}

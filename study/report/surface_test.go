@@ -46,7 +46,7 @@ func onSurfaces(t *testing.T, ending string) report.Options {
 	}
 	m.Group = filepath.Join(dir, "group")
 	writeMaps(t, m.Group, "t", ending, func(v int) float64 { return math.Sin(float64(v)) })
-	return report.Options{Out: filepath.Join(dir, "report.html"), Models: []report.Model{m}, Templates: templates, Surfaces: spheres}
+	return report.Options{Out: filepath.Join(dir, "report.html"), Models: []report.Model{m}, Templates: templates, Surfaces: spheres, HRF: "glover"}
 }
 
 // writeScores writes scores of a subject.
@@ -128,12 +128,12 @@ func TestReportOnSurfaces(t *testing.T) {
 				t.Skip("draws what .gii draws")
 			}
 			o := onSurfaces(t, ending)
-			sum, err := report.Run(context.Background(), steptest.Env(), o)
+			sum, err := step.Do[*report.Summary](context.Background(), steptest.Env(), &o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			page := read(t, o.Out)
-			for _, want := range []string{"tiny: held-out score, mean over 2 subjects.", "the best match of the network", "tiny: Student&#39;s t of the mean over subjects.",
+			for _, want := range []string{"tiny: selection score, mean over 2 subjects.", "the best match of the network", "tiny: Student&#39;s t of the mean over subjects.",
 				"The functional networks that atoms are compared with.", "Drawn on the sphere of sphere_hemi-L.surf.gii", `id="surface-viewer"`, "sphere_hemi-R.surf.gii"} {
 				if !strings.Contains(page, want) {
 					t.Errorf("no %q in the report", want)
@@ -149,7 +149,7 @@ func TestReportOnSurfaces(t *testing.T) {
 			}
 			// without a surface it says so
 			o.Surfaces, o.Out = nil, strings.TrimSuffix(o.Out, ".html")+"-bare.html"
-			if sum, err = report.Run(context.Background(), steptest.Env(), o); err != nil {
+			if sum, err = step.Do[*report.Summary](context.Background(), steptest.Env(), &o); err != nil {
 				t.Fatal(err)
 			}
 			if all := strings.Join(sum.Missing, "\n"); sum.Viewers != 0 || !strings.Contains(all, "its maps are on surfaces of which none is given") || !strings.Contains(all, "The templates networks") {
@@ -196,7 +196,7 @@ func TestReportRefusesSurfaces(t *testing.T) {
 		"gone.surf.gii: no such file":                 {"gone.surf.gii"},
 	} {
 		o.Surfaces = surfaces
-		_, err := report.Run(context.Background(), steptest.Env(), o)
+		_, err := step.Do[*report.Summary](context.Background(), steptest.Env(), &o)
 		var in *store.InputError
 		if !errors.As(err, &in) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: %v, want %q", surfaces, err, says)

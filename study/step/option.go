@@ -25,8 +25,9 @@ import (
 //	oneof     the values that text may have, with commas between
 //	form      how text is written, where a list of values does not say it: "LO:HI:N or a,b,c"
 //	min, max  least and greatest number; above, below: bounds that are not reached
-//	file      "in": path of an input, "out": of what is written; neither is part of
-//	          the key, inputs count by their digests
+//	file      "in": path of an input, "out": of what is written, "folder": of
+//	          what MoreInputs lists the files; none is part of the key, inputs count
+//	          by their digests
 //	list      "comma" for a list in one value; other lists repeat the flag
 //	required  "true": the step has no meaning without it
 //	neutral   "true": cannot change a result, and is not part of the key
