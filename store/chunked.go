@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"voxen/store/hdf5"
@@ -22,15 +23,18 @@ type chunked struct {
 	rows   int
 	cols   int
 	closer io.Closer
+	kept   int64 // bytes of chunks between reads
+	// unpacked has the same array in one piece, after Unpack; nil before
+	unpacked *flat
 }
 
-// chunkMemory is how many bytes of unpacked chunks are kept between reads: a
+// chunkMemory is how many bytes of unpacked chunks may be kept between reads: a
 // column of chunks of the sizes that h5py chooses has 14 MiB for 1,000 volumes of
 // 228,000 voxels in float32, 25 MiB for 10,000 of 80,000.
 const chunkMemory = 32 << 20
 
 func newChunked(name string, closer io.Closer, d *hdf5.Dataset, dtype DType, shape []int, index int, turned bool) (Array, error) {
-	c, err := d.Chunks(chunkMemory)
+	c, err := d.Chunks()
 	if err != nil {
 		return nil, hdf5Error(name, err)
 	}
@@ -46,7 +50,34 @@ func newChunked(name string, closer io.Closer, d *hdf5.Dataset, dtype DType, sha
 		}
 	}
 	a.turned = turned && len(shape) > 1
+	a.keep(chunkMemory)
 	return a, nil
+}
+
+// keep says how many bytes of chunks may be kept between reads: a column of them
+// if it fits, or what is kept is dropped before it is needed again.
+func (a *chunked) keep(memory int64) {
+	a.kept = a.columnBytes()
+	if a.kept > memory {
+		a.kept = 0
+	}
+	a.chunks.Keep(a.kept)
+}
+
+// columnBytes is the size of the chunks that hold one column.
+func (a *chunked) columnBytes() int64 {
+	rows := 0 // the axis of the file that rows are
+	if a.turned {
+		rows = 1
+	}
+	lengths := a.chunks.Shape()
+	if a.index >= 0 {
+		lengths = lengths[1:]
+	}
+	if len(lengths) == 0 {
+		return a.chunks.Bytes()
+	}
+	return int64(max(a.file[rows]-1, 0)/lengths[rows]+1) * a.chunks.Bytes()
 }
 
 // Name implements Array.
@@ -72,11 +103,18 @@ func (a *chunked) Close() error {
 	if a.closer == nil {
 		return nil
 	}
-	return a.closer.Close()
+	err := a.closer.Close()
+	if a.unpacked != nil {
+		err = errors.Join(err, a.unpacked.Close())
+	}
+	return err
 }
 
 // AsRow implements Array.
 func (a *chunked) AsRow() Array {
+	if a.unpacked != nil {
+		return a.unpacked.AsRow()
+	}
 	b := *a
 	b.rows, b.cols, b.closer = 1, a.rows*a.cols, nil
 	if a.rows == 1 || a.cols == 1 {
@@ -109,6 +147,9 @@ func (a *chunked) readable() error {
 func (a *chunked) asRow() bool { return len(a.shape) > 0 && a.rows != a.shape[0] }
 
 func readChunked[D float32 | float64](ctx context.Context, a *chunked, lo, hi int, dst []D, stride int) error {
+	if a.unpacked != nil {
+		return readColumns(ctx, a.unpacked, lo, hi, dst, stride)
+	}
 	if err := a.readable(); err != nil {
 		return err
 	}
@@ -181,21 +222,26 @@ type chunkBlock[D float32 | float64] struct {
 
 // take copies what a chunk has of the block.
 func (b *chunkBlock[D]) take(c hdf5.Chunk) error {
-	size := b.a.dtype.Size
-	if b.a.index >= 0 {
-		part := size
-		for _, n := range c.Full[1:] {
-			part *= n
-		}
-		from := (b.a.index - c.Start[0]) * part
-		c = hdf5.Chunk{Start: c.Start[1:], Shape: c.Shape[1:], Full: c.Full[1:], Bytes: c.Bytes[from : from+part]}
-	}
+	c = b.a.part(c)
 	if b.a.turned {
 		b.takeTurned(c)
 	} else {
 		b.takeRuns(c)
 	}
 	return nil
+}
+
+// part is what a chunk has of the axes that the view has.
+func (a *chunked) part(c hdf5.Chunk) hdf5.Chunk {
+	if a.index < 0 {
+		return c
+	}
+	part := a.dtype.Size
+	for _, n := range c.Full[1:] {
+		part *= n
+	}
+	from := (a.index - c.Start[0]) * part
+	return hdf5.Chunk{Start: c.Start[1:], Shape: c.Shape[1:], Full: c.Full[1:], Bytes: c.Bytes[from : from+part]}
 }
 
 // takeRuns copies the runs of a chunk along its last axis.

@@ -46,6 +46,9 @@ func openHDF5File(path string, f File, size int64, name string) (Array, error) {
 
 // hdf5Error makes what a file gets wrong an InputError.
 func hdf5Error(path string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var format *hdf5.FormatError
 	if errors.As(err, &format) { // "has a superblock of version 9, ..."
 		return &InputError{Path: path, Err: fmt.Errorf("is HDF5 that %w", err)}

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -250,3 +252,71 @@ func TestHDF5CutOff(t *testing.T) {
 	path = writeBytes(t, "damaged.mat", packed)
 	checkRefusal(t, "gzip", path+":/Y", "is damaged: a chunk", func() error { return readAll(path + ":/Y") })
 }
+
+// TestHDF5Unpack: an array whose chunks reach over many blocks of columns is the same
+// unpacked, in memory or in a file, which goes with it; a full disk leaves nothing.
+func TestHDF5Unpack(t *testing.T) {
+	scratch := filepath.Join(t.TempDir(), "scratch")
+	for _, path := range []string{"latest.h5:/layouts/rows", "latest.h5:/layouts/rows:T", "matlab.mat:/Y", "matlab.mat:/repeats:1", "latest.h5:/layouts/cube_chunked:4:T"} {
+		plain := openSet(t, path)
+		want, err := Float64s(t.Context(), plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := plain.(Unpacker).UnpackedBytes(); n != 0 {
+			t.Errorf("%s: %d bytes, want 0 where a column of chunks is small", path, n)
+		}
+		for _, memory := range []int64{0, 1 << 20} {
+			a, err := OpenArray(OS{}, golden("hdf5/"+path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.(*chunked).keep(1)
+			last := int64(0)
+			to := UnpackTo{Memory: memory, FS: OS{}, Scratch: scratch, Progress: func(done, total int64) {
+				if done <= last || total != a.(Unpacker).UnpackedBytes() {
+					t.Errorf("%s: %d of %d after %d", path, done, total, last)
+				}
+				last = done
+			}}
+			if err := a.(Unpacker).Unpack(t.Context(), to); err != nil {
+				t.Fatal(err)
+			}
+			if last != int64(len(want)*a.DType().Size) {
+				t.Errorf("%s: %d bytes unpacked", path, last)
+			}
+			if _, err := os.Stat(scratch); (err == nil) != (memory == 0) {
+				t.Errorf("%s: scratch file: %v", path, err)
+			}
+			checkSomeBlocks(t, a, func(i int) float64 { return want[i] })
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(scratch); err == nil {
+				t.Errorf("%s: the scratch file is still there", path)
+			}
+		}
+	}
+	a := openSet(t, "latest.h5:/layouts/rows").(*chunked)
+	a.keep(1)
+	if err := a.Unpack(t.Context(), UnpackTo{FS: fullDisk{}, Scratch: scratch}); !errors.Is(err, errFull) || IsInput(err) {
+		t.Errorf("a full disk: %v", err)
+	}
+	if _, err := os.Stat(scratch); err == nil {
+		t.Error("a full disk leaves the scratch file")
+	}
+}
+
+var errFull = errors.New("no space left")
+
+// fullDisk is a disk on which nothing can be written but names.
+type fullDisk struct{ OS }
+
+func (d fullDisk) Create(name string) (File, error) {
+	f, err := d.OS.Create(name)
+	return fullFile{f}, err
+}
+
+type fullFile struct{ File }
+
+func (fullFile) WriteAt([]byte, int64) (int, error) { return 0, errFull }

@@ -9,8 +9,8 @@ import (
 )
 
 // Chunks reads a data set that is stored in chunks. Chunks that were unpacked
-// are kept up to a number of bytes, so that a pass over blocks of columns unpacks
-// each once if a row of chunks fits; EachChunk may be called from several
+// are kept up to the bytes of Keep, so that a pass over blocks of columns unpacks
+// each once if a column of chunks fits; EachChunk may be called from several
 // goroutines at once.
 type Chunks struct {
 	d     *Dataset
@@ -30,9 +30,8 @@ type Chunk struct {
 	Bytes []byte
 }
 
-// Chunks reads the index of the chunks. memory is how many bytes of them may be
-// kept unpacked; one chunk always is.
-func (d *Dataset) Chunks(memory int64) (*Chunks, error) {
+// Chunks reads the index of the chunks. None are kept unless Keep says so.
+func (d *Dataset) Chunks() (*Chunks, error) {
 	if d.refused != nil {
 		return nil, d.refused
 	}
@@ -59,7 +58,7 @@ func (d *Dataset) Chunks(memory int64) (*Chunks, error) {
 		return nil, err
 	}
 	c.index = x.chunks
-	c.cache = cache{limit: memory, entries: map[uint64]*cached{}}
+	c.cache.entries = map[uint64]*cached{}
 	return c, c.check()
 }
 
@@ -79,6 +78,10 @@ func (c *Chunks) Shape() []int { return c.chunk }
 
 // Bytes returns the size of a chunk unpacked.
 func (c *Chunks) Bytes() int64 { return int64(c.bytes) }
+
+// Keep sets how many bytes of chunks are kept unpacked between reads. It is called
+// before anything is read.
+func (c *Chunks) Keep(n int64) { c.cache.limit = n }
 
 // EachChunk calls visit for all chunks that hold elements from start on, count
 // along each axis. Chunks follow each other along the axis fast first: of the
@@ -242,7 +245,7 @@ func (c *cache) put(e *cached) {
 }
 
 func (c *cache) link(e *cached) {
-	c.held += int64(cap(e.data))
+	c.held += int64(len(e.data))
 	e.prev, e.next = c.newest, nil
 	if c.newest != nil {
 		c.newest.next = e
@@ -253,7 +256,7 @@ func (c *cache) link(e *cached) {
 }
 
 func (c *cache) unlink(e *cached) {
-	c.held -= int64(cap(e.data))
+	c.held -= int64(len(e.data))
 	if e.prev != nil {
 		e.prev.next = e.next
 	} else {

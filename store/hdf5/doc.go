@@ -6,8 +6,8 @@
 //	d, err := f.Dataset("/group/name")
 //	...
 //	if r, offset, ok, err := d.Contiguous(); ok { ... }  // the elements, one after the other
-//	chunks, err := d.Chunks(64 << 20)                     // or in chunks
-//	err = chunks.EachChunk(ctx, start, count, func(c hdf5.Chunk) error { ... })
+//	chunks, err := d.Chunks()                             // or in chunks
+//	err = chunks.EachChunk(ctx, start, count, 0, func(c hdf5.Chunk) error { ... })
 //
 // Read are superblocks 0 to 3, user blocks, groups of both kinds (symbol tables;
 // links in headers and in heaps), soft links within the file, committed types,

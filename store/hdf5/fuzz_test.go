@@ -73,10 +73,11 @@ func readSet(d *Dataset) error {
 		}
 		return nil
 	}
-	chunks, err := d.Chunks(1 << 16)
+	chunks, err := d.Chunks()
 	if err != nil {
 		return err
 	}
+	chunks.Keep(1 << 16)
 	left := budget
 	err = chunks.EachChunk(context.Background(), make([]int, len(d.Shape)), d.Shape, 0, func(c Chunk) error {
 		if len(c.Bytes) != chunks.bytes {

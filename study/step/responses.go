@@ -64,6 +64,9 @@ func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOpti
 			if store.IsInput(err) && !store.HasArrayEnding(path) && Exists(e.FS, path) {
 				err = BadInput("", "%v; or an image: %s", err, brain.KnownEndings())
 			}
+			if err == nil {
+				err = unpack(ctx, e.FS, r.Parts[i], func() brain.Storage { return storage(i) })
+			}
 		default:
 			err = r.OpenImage(ctx, e, path, o, storage(i))
 		}
@@ -105,6 +108,16 @@ func (r *Responses) OpenImage(ctx context.Context, e *Env, path string, o brain.
 	}
 	st.FS = e.FS
 	return im.Load(ctx, st)
+}
+
+// unpack reads an array through where reading it by blocks of columns is dear.
+func unpack(ctx context.Context, fsys store.FS, part tile.Source, storage func() brain.Storage) error {
+	u, ok := part.(store.Unpacker)
+	if !ok || u.UnpackedBytes() == 0 {
+		return nil
+	}
+	st := storage()
+	return u.Unpack(ctx, store.UnpackTo{Memory: st.Memory, FS: fsys, Scratch: st.Scratch, Progress: st.Progress})
 }
 
 // OpenArray opens an array.
