@@ -4,6 +4,8 @@ DEMO    ?= results/demo
 BENCH   ?= results/bench
 TESTED  = ./...
 FUZZTIME ?= 300000x
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS  = -ldflags "-s -w -X main.release=$(VERSION)"
 
 include cuda/cuda.mk
 
@@ -14,7 +16,7 @@ help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/voxen, with CUDA where its headers are found
-	$(BUILD_ENV) $(GO) build $(BUILD_TAGS) -o bin/voxen ./cmd/voxen
+	$(BUILD_ENV) $(GO) build $(BUILD_TAGS) $(LDFLAGS) -o bin/voxen ./cmd/voxen
 	@echo "built bin/voxen $(BUILD_SAYS)"
 
 test: ## run all tests; needs Go alone

