@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"voxen"
+	notices "voxen"
 )
 
 // licencesCommand is voxen licences.
@@ -15,8 +15,8 @@ func (a *app) licencesCommand() *cobra.Command {
 		Example: "  voxen licences",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			text := voxen.Licence + "\n" + voxen.Notice
-			a.printer.result("licences", map[string]string{"licence": voxen.Licence, "notice": voxen.Notice}, text)
+			text := notices.Licence + "\n" + notices.Notice
+			a.printer.result("licences", map[string]string{"licence": notices.Licence, "notice": notices.Notice}, text)
 			return nil
 		},
 	}
