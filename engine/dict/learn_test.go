@@ -429,7 +429,7 @@ func TestMeansAreTakenOffInThePrecisionRead(t *testing.T) {
 		}
 		for r := range T {
 			src.Data[r*N+7] = 0.1
-			src.Data[r*N+8] = []float64{0.3, 0.1 + 0.2}[r%2]
+			src.Data[r*N+8] = []float64{0.3, math.Nextafter(0.3, 1)}[r%2]
 		}
 		o := dict.Defaults()
 		o.Atoms, o.Batch, o.Standardize = 6, 50, dict.None

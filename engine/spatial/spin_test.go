@@ -200,3 +200,141 @@ func TestRotationIsUniform(t *testing.T) {
 		}
 	}
 }
+
+// The highest correlation of a draw by its definition, over the columns left: also where all are negative, and 0 where the
+// map or the template is constant there, by nothing but rounding too.
+func TestSpun(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for _, level := range []float64{0, 0.1, 0.3, 1.7, 1e3 / 7} { // sums of squares of some leave rounding
+		for _, left := range []int{3, 10, 11, 100} {
+			const L, K = 3, 2 // the last template and the last map are constant
+			maps, templates := make([][]float64, K), make([][]float64, L)
+			for k := range maps {
+				maps[k] = make([]float64, left)
+				for i := range maps[k] {
+					maps[k][i] = level
+					if k == 0 {
+						maps[k][i] = float64(i) + r.NormFloat64()/10
+					}
+				}
+			}
+			for b := range templates {
+				templates[b] = make([]float64, left)
+				for i := range templates[b] {
+					templates[b][i] = level
+					if b < 2 {
+						templates[b][i] = -float64(i) + r.NormFloat64()*float64(b+1)/10 // r near -1
+					}
+				}
+			}
+			products, sums := make([]float64, 2*K*(L+1)), make([]float64, 1+2*L)
+			sums[0] = float64(left)
+			for i := range left {
+				for k := range K {
+					x := maps[k][i]
+					for b := range L {
+						products[k*(L+1)+b] += x * templates[b][i]
+						products[(K+k)*(L+1)+b] += x * x * templates[b][i]
+					}
+					products[k*(L+1)+L] += x
+					products[(K+k)*(L+1)+L] += x * x
+				}
+				for b := range L {
+					sums[1+b] += templates[b][i]
+					sums[1+L+b] += templates[b][i] * templates[b][i]
+				}
+			}
+			top := make([]float64, K)
+			spun(top, products, sums, L)
+			if top[0] != 0 || top[1] != 0 { // 0 with the constant template is the highest
+				t.Errorf("level %g, %d columns: highest %v, want 0 and 0", level, left, top)
+			}
+			// without the constant template: products have L+1 columns of which the last counts
+			two := make([]float64, 2*K*L)
+			for k := range 2 * K {
+				two[k*L], two[k*L+1], two[k*L+2] = products[k*(L+1)], products[k*(L+1)+1], products[k*(L+1)+L]
+			}
+			spun(top, two, []float64{sums[0], sums[1], sums[2], sums[4], sums[5]}, 2)
+			want := max(correlation(maps[0], templates[0]), correlation(maps[0], templates[1]))
+			if math.Abs(top[0]-want) > 1e-9 || want > -0.5 || top[1] != 0 {
+				t.Errorf("level %g, %d columns: highest %v, want %g and 0", level, left, top, want)
+			}
+		}
+	}
+}
+
+// correlation is Pearson's.
+func correlation(x, y []float64) float64 {
+	var mx, my, xx, yy, xy float64
+	for i := range x {
+		mx, my = mx+x[i]/float64(len(x)), my+y[i]/float64(len(x))
+	}
+	for i := range x {
+		xx, yy, xy = xx+(x[i]-mx)*(x[i]-mx), yy+(y[i]-my)*(y[i]-my), xy+(x[i]-mx)*(y[i]-my)
+	}
+	return xy / math.Sqrt(xx*yy)
+}
+
+// Of points as near as each other the first is taken, also when it lies in a cell that is searched later.
+func TestNearestOfEquals(t *testing.T) {
+	at := func(lat, lon float64) [3]float64 {
+		return [3]float64{math.Cos(lat) * math.Cos(lon), math.Cos(lat) * math.Sin(lon), math.Sin(lat)}
+	}
+	var points [][3]float64
+	for i := range 40 { // far from the pole, so that there are cells
+		points = append(points, at(-1.2, float64(i)))
+	}
+	ring := [][3]float64{{0.6, 0, 0.8}, {-0.6, 0, 0.8}, {0, 0.6, 0.8}, {0, -0.6, 0.8}}
+	for first := range ring {
+		turned := append(append([][3]float64(nil), points...), append(append([][3]float64(nil), ring[first:]...), ring[:first]...)...)
+		c := newCells(turned)
+		if got := c.nearest([3]float64{0, 0, 1}); got != len(points) {
+			t.Errorf("ring from %v on: %d is nearest, want %d, the first of equals", ring[first], got, len(points))
+		}
+	}
+}
+
+// Every draw has a rotation of its own, by seed.
+func TestSpinsDiffer(t *testing.T) {
+	g := loadSpins(t)
+	run := func(seed uint64) *tile.Array[float64] {
+		null := tile.NewArray[float64](g.maps.Rows, 8)
+		if err := Spin(context.Background(), cpu.New(2), g.spheres, g.maps, g.templates, null, Options{Draws: 8, Seed: seed}); err != nil {
+			t.Fatal(err)
+		}
+		return null
+	}
+	seen := map[float64]bool{}
+	for _, x := range append(run(1).Data[:8], run(2).Data[:8]...) { // of the first map
+		seen[x] = true
+	}
+	if len(seen) != 16 {
+		t.Errorf("%d values in 16 draws of two seeds", len(seen))
+	}
+}
+
+// Points that have no direction from the centre are refused, and columns without a vertex.
+func TestNewSpheresRefuses(t *testing.T) {
+	good := [][3]float64{{1, 0, 0}, {0, 2, 0}}
+	for name, c := range map[string]struct {
+		points  [][][3]float64
+		columns []Vertex
+	}{
+		"the centre":       {[][][3]float64{{{1, 0, 0}, {0, 0, 0}}}, []Vertex{{0, 0}}},
+		"infinite":         {[][][3]float64{{{1, 0, 0}, {math.Inf(1), 0, 0}}}, []Vertex{{0, 0}}},
+		"not a number":     {[][][3]float64{{{1, 0, 0}, {math.NaN(), 0, 0}}}, []Vertex{{0, 0}}},
+		"no sphere":        {nil, []Vertex{{0, 0}}},
+		"three spheres":    {[][][3]float64{good, good, good}, []Vertex{{0, 0}}},
+		"no columns":       {[][][3]float64{good}, nil},
+		"vertex past all":  {[][][3]float64{good}, []Vertex{{0, 2}}},
+		"vertex before":    {[][][3]float64{good}, []Vertex{{0, -1}}},
+		"other hemisphere": {[][][3]float64{good}, []Vertex{{1, 0}}},
+	} {
+		if _, err := NewSpheres(c.points, c.columns); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := NewSpheres([][][3]float64{good, good}, []Vertex{{1, 1}}); err != nil {
+		t.Error(err)
+	}
+}

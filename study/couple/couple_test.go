@@ -391,3 +391,57 @@ func TestCoupleRuns(t *testing.T) {
 		t.Errorf("recordings in another order: %v", err)
 	}
 }
+
+// The maps of biological neurons are means over subjects: of subjects with the same BOLD they are each one's codes, which
+// meet the lasso's conditions over the courses, |d'(s - D a)| = lambda where a is not 0 and at most that elsewhere.
+func TestCoupleMapsAreMeans(t *testing.T) {
+	dir := t.TempDir()
+	const n, V, K = 40, 15, 4
+	responses, data, T := steptest.AliceAligned(t, dir, n)
+	rng := rand.New(rand.NewPCG(8, 9))
+	y := make([]float64, T*V)
+	for v := range V {
+		x, e := steptest.Scaled(data, T, n, []int{5, 23, 31}[v%3]), steptest.Noise(rng, T)
+		for i := range T {
+			y[i*V+v] = 100 + x[i] + 0.5*e[i]
+		}
+	}
+	var bold []string
+	for s := range 3 {
+		bold = append(bold, filepath.Join(dir, fmt.Sprintf("sub-%d.npy", s)))
+		if err := store.SaveNpy(store.OS{}, bold[s], []int{T, V}, y); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := *couple.New()
+	o.Responses, o.Bold, o.Out, o.Atoms, o.Batch, o.Lambda, o.Detrend = []string{responses}, bold, filepath.Join(dir, "out"), K, 32, 0.2, "none"
+	if _, err := step.Do[*couple.Summary](context.Background(), &step.Env{Device: "cpu", Threads: 1, Precision: op.Float64}, &o); err != nil {
+		t.Fatal(err)
+	}
+	load := func(name string) []float64 {
+		x, _, err := store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	maps, courses := load("biological_maps.npy"), load("biological.npy")
+	for v := range V {
+		rest := steptest.Scaled(y, T, V, v)
+		for i := range rest {
+			rest[i] /= math.Sqrt(float64(T)) // norm 1
+			for k := range K {
+				rest[i] -= courses[i*K+k] * maps[k*V+v]
+			}
+		}
+		for k := range K {
+			r := 0.0
+			for i, x := range rest {
+				r += courses[i*K+k] * x
+			}
+			if a := maps[k*V+v]; a != 0 && math.Abs(r-math.Copysign(o.Lambda, a)) > 1e-5 || math.Abs(r) > o.Lambda+1e-5 {
+				t.Errorf("voxel %d, course %d: map %g, correlation with what is left %g, want %g", v, k, a, r, o.Lambda)
+			}
+		}
+	}
+}
