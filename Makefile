@@ -10,7 +10,7 @@ LDFLAGS  = -ldflags "-s -w -X main.release=$(VERSION)"
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint demo bench bench-peers minilm fuzz check-long generate generate-check niivue clean
+.PHONY: help build test race lint mutate demo bench bench-peers minilm fuzz check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: ## gofmt and go vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted"; exit 1; }
 	$(GO) vet $(TESTED)
 	$(GO) vet -tags long $(TESTED)
+
+mutate: ## make single-point changes, MUTATE="-only engine/dict" some, and list those that no test notices
+	$(GO) run ./internal/mutate $(MUTATE)
 
 demo: build ## the main job on the shipped real data
 	./bin/voxen demo --out $(DEMO)
