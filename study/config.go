@@ -14,6 +14,7 @@ import (
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/match"
+	"voxen/study/organize"
 	"voxen/study/report"
 	"voxen/study/step"
 )
@@ -32,7 +33,7 @@ type Config struct {
 	Dictionary learn.Options    `key:"dictionary" doc:"the atoms of each model"`
 	Encode     encode.Options   `key:"encode" doc:"the encoding models of each subject"`
 	Match      match.Options    `key:"match" doc:"atoms against functional networks; left out without templates"`
-	Organize   OrganizeConfig   `key:"organize" doc:"sub-groups of neurons; left out without templates"`
+	Organize   organize.Options `key:"organize" doc:"sub-groups of neurons; left out without templates"`
 	Couple     CoupleConfig     `key:"couple" doc:"single neurons with biological neurons"`
 	Group      GroupConfig      `key:"group" doc:"statistics over subjects; left out with a single subject"`
 	Report     ReportConfig     `key:"report" doc:"the HTML report"`
@@ -86,13 +87,6 @@ type ModelConfig struct {
 	DType  string `key:"dtype" oneof:"float32,float16" doc:"of the responses per word on disk"`
 }
 
-// OrganizeConfig are the options of organize.
-type OrganizeConfig struct {
-	Threshold  float64 `key:"threshold" min:"0" doc:"least summed share of a sub-group's neuron"`
-	Bootstraps int     `key:"bootstraps" min:"1" doc:"resamplings of subjects for intervals"`
-	Seed       uint64  `key:"seed" doc:"of the resamplings"`
-}
-
 // CoupleConfig are the options of couple.
 type CoupleConfig struct {
 	Skip bool   `key:"skip" doc:"leave the step out"`
@@ -121,7 +115,7 @@ func DefaultConfig() Config {
 		Data:     DataConfig{Layout: "auto", Mask: "auto"},
 		Align:    *align.New(),
 		Match:    *match.New(),
-		Organize: OrganizeConfig{Threshold: 0.5, Bootstraps: 1000},
+		Organize: *organize.New(),
 	}
 	c.Dictionary = *learn.New()
 	c.Encode = *encode.New()
@@ -305,11 +299,6 @@ func (c *Config) checkOptions() error {
 	}
 	if run != "" {
 		return c.bad("couple.run", "is %q, which is no run of the stimulus", run)
-	}
-	for key, q := range map[string]float64{"organize.threshold": c.Organize.Threshold} {
-		if q > 1 {
-			return c.bad(key, "is %g, expected at most 1", q)
-		}
 	}
 	return nil
 }

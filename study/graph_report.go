@@ -2,13 +2,11 @@ package study
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
 
 	"voxen/brain"
-	"voxen/study/organize"
 	"voxen/study/report"
 	"voxen/study/step"
 )
@@ -16,24 +14,25 @@ import (
 // organize adds the organisation of the models that are matched, side by side.
 func (s *Study) organize(models []*modelSteps) *Step {
 	c := s.Organize
-	o := organize.Options{Threshold: c.Threshold, FDR: s.Match.FDR, Bootstraps: c.Bootstraps, Seed: c.Seed, Out: s.path("organize")}
+	c.FDR, c.Out = s.Match.FDR, s.path("organize")
 	var from []*Step
 	neurons, atoms := 0, float64(s.Dictionary.Atoms)
 	for _, m := range models {
 		if m.match == nil {
 			continue
 		}
-		o.Models = append(o.Models, organize.Model{Codes: filepath.Join(m.learn.Out, "codes.npz"), Matches: filepath.Join(m.match.Out, "matches.tsv"), Responses: m.aligned})
+		c.Codes, c.Matches = append(c.Codes, filepath.Join(m.learn.Out, "codes.npz")), append(c.Matches, filepath.Join(m.match.Out, "matches.tsv"))
+		c.Responses = append(c.Responses, m.aligned)
 		from = append(append(from, m.learn, m.match), s.making(m.aligned...)...)
 		neurons += m.neurons
 	}
-	if len(o.Models) == 0 {
+	if len(c.Codes) == 0 {
 		return nil
 	}
 	N, draws := float64(neurons), float64(c.Bootstraps)
-	w := work{size: fmt.Sprintf("%d models, %d neurons, %d resamplings", len(o.Models), neurons, c.Bootstraps), flops: draws * N * (atoms + 20),
+	w := work{size: fmt.Sprintf("%d models, %d neurons, %d resamplings", len(c.Codes), neurons, c.Bootstraps), flops: draws * N * (atoms + 20),
 		bytes: 12 * N * atoms, output: 40 * N, memory: 12 * N * atoms}
-	return s.add("organize", "", o.Out, false, from, w, func(ctx context.Context, e *step.Env) (any, error) { return organize.Run(ctx, e, o) })
+	return s.addStep("", from, w, &c)
 }
 
 // making lists the steps that write files.

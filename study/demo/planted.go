@@ -31,17 +31,17 @@ type PlantedOptions struct {
 
 // PlantedSummary is what came back of what was planted. The BOLD is simulated.
 type PlantedSummary struct {
-	Out       string           `json:"out"`
-	Simulated string           `json:"simulated"` // what was, in a sentence
-	Subjects  int              `json:"subjects"`
-	Voxels    int              `json:"voxels"`
-	Draws     int              `json:"draws"`
-	Pairs     int              `json:"pairs"`     // planted
-	Recovered int              `json:"recovered"` // best match is the network, q < 0.05
-	Matched   int              `json:"matched"`   // atoms, planted or alike
-	Networks  []PlantedNetwork `json:"networks"`
-	Organize  organize.Summary `json:"organize"`
-	Report    string           `json:"report,omitempty"` // of the demo
+	Out       string            `json:"out"`
+	Simulated string            `json:"simulated"` // what was, in a sentence
+	Subjects  int               `json:"subjects"`
+	Voxels    int               `json:"voxels"`
+	Draws     int               `json:"draws"`
+	Pairs     int               `json:"pairs"`     // planted
+	Recovered int               `json:"recovered"` // best match is the network, q < 0.05
+	Matched   int               `json:"matched"`   // atoms, planted or alike
+	Networks  []PlantedNetwork  `json:"networks"`
+	Organize  *organize.Summary `json:"organize"`
+	Report    string            `json:"report,omitempty"` // of the demo
 }
 
 // PlantedNetwork is a network with the atoms planted in it.
@@ -75,8 +75,10 @@ func PlantedStudy(ctx context.Context, e *step.Env, o PlantedOptions) (PlantedSu
 		return sum, err
 	}
 	sum.Voxels, sum.Matched = matched.Voxels, matched.Matched
-	sum.Organize, err = organize.Run(ctx, x.env(), organize.Options{Out: x.path("organize"), Models: []organize.Model{
-		{Codes: x.path("dictionary", "codes.npz"), Matches: x.path("match", "matches.tsv"), Responses: []string{o.Responses}}}})
+	sorted := organize.New()
+	sorted.Codes, sorted.Matches = []string{x.path("dictionary", "codes.npz")}, []string{x.path("match", "matches.tsv")}
+	sorted.Responses, sorted.Out = []organize.Runs{{o.Responses}}, x.path("organize")
+	sum.Organize, err = step.Do[*organize.Summary](ctx, x.env(), sorted)
 	if err != nil {
 		return sum, err
 	}

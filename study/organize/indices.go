@@ -49,7 +49,7 @@ func newNeurons(codes *store.Sparse, names *step.ColumnNames, path string) (neur
 
 // standardized reads responses and brings each neuron's to mean 0 and norm 1.
 func (x *organizer) standardized(ctx context.Context, paths []string, neurons int) ([][]float64, error) {
-	a, err := step.OpenStack(x.e, paths)
+	a, err := step.OpenStack(x.Env, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -507,7 +507,7 @@ func (m *organized) everySubject() []int {
 }
 
 // bootstrap resamples subjects and repeats matching, assignment and indices.
-func (m *organized) bootstrap(ctx context.Context, o Options, threads int, progress func(done int)) error {
+func (m *organized) bootstrap(ctx context.Context, o *Options, threads int, progress func(done int)) error {
 	S := m.atoms.products.S
 	m.intervals = make([]interval, len(m.index.numbers()))
 	for i := range m.intervals {
@@ -551,7 +551,7 @@ func intervalsOf(values [][]float64) []interval {
 
 // over gives the numbers of indices for lists of subjects. Most lists match the same
 // atoms, and assignment depends on nothing else, so that each matching is looked at once.
-func (m *organized) over(ctx context.Context, lists [][]int, o Options, threads int, progress func(done int)) ([][]float64, error) {
+func (m *organized) over(ctx context.Context, lists [][]int, o *Options, threads int, progress func(done int)) ([][]float64, error) {
 	matchings := make([][]int, len(lists))
 	same := map[string][]int{} // lists by matching
 	var order []string

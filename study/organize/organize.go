@@ -14,7 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"voxen/brain"
 	"voxen/brain/plotting"
@@ -23,35 +23,39 @@ import (
 	"voxen/study/step"
 )
 
-// Model is one model's part of the organise step: what learn, align and
-// match wrote for it.
-type Model struct {
-	// Codes is codes.npz of learn. columns.tsv beside it names the neurons.
-	Codes string
-	// Matches is matches.tsv of match. What match wrote beside it (subjects.npy,
-	// null.npy) gives consistency over subjects and intervals.
-	Matches string
-	// Responses, (time, neurons), a file per run, are what was learned from: for compactness. None
-	// leaves it out.
-	Responses []string
-}
-
-// Options are the options of the organise step (docs/study.md,
-// "organize"). Models are shown in the order given.
+// Options are the organize step (docs/study.md, "organize"). The lists of codes, matches
+// and responses have a value for each model, in the order in which models are shown.
 type Options struct {
-	Models     []Model
-	Threshold  float64 // least summed share of a sub-group's neuron; 0: 0.5
-	FDR        float64 // an atom belongs to its best match below this q; 0: 0.05
-	Bootstraps int     // resamplings of subjects; 0: 1,000
-	Seed       uint64
-	Out        string
+	// Codes are codes.npz of learn; columns.tsv beside one names the neurons.
+	Codes []string `opt:"codes" file:"in" required:"true" doc:"codes.npz of learn, with columns.tsv beside it; one per model"`
+	// Matches are matches.tsv of match. What match wrote beside one (subjects.npy,
+	// null.npy) gives consistency over subjects and intervals.
+	Matches []string `opt:"matches" file:"in" required:"true" doc:"matches.tsv of match; one per model"`
+	// Responses, (time, neurons), are what was learned from; none leaves compactness out.
+	Responses  []Runs  `opt:"responses" file:"lists" doc:"responses that were learned from, for compactness; one per model, with commas between runs"`
+	Threshold  float64 `opt:"threshold" default:"0.5" above:"0" max:"1" doc:"least share of a neuron's codes on a network's atoms to be in its sub-group"`
+	FDR        float64 `opt:"fdr" key:"-" default:"0.05" above:"0" below:"1" doc:"an atom belongs to its best match below this q"`
+	Bootstraps int     `opt:"bootstraps" default:"1000" min:"2" doc:"resamplings of subjects for the intervals"`
+	Seed       uint64  `opt:"seed" doc:"of the resamplings"`
+	Out        string  `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 }
 
-// Summary is what the organise step found.
+// Runs are the files of one model's responses, a file per run.
+type Runs []string
+
+// UnmarshalText reads names with commas between.
+func (r *Runs) UnmarshalText(text []byte) error {
+	*r = strings.Split(string(text), ",")
+	return nil
+}
+
+// MarshalText writes names with commas between.
+func (r Runs) MarshalText() ([]byte, error) { return []byte(strings.Join(r, ",")), nil }
+
+// Summary is what the organize step found.
 type Summary struct {
-	Out     string         `json:"out"`
-	Models  []ModelSummary `json:"models"`
-	Seconds float64        `json:"seconds"`
+	step.Ended
+	Models []ModelSummary `json:"models"`
 }
 
 // ModelSummary is the row of models.tsv of one model. Numbers that cannot be
@@ -65,104 +69,90 @@ type ModelSummary struct {
 	Consistency *float64 `json:"consistency"` // over layers
 }
 
-// plan checks the options that need no file.
-func (o *Options) plan() error {
-	if o.Threshold == 0 {
-		o.Threshold = 0.5
-	}
-	if o.FDR == 0 {
-		o.FDR = 0.05
-	}
-	if o.Bootstraps == 0 {
-		o.Bootstraps = 1000
-	}
-	switch {
-	case len(o.Models) == 0 || o.Out == "":
-		return step.BadInput("", "--codes, --matches and --out are needed")
-	case !(o.Threshold > 0 && o.Threshold <= 1):
-		return step.BadInput("", "--threshold %g, expected a share from 0 to 1", o.Threshold)
-	case !(o.FDR > 0 && o.FDR < 1):
-		return step.BadInput("", "--fdr %g, expected a rate between 0 and 1", o.FDR)
-	case o.Bootstraps < 2:
-		return step.BadInput("", "--bootstraps %d, expected at least 2", o.Bootstraps)
-	}
-	for i, m := range o.Models {
-		if m.Codes == "" || m.Matches == "" {
-			return step.BadInput("", "model %d has codes %q and matches %q, expected both", i+1, m.Codes, m.Matches)
-		}
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is. Its arithmetic is in float64 throughout.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "organize", Results: 1, Neutral: []string{"precision"}}
+}
+
+// Check refuses lists that are not of as many models.
+func (o *Options) Check() error {
+	if n := len(o.Codes); len(o.Matches) != n || len(o.Responses) != 0 && len(o.Responses) != n {
+		return step.BadInput("", "%d --codes, %d --matches and %d --responses, expected as many of each (or no --responses)", n, len(o.Matches), len(o.Responses))
 	}
 	return nil
 }
 
-// options lists the options for run.json.
-func (o Options) options() []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	g := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-	return []store.Option{s("threshold", g(o.Threshold)), s("fdr", g(o.FDR)), s("bootstraps", strconv.Itoa(o.Bootstraps)), s("seed", strconv.FormatUint(o.Seed, 10))}
+// columns is the table of neurons beside codes.
+func columns(codes string) string { return filepath.Join(filepath.Dir(codes), "columns.tsv") }
+
+// besideMatches are the files beside matches.tsv that are read where they are there.
+var besideMatches = []struct{ role, name string }{{"--networks", "networks.tsv"}, {"--subjects", "subjects.npy"}, {"--null", "null.npy"}}
+
+// MoreInputs are the runs of the responses, the tables beside the codes, and what match
+// wrote beside its matches.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	var list []step.File
+	for i, codes := range o.Codes {
+		if table := columns(codes); step.Exists(e.FS, table) {
+			list = append(list, step.File{Role: "--columns", Path: table})
+		}
+		for _, f := range besideMatches {
+			if path := filepath.Join(filepath.Dir(o.Matches[i]), f.name); step.Exists(e.FS, path) {
+				list = append(list, step.File{Role: f.role, Path: path})
+			}
+		}
+	}
+	for _, runs := range o.Responses {
+		for _, path := range runs {
+			list = append(list, step.File{Role: "--responses", Path: path})
+		}
+	}
+	return list, nil
 }
 
-// Run finds the sub-groups of neurons of every network, and how they are laid
-// out over layers, subjects and models.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	sum := Summary{Out: o.Out}
-	if err := o.plan(); err != nil {
-		return sum, err
-	}
-	x := &organizer{e: e, o: o}
-	var files []step.File
-	err := e.Stage("reading", len(o.Models), func() error {
-		for i, m := range o.Models {
-			model, err := x.readModel(ctx, m)
+// Do finds the sub-groups of neurons of every network, and how they are laid out over
+// layers, subjects and models.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	x := &organizer{Run: r, o: o}
+	err := r.Stage("reading", len(o.Codes), func() error {
+		for i := range o.Codes {
+			model, err := x.readModel(ctx, i)
 			if err != nil {
 				return err
 			}
 			x.models = append(x.models, model)
-			files = append(files, model.files...)
-			e.Report.Progress(i + 1)
+			r.Progress(i + 1)
 		}
 		return x.sameNetworks()
 	})
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
-	inputs, err := step.DigestFiles(ctx, e.FS, files)
-	if err != nil {
-		return sum, err
+	if err := r.Stage("resampling subjects", len(x.models)*o.Bootstraps, func() error { return x.analyse(ctx) }); err != nil {
+		return nil, err
 	}
-	if x.job, err = e.OpenJob(o.Out, store.JobOptions{Command: "organize", Options: o.options(), Inputs: inputs}); err != nil {
-		return sum, err
+	if err := r.Stage("writing", 0, x.write); err != nil {
+		return nil, err
 	}
-	defer x.job.Close()
-	total := len(x.models) * o.Bootstraps
-	if err := e.Stage("resampling subjects", total, func() error { return x.analyse(ctx) }); err != nil {
-		return sum, err
-	}
-	if err := e.Stage("writing", 0, x.write); err != nil {
-		return sum, err
-	}
-	run := e.LocalRun()
-	if err := x.job.Commit(ctx, run); err != nil {
-		return sum, err
-	}
+	sum := &Summary{}
 	for _, m := range x.models {
 		sum.Models = append(sum.Models, m.summary())
 	}
-	sum.Seconds = time.Since(e.Started).Seconds()
 	return sum, nil
 }
 
-// organizer is one call of Organize.
+// organizer is one execution of the step.
 type organizer struct {
-	e      *step.Env
-	o      Options
-	job    *store.Job
+	*step.Run
+	o      *Options
 	models []*organized
 }
 
 // organized is one model with what was found.
 type organized struct {
-	files    []step.File
 	name     string
 	neurons  neurons
 	networks brain.LabelTable
@@ -190,48 +180,44 @@ func (m *organized) summary() ModelSummary {
 
 // readModel loads codes, names, matches and, if they are there, what match knows of
 // subjects.
-func (x *organizer) readModel(ctx context.Context, o Model) (*organized, error) {
-	codes, err := store.ReadSparse(ctx, x.e.FS, o.Codes)
+func (x *organizer) readModel(ctx context.Context, i int) (*organized, error) {
+	path := x.o.Codes[i]
+	codes, err := store.ReadSparse(ctx, x.Env.FS, path)
 	if err != nil {
 		return nil, err
 	}
 	if codes.Rows < 1 || codes.Cols < 1 {
-		return nil, step.BadInput(o.Codes, "is %d x %d, expected at least one atom and one neuron", codes.Rows, codes.Cols)
+		return nil, step.BadInput(path, "is %d x %d, expected at least one atom and one neuron", codes.Rows, codes.Cols)
 	}
-	columns := filepath.Join(filepath.Dir(o.Codes), "columns.tsv")
-	names, err := step.ReadColumns(x.e.FS, columns, codes.Cols)
+	table := columns(path)
+	names, err := step.ReadColumns(x.Env.FS, table, codes.Cols)
 	if err != nil {
 		return nil, err
 	}
 	if names == nil {
-		return nil, step.BadInput(o.Codes, "has no columns.tsv beside it, which says what model and layer each neuron is of")
+		return nil, step.BadInput(path, "has no columns.tsv beside it, which says what model and layer each neuron is of")
 	}
 	m := &organized{name: names.Model[0]}
 	for i, name := range names.Model {
 		if name != m.name {
-			return nil, step.BadInput(columns, "has models %q and %q (neuron %d), expected one", m.name, name, i)
+			return nil, step.BadInput(table, "has models %q and %q (neuron %d), expected one", m.name, name, i)
 		}
 	}
-	if m.neurons, err = newNeurons(codes, names, columns); err != nil {
+	if m.neurons, err = newNeurons(codes, names, table); err != nil {
 		return nil, err
 	}
-	if err := x.readMatches(ctx, m, o.Matches, codes.Rows); err != nil {
+	if err := x.readMatches(ctx, m, x.o.Matches[i], codes.Rows); err != nil {
 		return nil, err
 	}
-	m.files = append(m.files, step.File{Role: "--codes", Path: o.Codes}, step.File{Role: "--columns", Path: columns}, step.File{Role: "--matches", Path: o.Matches})
-	if len(o.Responses) == 0 {
-		return m, nil
+	if len(x.o.Responses) > 0 {
+		m.neurons.responses, err = x.standardized(ctx, x.o.Responses[i], codes.Cols)
 	}
-	for _, path := range o.Responses {
-		m.files = append(m.files, step.File{Role: "--responses", Path: path})
-	}
-	m.neurons.responses, err = x.standardized(ctx, o.Responses, codes.Cols)
 	return m, err
 }
 
 // readMatches reads matches.tsv, and subjects.npy and null.npy beside it.
 func (x *organizer) readMatches(ctx context.Context, m *organized, path string, atoms int) error {
-	t, err := store.ReadTable(x.e.FS, path)
+	t, err := store.ReadTable(x.Env.FS, path)
 	if err != nil {
 		return err
 	}
@@ -264,16 +250,15 @@ func (x *organizer) readMatches(ctx context.Context, m *organized, path string, 
 		slices.Sort(null.Row(k))
 	}
 	m.atoms.null = null
-	m.files = append(m.files, step.File{Role: "--subjects", Path: beside("subjects.npy")}, step.File{Role: "--null", Path: beside("null.npy")})
 	return nil
 }
 
 // networkColors reads networks.tsv if it is there.
 func (x *organizer) networkColors(path string) (brain.LabelTable, error) {
-	if _, err := x.e.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := x.Env.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	files, err := x.e.Files()
+	files, err := x.Env.Files()
 	if err != nil {
 		return nil, err
 	}
@@ -282,10 +267,10 @@ func (x *organizer) networkColors(path string) (brain.LabelTable, error) {
 
 // optional reads a matrix; one without rows if the file is not there.
 func (x *organizer) optional(ctx context.Context, path string) (matrix, error) {
-	if _, err := x.e.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := x.Env.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return matrix{}, nil
 	}
-	a, err := step.OpenMatrix(x.e.FS, path)
+	a, err := step.OpenMatrix(x.Env.FS, path)
 	if err != nil {
 		return matrix{}, err
 	}
@@ -301,12 +286,12 @@ func (x *organizer) sameNetworks() error {
 	for i, m := range x.models {
 		for _, other := range x.models[:i] {
 			if other.name == m.name {
-				return step.BadInput(x.o.Models[i].Codes, "is of model %q, which is there already", m.name)
+				return step.BadInput(x.o.Codes[i], "is of model %q, which is there already", m.name)
 			}
 		}
 		same := slices.EqualFunc(m.networks, first.networks, func(a, b brain.Label) bool { return a.Name == b.Name })
 		if !same {
-			return step.BadInput(x.o.Models[i].Matches, "has other networks than %s", x.o.Models[0].Matches)
+			return step.BadInput(x.o.Matches[i], "has other networks than %s", x.o.Matches[0])
 		}
 	}
 	return nil
@@ -318,12 +303,12 @@ func (x *organizer) analyse(ctx context.Context) error {
 		given := m.atoms.Of(x.o.FDR)
 		m.index = m.neurons.indices(given, len(m.networks), x.o.Threshold)
 		m.index.over(&m.atoms, given, m.everySubject())
-		err := m.bootstrap(ctx, x.o, x.e.Threads, func(done int) { x.e.Report.Progress(i*x.o.Bootstraps + done) })
+		err := m.bootstrap(ctx, x.o, x.Env.Threads, func(done int) { x.Progress(i*x.o.Bootstraps + done) })
 		if err != nil {
 			return err
 		}
 		if m.index.assigned == 0 {
-			x.e.Warn("%s: no neuron of %s is in the sub-group of a network", x.o.Models[i].Codes, m.name)
+			x.Warn("%s: no neuron of %s is in the sub-group of a network", x.o.Codes[i], m.name)
 		}
 	}
 	return nil
@@ -335,7 +320,7 @@ func (x *organizer) write() error {
 		name  string
 		write func(io.Writer) error
 	}{{"neurons.tsv", x.neuronTable}, {"layers.tsv", x.layerTable}, {"subgroups.tsv", x.groupTable}, {"models.tsv", x.modelTable}, {"interaction.tsv", x.interactionTable}} {
-		if err := x.job.WriteFile(t.name, t.write); err != nil {
+		if err := x.Job.WriteFile(t.name, t.write); err != nil {
 			return err
 		}
 	}
@@ -475,7 +460,7 @@ func (x *organizer) layerFigure(m *organized) error {
 	for _, l := range m.index.layers {
 		h.ColNames = append(h.ColNames, strconv.Itoa(l.layer))
 	}
-	return match.WriteHeatMap(x.job, figureName("layers", m.name), h)
+	return match.WriteHeatMap(x.Job, figureName("layers", m.name), h)
 }
 
 // interactionFigure draws how often neurons load on two networks.
@@ -495,7 +480,7 @@ func (x *organizer) interactionFigure(m *organized) error {
 		h.RowNames[b] = fmt.Sprintf("%s %d", h.RowNames[b], b+1)
 	}
 	h.XLabel = "Network, as numbered on the left"
-	return match.WriteHeatMap(x.job, figureName("interaction", m.name), h)
+	return match.WriteHeatMap(x.Job, figureName("interaction", m.name), h)
 }
 
 func labelNames(t brain.LabelTable) []string {
@@ -524,7 +509,7 @@ func (x *organizer) draw(name string, figure func() (*image.RGBA, error)) error 
 	if err != nil {
 		return err
 	}
-	return x.job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
+	return x.Job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
 }
 
 // indexFigures draws the indices of layers and of sub-groups, all models side by side,

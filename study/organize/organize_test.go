@@ -60,10 +60,15 @@ func organizeExpected(t *testing.T) map[string]organizeGolden {
 	return want
 }
 
-// goldenModel is what the golden script wrote of a model.
-func goldenModel(name string) Model {
-	d := filepath.Join(organizeFolder, name)
-	return Model{Codes: d + "/codes.npz", Matches: d + "/matches.tsv", Responses: []string{d + "/responses.npy"}}
+// goldenModel is what the golden script wrote of models.
+func goldenModel(names ...string) *Options {
+	o := New()
+	for _, name := range names {
+		d := filepath.Join(organizeFolder, name)
+		o.Codes, o.Matches = append(o.Codes, d+"/codes.npz"), append(o.Matches, d+"/matches.tsv")
+		o.Responses = append(o.Responses, Runs{d + "/responses.npy"})
+	}
+	return o
 }
 
 // agree compares a number with one that may not be known. Both sides are sums of
@@ -84,11 +89,9 @@ func TestOrganizeIndices(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := &step.Env{}
 			e.Begin()
-			x := &organizer{e: e, o: Options{Models: []Model{goldenModel(name)}, Out: "x", Bootstraps: 20}}
-			if err := x.o.plan(); err != nil {
-				t.Fatal(err)
-			}
-			m, err := x.readModel(context.Background(), x.o.Models[0])
+			x := &organizer{Run: &step.Run{Worker: &step.Worker{Env: e}}, o: goldenModel(name)}
+			x.o.Bootstraps = 20
+			m, err := x.readModel(context.Background(), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,8 +178,9 @@ func checkResampled(t *testing.T, x *organizer, m *organized, want organizeGolde
 
 func TestOrganizeWrites(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "organize")
-	o := Options{Models: []Model{goldenModel("small"), goldenModel("large")}, Bootstraps: 200, Out: out}
-	sum, err := Run(context.Background(), &step.Env{}, o)
+	o := goldenModel("small", "large")
+	o.Bootstraps, o.Out = 200, out
+	sum, err := step.Do[*Summary](context.Background(), &step.Env{}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,9 +213,9 @@ func TestOrganizeWrites(t *testing.T) {
 			t.Errorf("figure %s: %v", name, err)
 		}
 	}
-	again := o
+	again := *o
 	again.Out = filepath.Join(t.TempDir(), "again")
-	if _, err := Run(context.Background(), &step.Env{Threads: 1}, again); err != nil {
+	if _, err := step.Do[*Summary](context.Background(), &step.Env{Threads: 1}, &again); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"neurons.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "models.tsv", "layers.png", "subgroups.png", "balance.png"} {
@@ -261,8 +265,9 @@ func checkEnds(t *testing.T, path string) {
 // TestOrganizeNothing: without a matched atom no neuron has a sub-group, and what
 // cannot be known is n/a.
 func TestOrganizeNothing(t *testing.T) {
-	o := Options{Models: []Model{goldenModel("small")}, FDR: 1e-9, Bootstraps: 10, Out: filepath.Join(t.TempDir(), "none")}
-	sum, err := Run(context.Background(), &step.Env{}, o)
+	o := goldenModel("small")
+	o.FDR, o.Bootstraps, o.Out = 1e-9, 10, filepath.Join(t.TempDir(), "none")
+	sum, err := step.Do[*Summary](context.Background(), &step.Env{}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,27 +308,30 @@ func TestOrganizeRefusals(t *testing.T) {
 	if err := os.WriteFile(short+"/matches.tsv", []byte(strings.Join(lines[:len(lines)-4], "")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		o    Options
-		says string
-	}{
-		{Options{}, "--codes, --matches and --out are needed"},
-		{Options{Models: []Model{{Codes: bare + "/codes.npz", Matches: small.Matches}}}, "has no columns.tsv beside it"},
-		{Options{Models: []Model{{Codes: small.Codes, Matches: short + "/matches.tsv"}}}, "has no best match of atom 13"},
-		{Options{Models: []Model{{Codes: small.Codes, Matches: goldenModel("large").Matches}}}, "has no best match of atom 12"},
-		{Options{Models: []Model{small, small}}, `is of model "small-model", which is there already`},
-		{Options{Models: []Model{small}, Threshold: 1.5}, "--threshold 1.5"},
-		{Options{Models: []Model{{Codes: small.Codes, Matches: small.Matches, Responses: goldenModel("large").Responses}}}, "has 40 columns, expected one for each of 60 neurons"},
+	large := goldenModel("large")
+	for says, change := range map[string]func(o *Options){
+		"--codes is needed":                                                  func(o *Options) { o.Codes = nil },
+		"has no columns.tsv beside it":                                       func(o *Options) { o.Codes = []string{bare + "/codes.npz"} },
+		"has no best match of atom 13":                                       func(o *Options) { o.Matches = []string{short + "/matches.tsv"} },
+		"has no best match of atom 12":                                       func(o *Options) { o.Matches = large.Matches },
+		`is of model "small-model", which is there already`:                  func(o *Options) { *o = *goldenModel("small", "small") },
+		"2 --codes, 1 --matches and 1 --responses, expected as many of each": func(o *Options) { o.Codes = append(o.Codes, large.Codes...) },
+		"1 --codes, 1 --matches and 2 --responses":                           func(o *Options) { o.Responses = append(o.Responses, large.Responses...) },
+		"--threshold 1.5, expected a number above 0, at most 1":              func(o *Options) { o.Threshold = 1.5 },
+		"--threshold 0, expected a number above 0":                           func(o *Options) { o.Threshold = 0 },
+		"--fdr 0, expected a number between 0 and 1":                         func(o *Options) { o.FDR = 0 },
+		"--bootstraps 0, expected at least 2":                                func(o *Options) { o.Bootstraps = 0 },
+		"has 40 columns, expected one for each of 60 neurons":                func(o *Options) { o.Responses = large.Responses },
 	} {
-		if len(c.o.Models) > 0 {
-			c.o.Out = filepath.Join(dir, "out")
-		}
-		_, err := Run(context.Background(), &step.Env{}, c.o)
-		if err == nil || !store.IsInput(err) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("refusal is %v, expected %q", err, c.says)
+		o := *small
+		change(&o)
+		o.Out = filepath.Join(dir, "out")
+		_, err := step.Do[*Summary](context.Background(), &step.Env{}, &o)
+		if err == nil || !store.IsInput(err) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("refusal is %v, expected %q", err, says)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "out")); err == nil {
-			t.Errorf("%q left an output", c.says)
+			t.Errorf("%q left an output", says)
 		}
 	}
 }
