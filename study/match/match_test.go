@@ -231,7 +231,7 @@ func TestMatchRefusals(t *testing.T) {
 	o := volumeOptions("networks_space-MNI_label.nii.gz", "")
 	wrong := *o
 	wrong.Templates = s + "networks.dlabel.nii"
-	refused(t, &wrong, "networks.dlabel.nii: is not in a volume")
+	refused(t, &wrong, "networks.dlabel.nii: is not of the kind of")
 	wrong = *o
 	for _, n := range []int{-1, 0, 1_000_001} {
 		wrong.Draws = n
