@@ -47,11 +47,12 @@ func flops(s op.Spec, out op.Type, in []op.Type) float64 {
 	case op.SymEig: // reduction to tridiagonal form, divide and conquer, back-transformation
 		return float64(in[0].Dims[0]*in[0].Dims[1]) * 14.0 / 3 * rows * rows * rows
 	case op.Attention:
-		f := 4 * n * float64(in[1].Dims[2])
-		if o.Causal {
-			f /= 2
+		seen := 0.0 // keys over all queries
+		for t := range in[1].Dims[2] {
+			lo, hi := o.Seen(t, in[1].Dims[2])
+			seen += float64(hi - lo)
 		}
-		return f
+		return 4 * n / rows * seen
 	case op.AtomUpdate:
 		return 2*rows*rows*cols + 4*rows*cols
 	case op.PathGram, op.PathRows:

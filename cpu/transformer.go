@@ -64,13 +64,16 @@ func (b *Backend) RMSNorm(c *engine.Call, o op.RMSNorm) error {
 
 func rmsNorm[F float](b *Backend, c *engine.Call, o op.RMSNorm, meanSquare func([]F) float64) {
 	gamma := mat[F](c.In[1], 0, 0).row(0)
+	n := len(gamma)
 	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
 		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
 		for r := lo; r < hi; r++ {
-			row, dst := x.row(r), y.row(r)
-			scale := F(1 / math.Sqrt(meanSquare(row)+o.Eps))
-			for j, v := range row {
-				dst[j] = v * scale * gamma[j]
+			for at := 0; at < x.cols; at += n {
+				part, dst := x.row(r)[at:at+n], y.row(r)[at:at+n]
+				scale := F(1 / math.Sqrt(meanSquare(part)+o.Eps))
+				for j, v := range part {
+					dst[j] = v * scale * gamma[j]
+				}
 			}
 		}
 	})
@@ -130,19 +133,19 @@ func (b *Backend) Rotary(c *engine.Call, o op.Rotary) error {
 
 func rotary[F float](b *Backend, c *engine.Call, o op.Rotary) {
 	cosines, sines := mat[F](c.In[1], 0, 0), mat[F](c.In[2], 0, 0)
-	half := cosines.cols
+	half, size := cosines.cols, c.Out.Dims[3]/o.Heads
 	b.eachBlock(byRows(c.Out.Dims), rowBlock, func(_ *worker, p, m, lo, hi int) {
 		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
 		for r := lo; r < hi; r++ {
 			row, dst, cos, sin := x.row(r), y.row(r), cosines.row(r), sines.row(r)
-			for h := range o.Heads {
-				at := 2 * h * half
+			for at := 0; at < len(row); at += size {
 				a, z := row[at:at+half], row[at+half:at+2*half]
 				ya, yz := dst[at:at+half], dst[at+half:at+2*half]
 				for i, v := range a {
 					ya[i] = v*cos[i] - z[i]*sin[i]
 					yz[i] = z[i]*cos[i] + v*sin[i]
 				}
+				copy(dst[at+2*half:at+size], row[at+2*half:at+size])
 			}
 		}
 	})
@@ -167,24 +170,29 @@ func queryBlock(keys int, causal bool) int {
 func attention[F float](b *Backend, c *engine.Call, o op.Attention, expSum func([]F) F) {
 	d := c.Out.Dims
 	size := d[3] / o.Heads
-	scale := F(1 / math.Sqrt(float64(size)))
+	scale := F(o.ScaleOf(size))
 	b.eachBlock(op.Dims{d[0], o.Heads, 1, d[2]}, queryBlock(d[2], o.Causal), func(w *worker, p, h, lo, hi int) {
 		g := h / (o.Heads / o.KVHeads)
 		q := mat[F](c.In[0], p, 0).part(h*size, (h+1)*size).band(lo, hi)
 		k := mat[F](c.In[1], p, 0).part(g*size, (g+1)*size)
 		v := mat[F](c.In[2], p, 0).part(g*size, (g+1)*size)
 		y := mat[F](c.Out, p, 0).part(h*size, (h+1)*size).band(lo, hi)
+		first, _ := o.Seen(lo, d[2]) // of the block
 		if o.Causal {
-			k, v = k.band(0, hi), v.band(0, hi)
+			k, v = k.band(first, hi), v.band(first, hi)
 		}
 		mem := scratch[F](w, q.rows*(k.rows+1))
 		s, sums := matrix[F]{mem[q.rows:], q.rows, k.rows, k.rows}, mem[:q.rows]
 		gemm(false, true, scale, q, k, 0, s)
 		for r := range s.rows {
 			row := s.row(r)
-			if o.Causal {
-				clear(row[lo+r+1:])
-				row = row[:lo+r+1]
+			from, to := o.Seen(lo+r, d[2])
+			from, to = from-first, to-first
+			clear(row[:from])
+			clear(row[to:])
+			row = row[from:to]
+			if o.Bound > 0 {
+				bound(row, o.Bound)
 			}
 			sums[r] = expSum(row)
 		}
@@ -196,6 +204,13 @@ func attention[F float](b *Backend, c *engine.Call, o op.Attention, expSum func(
 			}
 		}
 	})
+}
+
+// bound sets x = c tanh(x/c), in place.
+func bound[F float](x []F, c float64) {
+	for i, v := range x {
+		x[i] = F(c * math.Tanh(float64(v)/c))
+	}
 }
 
 // expSum sets x = exp(x - max x), in place, and returns the sum.

@@ -3,8 +3,6 @@
 package cuda
 
 import (
-	"math"
-
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -20,9 +18,11 @@ func (b *Backend) LayerNorm(c *engine.Call, o op.LayerNorm) error {
 	return b.launch(c, byRow("layer_norm", c), c.Out, c.In[0], c.In[1], c.In[2], c.Out.Dims[3], c.Out.Dims[1], o.Eps)
 }
 
-// RMSNorm takes a block per row.
+// RMSNorm takes a block per part of a row.
 func (b *Backend) RMSNorm(c *engine.Call, o op.RMSNorm) error {
-	return b.launch(c, byRow("rms_norm", c), c.Out, c.In[0], c.In[1], c.Out.Dims[3], c.Out.Dims[1], o.Eps)
+	k, parts := byRow("rms_norm", c), o.Parts()
+	k.grid[0] *= parts
+	return b.launch(c, k, c.Out, c.In[0], c.In[1], c.Out.Dims[3]/parts, parts, c.Out.Dims[1], o.Eps)
 }
 
 // activations are the numbers that the kernel has for the kinds.
@@ -39,12 +39,12 @@ func (b *Backend) Activate(c *engine.Call, o op.Activate) error {
 	return b.launch(c, sheet("activate", c.Out.Dtype, d), append(args, d[2], d[3], d[1], activations[o.Kind])...)
 }
 
-// Rotary turns a pair per thread.
+// Rotary turns a pair per thread, or copies a unit.
 func (b *Backend) Rotary(c *engine.Call, o op.Rotary) error {
 	d := c.Out.Dims
-	pairs := d[3] / 2
-	return b.launch(c, sheet("rotary", c.Out.Dtype, op.Dims{d[0], 1, d[2], pairs}), c.Out, c.In[0], c.In[1], c.In[2],
-		d[2], pairs, pairs/o.Heads)
+	size, half := d[3]/o.Heads, c.In[1].Dims[3]
+	return b.launch(c, sheet("rotary", c.Out.Dtype, op.Dims{d[0], 1, d[2], o.Heads * (size - half)}), c.Out, c.In[0], c.In[1], c.In[2],
+		d[2], o.Heads, size, half)
 }
 
 // Attention takes 32 queries of a head per block.
@@ -58,7 +58,7 @@ func (b *Backend) Attention(c *engine.Call, o op.Attention) error {
 		causal = 1
 	}
 	k := kernel{name: "attention", of: c.Out.Dtype, grid: size{cover(d[2], tile), o.Heads * chunks, d[0]}, block: size{64}}
-	return b.launch(c, k, c.Out, c.In[0], c.In[1], c.In[2], d[2], units, o.Heads/o.KVHeads, chunks, causal, 1/math.Sqrt(float64(units)))
+	return b.launch(c, k, c.Out, c.In[0], c.In[1], c.In[2], d[2], units, o.Heads/o.KVHeads, chunks, causal, o.Window, o.ScaleOf(units), o.Bound)
 }
 
 // QueryKey takes means of keys and multiplies in one launch.

@@ -19,11 +19,13 @@ KERNEL(layer_norm)(OUT(F, out), IN(F, x), IN(F, gamma), IN(F, beta), int cols, i
     for (int c = threadIdx.x; c < cols; c += blockDim.x) to[c] = (F)fma((from[c] - mean) * scale, (double)gamma_p[c], (double)beta_p[c]);
 }
 
-// y = x / sqrt(mean x^2 + eps) gamma, row by row. Launch as layer_norm.
-KERNEL(rms_norm)(OUT(F, out), IN(F, x), IN(F, gamma), int cols, int groups, double eps) {
-    int b = blockIdx.z / groups, g = blockIdx.z % groups;
-    const F *from = MAT(x, b, g).row(blockIdx.x);
-    F *to = MAT(out, b, g).row(blockIdx.x);
+// y = x / sqrt(mean x^2 + eps) gamma, for every part of cols columns of a row.
+//
+// Launch: a block of 128 per part, x rows times parts, z batches and groups.
+KERNEL(rms_norm)(OUT(F, out), IN(F, x), IN(F, gamma), int cols, int parts, int groups, double eps) {
+    int b = blockIdx.z / groups, g = blockIdx.z % groups, r = blockIdx.x / parts, c0 = blockIdx.x % parts * cols;
+    const F *from = MAT(x, b, g).row(r) + c0;
+    F *to = MAT(out, b, g).row(r) + c0;
     double square = 0;
     for (int c = threadIdx.x; c < cols; c += blockDim.x) square = fma((double)from[c], (double)from[c], square);
     F scale = (F)(1 / sqrt(block_sum(square) / cols + eps));
@@ -59,19 +61,25 @@ KERNEL(activate)(OUT(F, out), IN(F, x), IN(F, u), int rows, int cols, int groups
     }
 }
 
-// Turns pairs of units, half a head apart, by the angle of their row.
+// Turns pairs of units, half apart, by the angle of their row; the units of a head
+// from 2 half on stay as they are.
 //
 //   y[i] = x[i] cos[i] - x[i+half] sin[i],  y[i+half] = x[i+half] cos[i] + x[i] sin[i]
 //
-// Launch: x covers pairs, y rows in strides of the grid, z batches.
+// Launch: x covers heads times size - half (pairs, then what stays), y rows in strides of
+// the grid, z batches.
 // Moves 2 values and 3 operations per element; cos and sin come from a cache.
-KERNEL(rotary)(OUT(F, out), IN(F, x), IN(F, cosine), IN(F, sine), int rows, int pairs, int half) {
-    int p = THREAD_X, b = blockIdx.z;
-    if (p >= pairs) return;
-    int i = p % half, lo = p / half * 2 * half + i;
+KERNEL(rotary)(OUT(F, out), IN(F, x), IN(F, cosine), IN(F, sine), int rows, int heads, int size, int half) {
+    int p = THREAD_X, b = blockIdx.z, each = size - half;
+    if (p >= heads * each) return;
+    int i = p % each, lo = p / each * size + i;
     auto from = MAT(x, b, 0);
     auto to = MAT(out, b, 0);
     for (int t = blockIdx.y; t < rows; t += gridDim.y) {
+        if (i >= half) {
+            to(t, lo + half) = from(t, lo + half);
+            continue;
+        }
         F c = MAT(cosine, 0, 0)(t, i), s = MAT(sine, 0, 0)(t, i), u = from(t, lo), v = from(t, lo + half);
         to(t, lo) = fma(u, c, -(v * s));
         to(t, lo + half) = fma(v, c, u * s);
@@ -80,7 +88,7 @@ KERNEL(rotary)(OUT(F, out), IN(F, x), IN(F, cosine), IN(F, sine), int rows, int 
 
 // Attention of one head for a tile of queries, the scores never in memory.
 //
-//   y_h = softmax(q_h k_g' scale) v_g,  g = h / share
+//   y_h = softmax(bound(q_h k_g' scale)) v_g,  g = h / share, bound(s) = limit tanh(s / limit), or s without a limit
 //
 // Keys come by tiles. Each tile's scores are a product in registers; the largest
 // score and the sum of exponentials of each query are carried on, and what was
@@ -90,8 +98,9 @@ KERNEL(rotary)(OUT(F, out), IN(F, x), IN(F, cosine), IN(F, sine), int rows, int 
 // Launch: 64 threads with 4 x 4 scores each for 32 queries; x tiles of queries, y
 // heads times chunks of VALUES units of a head (recomputing the scores beyond
 // one), z batches.
-// 4 rows^2 size operations a head, half of them when causal; q, k and v are read
-// once per 32 queries.
+// 4 rows^2 size operations a head, half of them when causal, and with a window none for
+// tiles of keys before it; q, k and v are read once per 32 queries. The first tile may
+// have no key of a query: its largest score is then still -infinity, its weights are 0.
 #define TILE 32      // queries, keys, and units of a product in shared memory
 #define QUAD 4       // scores of a thread along both sides
 constexpr int VALUES = sizeof(F) == 4 ? 128 : 64;
@@ -106,7 +115,7 @@ __device__ __forceinline__ void stage_columns(F (*to)[TILE + QUAD], Matrix<const
 }
 
 BOUNDED(attention, 64)
-(OUT(F, out), IN(F, q), IN(F, k), IN(F, v), int rows, int size, int share, int chunks, int causal, double scale) {
+(OUT(F, out), IN(F, q), IN(F, k), IN(F, v), int rows, int size, int share, int chunks, int causal, int window, double scale, double limit) {
     __align__(16) __shared__ F left[TILE][TILE + QUAD];
     __align__(16) __shared__ F right[TILE][TILE + QUAD]; // keys, then weights: by key, then query
     __align__(16) __shared__ F values[TILE][VALUES];
@@ -123,7 +132,8 @@ BOUNDED(attention, 64)
         for (int j = 0; j < VALUES / 8; j++) sum[i][j] = 0;
     }
     int keys = causal ? min(rows, q0 + TILE) : rows;
-    for (int k0 = 0; k0 < keys; k0 += TILE) {
+    int first = window ? max(0, q0 + 1 - window) / TILE * TILE : 0;
+    for (int k0 = first; k0 < keys; k0 += TILE) {
         F score[QUAD][QUAD];
 #pragma unroll
         for (int i = 0; i < QUAD; i++)
@@ -157,7 +167,9 @@ BOUNDED(attention, 64)
 #pragma unroll
             for (int j = 0; j < QUAD; j++) {
                 int s = k0 + tx * QUAD + j;
-                score[i][j] = s < keys && (!causal || s <= t) ? score[i][j] * (F)scale : -(F)infinity();
+                F x = score[i][j] * (F)scale;
+                if (limit > 0) x = (F)limit * tanh(x / (F)limit);
+                score[i][j] = s < keys && (!causal || s <= t) && (!window || s > t - window) ? x : -(F)infinity();
                 here = score[i][j] > here ? score[i][j] : here;
             }
 #pragma unroll
@@ -165,11 +177,13 @@ BOUNDED(attention, 64)
                 F other = __shfl_xor_sync(FULL, here, o);
                 here = other > here ? other : here;
             }
-            F before = top[i], now = here > before ? here : before, shrunk = exp(before - now);
+            F before = top[i], now = here > before ? here : before;
+            bool none = now == -(F)infinity();
+            F shrunk = none ? (F)0 : exp(before - now);
             top[i] = now;
 #pragma unroll
             for (int j = 0; j < QUAD; j++) {
-                score[i][j] = exp(score[i][j] - now);
+                score[i][j] = none ? (F)0 : exp(score[i][j] - now);
                 added += score[i][j];
                 right[tx * QUAD + j][ty * QUAD + i] = score[i][j];
             }

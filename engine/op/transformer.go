@@ -57,20 +57,33 @@ func (o LayerNorm) Ref(out Tensor, in ...Tensor) {
 //
 //	y[r, c] = x[r, c] / sqrt(mean_c x[r, c]^2 + Eps) * gamma[c].
 //
-// Operands x (B, M, R, C) and gamma (1, 1, 1, C). Zhang and Sennrich 2019, arXiv 1910.07467.
-type RMSNorm struct{ Eps float64 }
+// With Heads the columns are as many parts of equal width side by side, each
+// normalised by itself and scaled by the same gamma. Operands x (B, M, R, C) and gamma
+// (1, 1, 1, C), or (1, 1, 1, C/Heads). Zhang and Sennrich 2019, arXiv 1910.07467.
+type RMSNorm struct {
+	Eps   float64
+	Heads int // 0 is 1
+}
+
+// Parts is the number of parts of a row.
+func (o RMSNorm) Parts() int { return max(o.Heads, 1) }
 
 // Infer keeps the shape of x.
 func (o RMSNorm) Infer(in ...Type) (Type, error) {
 	if err := arity(o, in, 2); err != nil {
 		return Type{}, err
 	}
-	return in[0], perColumn(o, in)
+	if o.Heads < 0 || in[0].Dims[3]%o.Parts() != 0 {
+		return Type{}, fmt.Errorf("RMSNorm: operand 0 is %v, want columns of %d heads", in[0], o.Heads)
+	}
+	part := in[0]
+	part.Dims[3] /= o.Parts()
+	return in[0], perColumn(o, []Type{part, in[1]})
 }
 
-// Ref scales row by row.
+// Ref scales part by part.
 func (o RMSNorm) Ref(out Tensor, in ...Tensor) {
-	n := out.Dims[3]
+	n := out.Dims[3] / o.Parts()
 	for at := 0; at < len(out.Data); at += n {
 		x, y := in[0].Data[at:at+n], out.Data[at:at+n]
 		square := 0.0
@@ -145,12 +158,13 @@ func (o Activate) Ref(out Tensor, in ...Tensor) {
 
 // Rotary turns pairs of units of every head by an angle that depends on the row
 // (rotary position embedding, Su et al. 2021, arXiv 2104.09864, with the pairs of
-// Hugging Face: unit i goes with unit i + d/2),
+// Hugging Face: unit i goes with unit i + n),
 //
-//	y[t, i]     = x[t, i] cos[t, i] - x[t, i+d/2] sin[t, i]
-//	y[t, i+d/2] = x[t, i+d/2] cos[t, i] + x[t, i] sin[t, i],  0 <= i < d/2.
+//	y[t, i]   = x[t, i] cos[t, i] - x[t, i+n] sin[t, i]
+//	y[t, i+n] = x[t, i+n] cos[t, i] + x[t, i] sin[t, i],  0 <= i < n.
 //
-// Operands x (B, 1, T, Heads*d), cos and sin (1, 1, T, d/2).
+// Units of a head from 2n on stay as they are. Operands x (B, 1, T, Heads*d), cos and
+// sin (1, 1, T, n), n at most d/2.
 type Rotary struct{ Heads int }
 
 // Infer keeps the shape of x.
@@ -162,12 +176,13 @@ func (o Rotary) Infer(in ...Type) (Type, error) {
 		return Type{}, err
 	}
 	d := in[0].Dims
-	if o.Heads < 1 || d[1] != 1 || d[3]%(2*o.Heads) != 0 {
-		return Type{}, fmt.Errorf("Rotary: operand 0 is %v, want one group and columns of %d heads of even size", in[0], o.Heads)
+	if o.Heads < 1 || d[1] != 1 || d[3]%o.Heads != 0 {
+		return Type{}, fmt.Errorf("Rotary: operand 0 is %v, want one group and columns of %d heads", in[0], o.Heads)
 	}
+	n := in[1].Dims[3]
 	for i := 1; i <= 2; i++ {
-		if want := (Dims{1, 1, d[2], d[3] / o.Heads / 2}); in[i].Dims != want {
-			return Type{}, fmt.Errorf("Rotary: operand %d is %v, want %v", i, in[i], want)
+		if in[i].Dims != (Dims{1, 1, d[2], n}) || 2*n > d[3]/o.Heads {
+			return Type{}, fmt.Errorf("Rotary: operand %d is %v, want 1 x 1 x %d x at most %d", i, in[i], d[2], d[3]/o.Heads/2)
 		}
 	}
 	return in[0], nil
@@ -176,15 +191,16 @@ func (o Rotary) Infer(in ...Type) (Type, error) {
 // Ref turns every pair.
 func (o Rotary) Ref(out Tensor, in ...Tensor) {
 	T, C := out.Dims[2], out.Dims[3]
-	half := C / o.Heads / 2
+	size, n := C/o.Heads, in[1].Dims[3]
 	eachMat(out, func(b, m int, y []float64) {
 		x := in[0].Mat(b, m)
+		copy(y, x)
 		for t := range T {
 			for h := range o.Heads {
-				for i := range half {
-					cos, sin := in[1].Data[t*half+i], in[2].Data[t*half+i]
-					lo := t*C + 2*h*half + i
-					hi := lo + half
+				for i := range n {
+					cos, sin := in[1].Data[t*n+i], in[2].Data[t*n+i]
+					lo := t*C + h*size + i
+					hi := lo + n
 					y[lo] = x[lo]*cos - x[hi]*sin
 					y[hi] = x[hi]*cos + x[lo]*sin
 				}
@@ -197,14 +213,20 @@ func (o Rotary) Ref(out Tensor, in ...Tensor) {
 // 2017, arXiv 1706.03762). For head h, with d units per head and the key-value
 // head g = h / (Heads/KVHeads) that a group of query heads shares,
 //
-//	y_h = softmax(q_h k_g' / sqrt(d)) v_g,
+//	y_h = softmax(bound(scale q_h k_g')) v_g,
 //
-// the softmax over the rows of k; Causal leaves out those after the query's own
-// row. Operands q (B, 1, T, Heads*d), k and v (B, 1, T, KVHeads*d); the result
-// has the shape of q. Heads lie side by side in the columns.
+// scale = 1/sqrt(d) unless Scale says otherwise, bound(s) = Bound tanh(s/Bound), or s
+// without a Bound (Gemma 2, arXiv 2408.00118). The softmax is over the rows of k;
+// Causal leaves out those after the query's own row, and Window, of a causal one, all
+// but the last Window of the others (Mistral, arXiv 2310.06825). Operands q
+// (B, 1, T, Heads*d), k and v (B, 1, T, KVHeads*d); the result has the shape of q.
+// Heads lie side by side in the columns.
 type Attention struct {
 	Heads, KVHeads int
 	Causal         bool
+	Window         int     // rows that a query sees, its own among them; 0 is all
+	Scale          float64 // 0 is 1/sqrt(d)
+	Bound          float64 // of scores; 0 is none
 }
 
 // Infer keeps the shape of q.
@@ -212,7 +234,29 @@ func (o Attention) Infer(in ...Type) (Type, error) {
 	if err := arity(o, in, 3); err != nil {
 		return Type{}, err
 	}
+	if o.Window < 0 || o.Window > 0 && !o.Causal || o.Scale < 0 || o.Bound < 0 {
+		return Type{}, fmt.Errorf("Attention: window %d, causal %v, scale %g, bound %g, want none negative and a window of a causal one", o.Window, o.Causal, o.Scale, o.Bound)
+	}
 	return in[0], heads(o, o.Heads, o.KVHeads, in)
+}
+
+// ScaleOf is the factor of the scores of heads with d units.
+func (o Attention) ScaleOf(d int) float64 {
+	if o.Scale > 0 {
+		return o.Scale
+	}
+	return 1 / math.Sqrt(float64(d))
+}
+
+// Seen are the rows [lo, hi) of T that the query of row t sees.
+func (o Attention) Seen(t, T int) (lo, hi int) {
+	if !o.Causal {
+		return 0, T
+	}
+	if o.Window > 0 {
+		lo = max(0, t+1-o.Window)
+	}
+	return lo, t + 1
 }
 
 // heads checks operand 0 as queries and the others as keys or values.
@@ -237,27 +281,25 @@ func (o Attention) Ref(out Tensor, in ...Tensor) {
 	T, C := out.Dims[2], out.Dims[3]
 	d := C / o.Heads
 	ld := d * o.KVHeads
-	weights := make([]float64, T)
 	eachMat(out, func(b, m int, y []float64) {
 		q, k, v := in[0].Mat(b, m), in[1].Mat(b, m), in[2].Mat(b, m)
 		for h := range o.Heads {
 			g := h / (o.Heads / o.KVHeads)
 			for t := range T {
-				seen := T
-				if o.Causal {
-					seen = t + 1
-				}
-				w := weights[:seen]
+				lo, hi := o.Seen(t, T)
+				w := make([]float64, hi-lo)
 				for s := range w {
-					w[s] = 0
 					for i := range d {
-						w[s] += q[t*C+h*d+i] * k[s*ld+g*d+i] / math.Sqrt(float64(d))
+						w[s] += q[t*C+h*d+i] * k[(lo+s)*ld+g*d+i] * o.ScaleOf(d)
+					}
+					if o.Bound > 0 {
+						w[s] = o.Bound * math.Tanh(w[s]/o.Bound)
 					}
 				}
 				softmax(w)
 				for s, p := range w {
 					for i := range d {
-						y[t*C+h*d+i] += p * v[s*ld+g*d+i]
+						y[t*C+h*d+i] += p * v[(lo+s)*ld+g*d+i]
 					}
 				}
 			}
