@@ -45,10 +45,8 @@ func (c *Config) readRoBERTa(r *configReader) {
 }
 
 func (c *Config) bertEmbedWeights() []weight {
-	positions := matrix("positions", "embeddings.position_embeddings.weight", c.Positions, c.Hidden)
-	positions.skip = c.FirstLearnt
-	segment := matrix("segment", "embeddings.token_type_embeddings.weight", 1, c.Hidden) // its first row: one segment
-	return []weight{positions, segment,
+	segment := weight{name: "segment", cols: c.Hidden, parts: []part{{tensor: "embeddings.token_type_embeddings.weight", rows: 1}}} // its first row: one segment
+	return []weight{matrix("positions", "embeddings.position_embeddings.weight", c.Positions, c.Hidden).after(c.FirstLearnt), segment,
 		vector("norm", "embeddings.LayerNorm.weight", c.Hidden), vector("norm.bias", "embeddings.LayerNorm.bias", c.Hidden)}
 }
 

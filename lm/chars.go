@@ -121,12 +121,15 @@ func join(a, b rune) (rune, bool) {
 	}
 	s := norm.NFC.String(string(a) + string(b))
 	r, n := utf8.DecodeRuneInString(s)
-	return r, n == len(s) && r != 0x11938
+	// x/text looks the pair up by its lower 16 bits: U+10061 joins as a does.
+	known := n == len(s) && r != 0x11938
+	return r, known && (a < 0x10000 || norm.NFD.String(s) == norm.NFD.String(string(a))+norm.NFD.String(string(b)))
 }
 
-// combiningClass is the canonical combining class of r, 0 for a starter.
+// combiningClass is the canonical combining class of r, 0 for a starter or a mark
+// that the reference's tables do not know yet.
 func combiningClass(r rune) uint8 {
-	if r < 0x300 {
+	if r < 0x300 || !unicode.Is(combiningMarks, r) {
 		return 0
 	}
 	return norm.NFD.PropertiesString(string(r)).CCC()

@@ -27,17 +27,43 @@ type Config struct {
 	Positions   int     // longest window, in tokens
 	Eps         float64 // of the norms
 	Act         op.Activation
-	AttnBias    bool // biases of the attention projections, in Llama
-	MLPBias     bool // biases of the feed-forward network, in Llama
-	Rope        Rope // where positions are rotations
-	Start       int  // bos_token_id, -1 without one
-	FirstLearnt int  // row of the position table that the first token takes
-	Padding     int  // id of RoBERTa's padding token, which has no position of its own; else -1
+	QKVBias     bool    // biases of the projections to queries, keys and values
+	OutBias     bool    // bias of the projection after attention
+	MLPBias     bool    // biases of the feed-forward network
+	Rope        Rope    // where positions are rotations
+	Start       int     // bos_token_id, -1 without one
+	FirstLearnt int     // row of the position table that the first token takes
+	Padding     int     // id of RoBERTa's padding token, which has no position of its own; else -1
+	Embed       int     // units of a word's embedding; Hidden but in OPT, which may project it
+	Bound       float64 // of attention's scores, 0 without one
+	Window      int     // tokens that one sees in a layer that slides, itself among them; 0 is all before it
 	// Bidirectional is is_causal false: a model of a causal family whose tokens
 	// see the whole window.
 	Bidirectional bool
 
+	slides     func(layer int) bool    // whether a layer sees Window tokens alone; nil: none
+	scale      func(layer int) float64 // of attention's scores; nil: 1/sqrt(HeadSize)
+	normBefore bool                    // of OPT: norms before the sub-layers
+	parallel   bool                    // of GPT-NeoX: both sub-layers read the block's input
+
 	family *family
+}
+
+// attends is what may differ from layer to layer in how it attends.
+type attends struct {
+	window int     // 0: all tokens before it
+	scale  float64 // 0: 1/sqrt(HeadSize)
+}
+
+// attends says how layer l attends.
+func (c *Config) attends(l int) (a attends) {
+	if c.slides != nil && c.slides(l) {
+		a.window = c.Window
+	}
+	if c.scale != nil {
+		a.scale = c.scale(l)
+	}
+	return a
 }
 
 // Causal reports whether a token sees only those before it, as in Llama and
@@ -79,6 +105,16 @@ func short(raw json.RawMessage) string {
 		return strings.ToValidUTF8(string(b.Bytes()[:most]), "") + "..."
 	}
 	return b.String()
+}
+
+// defaults gives keys that are not there, null ones apart, their values: pairs of key
+// and JSON.
+func (r *configReader) defaults(pairs ...string) {
+	for i := 0; i < len(pairs); i += 2 {
+		if _, ok := r.values[pairs[i]]; !ok {
+			r.values[pairs[i]] = json.RawMessage(pairs[i+1])
+		}
+	}
 }
 
 // has tells whether a key is there and not null.
@@ -164,9 +200,12 @@ var unbuilt = []struct{ key, neutral, what string }{
 	{"is_encoder_decoder", "false", "encoder-decoder models are"},
 }
 
-// refuseUnbuilt refuses the keys of unbuilt, and layers that differ in kind.
-func (r *configReader) refuseUnbuilt() {
+// refuseUnbuilt refuses the keys of unbuilt that the family does not heed.
+func (r *configReader) refuseUnbuilt(heeded []string) {
 	for _, u := range unbuilt {
+		if slices.Contains(heeded, u.key) {
+			continue
+		}
 		if u.key == "sliding_window" && r.has("use_sliding_window") && !r.flag("use_sliding_window", true) {
 			continue
 		}
@@ -174,15 +213,52 @@ func (r *configReader) refuseUnbuilt() {
 			r.fail(u.key, u.neutral+": "+u.what+" not built")
 		}
 	}
-	var kinds []string
-	if r.has("layer_types") && json.Unmarshal(r.values["layer_types"], &kinds) != nil {
-		r.fail("layer_types", "a list of strings")
+	if slices.Contains(heeded, "layer_types") {
+		return
 	}
-	for _, k := range kinds {
-		if k != "full_attention" {
+	for _, k := range r.texts("layer_types") {
+		if k != fullAttention {
 			r.fail("layer_types", "full_attention alone")
 		}
 	}
+}
+
+// The kinds of layers.
+const fullAttention, slidingAttention = "full_attention", "sliding_attention"
+
+// texts reads a list of strings, nil without one.
+func (r *configReader) texts(key string) (list []string) {
+	if r.has(key) && json.Unmarshal(r.values[key], &list) != nil {
+		r.fail(key, "a list of strings")
+	}
+	return list
+}
+
+// window reads sliding_window, the tokens of a window of attention; 0 without one.
+func (r *configReader) window() int {
+	if !r.has("sliding_window") {
+		return 0
+	}
+	return r.count("sliding_window", required)
+}
+
+// readLayerTypes reads which layers slide from layer_types, where it is there.
+func (c *Config) readLayerTypes(r *configReader, otherwise func(l int) bool) {
+	c.slides = otherwise
+	kinds := r.texts("layer_types")
+	if kinds == nil {
+		return
+	}
+	if len(kinds) != c.Layers {
+		r.fail("layer_types", fmt.Sprintf("one for each of the %d layers", c.Layers))
+		return
+	}
+	for _, k := range kinds {
+		if k != fullAttention && k != slidingAttention {
+			r.fail("layer_types", "full_attention and sliding_attention alone")
+		}
+	}
+	c.slides = func(l int) bool { return kinds[l] == slidingAttention }
 }
 
 // sameJSON compares a value with a scalar or an empty object: 1.0 is 1.
@@ -247,10 +323,19 @@ func parseConfig(b []byte) (*Config, error) {
 	}
 	r.rename(c.family.aliases)
 	c.family.read(c, r)
+	if r.err != nil {
+		return nil, r.err
+	}
+	if c.Embed == 0 {
+		c.Embed = c.Hidden
+	}
 	if c.family.causal {
 		c.Bidirectional = !r.flag("is_causal", true)
 	}
-	r.refuseUnbuilt()
+	if c.Bidirectional && c.Window > 0 {
+		r.fail("is_causal", "true: windows of attention that see both ways are not built")
+	}
+	r.refuseUnbuilt(c.family.heeds)
 	if r.has("bos_token_id") {
 		if v := r.number("bos_token_id", 0); v >= 0 && v < float64(c.Vocab) {
 			c.Start = int(v)

@@ -15,7 +15,8 @@ import (
 // of its own, by its kernels.
 func TestGoldensOnDevice(t *testing.T) {
 	be := cudatest.Open(t)
-	for _, name := range []string{"bert-prefix-bf16", "roberta", "gpt2", "llama-biases", "llama31-scaled-old", "llama32-tied-bf16"} {
+	for _, name := range []string{"bert-prefix-bf16", "roberta", "gpt2", "llama-biases", "llama31-scaled-old", "llama32-tied-bf16",
+		"gpt2-inverse", "mistral", "qwen2-types-bf16", "qwen3-biases", "gemma2-bf16", "gemma2-full", "opt-350m", "neox-bf16"} {
 		t.Run(name, func(t *testing.T) {
 			compareGolden(t, engine.NewMachine(be), filepath.Join(goldenModels, name), false)
 		})

@@ -1,4 +1,5 @@
-// Package lm reads language models of the BERT and Llama families from Hugging
-// Face folders, runs them as tensor graphs on an engine.Backend, and gives the
-// responses of their neurons to a text, word by word.
+// Package lm reads language models from Hugging Face folders (BERT, GPT-2, Llama
+// and their heirs: a file each, listed in families), runs them as tensor graphs on
+// an engine.Backend, and gives the responses of their neurons to a text, word by
+// word.
 package lm

@@ -86,7 +86,8 @@ type extractor[F float32 | float64] struct {
 
 	windows []Window // still to be run
 	embed   *graph
-	layer   *graph
+	layers  []*graph // of every layer
+	kinds   []*graph // of them, those that differ
 	cols    int
 	maxT    int // tokens of the longest window
 	maxR    int // rows read from one window
@@ -137,7 +138,7 @@ func (x *extractor[F]) extract(ctx context.Context, mach *engine.Machine, r *Rea
 		return err
 	}
 	defer x.close()
-	x.embed, x.layer = embedGraph(x.m.Config, x.dt.Dtype), layerGraph(x.m.Config, x.dt.Dtype)
+	x.makeGraphs()
 	x.selectWindows(r)
 	if len(x.windows) == 0 {
 		return nil
@@ -154,6 +155,22 @@ func (x *extractor[F]) extract(ctx context.Context, mach *engine.Machine, r *Rea
 		}
 	}
 	return nil
+}
+
+// makeGraphs makes the graph of the embedding and one for all layers that attend
+// alike.
+func (x *extractor[F]) makeGraphs() {
+	c := x.m.Config
+	x.embed = embedGraph(c, x.dt.Dtype)
+	made := map[attends]*graph{}
+	for l := range x.lastLayer() + 1 {
+		a := c.attends(l)
+		if made[a] == nil {
+			made[a] = layerGraph(c, x.dt.Dtype, a)
+			x.kinds = append(x.kinds, made[a])
+		}
+		x.layers = append(x.layers, made[a])
+	}
 }
 
 // selectWindows takes the windows from which rows are still to be read.
@@ -212,7 +229,33 @@ func (x *extractor[F]) tapBytes() (n int64) {
 
 // smallBytes are the spans and the rotation of one window.
 func (x *extractor[F]) smallBytes() int64 {
-	return x.bytes(2*x.maxR) + 2*x.bytes(x.maxT*x.m.Config.HeadSize)
+	return x.bytes(2*x.maxR) + 2*x.bytes(x.maxT*x.m.Config.Rope.Units/2)
+}
+
+// temp is the intermediates of the graph that needs most of them, in the longest
+// window.
+func (x *extractor[F]) temp() (most int64, err error) {
+	weights := x.m.Config.layerWeights(0)
+	for _, g := range x.kinds {
+		in, _ := x.bind(g, weights, nil, x.maxT, x.maxR)
+		results := []*gorgonia.Node{g.out}
+		for _, t := range x.opt.Taps {
+			results = append(results, g.taps[t])
+		}
+		n, err := x.s.TempBytes(in, results...)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	if x.embed != nil {
+		n, err := x.s.TempBytes(x.bindEmbed(x.maxT, nil), x.embed.out)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
 }
 
 func (x *extractor[F]) measure() (needs, error) {
@@ -224,12 +267,7 @@ func (x *extractor[F]) measure() (needs, error) {
 	for _, w := range c.embedWeights() {
 		n.fixed += x.bytes(w.elements())
 	}
-	in, _ := x.bind(c.layerWeights(0), nil, x.maxT, x.maxR)
-	results := []*gorgonia.Node{x.layer.out}
-	for _, t := range x.opt.Taps {
-		results = append(results, x.layer.taps[t])
-	}
-	temp, err := x.s.TempBytes(in, results...)
+	temp, err := x.temp()
 	if err != nil {
 		return n, err
 	}
@@ -451,7 +489,7 @@ func (x *extractor[F]) load(ctx context.Context, l *layerBuffer) error {
 
 // bind gives the inputs of the layer's graph for a window of T tokens and R
 // rows: the weights of l where they are held, else the types alone.
-func (x *extractor[F]) bind(ws []weight, l *layerBuffer, T, R int) (in map[*gorgonia.Node]engine.Resident, spans engine.Resident) {
+func (x *extractor[F]) bind(g *graph, ws []weight, l *layerBuffer, T, R int) (in map[*gorgonia.Node]engine.Resident, spans engine.Resident) {
 	c := x.m.Config
 	in = map[*gorgonia.Node]engine.Resident{}
 	typ := func(d op.Dims) op.Type { return op.Type{Dtype: x.dt.Dtype, Dims: d} }
@@ -460,25 +498,44 @@ func (x *extractor[F]) bind(ws []weight, l *layerBuffer, T, R int) (in map[*gorg
 		if l != nil {
 			r = l.arrays[i]
 		}
-		in[x.layer.inputs[w.name]] = r
+		in[g.inputs[w.name]] = r
 	}
-	in[x.layer.inputs["x"]] = engine.Resident{Type: typ(op.Dims{1, 1, T, c.Hidden})}
+	in[g.inputs["x"]] = engine.Resident{Type: typ(op.Dims{1, 1, T, c.Hidden})}
 	spans = engine.Resident{Type: typ(op.Dims{1, 1, R, 2}), Buf: x.small}
-	in[x.layer.inputs["spans"]] = spans
-	if _, turns := x.layer.inputs["cos"]; turns {
-		half := op.Dims{1, 1, T, c.HeadSize / 2}
+	in[g.inputs["spans"]] = spans
+	if n := c.Rope.Units / 2; n > 0 {
+		half := op.Dims{1, 1, T, n}
 		at := int(x.bytes(2 * x.maxR))
-		in[x.layer.inputs["cos"]] = engine.Resident{Type: typ(half), Buf: x.small, Offset: at}
-		in[x.layer.inputs["sin"]] = engine.Resident{Type: typ(half), Buf: x.small, Offset: at + int(x.bytes(x.maxT*c.HeadSize))}
+		in[g.inputs["cos"]] = engine.Resident{Type: typ(half), Buf: x.small, Offset: at}
+		in[g.inputs["sin"]] = engine.Resident{Type: typ(half), Buf: x.small, Offset: at + int(x.bytes(x.maxT*n))}
 	}
 	return in, spans
+}
+
+// bindEmbed gives the inputs of the embedding's graph for a window of T tokens whose
+// words' embeddings are in buf.
+func (x *extractor[F]) bindEmbed(T int, buf engine.Buffer) map[*gorgonia.Node]engine.Resident {
+	c := x.m.Config
+	typ := func(d op.Dims) op.Type { return op.Type{Dtype: x.dt.Dtype, Dims: d} }
+	in := map[*gorgonia.Node]engine.Resident{x.embed.inputs["words"]: {Type: typ(op.Dims{1, 1, T, c.Embed}), Buf: buf}}
+	for i, w := range c.embedWeights() {
+		r := engine.Resident{Type: typ(w.dims())}
+		if x.shared != nil {
+			r = x.shared.arrays[i]
+		}
+		if w.name == "positions" {
+			r.Type = typ(op.Dims{1, 1, T, c.Hidden}) // its first rows
+		}
+		in[x.embed.inputs[w.name]] = r
+	}
+	return in
 }
 
 // start makes the first residual stream of window k of a group.
 func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 	c := x.m.Config
-	t := op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, len(w.IDs), c.Hidden}}
-	words := engine.Resident{Type: t, Buf: x.hidden[k]}
+	typ := func(cols int) op.Type { return op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, len(w.IDs), cols}} }
+	words := engine.Resident{Type: typ(c.Embed), Buf: x.hidden[k]}
 	if x.embed != nil {
 		words.Buf = x.hidden[x.group] // the spare one
 	}
@@ -489,11 +546,11 @@ func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 	flat := table.AsRow()
 	const tokens = 32 // of a piece
 	err = engine.Fill(ctx, x.s, words, func(first, last int, dst []F) error {
-		return inPieces(first, last, tokens*c.Hidden, func(lo, hi int) error {
+		return inPieces(first, last, tokens*c.Embed, func(lo, hi int) error {
 			for at := lo; at < hi; {
-				token, unit := at/c.Hidden, at%c.Hidden
-				n := min(c.Hidden-unit, hi-at)
-				from := w.IDs[token]*c.Hidden + unit
+				token, unit := at/c.Embed, at%c.Embed
+				n := min(c.Embed-unit, hi-at)
+				from := w.IDs[token]*c.Embed + unit
 				row := dst[at-first : at-first+n]
 				if err := readElements(ctx, flat, from, from+n, row); err != nil {
 					return err
@@ -509,34 +566,26 @@ func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 	if err != nil || x.embed == nil {
 		return err
 	}
-	in := map[*gorgonia.Node]engine.Resident{x.embed.inputs["words"]: words}
-	for i, sw := range x.shared.weights {
-		r := x.shared.arrays[i]
-		if sw.name == "positions" {
-			r.Type = t // its first rows
-		}
-		in[x.embed.inputs[sw.name]] = r
-	}
-	return x.s.Run(in, map[*gorgonia.Node]engine.Resident{x.embed.out: {Type: t, Buf: x.hidden[k]}})
+	return x.s.Run(x.bindEmbed(len(w.IDs), words.Buf), map[*gorgonia.Node]engine.Resident{x.embed.out: {Type: typ(c.Hidden), Buf: x.hidden[k]}})
 }
 
 // step takes window k of a group through layer l and, where the layer is read,
 // copies its responses to columns from col on.
 func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, col int) error {
 	c := x.m.Config
-	T, R := len(w.IDs), len(w.Rows)
-	in, spans := x.bind(x.weights[l].weights, x.weights[l], T, R)
-	if err := x.prepare(ctx, w, in, spans); err != nil {
+	T, R, g := len(w.IDs), len(w.Rows), x.layers[l]
+	in, spans := x.bind(g, x.weights[l].weights, x.weights[l], T, R)
+	if err := x.prepare(ctx, w, g, in, spans); err != nil {
 		return err
 	}
-	node := x.layer.inputs["x"]
+	node := g.inputs["x"]
 	stream := in[node]
 	stream.Buf = x.hidden[k]
 	in[node] = stream
 	out := map[*gorgonia.Node]engine.Resident{}
 	if l < x.lastLayer() {
 		stream.Buf = x.hidden[x.group]
-		out[x.layer.out] = stream
+		out[g.out] = stream
 	}
 	at := 0
 	var taps []engine.Resident
@@ -544,7 +593,7 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 		for _, t := range x.opt.Taps {
 			r := engine.Resident{Type: op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, R, c.Units(t)}}, Buf: x.tapBuf, Offset: at}
 			at += int(x.bytes(R * c.Units(t)))
-			out[x.layer.taps[t]] = r
+			out[g.taps[t]] = r
 			taps = append(taps, r)
 		}
 	}
@@ -568,7 +617,7 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 }
 
 // prepare writes the spans and, where there are any, the rotations of a window.
-func (x *extractor[F]) prepare(ctx context.Context, w Window, in map[*gorgonia.Node]engine.Resident, spans engine.Resident) error {
+func (x *extractor[F]) prepare(ctx context.Context, w Window, g *graph, in map[*gorgonia.Node]engine.Resident, spans engine.Resident) error {
 	err := engine.Fill(ctx, x.s, spans, func(lo, hi int, dst []F) error {
 		for i := range dst {
 			s := w.Spans[w.Rows[(lo+i)/2]-w.Lo]
@@ -580,12 +629,12 @@ func (x *extractor[F]) prepare(ctx context.Context, w Window, in map[*gorgonia.N
 		return nil
 	})
 	c, T := x.m.Config, len(w.IDs)
-	if _, turns := x.layer.inputs["cos"]; err != nil || !turns || x.rotation == T {
+	if err != nil || c.Rope.Units == 0 || x.rotation == T {
 		return err
 	}
-	cos, sin := c.Rope.tables(c.HeadSize, T)
+	cos, sin := c.Rope.tables(T)
 	for name, table := range map[string][]float64{"cos": cos, "sin": sin} {
-		err := engine.Fill(ctx, x.s, in[x.layer.inputs[name]], func(lo, hi int, dst []F) error {
+		err := engine.Fill(ctx, x.s, in[g.inputs[name]], func(lo, hi int, dst []F) error {
 			for i := range dst {
 				dst[i] = F(table[lo+i])
 			}

@@ -63,7 +63,7 @@ func relative(got, want []float32) float64 {
 // at once, in both precisions.
 func TestModelsMatchTransformers(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(goldenModels, "*", "golden.json"))
-	if err != nil || len(folders) < 43 {
+	if err != nil || len(folders) < 77 {
 		t.Fatalf("%d golden models, %v", len(folders), err)
 	}
 	for _, f := range folders {
@@ -107,7 +107,7 @@ func compareGolden(t *testing.T, mach *engine.Machine, dir string, wide bool) {
 			t.Fatal(err)
 		}
 		for layer := range 2 {
-			got, ref := pick(sink, cols, tap, layer), part(full, r.Rows, layer, m.Config.Units(tap))
+			got, ref := pick(sink, cols, tap, layer), layerOf(full, r.Rows, layer, m.Config.Units(tap))
 			if e := relative(got, ref); !(e < 5e-6) {
 				t.Errorf("%s layer %d float64=%v: relative error %.2g", tap, layer, wide, e)
 			}
@@ -128,8 +128,8 @@ func pick(s *memorySink, cols []Column, tap Tap, layer int) []float32 {
 	return out
 }
 
-// part gives the columns of a layer of an array with units columns per layer.
-func part(a []float32, rows, layer, units int) []float32 {
+// layerOf gives the columns of a layer of an array with units columns per layer.
+func layerOf(a []float32, rows, layer, units int) []float32 {
 	cols := len(a) / rows
 	var out []float32
 	for r := range rows {

@@ -17,6 +17,7 @@ type family struct {
 	// take row by row between a start and an end token.
 	causal bool
 
+	heeds      []string          // keys that other families refuse (unbuilt), and this one reads
 	aliases    map[string]string // second names of keys in config.json, each with the first
 	read       func(c *Config, r *configReader)
 	prefixes   []string // of the names of tensors: as saved with a head on top, or alone
@@ -31,7 +32,7 @@ type family struct {
 }
 
 // families lists all of them.
-var families = []*family{bert, roberta, gpt2, llama}
+var families = []*family{bert, roberta, gpt2, llama, mistral, qwen2, qwen3, gemma2, opt, neox}
 
 // familyOf finds the family of a model_type, nil without one.
 func familyOf(modelType string) *family {

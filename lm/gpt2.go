@@ -1,6 +1,10 @@
 package lm
 
-import "gorgonia.org/gorgonia"
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+)
 
 // gpt2 is the decoder of Radford et al. (2019): learnt positions, norms before
 // attention and before the feed-forward network.
@@ -18,10 +22,19 @@ func (c *Config) readGPT2(r *configReader) {
 	c.FFN, c.Heads = r.count("n_inner", float64(4*c.Hidden)), r.count("n_head", 12)
 	c.Vocab, c.Positions = r.count("vocab_size", required), r.count("n_positions", 1024)
 	c.Eps, c.Act = r.number("layer_norm_epsilon", 1e-5), r.activation("activation_function", "gelu_new")
-	r.only("scale_attn_weights", true)
-	r.only("scale_attn_by_inverse_layer_idx", false)
 	r.only("add_cross_attention", false)
 	c.divideHeads(r, "n_embd", "n_head")
+	scaled, inverse := r.flag("scale_attn_weights", true), r.flag("scale_attn_by_inverse_layer_idx", false)
+	c.scale = func(l int) float64 {
+		scale := 1.0
+		if scaled {
+			scale = 1 / math.Sqrt(float64(c.HeadSize))
+		}
+		if inverse {
+			scale /= float64(l + 1)
+		}
+		return scale
+	}
 }
 
 // gpt2Weights are stored (inputs x outputs), the transpose of the others'.

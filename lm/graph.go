@@ -19,6 +19,8 @@ type graph struct {
 	inputs map[string]*gorgonia.Node
 	out    *gorgonia.Node
 	taps   map[Tap]*gorgonia.Node // pooled to rows
+
+	attends attends
 }
 
 func newGraph(c *Config, dtype tensor.Dtype, weights []weight) *graph {
@@ -86,23 +88,27 @@ func embedGraph(c *Config, dtype tensor.Dtype) *graph {
 		}
 		g.input(w.name, d)
 	}
-	g.input("words", op.Dims{1, 1, nominal, c.Hidden})
+	g.input("words", op.Dims{1, 1, nominal, c.Embed})
 	g.out = c.family.embed(g)
 	return g
 }
 
-// layerGraph is one block, the same for all layers.
-func layerGraph(c *Config, dtype tensor.Dtype) *graph {
+// layerGraph is one block, the same for all layers that attend alike.
+func layerGraph(c *Config, dtype tensor.Dtype, attends attends) *graph {
 	g := newGraph(c, dtype, c.layerWeights(0))
+	g.attends = attends
 	x := g.input("x", op.Dims{1, 1, nominal, c.Hidden})
 	g.input("spans", op.Dims{1, 1, nominal, 2})
 	c.family.block(g, x)
 	return g
 }
 
+// turn does something to the queries ("q") or keys ("k") of all heads.
+type turn func(x *gorgonia.Node, name string, heads int) *gorgonia.Node
+
 // attention projects queries, keys and values of x, turns the first two where
 // turn says so, attends and projects.
-func (g *graph) attention(x *gorgonia.Node, turn func(x *gorgonia.Node, heads int) *gorgonia.Node) *gorgonia.Node {
+func (g *graph) attention(x *gorgonia.Node, turn turn) *gorgonia.Node {
 	c := g.c
 	q, kv := c.Heads*c.HeadSize, c.KVHeads*c.HeadSize
 	qkv := g.linear(x, "qkv")
@@ -111,9 +117,10 @@ func (g *graph) attention(x *gorgonia.Node, turn func(x *gorgonia.Node, heads in
 	g.tap(AttnK, key)
 	g.tap(AttnQK, op.Must(op.QueryKey{Heads: c.Heads, KVHeads: c.KVHeads}, query, key))
 	if turn != nil {
-		query, key = turn(query, c.Heads), turn(key, c.KVHeads)
+		query, key = turn(query, "q", c.Heads), turn(key, "k", c.KVHeads)
 	}
-	att := op.Must(op.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Causal: c.Causal()}, query, key, value)
+	att := op.Must(op.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Causal: c.Causal(),
+		Window: g.attends.window, Scale: g.attends.scale, Bound: c.Bound}, query, key, value)
 	out := g.linear(att, "attn")
 	g.tap(AttnOut, out)
 	return out

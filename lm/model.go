@@ -52,41 +52,56 @@ func (m *Model) ReadTokenizer(fsys store.FS) (err error) {
 // Close closes the files of the weights.
 func (m *Model) Close() error { return m.files.Close() }
 
-// weight is an input of a model's graphs: one tensor, or several of as many
-// columns on top of each other, so that one product does the work of several.
+// weight is an input of a model's graphs: one tensor, or rows of several with as
+// many columns on top of each other, so that one product does the work of several.
 type weight struct {
 	name   string
-	parts  []string
-	rows   []int // of each part
+	parts  []part
 	cols   int
-	vector bool // parts of one dimension, side by side as one row
-	skip   int  // leading rows of the tensor that are left out
+	vector bool    // parts of one dimension, side by side as one row
+	plus   float64 // added to every element: some norms are stored less 1
+}
+
+// part is rows [from, from+rows) of a tensor with all rows, or at least as many
+// where all is 0.
+type part struct {
+	tensor          string
+	rows, from, all int
 }
 
 // elements is the number of elements of all parts.
 func (w weight) elements() int {
 	n := 0
-	for _, r := range w.rows {
-		n += r * w.cols
+	for _, p := range w.parts {
+		n += p.rows * w.cols
 	}
 	return n
 }
 
 // matrix is a weight of one tensor (rows x cols).
 func matrix(name, tensor string, rows, cols int) weight {
-	return weight{name: name, parts: []string{tensor}, rows: []int{rows}, cols: cols}
+	return weight{name: name, parts: []part{{tensor, rows, 0, rows}}, cols: cols}
+}
+
+// after leaves out the first n rows of a tensor that has as many more.
+func (w weight) after(n int) weight {
+	p := w.parts[0]
+	w.parts = []part{{p.tensor, p.rows, n, p.rows + n}}
+	return w
 }
 
 // vector is a weight of one dimension.
 func vector(name, tensor string, n int) weight {
-	return weight{name: name, parts: []string{tensor}, rows: []int{n}, cols: 1, vector: true}
+	w := matrix(name, tensor, n, 1)
+	w.vector = true
+	return w
 }
 
 // stack puts weights on top of each other.
 func stack(name string, ws ...weight) weight {
 	s := weight{name: name, cols: ws[0].cols, vector: ws[0].vector}
 	for _, w := range ws {
-		s.parts, s.rows = append(s.parts, w.parts...), append(s.rows, w.rows...)
+		s.parts = append(s.parts, w.parts...)
 	}
 	return s
 }
@@ -113,7 +128,7 @@ func (m *Model) checkWeights() error {
 			break
 		}
 	}
-	ws := append([]weight{matrix("words", c.family.words, c.Vocab, c.Hidden)}, c.embedWeights()...)
+	ws := append([]weight{matrix("words", c.family.words, c.Vocab, c.Embed)}, c.embedWeights()...)
 	for l := range c.Layers {
 		if err := m.checkShapes(ws); err != nil {
 			return err
@@ -125,34 +140,34 @@ func (m *Model) checkWeights() error {
 
 func (m *Model) checkShapes(ws []weight) error {
 	for _, w := range ws {
-		for i, name := range w.parts {
-			a, err := m.tensor(name)
+		for _, p := range w.parts {
+			a, err := m.tensor(p.tensor)
 			if err != nil {
 				return err
 			}
-			if err := checkShape(a, w, w.rows[i]); err != nil {
-				return badf(m.dir, "tensor %s %v", m.prefix+name, err)
+			if err := p.check(a, w); err != nil {
+				return badf(m.dir, "tensor %s %v", m.prefix+p.tensor, err)
 			}
 		}
 	}
 	return nil
 }
 
-// checkShape compares a tensor with part i of a weight.
-func checkShape(a store.Array, w weight, rows int) error {
+// check compares a tensor with a part of a weight.
+func (p part) check(a store.Array, w weight) error {
 	if d := a.DType(); d.Kind != store.Float && d.Kind != store.BFloat {
 		return fmt.Errorf("is %v, want F64, F32, F16 or BF16", d)
 	}
 	shape := a.Shape()
-	want := fmt.Sprintf("%d x %d", rows+w.skip, w.cols)
-	ok := len(shape) == 2 && shape[0] == rows+w.skip && shape[1] == w.cols
+	want := fmt.Sprintf("%d x %d", p.all, w.cols)
+	ok := len(shape) == 2 && shape[0] == p.all && shape[1] == w.cols
 	switch {
 	case w.vector:
-		want = fmt.Sprint(rows)
-		ok = len(shape) == 1 && shape[0] == rows
-	case w.name == "segment":
-		want = fmt.Sprintf("at least 1 x %d", w.cols)
-		ok = len(shape) == 2 && shape[0] >= 1 && shape[1] == w.cols
+		want = fmt.Sprint(p.all)
+		ok = len(shape) == 1 && shape[0] == p.all
+	case p.all == 0:
+		want = fmt.Sprintf("at least %d x %d", p.from+p.rows, w.cols)
+		ok = len(shape) == 2 && shape[0] >= p.from+p.rows && shape[1] == w.cols
 	}
 	if !ok {
 		return fmt.Errorf("has shape %v, the configuration wants %s", shape, want)

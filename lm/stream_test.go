@@ -30,7 +30,7 @@ func readingOf(m *Model, lengths ...int) *Reading {
 // groups of windows of every size that the budget allows.
 func TestStreamedIsResident(t *testing.T) {
 	ctx := context.Background()
-	for _, name := range []string{"bert-prefix-bf16", "llama-biases", "llama-dynamic-old", "gpt2", "roberta"} {
+	for _, name := range []string{"bert-prefix-bf16", "llama-biases", "llama-dynamic-old", "gpt2", "roberta", "gemma2-bf16", "opt-350m", "neox"} {
 		m := openModel(t, filepath.Join(goldenModels, name))
 		r := readingOf(m, 9, 14, 1, 14, 3)
 		cols := len(m.Config.Columns([]Tap{Hidden, AttnQK}, []int{1}))
@@ -245,7 +245,7 @@ func (c *counted) Free() {
 
 // What is held is what was counted: a budget is neither passed nor left unused.
 func TestHeldIsCounted(t *testing.T) {
-	for _, name := range []string{"bert", "gpt2", "llama3-gqa"} {
+	for _, name := range []string{"bert", "gpt2", "llama3-gqa", "gemma2", "opt-350m", "neox"} {
 		m := openModel(t, filepath.Join(goldenModels, name))
 		r := readingOf(m, 30) // one window, a group of one
 		for _, taps := range [][]Tap{{FFNAct}, {AttnK, FFNAct}, {FFNAct, AttnK}, Taps} {

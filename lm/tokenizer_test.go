@@ -43,7 +43,7 @@ func characters(text string, p Piece) [2]int {
 // TestTokenizersMatchHuggingFace compares ids and offsets with what Hugging
 // Face tokenizers made of the same files.
 func TestTokenizersMatchHuggingFace(t *testing.T) {
-	for _, name := range []string{"bert-uncased", "bert-cased", "llama2", "llama2-metaspace", "llama3", "gpt2"} {
+	for _, name := range []string{"bert-uncased", "bert-cased", "llama2", "llama2-metaspace", "llama3", "gpt2", "qwen2", "gemma2", "opt", "neox"} {
 		t.Run(name, func(t *testing.T) {
 			tok, err := LoadTokenizer(store.OS{}, filepath.Join(goldenTokenizers, name))
 			if err != nil {
@@ -74,7 +74,7 @@ func TestTokenizersMatchHuggingFace(t *testing.T) {
 // TestSentencePieceModel compares tokenizer.model read alone with the
 // sentencepiece library.
 func TestSentencePieceModel(t *testing.T) {
-	for name, start := range map[string]int{"llama2": 1, "symbols": 2} {
+	for name, start := range map[string]int{"llama2": 1, "gemma2": 2, "symbols": 2} {
 		tok, err := readSentencePiece(store.OS{}, filepath.Join(goldenTokenizers, name, "tokenizer.model"))
 		if err != nil {
 			t.Fatal(err)
@@ -214,7 +214,8 @@ func sweepUnicode(t *testing.T, take func(base rune) bool) {
 			return parts
 		}
 	}
-	columns := []func(string) []string{bert(true), bert(false), pattern(scanGPT2), pattern(scanLlama(3))}
+	nfc := func(c string) []string { return []string{stringOf(compose(charsOf("a"+c+"\u0323\u0301"+c, 0)))} }
+	columns := []func(string) []string{bert(true), bert(false), pattern(scanGPT2), pattern(scanLlama(3)), pattern(scanLlama(1)), nfc}
 	for _, l := range lines {
 		f := strings.Split(l, "\t")
 		base, err := strconv.ParseInt(f[0], 16, 32)

@@ -57,18 +57,23 @@ func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.S
 // which is not finite.
 func loadWeight[F float32 | float64](ctx context.Context, m *Model, s *engine.Session, w weight, to engine.Resident) error {
 	parts := make([]store.Array, len(w.parts))
-	for k, name := range w.parts {
-		a, err := m.tensor(name)
+	for k, p := range w.parts {
+		a, err := m.tensor(p.tensor)
 		if err != nil {
 			return err
 		}
 		parts[k] = a.AsRow()
 	}
 	err := engine.Fill(ctx, s, to, func(lo, hi int, dst []F) error {
-		return w.read(ctx, parts, lo, hi, func(k, from, to, at int) error {
+		return w.read(ctx, lo, hi, func(k, from, to, at int) error {
 			piece := dst[at-lo : at-lo+to-from]
 			if err := readParallel(ctx, parts[k], from, to, piece); err != nil {
-				return fmt.Errorf("tensor %s%s: %w", m.prefix, w.parts[k], err)
+				return fmt.Errorf("tensor %s%s: %w", m.prefix, w.parts[k].tensor, err)
+			}
+			if w.plus != 0 {
+				for i := range piece {
+					piece[i] += F(w.plus)
+				}
 			}
 			return nil
 		})
@@ -99,17 +104,17 @@ func finite[F float32 | float64](x []F) error {
 }
 
 // read calls f for the stretches of the parts that make up elements [lo, hi) of
-// the weight: elements [from, to) of a part go to element at.
-func (w weight) read(ctx context.Context, parts []store.Array, lo, hi int, f func(part, from, to, at int) error) error {
+// the weight: elements [from, to) of a part's tensor go to element at.
+func (w weight) read(ctx context.Context, lo, hi int, f func(part, from, to, at int) error) error {
 	base := 0
-	for k := range parts {
-		n := w.rows[k] * w.cols
+	for k, p := range w.parts {
+		n := p.rows * w.cols
 		from, to := max(lo-base, 0), min(hi-base, n)
 		if from < to {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			skip := w.skip * w.cols
+			skip := p.from * w.cols
 			if err := f(k, from+skip, to+skip, base+from); err != nil {
 				return err
 			}

@@ -19,9 +19,10 @@ func (a *app) extractCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "extract --model DIR (--words words.tsv | --text FILE | --ids ids.npy) --out FILE.npy",
 		Short: "Neuron responses of a language model to a text, a row per word",
-		Long: `Run a language model (BERT, RoBERTa, Llama 1 to 3, GPT-2) in a Hugging Face folder
-over a text and write the responses of its units: a row per word, a column per unit,
-layer by layer. A word's response is the mean over its word pieces.
+		Long: `Run a language model (BERT, RoBERTa, GPT-2, OPT, GPT-NeoX and Pythia, Llama 1 to 3,
+Mistral, Qwen 2 to 3, Gemma 2) in a Hugging Face folder over a text and write the
+responses of its units: a row per word, a column per unit, layer by layer. A word's
+response is the mean over its word pieces.
 
 Taps, one or more, separated by commas:
   ffn.out   output of the second feed-forward layer, before dropout, residual and norm

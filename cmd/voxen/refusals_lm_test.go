@@ -78,6 +78,13 @@ func wordTable(name, says, text string) refusal {
 	}, 2, says}
 }
 
+// configuredAs refuses an extract of a small decoder of the given model_type, of
+// which there is a configuration alone, which is read first.
+func configuredAs(modelType, says, key string, value any) refusal {
+	return configuredOf(&testModel{tensors: map[string][]int{}, config: map[string]any{"model_type": modelType, "vocab_size": testVocab, "hidden_size": 32,
+		"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}}, says, key, value)
+}
+
 // spoilWeights edits the bytes of the weights.
 func spoilWeights(edit func(data []byte) []byte) func(f *files, dir string) {
 	return func(f *files, dir string) {
@@ -175,7 +182,7 @@ var lmRefusals = []refusal{
 	// extract: the model's folder
 	{"no such model", func(f *files) []string { return extractArgs(f.path("gone"), f.story("w.tsv", 12), f.path("out/r.npy")) }, 2, `gone/config.json: no such file`},
 	broken("config.json that is no JSON", `config.json: not a model's configuration`, func(f *files, dir string) { f.bytes("model/config.json", []byte("{\"model_type\": ")) }),
-	configured(`config.json: model_type is "mamba", want bert, roberta, gpt2 or llama`, "model_type", "mamba"),
+	configured(`config.json: model_type is "mamba", want bert, roberta, gpt2, llama, mistral, qwen2, qwen3, gemma2, opt or gpt_neox`, "model_type", "mamba"),
 	configured(`config.json: hidden_act is "relu6", want`, "hidden_act", "relu6"),
 	configured(`config.json: num_hidden_layers is 2.5, want a whole number`, "num_hidden_layers", 2.5),
 	configured(`config.json: num_attention_heads is 0, want`, "num_attention_heads", 0),
@@ -200,8 +207,23 @@ var lmRefusals = []refusal{
 	configuredOf(bertModel(), `config.json: add_cross_attention is true, want false`, "add_cross_attention", true),
 	configuredOf(bertModel(), `config.json: pruned_heads is {"0":\[1\]}, want {}: pruned heads are not built`, "pruned_heads", map[string]any{"0": []int{1}}),
 	configuredOf(bertModel(), `config.json: hidden_act is "mish", want`, "hidden_act", "mish"),
-	configuredOf(gpt2Config(), `config.json: scale_attn_by_inverse_layer_idx is true, want false`, "scale_attn_by_inverse_layer_idx", true),
-	configuredOf(gpt2Config(), `config.json: scale_attn_weights is false, want true`, "scale_attn_weights", false),
+	configuredAs("mistral", `config.json: sliding_window is 0, want a whole number`, "sliding_window", 0),
+	configuredAs("mistral", `config.json: is_causal is false, want true: windows of attention that see both ways are not built`, "is_causal", false),
+	configuredAs("mistral", `config.json: rope_scaling.rope_type is "yarn", want default`, "rope_scaling", map[string]any{"rope_type": "yarn", "factor": 2}),
+	configuredAs("qwen2", `config.json: layer_types is .*want one for each of the 2 layers`, "layer_types", []string{"full_attention"}),
+	configuredAs("qwen2", `config.json: layer_types is .*want full_attention and sliding_attention alone`, "layer_types", []string{"full_attention", "chunked_attention"}),
+	configuredAs("qwen2", `config.json: rope_parameters.rope_type is "longrope", want default`, "rope_parameters", map[string]any{"rope_type": "longrope"}),
+	configuredAs("qwen3", `config.json: head_dim is 7, want an even number`, "head_dim", 7),
+	configuredAs("gemma2", `config.json: use_bidirectional_attention is true, want false`, "use_bidirectional_attention", true),
+	configuredAs("gemma2", `config.json: query_pre_attn_scalar is 0, want a positive number`, "query_pre_attn_scalar", 0),
+	configuredAs("gemma2", `config.json: hidden_act is "tanh", want`, "hidden_activation", "tanh"),
+	configuredAs("opt", `config.json: layer_norm_elementwise_affine is false, want true`, "layer_norm_elementwise_affine", false),
+	configuredAs("opt", `config.json: word_embed_proj_dim is 64, want at most hidden_size`, "word_embed_proj_dim", 64),
+	configuredAs("gpt_neox", `config.json: partial_rotary_factor 0.1 turns 0 of the 8 units of a head`, "rotary_pct", 0.1),
+	configuredAs("gpt_neox", `config.json: rope_scaling.type is "yarn", want default`, "rope_scaling", map[string]any{"type": "yarn", "factor": 2}),
+	configured(`config.json: rope_parameters.partial_rotary_factor is 0.5, want 1`, "rope_parameters", map[string]any{"rope_type": "default", "partial_rotary_factor": 0.5}),
+	configuredAs("qwen3_next", `config.json: model_type is "qwen3_next", want bert`, "x", 1),
+	configuredAs("gemma3_text", `config.json: model_type is "gemma3_text", want bert`, "x", 1),
 	configured(`config.json: quantization_config is .*quantised weights are not built`, "quantization_config", map[string]any{"bits": 4}),
 	configured(`config.json: attention_bias is "yes", want true or false`, "attention_bias", "yes"),
 	configured(`tensor model.layers.0.mlp.gate_proj.weight has shape \[48 32\], the configuration wants 64 x 32`, "intermediate_size", 64),

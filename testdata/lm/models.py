@@ -16,7 +16,7 @@ import numpy as np
 import torch, transformers, safetensors, tokenizers
 from safetensors.torch import save_file, load_file
 from transformers import (BertConfig, BertModel, BertForMaskedLM, LlamaConfig, LlamaModel, LlamaForCausalLM,
-                          AutoModel, GPT2Config, GPT2Model, GPT2LMHeadModel, RobertaConfig, RobertaModel)
+                          AutoModel, AutoModelForCausalLM, MistralConfig, Qwen2Config, Qwen3Config, Gemma2Config, OPTConfig, GPTNeoXConfig, GPT2Config, GPT2Model, GPT2LMHeadModel, RobertaConfig, RobertaModel)
 
 out_dir, names = sys.argv[1], sys.argv[2:]
 VOCAB, HIDDEN, FFN, LAYERS, TOKENS = 48, 24, 40, 2, 14
@@ -40,7 +40,11 @@ def hooks(model):
     if kind in ("bert", "roberta"):
         return [dict(block=l, ffn=l.output.dense, attn=l.attention.output.dense,
                      q=l.attention.self.query, k=l.attention.self.key) for l in model.encoder.layer]
-    if kind == "llama":
+    if kind == "opt":
+        return [dict(block=l, ffn=l.fc2, attn=l.self_attn.out_proj, q=l.self_attn.q_proj, k=l.self_attn.k_proj) for l in model.decoder.layers]
+    if kind == "gpt_neox":
+        return [dict(block=l, ffn=l.mlp.dense_4h_to_h, attn=l.attention.dense, heads=l.attention.query_key_value) for l in model.layers]
+    if kind != "gpt2":
         return [dict(block=l, ffn=l.mlp.down_proj, attn=l.self_attn.o_proj,
                      q=l.self_attn.q_proj, k=l.self_attn.k_proj) for l in model.layers]
     return [dict(block=l, ffn=l.mlp.c_proj, attn=l.attn.c_proj, qkv=l.attn.c_attn) for l in model.h]
@@ -50,11 +54,11 @@ def taps(model, ids):
     got = {}
 
     def keep(key, x):
-        got[key] = x[0].detach().numpy().copy()
+        got[key] = x.detach().numpy().reshape(-1, x.shape[-1]).copy()
 
     handles = []
     for i, m in enumerate(hooks(model)):
-        for name in ("ffn", "attn", "q", "k", "qkv"):
+        for name in ("ffn", "attn", "q", "k", "qkv", "heads"):
             if name in m:
                 handles.append(m[name].register_forward_hook(
                     lambda mod, a, y, key=(i, name): (keep(key, y), keep((key[0], key[1] + ".in"), a[0])) and None))
@@ -71,6 +75,8 @@ def taps(model, ids):
     for i in range(c.num_hidden_layers):
         if (i, "qkv") in got:
             q, k, _ = np.split(got[i, "qkv"], 3, axis=1)
+        elif (i, "heads") in got:  # queries, keys and values of each head side by side
+            q, k, _ = np.moveaxis(got[i, "heads"].reshape(len(ids), heads, 3, -1), 2, 0).reshape(3, len(ids), -1)
         else:
             q, k = got[i, "q"], got[i, "k"]
         t = len(ids)
@@ -209,6 +215,34 @@ write("llama-rope-empty", llama(rope_parameters=dict(rope_type="linear", rope_th
 # The positions before scaling beside the rotation count more than those within.
 write("llama31-original-top", llama(rope_parameters=dict(rope_type="llama3", rope_theta=500.0, **llama3)), edit=lambda c: c.update(original_max_position_embeddings=8))
 write("gpt2-spelt", gpt2(), edit=spell(n_embd="hidden_size", n_layer="num_hidden_layers", n_head="num_attention_heads", n_positions="max_position_embeddings"))
+write("gpt2-unscaled", gpt2(scale_attn_weights=False, scale_attn_by_inverse_layer_idx=True))
+write("gpt2-inverse", gpt2(scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True, n_inner=40))
+
+
+def causal(config, **kw):
+    args = dict(vocab_size=VOCAB, hidden_size=HIDDEN, intermediate_size=FFN, num_hidden_layers=LAYERS, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64)
+    args.update(kw)
+    return AutoModelForCausalLM.from_config(config(**{k: v for k, v in args.items() if v is not None}), attn_implementation="eager").eval()
+
+
+# Windows of attention shorter than the text, in all layers, in some, in none.
+write("mistral", causal(MistralConfig, sliding_window=5))
+write("mistral-all", causal(MistralConfig, head_dim=10), edit=lambda c: c.update(sliding_window=None))
+write("mistral-missing", causal(MistralConfig, hidden_size=32, num_attention_heads=8, num_key_value_heads=8), edit=drop("sliding_window", "num_key_value_heads", "head_dim"))
+write("qwen2", causal(Qwen2Config))
+write("qwen2-window", causal(Qwen2Config, use_sliding_window=True, sliding_window=4, max_window_layers=1, tie_word_embeddings=True), edit=drop("layer_types"))
+write("qwen2-types", causal(Qwen2Config, use_sliding_window=True, sliding_window=6, layer_types=["sliding_attention", "full_attention"]))
+write("qwen3", causal(Qwen3Config, head_dim=10))
+write("qwen3-biases", causal(Qwen3Config, head_dim=6, attention_bias=True, use_sliding_window=True, sliding_window=3, max_window_layers=0))
+write("gemma2", causal(Gemma2Config, head_dim=10, sliding_window=5, query_pre_attn_scalar=20, attn_logit_softcapping=2.0))
+write("gemma2-full", causal(Gemma2Config, head_dim=6, attention_bias=True, num_key_value_heads=4, layer_types=["full_attention", "full_attention"]),
+      edit=lambda c: c.update(attn_logit_softcapping=None, hidden_act="relu"))
+write("opt", causal(OPTConfig, intermediate_size=None, num_key_value_heads=None, ffn_dim=FFN))
+write("opt-350m", causal(OPTConfig, intermediate_size=None, num_key_value_heads=None, ffn_dim=FFN, do_layer_norm_before=False, word_embed_proj_dim=16, activation_function="gelu"))
+write("opt-bare", causal(OPTConfig, intermediate_size=None, num_key_value_heads=None, ffn_dim=FFN, enable_bias=False, _remove_final_layer_norm=True))
+write("neox", causal(GPTNeoXConfig, num_key_value_heads=None, hidden_size=32, rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.25)))
+write("neox-serial", causal(GPTNeoXConfig, num_key_value_heads=None, use_parallel_residual=False, attention_bias=False, num_attention_heads=2),
+      edit=lambda c: (c.pop("rope_parameters"), c.update(rotary_pct=1.0, rotary_emb_base=300)))
 json.dump(dict(python=sys.version.split()[0], torch=torch.__version__.split("+")[0], transformers=transformers.__version__,
                numpy=np.__version__, safetensors=safetensors.__version__, tokenizers=tokenizers.__version__),
           open(os.path.join(out_dir, "versions.json"), "w"), indent=1)

@@ -1,5 +1,5 @@
 """Writes lm/unicode_tables.go: which characters Hugging Face tokenizers takes for punctuation and accents (its BERT
-steps follow an old version of Unicode) and for letters and numbers (its patterns follow a new one).
+steps follow an old version of Unicode), for marks (NFC follows another old one) and for letters and numbers (its patterns follow a new one).
 
 usage: unicode_tables.py OUT.go      (tokenizers 0.23.3)
 """
@@ -12,7 +12,9 @@ bert = pre_tokenizers.BertPreTokenizer()
 letter = pre_tokenizers.Split(Regex(r"\p{L}"), "isolated")
 number = pre_tokenizers.Split(Regex(r"\p{N}"), "isolated")
 clean = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+nfc = normalizers.NFC()
 tables = {
+    "combiningMarks": ("characters with a combining class", lambda c: any(nfc.normalize_str("a" + c + mark)[0] != "a" for mark in "\u0323\u0301")),
     "bertControls": ("the characters that BERT's normaliser drops", lambda c: clean.normalize_str(f"a{c}b") == "ab"),
     "bertPunctuation": ("punctuation for BERT's pre-tokeniser", lambda c: len(bert.pre_tokenize_str(f"a{c}b")) == 3),
     "bertAccents": ("nonspacing marks for BERT's normaliser", lambda c: strip.normalize_str(f"a{c}b") == "ab"),
