@@ -303,6 +303,7 @@ const (
 
 // keep stores a design of R directions, of K features or across rows.
 func (f *fitter) keep(e exactly, R, across, K int) {
+	f.own = true
 	F := f.o.Folds.Folds()
 	f.design = make([]gorgonia.Value, fieldCount)
 	f.set(fieldS, F+1, 1, R, e.s)

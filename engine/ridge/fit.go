@@ -72,6 +72,7 @@ type fitter struct {
 	raw      gorgonia.Value   // x before the shift
 	offset   gorgonia.Value   // what columns of x were shifted by
 	design   []gorgonia.Value // fields of the design in working precision; nil where absent
+	own      bool             // the design is of the features' own decomposition
 	pass     int
 }
 

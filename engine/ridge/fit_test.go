@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -291,6 +292,52 @@ func TestHeldOutScoreIsOfThePrediction(t *testing.T) {
 					if g := got.test.Data[v]; !(math.Abs(g-want) <= 1e-9*max(1, math.Abs(want))) {
 						t.Errorf("%+v, %s, %s, voxel %d: %v, want %v", c, form, score, v, g, want)
 					}
+				}
+			}
+		}
+	}
+}
+
+// One alpha for all voxels takes a second pass over the responses, of which progress
+// is told as of one job; an alpha per voxel takes one.
+func TestPasses(t *testing.T) {
+	const T, K, V = 20, 2, 5
+	X, Y := problem(13, T, K, V, 1, 0)
+	for _, one := range []bool{false, true} {
+		var steps [][2]int
+		_, sinks := newOutputs(K, V, 2)
+		o := ridge.Options{Alphas: []float64{1, 10}, Folds: ridge.KFold(T, 2), OneAlpha: one,
+			Progress: func(done, total int) { steps = append(steps, [2]int{done, total}) }}
+		if _, err := ridge.Fit(context.Background(), cpu.New(1), ridge.Data{X: X, Y: Y}, sinks, o); err != nil {
+			t.Fatal(err)
+		}
+		want := [][2]int{{V, V}}
+		if one {
+			want = [][2]int{{V, 2 * V}, {2 * V, 2 * V}}
+		}
+		if !slices.Equal(steps, want) {
+			t.Errorf("one alpha %v: progress %v, want %v", one, steps, want)
+		}
+	}
+}
+
+// Of alphas with one mean score over the voxels the larger is taken for all: features
+// of zeros score the same at every alpha.
+func TestOneAlphaTakesTheLargerOfEquals(t *testing.T) {
+	const T, K, V = 20, 2, 5
+	_, Y := problem(14, T, K, V, 1, 0)
+	for _, alphas := range [][]float64{{1, 10, 0.5}, {10, 1}, {0.5, 1, 10}} {
+		for _, one := range []bool{false, true} {
+			got, sinks := newOutputs(K, V, len(alphas))
+			o := ridge.Options{Alphas: alphas, Folds: ridge.KFold(T, 2), OneAlpha: one}
+			X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+			r, err := ridge.Fit(context.Background(), cpu.New(1), ridge.Data{X: X, Y: Y}, sinks, o)
+			if err != nil || one && r.OneAlpha != 10 {
+				t.Errorf("%v: %v, %v, want 10", alphas, r.OneAlpha, err)
+			}
+			for v, a := range got.alpha.Data {
+				if a != 10 {
+					t.Errorf("%v: voxel %d takes %g, want 10", alphas, v, a)
 				}
 			}
 		}

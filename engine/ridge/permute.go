@@ -41,6 +41,22 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 	if err != nil {
 		return nil, err
 	}
+	first := make([]float64, T*K)
+	features(0, first)
+	f := &fitter{be: be, o: o, data: Data{X: Matrix{T, K, first}, Y: Y}, res: Result{Form: form}}
+	if err := f.prepare(ctx); err != nil {
+		return nil, err
+	}
+	draw := func(d int, dst []float64) {
+		if d == 0 {
+			copy(dst, first)
+			return
+		}
+		features(d, dst)
+	}
+	if f.own { // so will those of the other draws be
+		return oneByOne(ctx, f, y, n, draw)
+	}
 	g := gorgonia.NewGraph()
 	t := &tileGraph{g: g, feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
 	t.d = newDesigner(o, form, t.matrix("ones", Matrix{1, T, factors(T, 1)}, op.Float64))
@@ -52,7 +68,7 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 		clear(varies)
 		for d := range tl.Panels {
 			x := dst.Float64()[d*T*K : (d+1)*T*K]
-			features(tl.Panel+d, x)
+			draw(tl.Panel+d, x)
 			varies[d] = variesIn(columns{T: T, K: K, x: x, offset: make([]float64, K)}, o.Folds, op.LeftOver(op.Float64))
 		}
 		return nil
@@ -88,6 +104,35 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 		return nil
 	})}, engine.Tiling{Cols: n, Width: 1, Panels: max(1, o.Panels), Budget: o.Budget, Progress: o.Progress})
 	return null, err
+}
+
+// oneByOne is Null for features whose designs are of their own decompositions: those
+// are made on the host, a draw at a time. f is the fit of draw 0.
+func oneByOne(ctx context.Context, f *fitter, y gorgonia.Value, n int, features func(draw int, dst []float64)) ([]float64, error) {
+	null := make([]float64, n)
+	for d := range null {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if d > 0 {
+			features(d, f.data.X.Data)
+			if err := f.prepare(ctx); err != nil {
+				return nil, err
+			}
+		}
+		t := f.newTileGraph()
+		fit := t.d.fit(t.x, t.value("Y", y), t.matrix("trends", f.o.Trends, f.o.Precision))
+		var best gorgonia.Value
+		results := engine.Results{op.Must(op.MaskColumns{}, fit.best, fit.status): engine.Last(&best)}
+		if _, err := engine.NewMachine(f.be).Run(ctx, t.feeds, results, engine.Tiling{Budget: f.o.Budget}); err != nil {
+			return nil, err
+		}
+		null[d] = highest(best.Data().([]float64)[:f.data.Y.Cols()])
+		if f.o.Progress != nil {
+			f.o.Progress(d+1, n)
+		}
+	}
+	return null, nil
 }
 
 // panel reads all responses into one panel, (1, 1, T, width).

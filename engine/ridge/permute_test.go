@@ -9,6 +9,7 @@ import (
 	"voxen/cpu"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
+	"voxen/engine/tile"
 )
 
 // Each draw of the null is the maximum of a fit with that draw's features.
@@ -20,12 +21,24 @@ func TestNullRepeatsTheFit(t *testing.T) {
 	}
 	o := ridge.Options{Alphas: []float64{0.5, 20, 1000}, Folds: op.Borders{0, 8, 16, 24}, Runs: op.Borders{0, 8, 16, 24},
 		Score: op.R, PerRun: ridge.ZScore, Precision: op.Float64, Panels: 3}
-	features := func(draw int, dst []float64) {
-		r := rand.New(rand.NewPCG(uint64(draw), 5))
-		for i := range dst {
-			dst[i] = r.NormFloat64()
-		}
+	graded := o // columns of unlike size are decomposed on their own
+	graded.PerRun, graded.Intercept = ridge.None, true
+	for size, o := range map[float64]ridge.Options{1: o, 1e10: graded} {
+		checkNull(t, Y, K, draws, o, func(draw int, dst []float64) {
+			r := rand.New(rand.NewPCG(uint64(draw), 5))
+			for i := range dst {
+				dst[i] = r.NormFloat64()
+				if i%K == 1 {
+					dst[i] *= size
+				}
+			}
+		})
 	}
+}
+
+// checkNull compares the draws of a null with fits.
+func checkNull(t *testing.T, Y *tile.Array[float64], K, draws int, o ridge.Options, features func(draw int, dst []float64)) {
+	T, V := Y.Rows(), Y.Cols()
 	null, err := ridge.Null(context.Background(), cpu.New(2), Y, K, draws, features, o)
 	if err != nil {
 		t.Fatal(err)
