@@ -59,7 +59,7 @@ type DataConfig struct {
 // SubjectConfig names the files of one subject.
 type SubjectConfig struct {
 	Name      string   `key:"name" doc:"without sub-"`
-	Bold      []string `key:"bold" doc:"a file for each run of the stimulus, in its order: .nii.gz, .npy, .dtseries.nii, or both hemispheres as L.func.gii,R.func.gii"`
+	Bold      []string `key:"bold" doc:"a file for each run of the stimulus, in its order: .nii.gz, .npy, HDF5 (FILE:/NAME), .dtseries.nii, or both hemispheres as L.func.gii,R.func.gii"`
 	Confounds []string `key:"confounds" doc:"a confounds table for each"`
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -75,5 +76,39 @@ func TestHDF5Inputs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestHuthLayout: a study of responses and words in the files of ds003020, .hf5 and
+// TextGrid, runs as they are.
+func TestHuthLayout(t *testing.T) {
+	here, err := filepath.Abs("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	mustRun(t, "run", "--init", "example.yaml") // for its model
+	study := fmt.Sprintf(`out: results
+data:
+  subjects:
+    - {name: UTS01, bold: "%s/store/hdf5/huth.hf5:/data"}
+  mask: none
+stimulus:
+  - {name: story, words: %s/brain/textgrid/utf16.TextGrid, tr: 0.5}
+models:
+  - {name: tiny, path: example-data/model}
+dictionary: {atoms: 2}
+`, here, here)
+	if err := os.WriteFile("study.yaml", []byte(study), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "run", "study.yaml")
+	scores, shape, err := store.LoadFloat64(t.Context(), store.OS{}, "results/tiny/sub-UTS01/cv_score.npy")
+	if err != nil || len(scores) != 37 {
+		t.Errorf("scores of shape %v, want (37,): %v", shape, err)
+	}
+	rows, _, err := store.LoadFloat64(t.Context(), store.OS{}, "results/tiny/words/story.npy")
+	if err != nil || len(rows)%6 != 0 {
+		t.Errorf("%d values of words, want 6 rows: %v", len(rows), err)
 	}
 }
