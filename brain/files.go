@@ -166,7 +166,8 @@ func (f Files) reader(path string) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{Reader: bufio.NewReaderSize(io.NewSectionReader(file, 0, file.size), readBuffer), file: file}
+	size := int(max(headBytes, min(readBuffer, file.size)))
+	r := &reader{Reader: bufio.NewReaderSize(io.NewSectionReader(file, 0, file.size), size), file: file}
 	magic, err := r.Peek(2)
 	if err != nil && err != io.EOF {
 		file.Close()

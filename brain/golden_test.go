@@ -108,3 +108,17 @@ func memDisk(t testing.TB, name, content string) Files {
 	}
 	return Files{FS: disk}
 }
+
+// eachVolume hands on the volumes of an image one after the other.
+func eachVolume(im *Nifti, visit func(r int, volume []float64) error) error {
+	for r := range im.Header.Volumes() {
+		v, err := im.Volume(ctx, r)
+		if err == nil {
+			err = visit(r, v.Values)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -55,7 +55,7 @@ func TestWriteMapsKeepsTemplate(t *testing.T) {
 			i, j, k := mask.Voxel(v)
 			inMask[(i*3+j)*2+k] = v
 		}
-		err = im.EachVolume(ctx, func(r int, volume []float64) error {
+		err = eachVolume(im, func(r int, volume []float64) error {
 			for at, got := range volume {
 				v, in := inMask[at]
 				switch {

@@ -204,26 +204,6 @@ func (im *Nifti) each(ctx context.Context, visit func(t, first int, values []flo
 	})
 }
 
-// EachVolume decodes the volumes one after the other in float64 and hands them
-// to visit with the last axis fastest. visit must not keep the slice.
-func (im *Nifti) EachVolume(ctx context.Context, visit func(t int, volume []float64) error) error {
-	g := im.Grid
-	n := g.Voxels()
-	if err := im.files.room(im.Path, "a volume", 8*int64(n)); err != nil {
-		return err
-	}
-	volume := make([]float64, n)
-	return im.each(ctx, func(t, first int, values []float64) error {
-		for i, x := range values {
-			volume[g.gridIndex(first+i)] = x
-		}
-		if first+len(values) < n {
-			return nil
-		}
-		return visit(t, volume)
-	})
-}
-
 // decodeRun is how many values are decoded at a time on their way to another
 // order: 32 KiB of them, which stay in the first-level cache.
 const decodeRun = 4096

@@ -41,7 +41,7 @@ func TestImagesAsNibabel(t *testing.T) {
 					t.Errorf("affine row %d: %v, want %v", r, im.Grid.Affine[r], want.Affine[r])
 				}
 			}
-			err = im.EachVolume(ctx, func(v int, volume []float64) error {
+			err = eachVolume(im, func(v int, volume []float64) error {
 				if d := maxAbs(volume, want.Data[v]); d != 0 {
 					t.Errorf("volume %d differs by %g", v, d)
 				}

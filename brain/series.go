@@ -53,9 +53,6 @@ func (s *Series) Mask() *Mask { return s.mask }
 // Image returns the image behind the series.
 func (s *Series) Image() *Nifti { return s.im }
 
-// Compressed reports whether the series can be read only after Load.
-func (s *Series) Compressed() bool { return s.im.compressed }
-
 // Bytes returns the size of the series' values as stored, which is what Load
 // takes in memory or in the scratch file.
 func (s *Series) Bytes() int64 {

@@ -43,7 +43,8 @@ func FuzzTable(f *testing.F) {
 	f.Add("\ufeffword,onset,offset\r\n\"a,b\",1,2\r\n")
 	f.Add("a,a,1,2\n\"")
 	f.Fuzz(func(t *testing.T, text string) {
-		path := writeTable(t, "t.tsv", text)
+		const path = "t.tsv"
+		disk := memDisk(t, path, text)
 		if events, _, err := disk.Events(path); err == nil {
 			if _, err := BlockRegressor([]Block{{events[0].Onset, events[0].Duration, 1}}, []float64{0, 2, 4}, Glover); err != nil {
 				t.Errorf("%+v: %v", events[0], err)

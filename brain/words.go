@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 
 	"voxen/store"
@@ -188,15 +187,6 @@ func (w Words) Untimed() int {
 		}
 	}
 	return n
-}
-
-// End returns the latest offset or onset.
-func (w Words) End() float64 {
-	end := math.Inf(-1)
-	for _, x := range w {
-		end = max(end, x.Onset, x.Offset)
-	}
-	return end
 }
 
 // PacedWords makes a table of a text without times: white space separates the

@@ -25,7 +25,7 @@ func TestReadWordsAlice(t *testing.T) {
 	if i < 0 || words[i].Timed || words[i].Onset != words[i-1].Onset {
 		t.Errorf("clitic %d does not have the onset of the word before", i)
 	}
-	if end := words.End(); end < 700 || end > 744 {
+	if end := words[len(words)-1].Offset; end < 700 || end > 744 {
 		t.Errorf("story ends at %g s", end)
 	}
 }
