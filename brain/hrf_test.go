@@ -157,7 +157,7 @@ func TestBlockRegressorBorders(t *testing.T) {
 
 // A response of 32 s takes ceil(32 / TR) volumes, whatever the quotient rounds to.
 func TestWeightsCount(t *testing.T) {
-	for tr, want := range map[float64]int{0.64: 50, 0.1: 320, 0.8: 40, 1.6: 20, 3.2: 10, 0.72: 45, 2: 16, 33: 1, 31.9: 2} {
+	for tr, want := range map[float64]int{0.64: 50, 0.1: 320, 0.8: 40, 1.6: 20, 3.2: 10, 0.72: 45, 2: 16, 33: 1, 31.9: 2, 32.0 / 49: 49, 32.0 / 103: 103} {
 		if got := len(Glover.Weights(tr)); got != want {
 			t.Errorf("TR %g: %d weights, want %d", tr, got, want)
 		}

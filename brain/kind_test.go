@@ -506,3 +506,115 @@ func TestFindResult(t *testing.T) {
 		back.Close()
 	}
 }
+
+// Values that are stored big-endian, by column, are read where they lie.
+func TestStoredBigEndian(t *testing.T) {
+	b := []byte{9, 9}
+	for i := range 6 {
+		b = binary.BigEndian.AppendUint16(b, uint16(300+i))
+	}
+	s := &stored{path: "x", rows: 2, cols: 3, byColumn: true, datatype: Int16, bigEndian: true, direct: bytes.NewReader(b), first: 2}
+	got := make([]float64, 6)
+	if err := readStored(ctx, s, 0, 3, got, 3); err != nil || !slices.Equal(got, []float64{300, 302, 304, 301, 303, 305}) {
+		t.Errorf("values %v (%v)", got, err)
+	}
+}
+
+// Voxels that are NaN in a mask are outside, and masks meet in the voxels of both.
+func TestMasksMeet(t *testing.T) {
+	disk := Files{FS: faultfs.NewMem()}
+	nan := math.NaN()
+	labelImage(t, disk, "a.nii", Float32, 1, 0, nan, 1, 2, 1, 0, 1)
+	labelImage(t, disk, "b.nii", Float32, 0, 1, 1, 1, nan, 1, 0, 3)
+	labelImage(t, disk, "none.nii", Float32, 0, 1, 1, 0, 0, 0, 0, 0)
+	masks := map[string]*Mask{}
+	for name, want := range map[string]int{"a.nii": 5, "b.nii": 5, "none.nii": 2} {
+		m, err := disk.Mask(ctx, name, nil)
+		if err != nil || m.Len() != want {
+			t.Fatalf("%s: %v (%v), want %d voxels", name, m, err, want)
+		}
+		masks[name] = m
+	}
+	both, err := masks["a.nii"].Intersect(masks["b.nii"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	spread, err := both.Spread([]float64{1, 1, 1}, 0)
+	if err != nil || !slices.Equal(spread.Values, []float64{0, 0, 0, 1, 0, 1, 0, 1}) {
+		t.Errorf("in both are %v (%v)", spread, err)
+	}
+	_, err = masks["a.nii"].Intersect(masks["none.nii"])
+	refused(t, err, "none.nii", "no voxel in common")
+	if err := disk.WriteMaps(ctx, "o.nii", both, 1, func(_ int, dst []float64) error { copy(dst, []float64{4, 5, 6}); return nil }, MapOptions{Outside: -3}); err != nil {
+		t.Fatal(err)
+	}
+	im, err := disk.Nifti("o.nii")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := im.Volume(ctx, 0); err != nil || !slices.Equal(v.Values, []float64{-3, -3, -3, 4, -3, 5, -3, 6}) {
+		t.Errorf("written %v (%v)", v, err)
+	}
+}
+
+// Results on two hemispheres are each hemisphere's own part, and on the cortex every
+// value lies at its vertex.
+func TestCortexResults(t *testing.T) {
+	disk := Files{FS: faultfs.NewMem()}
+	for name, g := range map[string]*Gifti{"r.gii": giftiOf(t, "CortexRight", []float64{0, 0}), "l.gii": giftiOf(t, "CortexLeft", []float64{0, 0, 0})} {
+		if err := disk.WriteGifti(name, g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	im, err := disk.Open(ctx, "r.gii,l.gii", OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := matrix{rows: 2, cols: 5, data: []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}
+	out := Output{Files: disk, Place: func(name string) (string, error) { return name, nil }}
+	if err := im.Places().Write(ctx, out, Maps{Name: "m", Rows: rows, Label: func(int) string { return "m" }}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][][]float64{"m_hemi-R.func.gii": {{1, 2}, {6, 7}}, "m_hemi-L.func.gii": {{3, 4, 5}, {8, 9, 10}}} {
+		_, got := load(t, disk, name, OpenOptions{}, Storage{Memory: 1000})
+		for r := range want {
+			if !slices.Equal(got[r], want[r]) {
+				t.Errorf("%s row %d is %v, want %v", name, r, got[r], want[r])
+			}
+		}
+	}
+	if c := OnCortex(im.Places().(SurfacePlaces), []float64{1, 2, 3, 4, 5}); !slices.Equal(c[0], []float64{3, 4, 5}) || !slices.Equal(c[1], []float64{1, 2}) {
+		t.Errorf("on the cortex %v", c)
+	}
+	p := &ciftiPlaces{header: CiftiHeader{Models: []BrainModel{
+		{Structure: "CIFTI_STRUCTURE_CORTEX_RIGHT", SurfaceVertices: 4, Vertices: []int32{3, 1}},
+		{Structure: "CIFTI_STRUCTURE_THALAMUS_LEFT", Voxels: [][3]int32{{0, 0, 0}}}}}}
+	c := OnCortex(p, []float64{7, 8, 9})
+	if c[0] != nil || c[1][3] != 7 || c[1][1] != 8 || c[1][0] == c[1][0] {
+		t.Errorf("grayordinates on the cortex %v", c)
+	}
+}
+
+// A grayordinate that an atlas does not have is of no region, and outside templates.
+func TestLabelsOfGrayordinates(t *testing.T) {
+	disk := Files{FS: faultfs.NewMem()}
+	models := func(vertices ...int32) []BrainModel {
+		return []BrainModel{{Structure: "CIFTI_STRUCTURE_CORTEX_LEFT", SurfaceVertices: 9, Vertices: vertices}}
+	}
+	h := &CiftiHeader{Kind: DenseLabel, Rows: 1, Models: models(1, 2, 5), Maps: []CiftiMap{{Name: "x", Labels: LabelTable{{0, "none", grey}, {4, "four", grey}, {7, "seven", grey}}}}}
+	if err := disk.WriteCifti(ctx, "x.dlabel.nii", h, matrix{rows: 1, cols: 3, data: []float64{7, 0, 4}}); err != nil {
+		t.Fatal(err)
+	}
+	p := &ciftiPlaces{path: "maps", header: CiftiHeader{Models: models(5, 3, 2, 1)}}
+	l, err := p.Labels(ctx, disk, "x.dlabel.nii", "")
+	if err != nil || !slices.Equal(l.At, []int{0, -1, -1, 1}) {
+		t.Errorf("labels %+v (%v)", l, err)
+	}
+	tm, err := p.Templates(ctx, disk, "x.dlabel.nii", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := tm.Values[0]; v[0] != 1 || v[1] == v[1] || v[2] != 0 || v[3] != 0 {
+		t.Errorf("template %v", v)
+	}
+}
