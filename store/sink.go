@@ -231,27 +231,19 @@ func (s *ArraySink) Digest(ctx context.Context, axis Axis, lo, hi int) (uint64, 
 	buf := getScratch()
 	defer putScratch(buf)
 	for i := range count {
-		off := int64(first) + int64(i)*int64(step)
-		section := io.NewSectionReader(s.f, int64(len(s.header))+off*int64(s.dtype.Size), int64(width)*int64(s.dtype.Size))
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		n, err := io.CopyBuffer(writerOnly{h}, readerOnly{section}, buf.bytes())
-		if err == nil && n != section.Size() {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return 0, fmt.Errorf("%s: reading back [%d, %d): %w", s.path, lo, hi, err)
+		size := int64(s.dtype.Size)
+		off := int64(len(s.header)) + (int64(first)+int64(i)*int64(step))*size
+		for left := int64(width) * size; left > 0; {
+			b := buf.bytes()[:min(left, scratchBytes)]
+			if err := readPieces(ctx, s.f, b, off); err != nil {
+				return 0, fmt.Errorf("%s: reading back [%d, %d): %w", s.path, lo, hi, err)
+			}
+			h.Write(b)
+			off, left = off+int64(len(b)), left-int64(len(b))
 		}
 	}
 	return h.Sum64(), nil
 }
-
-// writerOnly and readerOnly keep io.CopyBuffer to the buffer that it is given.
-type (
-	writerOnly struct{ io.Writer }
-	readerOnly struct{ io.Reader }
-)
 
 // Sync makes everything written durable.
 func (s *ArraySink) Sync() error {
