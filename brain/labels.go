@@ -77,6 +77,23 @@ const labelBytes = 64
 // grey is the colour of labels without one.
 var grey = [4]uint8{128, 128, 128, 255}
 
+// Distinct returns a name for each label that no other has: its own, with its key
+// behind it where several have one name.
+func (t LabelTable) Distinct() []string {
+	count := map[string]int{}
+	for _, l := range t {
+		count[l.Name]++
+	}
+	names := make([]string, len(t))
+	for i, l := range t {
+		names[i] = l.Name
+		if count[l.Name] > 1 {
+			names[i] += " (" + strconv.Itoa(l.Key) + ")"
+		}
+	}
+	return names
+}
+
 // sorted orders the table and refuses a key that stands twice.
 func (t LabelTable) sorted() (LabelTable, error) {
 	slices.SortStableFunc(t, func(a, b Label) int { return cmp.Compare(a.Key, b.Key) })

@@ -186,3 +186,11 @@ func TestLabelsRefuse(t *testing.T) {
 		refused(t, err, "labels.tsv", want)
 	}
 }
+
+// Regions of one name are told apart by their keys, so that a table has a column each.
+func TestDistinct(t *testing.T) {
+	table := LabelTable{{Key: 3, Name: "a"}, {Key: 5, Name: "b"}, {Key: 9, Name: "a"}}
+	if got := table.Distinct(); !slices.Equal(got, []string{"a (3)", "b", "a (9)"}) {
+		t.Errorf("names %q", got)
+	}
+}

@@ -293,12 +293,12 @@ func (g *grouper) brainScores(ctx context.Context) (*sample, error) {
 		if err := g.maps.ReadFloat64(ctx, 0, g.sum.Regions, values, g.sum.Regions); err != nil {
 			return nil, err
 		}
-		for r, l := range g.maps.Regions.Table {
+		for r, name := range g.maps.Regions.Table.Distinct() {
 			if g.maps.Regions.Voxels[r] == 0 {
-				g.LeaveOut("regions", "without a voxel: "+l.Name, 1)
+				g.LeaveOut("regions", "without a voxel: "+name, 1)
 				continue
 			}
-			s.names, s.family = append(s.names, l.Name), append(s.family, 1)
+			s.names, s.family = append(s.names, name), append(s.family, 1)
 			columns = append(columns, columnOf(values, n, g.sum.Regions, r))
 		}
 	}
