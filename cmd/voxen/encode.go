@@ -42,7 +42,10 @@ func encodeText(s *encode.Summary) string {
 	}
 	text += fmt.Sprintf("\nalphas at the ends of the grid: %.1f%% of voxels the smallest, %.1f%% the largest", 100*s.AtSmallest, 100*s.AtLargest)
 	if s.Constant+s.NotFinite+s.NoScore > 0 {
-		text += fmt.Sprintf("\nleft out (NaN): %d constant, %d not finite and %d without a finite score", s.Constant, s.NotFinite, s.NoScore)
+		text += fmt.Sprintf("\nleft out (NaN): %d constant and %d not finite", s.Constant, s.NotFinite)
+		if s.NoScore > 0 {
+			text += fmt.Sprintf(", %d without a finite score", s.NoScore)
+		}
 	}
 	if s.OneAlpha > 0 {
 		text += fmt.Sprintf("\nalpha for all voxels: %g", s.OneAlpha)

@@ -181,7 +181,11 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	if V := x.y.Cols(); res.Constant+res.NotFinite+res.NoScore == V {
-		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %d are constant, %d not finite and %d without a finite score", V, res.Constant, res.NotFinite, res.NoScore)
+		why := fmt.Sprintf("%d are constant and %d not finite", res.Constant, res.NotFinite)
+		if res.NoScore > 0 {
+			why += fmt.Sprintf(", %d have no finite score in %s", res.NoScore, x.Env.Precision)
+		}
+		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %s", V, why)
 	}
 	return x.finish(ctx, sinks, res)
 }
