@@ -293,10 +293,13 @@ func (r *configReader) rename(aliases map[string]string) {
 	}
 }
 
+// configName is the file of a model folder that says what it is.
+const configName = "config.json"
+
 // readConfig reads config.json of a model folder and refuses what is not built
 // by key and value.
 func readConfig(fsys store.FS, dir string) (*Config, error) {
-	path := filepath.Join(dir, "config.json")
+	path := filepath.Join(dir, configName)
 	b, err := readFile(fsys, path, maxConfig)
 	if missing(err) {
 		return nil, badf(path, "no such file: want the folder of a Hugging Face model")

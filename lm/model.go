@@ -49,6 +49,16 @@ func (m *Model) ReadTokenizer(fsys store.FS) (err error) {
 	return err
 }
 
+// Files lists the files of the folder that an extraction reads: the configuration, the
+// weights and, for words, those of the tokenizer.
+func (m *Model) Files(fsys store.FS, words bool) []string {
+	files := append([]string{filepath.Join(m.dir, configName)}, m.files.Paths()...)
+	if words {
+		files = append(files, tokenizerFiles(fsys, m.dir)...)
+	}
+	return files
+}
+
 // Close closes the files of the weights.
 func (m *Model) Close() error { return m.files.Close() }
 

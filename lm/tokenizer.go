@@ -45,9 +45,9 @@ type Tokenizer struct {
 // LoadTokenizer reads tokenizer.json, or where there is none
 // tokenizer.model, of a Hugging Face model folder.
 func LoadTokenizer(fsys store.FS, dir string) (*Tokenizer, error) {
-	t, err := readTokenizerJSON(fsys, filepath.Join(dir, "tokenizer.json"))
+	t, err := readTokenizerJSON(fsys, filepath.Join(dir, tokenizerName))
 	if missing(err) {
-		t, err = readSentencePiece(fsys, filepath.Join(dir, "tokenizer.model"))
+		t, err = readSentencePiece(fsys, filepath.Join(dir, sentencePieceName))
 	}
 	if missing(err) {
 		return nil, badf(dir, "neither tokenizer.json nor tokenizer.model is there; token ids need none")
@@ -55,11 +55,30 @@ func LoadTokenizer(fsys store.FS, dir string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.readConfig(fsys, filepath.Join(dir, "tokenizer_config.json")); err != nil {
+	if err := t.readConfig(fsys, filepath.Join(dir, tokenizerConfigName)); err != nil {
 		return nil, err
 	}
 	t.index()
 	return t, nil
+}
+
+// The files of a tokenizer in a model folder.
+const (
+	tokenizerName       = "tokenizer.json"
+	sentencePieceName   = "tokenizer.model" // read where there is no tokenizer.json
+	tokenizerConfigName = "tokenizer_config.json"
+)
+
+// tokenizerFiles lists those of a folder that LoadTokenizer reads.
+func tokenizerFiles(fsys store.FS, dir string) []string {
+	var files []string
+	for _, name := range []string{tokenizerName, sentencePieceName, tokenizerConfigName} {
+		path := filepath.Join(dir, name)
+		if _, err := fsys.Stat(path); err == nil && !(name == sentencePieceName && len(files) > 0) {
+			files = append(files, path)
+		}
+	}
+	return files
 }
 
 // Start is the id that begins every window ([CLS], <s>, <|begin_of_text|>),

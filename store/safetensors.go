@@ -44,6 +44,7 @@ type Safetensors struct {
 	order    []string // names as the files have them
 	metadata map[string]string
 	files    []File
+	paths    []string // of the files, after that of the index
 }
 
 var safetensorsTypes = map[string]DType{
@@ -76,6 +77,7 @@ func OpenSafetensors(fsys FS, path string) (*Safetensors, error) {
 	s := &Safetensors{path: path, tensors: map[string]tensorPlace{}, metadata: map[string]string{}}
 	var err error
 	if strings.HasSuffix(path, ".index.json") {
+		s.paths = []string{path}
 		err = s.openIndex(fsys)
 	} else {
 		err = s.openFile(fsys, path)
@@ -144,7 +146,7 @@ func (s *Safetensors) openFile(fsys FS, path string) error {
 	if err != nil {
 		return err
 	}
-	s.files = append(s.files, f)
+	s.files, s.paths = append(s.files, f), append(s.paths, path)
 	return s.addFile(path, f, size)
 }
 
@@ -178,6 +180,9 @@ func (s *Safetensors) Close() error {
 	}
 	return err
 }
+
+// Paths lists the files that were opened: the only one, or the index and its shards.
+func (s *Safetensors) Paths() []string { return slices.Clone(s.paths) }
 
 // Names lists the tensors in the order of their bytes, shard after shard.
 func (s *Safetensors) Names() []string { return slices.Clone(s.order) }

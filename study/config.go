@@ -11,6 +11,7 @@ import (
 	"voxen/study/align"
 	"voxen/study/couple"
 	"voxen/study/encode"
+	"voxen/study/extract"
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/match"
@@ -77,15 +78,7 @@ type StimulusConfig struct {
 }
 
 // ModelConfig is one language model.
-type ModelConfig struct {
-	Name   string `key:"name" doc:"names the model in files, tables and figures; the folder's name if empty"`
-	Path   string `key:"path" doc:"folder of a Hugging Face model"`
-	Tap    string `key:"tap" doc:"which units are neurons, as extract --tap"`
-	Layers string `key:"layers" doc:"all, or a list such as 0,3,5-7"`
-	Window int    `key:"window" min:"1" doc:"words that are read together"`
-	Stride int    `key:"stride" min:"1" doc:"words between windows"`
-	DType  string `key:"dtype" oneof:"float32,float16" doc:"of the responses per word on disk"`
-}
+type ModelConfig struct{ extract.Options }
 
 // CoupleConfig are the options of couple.
 type CoupleConfig struct {
@@ -129,7 +122,7 @@ func DefaultConfig() Config {
 
 // defaults are those of an element of the list.
 func (m *ModelConfig) defaults() {
-	*m = ModelConfig{Tap: string(lm.FFNOut), Layers: "all", Window: 200, Stride: 100, DType: "float32"}
+	*m = ModelConfig{*extract.New()}
 }
 
 // ReadConfig reads a study's configuration. Unknown keys, values of the wrong
@@ -199,11 +192,11 @@ func (c *Config) checkModels() error {
 	names := map[string]bool{}
 	for i := range c.Models {
 		m, key := &c.Models[i], element("models", i)
-		if m.Path == "" {
+		if m.Model == "" {
 			return c.bad(key+".path", "is not given, expected the folder of a model")
 		}
 		if m.Name == "" {
-			m.Name = filepath.Base(m.Path)
+			m.Name = filepath.Base(m.Model)
 		}
 		if err := c.checkName(key+".name", m.Name, names); err != nil {
 			return err
@@ -211,8 +204,8 @@ func (c *Config) checkModels() error {
 		if _, err := lm.ParseTaps(m.Tap); err != nil {
 			return c.bad(key+".tap", "is %q: %v", m.Tap, err)
 		}
-		if m.Stride > m.Window {
-			return c.bad(key+".stride", "is %d, expected at most the window of %d words", m.Stride, m.Window)
+		if m.StrideWords() > m.Window {
+			return c.bad(key+".stride", "is %d, expected at most the window of %d words", m.StrideWords(), m.Window)
 		}
 	}
 	return nil

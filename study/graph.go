@@ -13,7 +13,6 @@ import (
 	"voxen/lm"
 	"voxen/store"
 	"voxen/study/align"
-	"voxen/study/extract"
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/mask"
@@ -333,7 +332,7 @@ func (s *Study) maskFile() string {
 // model adds the steps of one model up to the encoding models.
 func (s *Study) model(i int) (*modelSteps, error) {
 	m := &modelSteps{config: &s.Models[i]}
-	net, err := lm.Open(s.fsys, s.resolve(m.config.Path))
+	net, err := lm.Open(s.fsys, s.resolve(m.config.Model))
 	if err != nil {
 		return nil, fmt.Errorf("%s: line %d: %w", s.Config.path, s.line(element("models", i)+".path"), err)
 	}
@@ -367,9 +366,9 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 	for i := range s.Stimulus {
 		run := &s.Stimulus[i]
 		words := float64(len(s.words[i]))
-		o := extract.Options{Model: s.resolve(c.Path), Name: c.Name, Words: run.Words, Columns: run.columns(), Out: s.path(c.Name, "words", run.Name+".npy"),
-			Tap: c.Tap, Layers: c.Layers, Window: c.Window, Stride: c.Stride, DType: c.DType}
-		from := s.add("extract", c.Name+" "+run.Name, o.Out, true, nil, extractWork(net, depth, words, n, c), func(ctx context.Context, e *step.Env) (any, error) { return extract.Run(ctx, e, o) })
+		o := c.Options
+		o.Model, o.Words, o.Columns, o.Out = s.resolve(c.Model), run.Words, run.Columns, s.path(c.Name, "words", run.Name+".npy")
+		from := s.addStep(c.Name+" "+run.Name, nil, extractWork(net, depth, words, n, c), &o)
 		a := s.Align
 		a.Responses, a.Words, a.Columns, a.Out = o.Out, run.Words, run.Columns, s.path(c.Name, "volumes", run.Name+".npy")
 		a.TR, a.Start, a.Volumes = step.Some(run.TR), run.Start, step.Some(run.Volumes)
@@ -388,7 +387,7 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 func extractWork(net *lm.Config, depth int, words, neurons float64, c *ModelConfig) work {
 	h, f := float64(net.Hidden), float64(net.FFN)
 	weights := float64(depth) * (4*h*h + 3*h*f)
-	tokens := 1.4 * words * math.Ceil(float64(c.Window)/float64(c.Stride)) // word pieces per word of English text
+	tokens := 1.4 * words * math.Ceil(float64(c.Window)/float64(c.StrideWords())) // word pieces per word of English text
 	size := 4.0
 	if c.DType == "float16" {
 		size = 2

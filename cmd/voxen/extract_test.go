@@ -82,6 +82,40 @@ func TestExtractWords(t *testing.T) {
 	}
 }
 
+// Every file of the model's folder that is read is an input, the index of shards too, and
+// no other; run.json has what became of the options that were left out.
+func TestExtractInputs(t *testing.T) {
+	f := newFiles(t)
+	model, words := f.model("model", bertModel()), f.story("words.tsv", 12)
+	s, err := store.OpenSafetensors(store.OS{}, model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.Names()[0]
+	s.Close()
+	sharded(`{"weight_map":{"`+first+`":"model-00001-of-00001.safetensors"}}`)(f, model)
+	f.bytes("model/tokenizer_config.json", []byte("{}"))
+	f.bytes("model/unused.safetensors", []byte("x"))
+	f.bytes("model/tokenizer.model", []byte("x"))
+	mustRun(t, extractArgs(model, words, f.path("r.npy"), "--window", "6")...)
+	run, err := store.ReadRun(store.OS{}, f.path("r.npy.run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, in := range run.Inputs {
+		names = append(names, filepath.Base(in.Path))
+	}
+	if got := strings.Join(names, " "); got != "words.tsv config.json model.safetensors.index.json model-00001-of-00001.safetensors tokenizer.json tokenizer_config.json" {
+		t.Errorf("inputs are %s", got)
+	}
+	for _, o := range run.Options {
+		if want, ok := map[string]string{"--name": "model", "--stride": "6"}[o.Name]; ok && o.Value != want {
+			t.Errorf("%s is %q, want %q", o.Name, o.Value, want)
+		}
+	}
+}
+
 // The rows of a table in one window are the means over the word pieces of what
 // --ids gives for the tokens that the model reads, for both families.
 func TestExtractWordsAndIDs(t *testing.T) {

@@ -146,7 +146,7 @@ func sharded(index string) func(f *files, dir string) {
 
 var lmRefusals = []refusal{
 	// extract: the command line
-	{"extract of nothing", func(*files) []string { return []string{"extract"} }, 2, `"model", "out"`},
+	{"extract of nothing", func(*files) []string { return []string{"extract"} }, 2, `--model is needed: Hugging Face model folder`},
 	{"no text", func(f *files) []string {
 		return []string{"extract", "--model", f.model("model", bertModel()), "--out", f.path("out/r.npy")}
 	}, 2, `0 of --words, --text and --ids are given, expected one`},
@@ -158,12 +158,14 @@ var lmRefusals = []refusal{
 	extractRefusal("layer past the last", `--layers: layers "0,3": "3" is not within 0-2`, "--layers", "0,3"),
 	extractRefusal("layers backwards", `"2-1" is not within 0-2`, "--layers", "2-1"),
 	extractRefusal("layer twice", `layer 1 is listed twice`, "--layers", "0-1,1"),
-	extractRefusal("no window", `--window 0`, "--window", "0"),
+	extractRefusal("no window", `--window 0, expected at least 1`, "--window", "0"),
+	extractRefusal("no stride", `--stride 0, expected at least 1`, "--stride", "0"),
 	extractRefusal("stride past the window", `--window 10 and --stride 11, expected 1 <= stride <= window`, "--window", "10", "--stride", "11"),
-	extractRefusal("float8", `--dtype "float8", expected float32, float16`, "--dtype", "float8"),
+	extractRefusal("float8", `--dtype "float8", expected float32 or float16`, "--dtype", "float8"),
 	extractRefusal("two columns", `--columns "word,onset", expected the names of three columns`, "--columns", "word,onset"),
 	extractRefusal("columns that are not there", `w.tsv: .*"begin"`, "--columns", "word,begin,end"),
-	extractRefusal("rate of a table", `--rate 2`, "--rate", "2"),
+	extractRefusal("rate of a table", `--rate 2, but no --text`, "--rate", "2"),
+	source("rate of 0", `--rate 0, expected a number above 0`, "--rate=0", func(f *files) string { return "--text=" + f.bytes("t.txt", []byte("a b")) }),
 	extractRefusal("too little memory for a layer", `--memory 97MiB is too small: this job needs at least`, "--memory", "97MiB"),
 
 	// extract: the text

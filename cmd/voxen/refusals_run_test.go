@@ -86,7 +86,7 @@ func init() {
 		config("value without text", `line \d+: out is empty, expected text`, "out: results", "out:"),
 		config("alphas of a study", `line \d+: encode.alphas is refused: .*-1 is not positive`, "alphas: 1:1e4:9", "alphas: 3,-1"),
 		config("detrend of a study", `line \d+: encode.detrend is refused: .*cosine:SECONDS`, "alphas: 1", "detrend: cosine\n  alphas: 1"),
-		config("false discovery rate above one", `line \d+: match.fdr is 5, expected at most 1`, "draws: 200", "fdr: 5"),
+		config("false discovery rate above one", `line \d+: match.fdr is "5", expected a number between 0 and 1`, "draws: 200", "fdr: 5"),
 		config("stride beyond the window", `line \d+: models\[0\].stride is 50, expected at most the window of 40 words`, "stride: 20", "stride: 50"),
 		config("unknown tap", `line \d+: models\[0\].tap is "ffn.in"`, "window: 40", "window: 40\n    tap: ffn.in"),
 		config("model without a folder", `models\[0\].path is not given`, "path: example-data/model", "dtype: float16"),

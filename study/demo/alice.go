@@ -123,9 +123,9 @@ func (a *aliceFit) align(ctx context.Context, e *step.Env) error {
 
 // extract runs the model over the words in the windows of the shipped responses.
 func (a *aliceFit) extract(ctx context.Context, e *step.Env, out string) error {
-	o := extract.Defaults()
-	o.Model, o.Words, o.Out, o.Stride = a.d.o.MiniLM, a.d.data("alice/words.tsv"), out, o.Window
-	sum, err := extract.Run(ctx, e, o)
+	o := extract.New()
+	o.Model, o.Words, o.Out, o.Stride = a.d.o.MiniLM, a.d.data("alice/words.tsv"), out, step.Some(o.Window)
+	sum, err := step.Do[*extract.Summary](ctx, e, o)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package extract
 import (
 	"context"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -18,29 +17,27 @@ import (
 	"voxen/study/step"
 )
 
-// Options are the options of the extract step, as on the command line. One
-// of Words, Text and IDs is given.
+// Options are the extract step: a row of responses per word. One of Words, Text and IDs
+// is given.
 type Options struct {
-	Model            string // a Hugging Face model folder
-	Words, Text, IDs string // files
-	Columns          brain.WordColumns
-	Rate             float64 // words per second of Text; 0: its table has no times
-	Name             string  // of the model in the table of columns; "": its folder's
-	Out              string  // .npy or .safetensors
-	Tap              string  // one or more, separated by commas
-	Layers           string  // all or a list
-	Window, Stride   int     // words
-	DType            string  // float32 or float16
-}
-
-// Defaults are the options of the extract step as the command line has them.
-func Defaults() Options {
-	return Options{Tap: string(lm.FFNOut), Layers: "all", Window: 200, Stride: 100, DType: "float32"}
+	Name    string              `opt:"name" doc:"names the model in files, tables and figures; the folder's name if empty"`
+	Model   string              `opt:"model" key:"path" file:"folder" required:"true" doc:"Hugging Face model folder: config.json, safetensors, tokenizer"`
+	Words   string              `opt:"words" file:"in" doc:"word table, .tsv or .csv, or a TextGrid; a row of responses per row"`
+	Text    string              `opt:"text" file:"in" doc:"UTF-8 text; a row of responses per word between white space"`
+	IDs     string              `opt:"ids" file:"in" doc:"token ids (.npy), all in one window; a row of responses per id"`
+	Out     string              `opt:"out" file:"out" required:"true" doc:"responses, .npy or .safetensors"`
+	Tap     string              `opt:"tap" default:"ffn.out" complete:"ffn.out,ffn.act,attn.out,attn.q,attn.k,attn.qk,hidden" doc:"where to read, one or more taps with commas between: which units are neurons"`
+	Layers  string              `opt:"layers" default:"all" form:"all or 0,3,5-7" complete:"all" doc:"all, or layers from 0 as in 0,3,5-7"`
+	Window  int                 `opt:"window" default:"200" min:"1" doc:"words that the model sees together"`
+	Stride  step.Maybe[int]     `opt:"stride" min:"1" doc:"words from one window to the next, at most the window (default: 100, or the window if that is less)"`
+	DType   string              `opt:"dtype" default:"float32" oneof:"float32,float16" doc:"of the file of responses per word"`
+	Columns []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use)"`
+	Rate    step.Maybe[float64] `opt:"rate" key:"-" above:"0" doc:"words per second of --text, for the times in its table of words (default: none)"`
 }
 
 // Summary is what the extract step did.
 type Summary struct {
-	Out      string  `json:"out"`
+	step.Ended
 	Rows     int     `json:"rows"`
 	Columns  int     `json:"columns"`
 	Layers   int     `json:"layers"`
@@ -49,12 +46,22 @@ type Summary struct {
 	Empty    int     `json:"empty"`  // rows without a word piece
 	Streamed bool    `json:"streamed"`
 	Rate     float64 `json:"tokens_per_second"` // of the model, without the reading of its weights
-	Device   string  `json:"device"`
-	Seconds  float64 `json:"seconds"`
 }
 
-// check refuses options that need no file to be seen wrong.
-func (o *Options) check() error {
+// New gives the step with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "extract", Results: 1, File: true, Device: true, Axis: store.Rows}
+}
+
+// StrideWords is the number of words from one window to the next.
+func (o *Options) StrideWords() int { return o.Stride.Or(min(100, o.Window)) }
+
+// Check refuses other than one text, an output of another kind, windows with gaps, and
+// taps that there are not.
+func (o *Options) Check() error {
 	sources := 0
 	for _, s := range []string{o.Words, o.Text, o.IDs} {
 		if s != "" {
@@ -62,127 +69,112 @@ func (o *Options) check() error {
 		}
 	}
 	switch {
-	case o.Model == "":
-		return step.BadInput("", "--model is needed: the folder of a Hugging Face model")
 	case sources != 1:
 		return step.BadInput("", "%d of --words, --text and --ids are given, expected one", sources)
-	case o.Out == "":
-		return step.BadInput("", "--out is needed")
 	case !strings.HasSuffix(o.Out, ".npy") && !strings.HasSuffix(o.Out, ".safetensors"):
 		return step.BadInput(o.Out, "is of no kind that is written here: expected .npy or .safetensors")
-	case o.Window < 1 || o.Stride < 1 || o.Stride > o.Window:
-		return step.BadInput("", "--window %d and --stride %d, expected 1 <= stride <= window", o.Window, o.Stride)
-	case o.Rate < 0 || o.Rate > 0 && o.Text == "":
-		return step.BadInput("", "--rate %g, expected a positive number of words per second of --text", o.Rate)
+	case o.StrideWords() > o.Window:
+		return step.BadInput("", "--window %d and --stride %d, expected 1 <= stride <= window", o.Window, o.StrideWords())
+	case o.Rate.Given && o.Text == "":
+		return step.BadInput("", "--rate %g, but no --text: it is of the words of a text", o.Rate.Value)
 	}
-	return step.OneOf("dtype", o.DType, "float32", "float16")
+	if _, err := lm.ParseTaps(o.Tap); err != nil {
+		return step.BadInput("", "--tap: %v", err)
+	}
+	_, err := step.WordColumns(o.Columns)
+	return err
 }
 
-// options lists the options for run.json and for resuming.
-func (o Options) options(e *step.Env) []store.Option {
-	s := func(name, value string) store.Option { return store.Option{Name: "--" + name, Value: value} }
-	return []store.Option{
-		s("name", o.Name), s("tap", o.Tap), s("layers", o.Layers), s("window", strconv.Itoa(o.Window)), s("stride", strconv.Itoa(o.Stride)),
-		s("dtype", o.DType), s("rate", strconv.FormatFloat(o.Rate, 'g', -1, 64)),
-		s("columns", strings.Join([]string{o.Columns.Word, o.Columns.Onset, o.Columns.Offset}, ",")),
-		s("precision", e.Precision.String()), s("device", e.Device),
+// MoreInputs are the files of the model's folder that are read. A folder that is no
+// model is refused before its weights are digested.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	m, err := lm.Open(e.FS, o.Model)
+	if err != nil {
+		return nil, err
 	}
+	defer m.Close()
+	if _, err := o.layers(m); err != nil {
+		return nil, err
+	}
+	var list []step.File
+	for _, path := range m.Files(e.FS, o.IDs == "") {
+		list = append(list, step.File{Role: "--model", Path: path})
+	}
+	return list, nil
 }
 
-// Run writes the responses of a language model's neurons to a text, a row
-// per word, with the table of columns beside them.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	if err := o.check(); err != nil {
-		return Summary{}, err
+// layers are those of the model that are asked for.
+func (o *Options) layers(m *lm.Model) ([]int, error) {
+	layers, err := lm.ParseLayers(o.Layers, m.Config.Layers)
+	if err != nil {
+		return nil, step.BadInput("", "--layers: %v", err)
 	}
-	x := &extraction{e: e, o: o}
-	defer x.close()
+	return layers, nil
+}
+
+// Do writes the responses of a language model's neurons to a text, a row per word, with
+// the table of columns beside them.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	x := &extraction{Run: r, o: o}
+	if err := x.open(); err != nil {
+		return nil, err
+	}
+	defer x.model.Close()
+	if err := r.Stage("reading words", 0, func() error { return x.read(ctx) }); err != nil {
+		return nil, err
+	}
 	return x.extract(ctx)
 }
 
-// extraction is one call of Extract.
+// extraction is one execution of the step.
 type extraction struct {
-	e       *step.Env
-	o       Options
+	*step.Run
+	o       *Options
 	model   *lm.Model
 	taps    []lm.Tap
 	layers  []int
 	words   brain.Words // of --words and --text
 	reading *lm.Reading
-	job     *store.Job
 	rate    float64 // tokens per second
 }
 
-func (x *extraction) close() {
-	if x.model != nil {
-		x.model.Close()
-	}
-	if x.job != nil {
-		x.job.Close()
-	}
-}
-
-func (x *extraction) extract(ctx context.Context) (Summary, error) {
-	var sum Summary
-	if err := x.open(); err != nil {
-		return sum, err
-	}
-	if err := x.e.Stage("reading words", 0, func() error { return x.read(ctx) }); err != nil {
-		return sum, err
-	}
-	w, err := x.e.OpenDevice()
-	if err != nil {
-		return sum, err
-	}
-	defer w.Close()
-	inputs, err := x.digests(ctx)
-	if err != nil {
-		return sum, err
-	}
-	x.job, err = x.e.OpenJob(x.o.Out, store.JobOptions{Command: "extract", Options: x.o.options(x.e), Inputs: inputs, File: true, Axis: store.Rows})
-	if err != nil {
-		return sum, err
-	}
-	w.Job = x.job
+func (x *extraction) extract(ctx context.Context) (*Summary, error) {
 	columns := x.model.Config.Columns(x.taps, x.layers)
 	sink, err := x.output(ctx, len(columns))
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
-	stats, err := x.run(ctx, w, sink)
+	stats, err := x.run(ctx, sink)
 	if err != nil {
-		return sum, err
+		return nil, err
 	}
 	if err := x.tables(columns); err != nil {
-		return sum, err
+		return nil, err
 	}
-	run := w.RunJSON()
-	run.Results["tokens"], run.Results["windows"] = float64(x.reading.Tokens()), float64(len(x.reading.Windows))
-	if x.reading.Empty > 0 {
-		run.LeftOut = []store.Count{{What: "words", Why: "no word piece: their responses are zero", N: x.reading.Empty}}
-	}
-	if err := x.job.Commit(ctx, run); err != nil {
-		return sum, err
-	}
-	return Summary{Out: x.o.Out, Rows: x.reading.Rows, Columns: len(columns), Layers: len(x.layers), Windows: len(x.reading.Windows),
-		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate, Device: w.Backend.Device().Name, Seconds: run.Seconds}, nil
+	x.Result("tokens", float64(x.reading.Tokens()))
+	x.Result("windows", float64(len(x.reading.Windows)))
+	x.LeaveOut("words", "no word piece: their responses are zero", x.reading.Empty)
+	return &Summary{Rows: x.reading.Rows, Columns: len(columns), Layers: len(x.layers), Windows: len(x.reading.Windows),
+		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate}, nil
 }
 
-// open reads the model's folder and the options that depend on it.
+// open reads the model's folder and resolves the options that depend on it.
 func (x *extraction) open() (err error) {
-	if x.model, err = lm.Open(x.e.FS, x.o.Model); err != nil {
+	if x.taps, err = lm.ParseTaps(x.o.Tap); err != nil {
+		return err
+	}
+	if x.model, err = lm.Open(x.Env.FS, x.o.Model); err != nil {
+		return err
+	}
+	if x.layers, err = x.o.layers(x.model); err != nil {
+		x.model.Close()
 		return err
 	}
 	if x.o.Name != "" {
 		x.model.Name = x.o.Name
 	}
-	if x.taps, err = lm.ParseTaps(x.o.Tap); err != nil {
-		return step.BadInput("", "--tap: %v", err)
-	}
-	if x.layers, err = lm.ParseLayers(x.o.Layers, x.model.Config.Layers); err != nil {
-		return step.BadInput("", "--layers: %v", err)
-	}
+	x.Resolve("name", x.model.Name)
+	x.Resolve("stride", strconv.Itoa(x.o.StrideWords()))
 	return nil
 }
 
@@ -191,31 +183,41 @@ func (x *extraction) read(ctx context.Context) (err error) {
 	path := x.o.Words + x.o.Text + x.o.IDs // one of them
 	if x.o.IDs != "" {
 		var ids []int
-		if ids, err = loadIDs(ctx, x.e.FS, path); err != nil {
+		if ids, err = loadIDs(ctx, x.Env.FS, path); err != nil {
 			return err
 		}
 		x.reading, err = x.model.ReadIDs(ids)
 	} else {
-		if err = x.model.ReadTokenizer(x.e.FS); err != nil {
+		if err = x.model.ReadTokenizer(x.Env.FS); err != nil {
 			return err
 		}
 		if x.o.Text != "" {
 			x.words, err = x.split(ctx, path)
 		} else {
-			var files brain.Files
-			if files, err = x.e.Files(); err == nil {
-				x.words, err = files.Words(path, x.o.Columns)
-			}
+			x.words, err = x.table(path)
 		}
 		if err != nil {
 			return err
 		}
-		x.reading, err = x.model.ReadRows(x.rows(), x.o.Window, x.o.Stride)
+		x.reading, err = x.model.ReadRows(x.rows(), x.o.Window, x.o.StrideWords())
 	}
 	if err != nil && !store.IsInput(err) {
 		return &store.InputError{Path: path, Err: err}
 	}
 	return err
+}
+
+// table reads a word table.
+func (x *extraction) table(path string) (brain.Words, error) {
+	columns, err := step.WordColumns(x.o.Columns)
+	if err != nil {
+		return nil, err
+	}
+	files, err := x.Env.Files()
+	if err != nil {
+		return nil, err
+	}
+	return files.Words(path, columns)
 }
 
 // loadIDs reads a vector of token ids.
@@ -247,51 +249,18 @@ func (x *extraction) rows() []lm.Row {
 // split cuts a text at white space; with a rate word i begins at i/rate, without
 // one the words have no times.
 func (x *extraction) split(ctx context.Context, path string) (brain.Words, error) {
-	text, err := step.ReadText(ctx, x.e.FS, path)
+	text, err := step.ReadText(ctx, x.Env.FS, path)
 	if err != nil {
 		return nil, err
 	}
-	rate := x.o.Rate
-	if rate == 0 {
-		rate = 1 // of no account: the times are taken away
-	}
-	words, err := brain.PacedWords(text, 0, rate)
+	words, err := brain.PacedWords(text, 0, x.o.Rate.Or(1)) // without a rate the times are taken away
 	if err != nil {
 		return nil, &store.InputError{Path: path, Err: err}
 	}
 	for i := range words {
-		words[i].Timed = x.o.Rate > 0
+		words[i].Timed = x.o.Rate.Given
 	}
 	return words, nil
-}
-
-// digests names what the responses depend on.
-func (x *extraction) digests(ctx context.Context) ([]store.Input, error) {
-	files := []step.File{{Role: "--words", Path: x.o.Words}, {Role: "--text", Path: x.o.Text}, {Role: "--ids", Path: x.o.IDs}}
-	entries, err := x.e.FS.ReadDir(x.o.Model)
-	if err != nil {
-		return nil, err
-	}
-	single := x.has("model.safetensors")
-	for _, d := range entries {
-		name := d.Name()
-		weights := strings.HasSuffix(name, ".safetensors") && (name == "model.safetensors" || !single)
-		switch {
-		case weights, name == "config.json", name == "tokenizer.json", name == "tokenizer.model", name == "tokenizer_config.json":
-			files = append(files, step.File{Role: "--model", Path: filepath.Join(x.o.Model, name)})
-		}
-	}
-	var inputs []store.Input
-	err = x.e.Stage("checking the model's files", 0, func() error {
-		inputs, err = step.DigestFiles(ctx, x.e.FS, files)
-		return err
-	})
-	return inputs, err
-}
-
-func (x *extraction) has(name string) bool {
-	_, err := x.e.FS.Stat(filepath.Join(x.o.Model, name))
-	return err == nil
 }
 
 // output makes the array of responses.
@@ -301,16 +270,16 @@ func (x *extraction) output(ctx context.Context, cols int) (*store.ArraySink, er
 		d = store.Float16
 	}
 	if strings.HasSuffix(x.o.Out, ".safetensors") {
-		return x.job.CreateSafetensors(ctx, "", "responses", d, x.reading.Rows, cols, nil)
+		return x.Job.CreateSafetensors(ctx, "", "responses", d, x.reading.Rows, cols, nil)
 	}
-	return x.job.CreateNpy(ctx, "", d, x.reading.Rows, cols, store.AsMatrix)
+	return x.Job.CreateNpy(ctx, "", d, x.reading.Rows, cols, store.AsMatrix)
 }
 
 // run computes the responses.
-func (x *extraction) run(ctx context.Context, w *step.Worker, sink *store.ArraySink) (lm.Stats, error) {
+func (x *extraction) run(ctx context.Context, sink *store.ArraySink) (lm.Stats, error) {
 	all := x.reading.Tokens()
-	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.e.Precision == op.Float64, Checkpoint: x.job,
-		Progress: func(done, total int) { x.e.Report.Progress(all - total + done) }}
+	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.Env.Precision == op.Float64, Checkpoint: x.Job,
+		Progress: func(done, total int) { x.Progress(all - total + done) }}
 	half := &halfSink{Sink: sink}
 	dst := lm.Sink(sink)
 	if x.o.DType == "float16" {
@@ -318,24 +287,24 @@ func (x *extraction) run(ctx context.Context, w *step.Worker, sink *store.ArrayS
 	}
 	var stats lm.Stats
 	start := time.Now()
-	err := x.e.Stage("extracting (tokens)", all, func() error {
-		return w.Compute(ctx, step.Part{What: "rows", N: x.reading.Rows, Finished: x.job.Finished}, func(ctx context.Context) error {
+	err := x.Stage("extracting (tokens)", all, func() error {
+		return x.Compute(ctx, step.Part{What: "rows", N: x.reading.Rows, Finished: x.Job.Finished}, func(ctx context.Context) error {
 			var err error
-			if opt.Memory, err = x.e.Budget(w.Backend, 0); err != nil {
+			if opt.Memory, err = x.Env.Budget(x.Backend, 0); err != nil {
 				return err
 			}
 			before := stats
-			stats, err = x.model.Extract(ctx, engine.NewMachine(w.Backend), x.reading, opt, dst)
-			w.Halvings.Add(int64(stats.Halvings))
+			stats, err = x.model.Extract(ctx, engine.NewMachine(x.Backend), x.reading, opt, dst)
+			x.Halvings.Add(int64(stats.Halvings))
 			stats.Tokens, stats.Loading = before.Tokens+stats.Tokens, before.Loading+stats.Loading
-			return x.e.Refuse(err, opt.Memory)
+			return x.Env.Refuse(err, opt.Memory)
 		})
 	})
 	if busy := time.Since(start) - stats.Loading; err == nil && busy > 0 {
 		x.rate = float64(stats.Tokens) / busy.Seconds()
 	}
 	if half.over > 0 {
-		x.e.Warn("--dtype float16: %d responses are beyond 65504 and became infinite", half.over)
+		x.Warn("--dtype float16: %d responses are beyond 65504 and became infinite", half.over)
 	}
 	return stats, err
 }
@@ -370,9 +339,9 @@ func WriteColumns(w io.Writer, model string, columns []lm.Column) error {
 
 // tables writes which neuron each column is and, for a text, its words.
 func (x *extraction) tables(columns []lm.Column) error {
-	err := x.job.WriteFile(".columns.tsv", func(w io.Writer) error { return WriteColumns(w, x.model.Name, columns) })
+	err := x.Job.WriteFile(".columns.tsv", func(w io.Writer) error { return WriteColumns(w, x.model.Name, columns) })
 	if err != nil || x.o.Text == "" {
 		return err
 	}
-	return x.job.WriteFile(".words.tsv", x.words.WriteTable)
+	return x.Job.WriteFile(".words.tsv", x.words.WriteTable)
 }

@@ -350,6 +350,9 @@ func (o Option) Expected() string {
 
 // ExpectedType says what sort of value the option has, in the words of a refusal.
 func (o Option) ExpectedType() string {
+	if o.value.Kind() == reflect.Uint64 {
+		return "a whole number from 0"
+	}
 	switch t := o.Type(); t {
 	case "switch":
 		return "true or false"
