@@ -181,11 +181,11 @@ func init() {
 		images("dtseries whose description is cut", `y.dtseries.nii: CIFTI description`, 4, func(f *files) string {
 			return f.copied("series.dtseries.nii", "y.dtseries.nii", func(b []byte) []byte { return bytes.Replace(b, []byte("</CIFTI>"), []byte("<!CIFTI>"), 1) })
 		}),
-		images("dtseries with a mask", `m.nii: is a mask of volumes, but responses .*y.dtseries.nii are on surfaces`, 4, func(f *files) string {
+		images("dtseries with a mask", `m.nii: is a mask of volumes, but .*y.dtseries.nii is on surfaces`, 4, func(f *files) string {
 			f.bytes("../m.nii", labels(func(int) float32 { return 1 }))
 			return f.copied("series.dtseries.nii", "y.dtseries.nii", nil)
 		}, "--mask", "MASK"),
-		images("dtseries with a volume as atlas", `m.nii: no CIFTI description`, 4, func(f *files) string {
+		images("dtseries with a volume as atlas", `m.nii: is not of the kind of .*y.dtseries.nii, expected CIFTI files`, 4, func(f *files) string {
 			f.bytes("../m.nii", labels(func(int) float32 { return 1 }))
 			return f.copied("series.dtseries.nii", "y.dtseries.nii", nil)
 		}, "--atlas", "MASK"),
