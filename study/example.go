@@ -40,43 +40,98 @@ var exampleGrid = [3]int{10, 12, 9}
 
 // InitStudy writes a commented configuration that runs as it is, with the files
 // that it names in a folder beside it: a tiny random BERT, the first words of
-// Alice in Wonderland, and simulated BOLD. Nothing that is there is replaced.
-func InitStudy(ctx context.Context, fsys store.FS, path string) error {
-	x := &example{fsys: fsys, dir: filepath.Join(filepath.Dir(path), exampleData), rng: rand.New(rand.NewPCG(exampleSeed, 0))}
-	for _, p := range []string{path, x.dir} {
-		if step.Exists(fsys, p) {
+// Alice in Wonderland, and simulated BOLD. Nothing that is there is replaced, but
+// what an interrupted call left.
+func InitStudy(ctx context.Context, e *step.Env, path string) error {
+	data := filepath.Join(filepath.Dir(path), exampleData)
+	for _, p := range []string{path, data} {
+		if step.Exists(e.FS, p) && !onlyUnfinished(e.FS, p) {
 			return step.BadInput(p, "is there already, and nothing is replaced: expected a new name")
 		}
 	}
-	if err := fsys.MkdirAll(filepath.Join(x.dir, "model")); err != nil {
+	if _, err := step.Execute(ctx, e, &exampleFiles{Out: data}); err != nil {
 		return err
 	}
+	_, err := step.Execute(ctx, e, &exampleConfig{Out: path}) // last: a study.yaml has its files
+	return err
+}
+
+// onlyUnfinished reports whether a folder has nothing but the unfinished output of a job.
+func onlyUnfinished(fsys store.FS, dir string) bool {
+	entries, err := fsys.ReadDir(dir)
+	return err == nil && len(entries) == 1 && entries[0].Name() == ".partial"
+}
+
+// initCommand is the command of the files of an example.
+func initCommand(file bool) step.Command {
+	return step.Command{Name: "run --init", Results: 1, File: file, Neutral: []string{"precision"}}
+}
+
+// exampleConfig is the step that writes the configuration.
+type exampleConfig struct {
+	Out string `opt:"out" file:"out" required:"true" doc:"the configuration"`
+}
+
+// Command says what the step is.
+func (*exampleConfig) Command() step.Command { return initCommand(true) }
+
+// Check has nothing to refuse.
+func (*exampleConfig) Check() error { return nil }
+
+// Do writes the configuration.
+func (*exampleConfig) Do(_ context.Context, r *step.Run) (step.Summary, error) {
+	return &step.Ended{}, writeText(r.Job, "", ExampleYAML)
+}
+
+// exampleFiles is the step that writes the files that the configuration names.
+type exampleFiles struct {
+	Out string `opt:"out" file:"out" required:"true" doc:"folder of the files"`
+}
+
+// Command says what the step is.
+func (*exampleFiles) Command() step.Command { return initCommand(false) }
+
+// Check has nothing to refuse.
+func (*exampleFiles) Check() error { return nil }
+
+// Do makes the files.
+func (*exampleFiles) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	x := &example{Job: r.Job, rng: rand.New(rand.NewPCG(exampleSeed, 0))}
 	for _, write := range []func(context.Context) error{x.words, x.model, x.brain, x.participants} {
 		if err := write(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return x.text(path, ExampleYAML) // last: a study.yaml has its files
+	return &step.Ended{}, nil
 }
 
 // example writes the files.
 type example struct {
-	fsys store.FS
-	dir  string
+	*store.Job
 	rng  *rand.Rand
 	rate []float64 // words per volume, convolved: what the simulated networks follow
 }
 
 // files is where images and tables are written.
-func (x *example) files() brain.Files { return brain.Files{FS: x.fsys} }
+func (x *example) files() brain.Files { return brain.Files{FS: x.FS()} }
 
-func (x *example) path(name string) string { return filepath.Join(x.dir, name) }
-
-func (x *example) text(path, content string) error {
-	return store.WriteFile(x.fsys, path, func(w io.Writer) error {
+// writeText writes a small output of a job.
+func writeText(job *store.Job, name, content string) error {
+	return job.WriteFile(name, func(w io.Writer) error {
 		_, err := io.WriteString(w, content)
 		return err
 	})
+}
+
+func (x *example) text(name, content string) error { return writeText(x.Job, name, content) }
+
+// image writes an output by its path.
+func (x *example) image(name string, write func(path string) error) error {
+	path, err := x.Path(name)
+	if err != nil {
+		return err
+	}
+	return write(path)
 }
 
 // words writes the first words of Alice, with their onsets.
@@ -87,10 +142,14 @@ func (x *example) words(context.Context) error {
 	}
 	lines := strings.SplitAfter(string(content), "\n")
 	end := 1 + slices.IndexFunc(lines[1:], func(line string) bool { return firstNumber(line) >= exampleTR*exampleVolumes })
-	if err := x.text(x.path("words.tsv"), strings.Join(lines[:end], "")); err != nil {
+	if err := x.text("words.tsv", strings.Join(lines[:end], "")); err != nil {
 		return err
 	}
-	words, err := x.files().Words(x.path("words.tsv"), brain.WordColumns{})
+	path, err := x.Path("words.tsv")
+	if err != nil {
+		return err
+	}
+	words, err := x.files().Words(path, brain.WordColumns{})
 	if err != nil {
 		return err
 	}
@@ -143,11 +202,11 @@ func (x *example) model(context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := x.text(x.path("model/"+name), string(b)+"\n"); err != nil {
+		if err := x.text("model/"+name, string(b)+"\n"); err != nil {
 			return err
 		}
 	}
-	return store.WriteFile(x.fsys, x.path("model/model.safetensors"), func(w io.Writer) error {
+	return x.WriteFile("model/model.safetensors", func(w io.Writer) error {
 		return store.WriteSafetensors(w, x.weights(len(vocab)), nil)
 	})
 }
@@ -239,17 +298,20 @@ func (x *example) brain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.files().WriteMask(ctx, x.path("mask.nii.gz"), mask); err != nil {
+	if err := x.image("mask.nii.gz", func(path string) error { return x.files().WriteMask(ctx, path, mask) }); err != nil {
 		return err
 	}
 	labels, err := mask.Gather(&brain.Volume{Grid: grid, Values: network})
 	if err != nil {
 		return err
 	}
-	if err := x.files().WriteMap(ctx, x.path("networks.nii.gz"), mask, labels, brain.MapOptions{Datatype: brain.Int16}); err != nil {
+	err = x.image("networks.nii.gz", func(path string) error {
+		return x.files().WriteMap(ctx, path, mask, labels, brain.MapOptions{Datatype: brain.Int16})
+	})
+	if err != nil {
 		return err
 	}
-	if err := x.text(x.path("networks.tsv"), "index\tname\tcolor\n1\tFrontLeft\t#0072b2\n2\tFrontRight\t#e69f00\n3\tBackLeft\t#009e73\n4\tBackRight\t#cc79a7\n"); err != nil {
+	if err := x.text("networks.tsv", "index\tname\tcolor\n1\tFrontLeft\t#0072b2\n2\tFrontRight\t#e69f00\n3\tBackLeft\t#009e73\n4\tBackRight\t#cc79a7\n"); err != nil {
 		return err
 	}
 	for s := range exampleSubjects {
@@ -280,7 +342,7 @@ func (x *example) subject(ctx context.Context, name string, mask *brain.Mask, la
 		csf[t] = 900 + 5*x.rng.NormFloat64()
 		table += fmt.Sprintf("%.6f\t%.6f\n", motion[t], csf[t])
 	}
-	if err := x.text(x.path(name+"_confounds.tsv"), table); err != nil {
+	if err := x.text(name+"_confounds.tsv", table); err != nil {
 		return err
 	}
 	leak := make([]float64, mask.Len())
@@ -293,7 +355,9 @@ func (x *example) subject(ctx context.Context, name string, mask *brain.Mask, la
 		}
 		return nil
 	}
-	return x.files().WriteMaps(ctx, x.path(name+"_bold.nii.gz"), mask, exampleVolumes, row, brain.MapOptions{TR: exampleTR, Descrip: "simulated"})
+	return x.image(name+"_bold.nii.gz", func(path string) error {
+		return x.files().WriteMaps(ctx, path, mask, exampleVolumes, row, brain.MapOptions{TR: exampleTR, Descrip: "simulated"})
+	})
 }
 
 // participants writes ages and a made-up score.
@@ -302,5 +366,5 @@ func (x *example) participants(context.Context) error {
 	for s := range exampleSubjects {
 		table += fmt.Sprintf("sub-%02d\t%d\t%.1f\n", s+1, 20+x.rng.IntN(30), 20+5*x.rng.NormFloat64())
 	}
-	return x.text(x.path("participants.tsv"), table)
+	return x.text("participants.tsv", table)
 }

@@ -23,7 +23,7 @@ func small(t *testing.T) (dir, yaml string) {
 	t.Helper()
 	dir = t.TempDir()
 	yaml = filepath.Join(dir, "study.yaml")
-	if err := study.InitStudy(context.Background(), store.OS{}, yaml); err != nil {
+	if err := study.InitStudy(context.Background(), steptest.Env(), yaml); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string

@@ -24,10 +24,11 @@ const exitHelp = `
 Exit status: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted (Ctrl-C)
 and 143 terminated, with what was finished kept for the same command to go on.`
 
-// app is one run of the program: the options that all commands share, and where
-// output goes.
+// app is one run of the program: the file system, the options that all commands
+// share, and where output goes.
 type app struct {
 	ctx         context.Context
+	fs          store.FS // all that is read and written
 	out, errOut io.Writer
 	common      step.Common
 	environment *step.Env // by check
@@ -83,8 +84,11 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 func (a *app) check() error {
 	a.printer = newPrinter(a.out, a.errOut, a.common.Quiet, a.common.JSON)
 	var err error
-	a.environment, err = a.common.Env(a.printer, version())
-	return err
+	if a.environment, err = a.common.Env(a.printer, version()); err != nil {
+		return err
+	}
+	a.environment.FS = a.fs
+	return nil
 }
 
 // env is the environment that the shared options ask for.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +13,7 @@ import (
 
 // demoCommand is voxen demo.
 func (a *app) demoCommand() *cobra.Command {
-	o := demo.Defaults()
-	cmd := &cobra.Command{
+	return stepCommand(a, demo.New(), demoText, cobra.Command{
 		Use:   "demo --out DIR",
 		Short: "Do the main job on the real data that voxen ships",
 		Long: `Fit encoding models of eight object categories to BOLD (Haxby et al. 2001: one
@@ -31,30 +28,11 @@ networks of Yeo et al. 2011 and have to be found again.
 The data are unpacked to DIR/data. Each step leaves its results in a folder of its
 own; figures and tables lie in DIR.` + "\n" + exitHelp,
 		Example: "  # a null distribution of 100 draws instead of 1,000\n  voxen demo --out demo --draws 100",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := os.Stat(filepath.Join(o.MiniLM, "config.json")); err != nil && !cmd.Flags().Changed("minilm") {
-				o.MiniLM = ""
-			}
-			sum, err := demo.Run(cmd.Context(), a.env(), o)
-			if err != nil {
-				return err
-			}
-			a.printer.result("demo", sum, demoText(sum))
-			return nil
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&o.Out, "out", "", "folder of the results")
-	f.IntVar(&o.Draws, "draws", o.Draws, "draws of the null distribution")
-	f.Uint64Var(&o.Seed, "seed", o.Seed, "of the shuffled labels and the dictionary")
-	f.StringVar(&o.MiniLM, "minilm", "build/minilm", "folder of all-MiniLM-L6-v2, to begin Alice with the words")
-	cmd.MarkFlagRequired("out")
-	return cmd
+	})
 }
 
 // demoText is the summary for people.
-func demoText(s demo.Summary) string {
+func demoText(s *demo.Summary) string {
 	var b strings.Builder
 	for _, h := range s.Haxby {
 		fmt.Fprintf(&b, "Haxby, %s: %d voxels that vary, %d constant\n", h.Title, h.Voxels, h.Constant)

@@ -14,12 +14,16 @@ import (
 
 	_ "voxen/cpu"
 	_ "voxen/cuda"
+	"voxen/store"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run executes one command line and gives the exit status.
-func run(args []string, out, errOut io.Writer) int {
+func run(args []string, out, errOut io.Writer) int { return runOn(store.OS{}, args, out, errOut) }
+
+// runOn is run on a file system.
+func runOn(fsys store.FS, args []string, out, errOut io.Writer) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
@@ -33,7 +37,7 @@ func run(args []string, out, errOut io.Writer) int {
 		case <-ctx.Done():
 		}
 	}()
-	app := &app{ctx: ctx, out: out, errOut: errOut}
+	app := &app{ctx: ctx, fs: fsys, out: out, errOut: errOut}
 	root := app.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -321,7 +321,7 @@ var refusals = []refusal{
 	learnRefusal("too little memory for a batch", `--memory 100MiB is too small: this job needs at least`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--memory", "100MiB"),
 
 	// demo
-	{"demo to nowhere", func(*files) []string { return []string{"demo"} }, 2, `"out"`},
+	{"demo to nowhere", func(*files) []string { return []string{"demo"} }, 2, `--out is needed`},
 	{"no draws", func(f *files) []string { return []string{"demo", "--out", f.path("out"), "--draws", "0"} }, 2, `--draws 0, expected 1 to 100000`},
 	{"a billion draws", func(f *files) []string { return []string{"demo", "--out", f.path("out"), "--draws", "1000000000"} }, 2, `--draws 1000000000, expected`},
 	{"demo of something", func(f *files) []string { return []string{"demo", "haxby", "--out", f.path("out")} }, 2, `unexpected argument "haxby"`},
@@ -330,11 +330,16 @@ var refusals = []refusal{
 	{"demo in too little memory", func(f *files) []string { return []string{"demo", "--out", f.path("out"), "--memory", "2MiB"} }, 2, `--memory 2MiB is too small`},
 
 	// bench and devices
-	{"bench of an unknown part", func(*files) []string { return []string{"bench", "--only", "peak,gemm"} }, 2, `--only "gemm", expected peak, ops, ridge, learn`},
+	{"bench of an unknown part", func(*files) []string { return []string{"bench", "--only", "peak,gemm"} }, 2, `--only "gemm", expected peak, ops, ridge or learn`},
 	{"bench on an unknown kind of device", func(*files) []string { return []string{"bench", "--device", "rocm"} }, 2, `"rocm"`},
 	{"bench under a file", func(f *files) []string {
 		return []string{"bench", "--only", "peak", "--out", filepath.Join(f.bytes("file", nil), "b")}
-	}, 1, `not a directory`},
+	}, 2, `file/b.*a part of its path is no folder`},
+	{"bench twice on one device", func(*files) []string { return []string{"bench", "--device", "cpu", "--device", "auto"} }, 2, `--device is given twice, as "cpu" and as "auto"`},
+	{"demo twice of draws", func(f *files) []string {
+		return []string{"demo", "--out", f.path("out"), "--draws", "2", "--draws", "3"}
+	}, 2, `--draws is given twice, as "2" and as "3"`},
+	{"demo with a model of no name", func(f *files) []string { return []string{"demo", "--out", f.path("out"), "--minilm", ""} }, 2, `--minilm is empty, expected a folder, auto or none`},
 	{"devices with a flag of encode", func(*files) []string { return []string{"devices", "--folds", "3"} }, 2, `unknown flag --folds`},
 	{"devices named by a word", func(*files) []string { return []string{"devices", "--device", "cuda:x"} }, 2, `"cuda:x": want auto, cpu, cuda or cuda:N`},
 	{"completion of an unknown shell", func(*files) []string { return []string{"completion", "tcsh"} }, 2, `tcsh`},

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/store"
 	"voxen/study"
 	"voxen/study/step"
 )
@@ -47,7 +46,7 @@ stopped, with the same results.` + "\n" + exitHelp,
 				return a.initStudy(cmd, args[0])
 			}
 			e := a.env()
-			s, err := study.OpenStudy(store.OS{}, args[0], func(format string, v ...any) { a.printer.Warn(fmt.Sprintf(format, v...)) })
+			s, err := study.OpenStudy(a.fs, args[0], func(format string, v ...any) { a.printer.Warn(fmt.Sprintf(format, v...)) })
 			if err != nil {
 				return err
 			}
@@ -79,7 +78,7 @@ stopped, with the same results.` + "\n" + exitHelp,
 
 // initStudy writes the example.
 func (a *app) initStudy(cmd *cobra.Command, path string) error {
-	if err := study.InitStudy(cmd.Context(), store.OS{}, path); err != nil {
+	if err := study.InitStudy(cmd.Context(), a.env(), path); err != nil {
 		return err
 	}
 	a.printer.result("init", map[string]string{"study": path}, fmt.Sprintf("wrote %s and its files; the BOLD is simulated\nnext: voxen run %s --dry-run", path, path))

@@ -22,7 +22,7 @@ import (
 // docs/architecture.md, "The packages". Files of every platform and build tag count;
 // tests may import what they like.
 const table = `
-cmd/voxen: study study/* bench brain lm store engine cpu cuda
+cmd/voxen: study study/* bench store engine cpu cuda
 bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
 bench/gpu: cuda engine engine/conform engine/op
 bench/peers/worker: cpu/blas cpu/eig store study/encode

@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"voxen/brain"
 	"voxen/brain/plotting"
-	"voxen/lm"
 	"voxen/store"
 	"voxen/study/align"
 	"voxen/study/extract"
@@ -85,8 +82,7 @@ func (d *demo) alice(ctx context.Context) error {
 // aliceFit is the dictionary and what is made of it.
 type aliceFit struct {
 	d         *demo
-	words     [aliceVolumes]string // spoken in each volume
-	nWords    int
+	spoken    *spoken
 	atoms     []float64 // volumes x K
 	atomList  []AliceAtom
 	objective []float64
@@ -98,22 +94,21 @@ func (a *aliceFit) out() string { return filepath.Join(a.d.o.Out, "alice") }
 // from the words where the model is there, else from the shipped means per volume
 // by the align step on a table with a row per volume.
 func (a *aliceFit) align(ctx context.Context, e *step.Env) error {
-	if err := a.volumes(); err != nil {
+	var err error
+	if a.spoken, err = readSpoken(a.d.files(), a.d.data("alice/words.tsv")); err != nil {
 		return err
 	}
-	// the planted study starts from the shipped responses in any case
-	shipped := a.d.data("alice/minilm_neurons_tr.npy")
-	err := a.nameColumns(e, shipped)
+	model, err := a.d.o.model(a.d.Env.FS)
 	if err != nil {
 		return err
 	}
 	o := align.New()
 	o.TR, o.Volumes, o.Out = step.Some(aliceTR), step.Some(aliceVolumes), a.d.data("alice/responses.npy")
-	if a.d.o.MiniLM != "" {
+	if model != "" {
 		o.Responses, o.Words = a.d.data("alice/words.npy"), a.d.data("alice/words.tsv")
-		err = a.extract(ctx, e, o.Responses)
+		err = a.extract(ctx, e, model, o.Responses)
 	} else {
-		o.Responses, o.Words = shipped, a.d.data("alice/volumes.tsv")
+		o.Responses, o.Words = a.d.data(shippedResponses), a.d.data("alice/volumes.tsv")
 	}
 	if err == nil {
 		_, err = step.Do[*align.Summary](ctx, e, o)
@@ -122,9 +117,9 @@ func (a *aliceFit) align(ctx context.Context, e *step.Env) error {
 }
 
 // extract runs the model over the words in the windows of the shipped responses.
-func (a *aliceFit) extract(ctx context.Context, e *step.Env, out string) error {
+func (a *aliceFit) extract(ctx context.Context, e *step.Env, model, out string) error {
 	o := extract.New()
-	o.Model, o.Words, o.Out, o.Stride = a.d.o.MiniLM, a.d.data("alice/words.tsv"), out, step.Some(o.Window)
+	o.Model, o.Words, o.Out, o.Stride = model, a.d.data("alice/words.tsv"), out, step.Some(o.Window)
 	sum, err := step.Do[*extract.Summary](ctx, e, o)
 	if err != nil {
 		return err
@@ -134,39 +129,6 @@ func (a *aliceFit) extract(ctx context.Context, e *step.Env, out string) error {
 	}
 	a.d.sum.Alice.Tokens = sum.Tokens
 	return nil
-}
-
-// nameColumns names the columns of the shipped responses.
-func (a *aliceFit) nameColumns(e *step.Env, responses string) error {
-	all := make([]lm.Column, 0, aliceLayers*aliceUnits)
-	for layer := range aliceLayers {
-		for unit := range aliceUnits {
-			all = append(all, lm.Column{Layer: layer, Tap: lm.FFNOut, Unit: unit})
-		}
-	}
-	return store.WriteFile(e.FS, responses+".columns.tsv", func(w io.Writer) error { return extract.WriteColumns(w, "all-MiniLM-L6-v2", all) })
-}
-
-// volumes writes the table of volumes: when each begins and the words whose
-// onset lies in it.
-func (a *aliceFit) volumes() error {
-	words, err := a.d.files().Words(a.d.data("alice/words.tsv"), brain.WordColumns{})
-	if err != nil {
-		return err
-	}
-	a.nWords = len(words)
-	for _, w := range words {
-		if t := int(math.Floor(w.Onset / aliceTR)); t >= 0 && t < aliceVolumes {
-			a.words[t] = strings.TrimSpace(a.words[t] + " " + w.Text)
-		}
-	}
-	return store.WriteFile(a.d.Env.FS, a.d.data("alice/volumes.tsv"), func(w io.Writer) error {
-		t := store.NewTableWriter(w, "word", "onset", "offset")
-		for v, text := range a.words {
-			t.Row(text, fmt.Sprintf("%.1f", float64(v)*aliceTR), fmt.Sprintf("%.1f", float64(v+1)*aliceTR))
-		}
-		return t.Flush()
-	})
 }
 
 // load reads the dictionary back and finds which layers each atom gathers: the
@@ -233,7 +195,7 @@ func (a *aliceFit) peak(k int) int {
 // wordsBefore are the words spoken 4 to 8 seconds before a volume: the time that
 // the haemodynamic response, with which the atoms are convolved, takes to rise.
 func (a *aliceFit) wordsBefore(t int) string {
-	return strings.Join(strings.Fields(strings.Join(a.words[max(0, t-4):max(0, t-1)], " ")), " ")
+	return strings.Join(strings.Fields(strings.Join(a.spoken.volumes[max(0, t-4):max(0, t-1)], " ")), " ")
 }
 
 // Layer is the layer that most of an atom's codes are of; -1 without codes.
@@ -258,7 +220,7 @@ func (x *AliceAtom) centre() float64 {
 
 // summarize counts the atoms of each layer and names those that lie most on one.
 func (a *aliceFit) summarize(sum *AliceSummary) {
-	sum.Words = a.nWords
+	sum.Words = a.spoken.words
 	for l := range aliceLayers {
 		sum.Layers = append(sum.Layers, LayerMass{Layer: l})
 	}

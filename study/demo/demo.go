@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -15,32 +14,74 @@ import (
 	"voxen/brain"
 	"voxen/brain/plotting"
 	"voxen/store"
+	"voxen/study/extract"
 	"voxen/study/report"
 	"voxen/study/step"
-	"voxen/testdata"
 )
 
 // Options are the options of the demo.
 type Options struct {
-	Out   string
-	Draws int    // of the null distribution over voxels; the planted study has twice as many
-	Seed  uint64 // of shuffled labels, dictionary and simulation
-	// MiniLM is a folder with the model whose responses to Alice are shipped. The
-	// part begins with the words where it is given, else with the responses.
-	MiniLM string
+	Out    string `opt:"out" file:"out" required:"true" doc:"folder of the results"`
+	Draws  int    `opt:"draws" default:"1000" min:"1" max:"100000" doc:"draws of the null distribution over voxels; the planted study has twice as many"`
+	Seed   uint64 `opt:"seed" doc:"of the shuffled labels, the dictionary and the simulation"`
+	MiniLM string `opt:"minilm" file:"folder" default:"auto" form:"a folder, auto or none" doc:"folder of all-MiniLM-L6-v2, to begin Alice with the words; none: with the responses as shipped; auto: build/minilm where that is there, else none"`
 }
 
-// Defaults gives the options that the command line has when none is set.
-func Defaults() Options { return Options{Draws: 1000} }
+// New gives the demo with every option at its default.
+func New() *Options { return step.Default(&Options{}) }
+
+// Command says what the step is.
+func (o *Options) Command() step.Command {
+	return step.Command{Name: "demo", Results: 1, Device: true}
+}
+
+// Check refuses a folder without a name.
+func (o *Options) Check() error {
+	if o.MiniLM == "" {
+		return step.BadInput("", "--minilm is empty, expected a folder, auto or none")
+	}
+	return nil
+}
+
+// MoreInputs are the files of the model.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	folder, err := o.model(e.FS)
+	if folder == "" || err != nil {
+		return nil, err
+	}
+	x := extract.New()
+	x.Model = folder
+	list, err := x.MoreInputs(e)
+	for i := range list {
+		list[i].Role = "--minilm"
+	}
+	return list, err
+}
+
+// model is the folder of the model, "" for none.
+func (o *Options) model(fsys store.FS) (string, error) {
+	folder := o.MiniLM
+	switch folder {
+	case "none":
+		return "", nil
+	case "auto":
+		folder = filepath.Join("build", "minilm")
+	}
+	switch there := step.Exists(fsys, filepath.Join(folder, "config.json")); {
+	case there:
+		return folder, nil
+	case o.MiniLM == "auto":
+		return "", nil
+	}
+	return "", step.BadInput(folder, "has no config.json, expected the folder of MiniLM (make minilm gets it), auto or none")
+}
 
 // Summary is what the demo found.
 type Summary struct {
-	Out     string         `json:"out"`
+	step.Ended
 	Haxby   []HaxbySummary `json:"haxby"`
 	Alice   AliceSummary   `json:"alice"`
 	Planted PlantedSummary `json:"planted"` // simulated
-	Device  string         `json:"device"`
-	Seconds float64        `json:"seconds"`
 }
 
 // demoParts are the parts of the demo, in order. Each adds what it found to the
@@ -55,86 +96,44 @@ var demoParts = []struct {
 	{"Planted", (*demo).planted},
 }
 
-// demo is one call of Demo.
+// demo is one execution of the demo.
 type demo struct {
-	*step.Worker // of the null distributions; steps have their own
-	o            Options
-	sum          Summary
+	*step.Run // its device is that of the null distributions; steps have their own
+	o         *Options
+	sum       *Summary
 }
 
 // files is where images and tables are read.
 func (d *demo) files() brain.Files { return brain.Files{FS: d.Env.FS} }
 
-// Run does the main job on the real data that voxen ships: it unpacks them to
+// Do does the main job on the real data that voxen ships: it unpacks them to
 // Out/data, fits encoding models of seen object categories to the voxels of
 // Haxby et al. (2001), and learns a dictionary of a language model's responses to
 // a story. At the end stands a simulated study of two subjects in which the answer is
-// planted, since no BOLD of the story ships. The steps leave their results in folders of their own under Out, as
-// the commands do; figures, tables and the summary lie in Out.
-func Run(ctx context.Context, e *step.Env, o Options) (Summary, error) {
-	e.Begin()
-	switch {
-	case o.Out == "":
-		return Summary{}, step.BadInput("", "--out is needed")
-	case o.Draws < 1 || o.Draws > maxDraws:
-		return Summary{}, step.BadInput("", "--draws %d, expected 1 to %d", o.Draws, maxDraws)
+// planted, since no BOLD of the story ships. The steps leave their results in folders
+// of their own under Out, as the commands do; figures, tables and run.json lie in Out.
+func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	// here to refuse a bound of memory before any data are unpacked
+	if _, err := r.Env.Budget(r.Backend, 0); err != nil {
+		return nil, err
 	}
-	if o.MiniLM != "" {
-		if _, err := e.FS.Stat(filepath.Join(o.MiniLM, "config.json")); err != nil {
-			return Summary{}, step.BadInput(o.MiniLM, "has no config.json, expected the folder of MiniLM (make minilm gets it)")
-		}
-	}
-	// here to refuse a device or a bound of memory before anything is written
-	w, err := e.OpenDevice()
-	if err != nil {
-		return Summary{}, err
-	}
-	defer w.Close()
-	if _, err := e.Budget(w.Backend, 0); err != nil {
-		return Summary{}, err
-	}
-	d := &demo{Worker: w, o: o, sum: Summary{Out: o.Out}}
-	options := []store.Option{{Name: "--draws", Value: strconv.Itoa(o.Draws)}, {Name: "--seed", Value: strconv.FormatUint(o.Seed, 10)}, {Name: "--minilm", Value: o.MiniLM},
-		{Name: "--precision", Value: e.Precision.String()}, {Name: "--device", Value: e.Device}}
-	if d.Job, err = store.OpenJob(e.FS, o.Out, store.JobOptions{Command: "demo", Options: options}); err != nil {
-		return d.sum, err
-	}
-	defer d.Job.Close()
-	if err := e.Stage("unpacking the data", 0, d.unpack); err != nil {
-		return d.sum, err
+	d := &demo{Run: r, o: o, sum: &Summary{}}
+	if err := d.Stage("unpacking the data", 0, func() error { return d.unpack(ctx) }); err != nil {
+		return nil, err
 	}
 	for _, part := range demoParts {
 		if err := part.run(d, ctx); err != nil {
-			return d.sum, err
+			return nil, err
 		}
 	}
-	run := d.RunJSON()
-	d.sum.Device, d.sum.Seconds = run.Device.Name, run.Seconds
-	return d.sum, d.Job.Commit(ctx, run)
+	return d.sum, nil
 }
 
-// maxDraws bounds the null distribution to what a minute or so computes.
-const maxDraws = 100_000
-
-// unpack writes the embedded data to Out/data.
-func (d *demo) unpack() error {
-	return fs.WalkDir(testdata.Files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		path := d.data(name)
-		if entry.IsDir() {
-			return d.Env.FS.MkdirAll(path)
-		}
-		content, err := testdata.Files.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		return store.WriteFile(d.Env.FS, path, func(w io.Writer) error {
-			_, err := w.Write(content)
-			return err
-		})
-	})
+// unpack writes the data to Out/data.
+func (d *demo) unpack(ctx context.Context) error {
+	e := *d.Env
+	_, err := step.Execute(ctx, &e, &unpacking{Out: d.data("")})
+	return err
 }
 
 // data is the path of an input of the demo.
@@ -198,7 +197,7 @@ func significant(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 func (d *demo) planted(ctx context.Context) error {
 	return d.step("Planted (simulated)", func(e *step.Env) error {
 		var err error
-		d.sum.Planted, err = PlantedStudy(ctx, e, PlantedOptions{Responses: d.data("alice/minilm_neurons_tr.npy"),
+		d.sum.Planted, err = PlantedStudy(ctx, e, PlantedOptions{Responses: d.data(shippedResponses),
 			Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Table: d.data("networks/yeo7.tsv"), Subjects: 2, Draws: 2 * d.o.Draws, Seed: d.o.Seed,
 			Out: filepath.Join(d.o.Out, "planted")})
 		if err != nil {
@@ -212,7 +211,7 @@ func (d *demo) planted(ctx context.Context) error {
 func (d *demo) report(ctx context.Context, e *step.Env) error {
 	p := &d.sum.Planted
 	in := func(name string) string { return filepath.Join(p.Out, name) }
-	m := report.Model{Name: p.Organize.Models[0].Model, Responses: d.data("alice/minilm_neurons_tr.npy"), Learn: in("dictionary"), Match: in("match")}
+	m := report.Model{Name: p.Organize.Models[0].Model, Responses: d.data(shippedResponses), Learn: in("dictionary"), Match: in("match")}
 	for s := range p.Subjects {
 		m.Encode = append(m.Encode, in(fmt.Sprintf("sub-%02d", s+1)))
 	}

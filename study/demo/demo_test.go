@@ -22,7 +22,9 @@ func TestDemo(t *testing.T) {
 	}
 	ctx := context.Background()
 	out := filepath.Join(t.TempDir(), "demo")
-	sum, err := Run(ctx, &step.Env{}, Options{Out: out, Draws: 39})
+	o := New()
+	o.Out, o.Draws = out, 39
+	sum, err := step.Do[*Summary](ctx, &step.Env{}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +112,11 @@ func TestDemoFromWordsMiniLM(t *testing.T) {
 	}
 	ctx := context.Background()
 	var both [2][]float64
-	for i, folder := range []string{"", model} {
+	for i, folder := range []string{"none", model} {
 		e := &step.Env{}
 		e.Begin()
-		d := &demo{Worker: &step.Worker{Env: e}, o: Options{Out: t.TempDir(), MiniLM: folder}}
-		if err := d.unpack(); err != nil {
+		d := &demo{Run: &step.Run{Worker: &step.Worker{Env: e}}, o: &Options{Out: t.TempDir(), MiniLM: folder}, sum: &Summary{}}
+		if err := d.unpack(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if err := (&aliceFit{d: d}).align(ctx, e); err != nil {
@@ -124,7 +126,7 @@ func TestDemoFromWordsMiniLM(t *testing.T) {
 		if both[i], _, err = store.LoadFloat64(ctx, store.OS{}, d.data("alice/responses.npy")); err != nil {
 			t.Fatal(err)
 		}
-		if tokens := d.sum.Alice.Tokens; (tokens > 2132) != (folder != "") {
+		if tokens := d.sum.Alice.Tokens; (tokens > 2132) != (folder != "none") {
 			t.Errorf("%d tokens with the model %q", tokens, folder)
 		}
 	}
@@ -154,7 +156,7 @@ func worst(a, b []float64) float64 {
 // A draw gives every run's blocks other labels: the same columns in another
 // order, another one in each run, the same again for the same draw.
 func TestShuffledLabels(t *testing.T) {
-	h := &haxbyFit{d: &demo{o: Options{Seed: 3}}, categories: []string{"a", "b", "c"}}
+	h := &haxbyFit{d: &demo{o: &Options{Seed: 3}}, categories: []string{"a", "b", "c"}}
 	for run := range h.blocks {
 		for c := range h.categories {
 			response := make([]float64, haxbyVolumes)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"io"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -120,7 +119,7 @@ type haxbyFit struct {
 // fit runs the steps and writes the tables and figures.
 func (h *haxbyFit) fit(ctx context.Context) (HaxbyFit, error) {
 	var found HaxbyFit
-	if err := h.designs(); err != nil {
+	if err := h.read(); err != nil {
 		return found, err
 	}
 	what := "responses"
@@ -148,25 +147,9 @@ func (h *haxbyFit) fit(ctx context.Context) (HaxbyFit, error) {
 	return found, h.figures()
 }
 
-// haxbyBlock is one block of stimulation: what was seen, and the response that
-// is expected in each volume of its run.
-type haxbyBlock struct {
-	category int
-	response []float64
-}
-
-// responses are the images of a run, design its regressors, shown the table of
-// their sum.
+// responses are the images of a run.
 func (h *haxbyFit) responses(run int) string {
 	return h.d.data(fmt.Sprintf("haxby2001/sub-1_task-objectviewing_run-%02d_desc-%s_bold.nii.gz", run+1, h.im.desc))
-}
-
-func (h *haxbyFit) design(run int) string {
-	return h.d.data(fmt.Sprintf("haxby2001/design_run-%02d.npy", run+1))
-}
-
-func (h *haxbyFit) shown(run int) string {
-	return h.d.data(fmt.Sprintf("haxby2001/shown_run-%02d.tsv", run+1))
 }
 
 // options are those of the encode step: voxen encode with the same flags gives
@@ -178,59 +161,25 @@ func (h *haxbyFit) options() *encode.Options {
 		o.Mask = h.d.data(h.im.mask)
 	}
 	for run := range haxbyRuns {
-		o.Features = append(o.Features, h.design(run))
+		o.Features = append(o.Features, h.d.data(designName(run)))
 		o.Responses = append(o.Responses, h.responses(run))
 		if h.differences {
-			o.Confounds = append(o.Confounds, h.shown(run))
+			o.Confounds = append(o.Confounds, h.d.data(shownName(run)))
 		}
 	}
 	return o
 }
 
-// designs writes the regressors of every run: a column per category, its blocks
-// convolved with the haemodynamic response.
-func (h *haxbyFit) designs() error {
-	times := brain.FrameTimes(haxbyVolumes, haxbyTR, 0)
+// read takes the categories and the blocks of every run from its events.
+func (h *haxbyFit) read() error {
 	for run := range haxbyRuns {
-		events, _, err := h.d.files().Events(h.d.data(fmt.Sprintf("haxby2001/sub-1_task-objectviewing_run-%02d_events.tsv", run+1)))
+		events, blocks, err := haxbyBlocks(h.d.files(), h.d.data(eventsName(run)))
 		if err != nil {
 			return err
 		}
-		h.categories = events.TrialTypes() // each run shows all of them
-		for _, event := range events {
-			response, err := brain.BlockRegressor([]brain.Block{{Onset: event.Onset, Duration: event.Duration, Amplitude: 1}}, times, brain.Glover)
-			if err != nil {
-				return err
-			}
-			h.blocks[run] = append(h.blocks[run], haxbyBlock{slices.Index(h.categories, event.TrialType), response})
-		}
-		x, err := events.Design(h.categories, times, brain.Glover)
-		if err != nil {
-			return err
-		}
-		if err := store.SaveNpy(h.d.Env.FS, h.design(run), []int{haxbyVolumes, len(h.categories)}, x); err != nil {
-			return err
-		}
-		if err := h.writeShown(run); err != nil {
-			return err
-		}
+		h.categories, h.blocks[run] = events.TrialTypes(), blocks
 	}
 	return nil
-}
-
-// writeShown writes the response that is expected whatever was seen.
-func (h *haxbyFit) writeShown(run int) error {
-	return store.WriteFile(h.d.Env.FS, h.shown(run), func(w io.Writer) error {
-		t := store.NewTableWriter(w, "shown")
-		for v := range haxbyVolumes {
-			sum := 0.0
-			for _, b := range h.blocks[run] {
-				sum += b.response[v]
-			}
-			t.Row(strconv.FormatFloat(sum, 'g', -1, 64))
-		}
-		return t.Flush()
-	})
 }
 
 // shuffled fills dst with the regressors of all runs after the labels of the
