@@ -285,3 +285,29 @@ func meanSpans[F float](b *Backend, c *engine.Call) {
 		}
 	})
 }
+
+// LogSumExp works row by row.
+func (b *Backend) LogSumExp(c *engine.Call, o op.LogSumExp) error {
+	return in(c.Out.Dtype, func() { logSumExp(b, c, o, vec.ExpSum) }, func() { logSumExp(b, c, o, expSum) })
+}
+
+func logSumExp[F float](b *Backend, c *engine.Call, o op.LogSumExp, expSum func([]F) F) {
+	d := c.In[0].Dims
+	b.eachBlock(op.Dims{d[0], 1, 1, d[2]}, rowBlock, func(w *worker, p, m, lo, hi int) {
+		x, choice, y := mat[F](c.In[0], p, m), mat[F](c.In[1], p, m), mat[F](c.Out, p, m)
+		row := scratch[F](w, d[3])
+		for t := lo; t < hi; t++ {
+			copy(row, x.row(t))
+			if o.Bound > 0 {
+				bound(row, o.Bound)
+			}
+			chosen := F(0)
+			if j := choice.row(t)[0]; j >= 0 && int(j) < d[3] {
+				chosen = row[int(j)]
+			}
+			top := slices.Max(row)
+			y.row(t)[0] = top + F(math.Log(float64(expSum(row))))
+			y.row(t)[1] = chosen
+		}
+	})
+}

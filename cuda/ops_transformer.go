@@ -73,3 +73,8 @@ func (b *Backend) MeanSpans(c *engine.Call, _ op.MeanSpans) error {
 	d := c.Out.Dims
 	return b.launch(c, sheet("mean_spans", c.Out.Dtype, d), c.Out, c.In[0], c.In[1], d[2], d[3])
 }
+
+// LogSumExp takes a block per row.
+func (b *Backend) LogSumExp(c *engine.Call, o op.LogSumExp) error {
+	return b.launch(c, byRow("log_sum_exp", c), c.Out, c.In[0], c.In[1], c.In[0].Dims[3], o.Bound)
+}

@@ -125,6 +125,7 @@ type TransformerOps interface {
 	Attention(c *Call, o op.Attention) error
 	QueryKey(c *Call, o op.QueryKey) error
 	MeanSpans(c *Call, o op.MeanSpans) error
+	LogSumExp(c *Call, o op.LogSumExp) error
 }
 
 // Fuser is a Backend that computes some operations at once where a graph has them
@@ -261,6 +262,8 @@ func dispatchTransformer(b Backend, c *Call, s op.Spec) error {
 		return b.QueryKey(c, o)
 	case op.MeanSpans:
 		return b.MeanSpans(c, o)
+	case op.LogSumExp:
+		return b.LogSumExp(c, o)
 	}
 	return fmt.Errorf("engine: no backend method for %s", op.Name(s))
 }

@@ -261,3 +261,27 @@ KERNEL(mean_spans)(OUT(F, out), IN(F, x), IN(F, spans), int rows, int cols) {
         to(r, c) = hi > lo ? sum / (F)(hi - lo) : (F)0;
     }
 }
+
+// Of every row the logarithm of the sum of exponentials, and the element that its choice
+// names, 0 where no column has that number. bound as in attention.
+//
+// Launch: a block of 128 per row, x rows, z batches.
+// Reads a row three times (from a cache but once), sums in float64.
+__device__ __forceinline__ F bounded(F x, double limit) { return limit > 0 ? (F)limit * tanh(x / (F)limit) : x; }
+
+KERNEL(log_sum_exp)(OUT(F, out), IN(F, x), IN(F, choice), int cols, double limit) {
+    const F *row = MAT(x, blockIdx.z, 0).row(blockIdx.x);
+    double first = bounded(row[0], limit), above = 0, sum = 0;
+    for (int c = threadIdx.x; c < cols; c += blockDim.x) {
+        double v = bounded(row[c], limit) - first;
+        above = v > above ? v : above;
+    }
+    double top = first + block_max(above);
+    for (int c = threadIdx.x; c < cols; c += blockDim.x) sum += exp((F)(bounded(row[c], limit) - top));
+    sum = block_sum(sum);
+    if (threadIdx.x > 0) return;
+    F j = MAT(choice, blockIdx.z, 0)(blockIdx.x, 0);
+    auto to = MAT(out, blockIdx.z, 0);
+    to(blockIdx.x, 0) = (F)(top + log(sum));
+    to(blockIdx.x, 1) = j >= 0 && j < cols ? bounded(row[(int)j], limit) : (F)0;
+}

@@ -40,6 +40,7 @@ const (
 	Sparse  // mostly zeros
 	UnitRow // rows of norm 1
 	Spans   // [lo, hi) within [0, 12], some of them empty
+	Choices // whole numbers from -3 to 300
 	Graded  // Eigen with values of n 4 2^-52 of the largest, a little more, and a little less
 	Ranges  // rows lo, hi: equal, 0, equal in all groups, or not; NaN
 	Scores  // numbers, some equal, too large or small for float32, or not finite

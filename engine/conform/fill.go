@@ -144,6 +144,10 @@ func fillMat(a []float64, rows, cols int, f Fill, rng *rand.Rand) {
 			lo := rng.IntN(13)
 			a[r*cols], a[r*cols+1] = float64(lo), float64(lo+rng.IntN(13-lo))
 		}
+	case Choices:
+		for i := range a {
+			a[i] = float64(rng.IntN(304) - 3)
+		}
 	default:
 		panic("conform: unknown fill")
 	}

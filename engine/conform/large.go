@@ -152,6 +152,7 @@ func largeTransformer(s Size) []Case {
 		{Spec: op.Attention{Heads: H, KVHeads: H, Causal: true, Window: max(1, N/4), Bound: 50}, In: []Operand{x, x, x}, Limit32: 5e-6, Limit64: 1e-13},
 		{Spec: op.RMSNorm{Eps: 1e-6, Heads: H}, In: []Operand{x, in(d(1, 1, 1, C/H), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.QueryKey{Heads: H, KVHeads: H}, In: []Operand{x, x}, Limit32: 2e-6, Limit64: 1e-13},
+		{Spec: op.LogSumExp{}, In: []Operand{wideX, in(d(1, 1, N, 1), Choices)}, Limit32: round32, Limit64: round64},
 		{Spec: op.MeanSpans{}, In: []Operand{x, in(d(1, 1, N/2, 2), Spans)}, Limit32: round32, Limit64: round64},
 	}
 }

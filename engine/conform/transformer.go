@@ -33,6 +33,10 @@ func transformer() []Case {
 		{Spec: op.QueryKey{Heads: 6, KVHeads: 2}, In: []Operand{view(d(2, 1, 70, 90), Normal), view(d(2, 1, 70, 30), Normal)}, Limit32: 2e-6, Limit64: 1e-13},
 		{Spec: op.MeanSpans{}, In: []Operand{in(d(1, 1, 12, 1), Normal), in(d(1, 1, 1, 2), Spans)}, Limit32: round32, Limit64: round64},
 		{Spec: op.MeanSpans{}, In: []Operand{view(d(2, 1, 40, 301), Normal), in(d(2, 1, 70, 2), Spans)}, Limit32: round32, Limit64: round64},
+		{Spec: op.LogSumExp{}, In: []Operand{in(d(1, 1, 1, 1), Normal), in(d(1, 1, 1, 1), Zero)}, Limit32: round32, Limit64: round64},
+		{Spec: op.LogSumExp{}, In: []Operand{view(d(2, 1, 65, 301), Normal), in(d(2, 1, 65, 1), Choices)}, Limit32: round32, Limit64: round64},
+		{Spec: op.LogSumExp{Bound: 3}, In: []Operand{view(d(1, 1, 33, 129), Raw), in(d(1, 1, 33, 1), Choices)}, Limit32: 2e-6, Limit64: round64},
+		{Spec: op.LogSumExp{}, In: []Operand{in(d(1, 1, 5, 40), Extreme), in(d(1, 1, 5, 1), Choices)}, Limit32: round32, Limit64: round64},
 	}
 	for _, kind := range []op.Activation{op.GELU, op.GELUTanh, op.SiLU, op.ReLU} {
 		cs = append(cs,

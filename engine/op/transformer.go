@@ -292,9 +292,7 @@ func (o Attention) Ref(out Tensor, in ...Tensor) {
 					for i := range d {
 						w[s] += q[t*C+h*d+i] * k[(lo+s)*ld+g*d+i] * o.ScaleOf(d)
 					}
-					if o.Bound > 0 {
-						w[s] = o.Bound * math.Tanh(w[s]/o.Bound)
-					}
+					w[s] = bound(w[s], o.Bound)
 				}
 				softmax(w)
 				for s, p := range w {
@@ -393,4 +391,63 @@ func (o MeanSpans) Ref(out Tensor, in ...Tensor) {
 			}
 		}
 	})
+}
+
+// LogSumExp takes the logarithm of the sum of exponentials of every row and the element
+// that the row's choice names: a softmax's log probability of choice j is
+// x[t, j] - log sum_c exp(x[t, c]), and that of a vocabulary cut into blocks of columns
+// comes of the results of the blocks.
+//
+//	y[t, 0] = log sum_c exp(bound(x[t, c])),  y[t, 1] = bound(x[t, j]),  j = choice[t]
+//
+// or y[t, 1] = 0 where no column has the number j. bound is that of Attention.
+// Operands x (B, 1, T, C) and choice (B, 1, T, 1), whole numbers; the result is (B, 1, T, 2).
+type LogSumExp struct{ Bound float64 }
+
+// Infer wants a choice per row.
+func (o LogSumExp) Infer(in ...Type) (Type, error) {
+	if err := arity(o, in, 2); err != nil {
+		return Type{}, err
+	}
+	if err := sameDtype(o, in...); err != nil {
+		return Type{}, err
+	}
+	d := in[0].Dims
+	if want := (Dims{d[0], 1, d[2], 1}); d[1] != 1 || in[1].Dims != want || o.Bound < 0 {
+		return Type{}, fmt.Errorf("LogSumExp: operands %v and %v with bound %g, want one group, a choice per row and no negative bound", in[0], in[1], o.Bound)
+	}
+	return Type{in[0].Dtype, Dims{d[0], 1, d[2], 2}}, nil
+}
+
+// Ref sums from the largest element.
+func (o LogSumExp) Ref(out Tensor, in ...Tensor) {
+	C := in[0].Dims[3]
+	eachMat(out, func(b, m int, y []float64) {
+		x, choice := in[0].Mat(b, m), in[1].Mat(b, m)
+		for t := range choice {
+			row := make([]float64, C)
+			for c := range row {
+				row[c] = bound(x[t*C+c], o.Bound)
+			}
+			top, sum := math.Inf(-1), 0.0
+			for _, v := range row {
+				top = max(top, v)
+			}
+			for _, v := range row {
+				sum += math.Exp(v - top)
+			}
+			y[2*t] = top + math.Log(sum)
+			if j := choice[t]; j >= 0 && j < float64(C) {
+				y[2*t+1] = row[int(j)]
+			}
+		}
+	})
+}
+
+// bound is c tanh(x/c), or x where c is 0.
+func bound(x, c float64) float64 {
+	if c == 0 {
+		return x
+	}
+	return c * math.Tanh(x/c)
 }
