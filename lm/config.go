@@ -36,6 +36,8 @@ type Config struct {
 	Padding     int     // id of RoBERTa's padding token, which has no position of its own; else -1
 	Embed       int     // units of a word's embedding; Hidden but in OPT, which may project it
 	Bound       float64 // of attention's scores, 0 without one
+	OutBound    float64 // of the scores of next words, 0 without one
+	Tied        bool    // the output layer is the table of words' embeddings
 	Window      int     // tokens that one sees in a layer that slides, itself among them; 0 is all before it
 	// Bidirectional is is_causal false: a model of a causal family whose tokens
 	// see the whole window.
@@ -44,6 +46,7 @@ type Config struct {
 	slides     func(layer int) bool    // whether a layer sees Window tokens alone; nil: none
 	scale      func(layer int) float64 // of attention's scores; nil: 1/sqrt(HeadSize)
 	normBefore bool                    // of OPT: norms before the sub-layers
+	normLast   bool                    // of OPT: a norm after the last block
 	parallel   bool                    // of GPT-NeoX: both sub-layers read the block's input
 
 	family *family
@@ -334,6 +337,7 @@ func parseConfig(b []byte) (*Config, error) {
 	}
 	if c.family.causal {
 		c.Bidirectional = !r.flag("is_causal", true)
+		c.Tied = r.flag("tie_word_embeddings", c.family.tied)
 	}
 	if c.Bidirectional && c.Window > 0 {
 		r.fail("is_causal", "true: windows of attention that see both ways are not built")

@@ -20,6 +20,9 @@ func TestGoldensOnDevice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			compareGolden(t, engine.NewMachine(be), filepath.Join(goldenModels, name), false)
 		})
+		if name == "gemma2-bf16" || name == "opt-350m" || name == "neox-bf16" {
+			t.Run(name+" surprisal", func(t *testing.T) { compareSurprisal(t, engine.NewMachine(be), filepath.Join(goldenModels, name)) })
+		}
 	}
 }
 

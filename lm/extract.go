@@ -25,9 +25,19 @@ type Options struct {
 	Memory int64
 	// Progress, if any, is called with the tokens done and in all.
 	Progress func(done, total int)
+	// Last takes a row's response from its last word piece, not their mean.
+	Last bool
+	// Surprisal, if any, is called once for every row that is read, with the sum
+	// over its word pieces of -log2 of their probability given the tokens before
+	// them in the window, the white space before a word counted with it; NaN where a
+	// piece has none before it, or for a row without any. CanPredict says whether the
+	// model has probabilities. All windows are then read, whatever the checkpoint knows.
+	Surprisal func(row int, bits float64)
 	// Checkpoint, if any, skips windows whose rows are done and learns of rows
 	// that are.
 	Checkpoint Checkpoint
+
+	block int // elements of a block of the output layer, for tests; 0 is headElements
 }
 
 // Checkpoint remembers finished ranges of rows over restarts; store.Job is one.
@@ -54,7 +64,7 @@ type Stats struct {
 
 // Extract runs the model over the windows of a reading and hands the responses
 // at the taps to the sink, window by window: row r of column k is the mean of
-// unit k over the word pieces of row r, zero for a row without any. Columns are
+// unit k over the word pieces of row r, or that of the last, zero for a row without any. Columns are
 // those of Config.Columns.
 //
 // Where all weights fit the budget they are read once and stay on the device.
@@ -98,6 +108,7 @@ type extractor[F float32 | float64] struct {
 	total   int   // tokens to be read
 	done    int   // tokens times layers
 
+	head     *head          // nil without surprisals
 	weights  []*layerBuffer // by layer; nil when not held
 	shared   *layerBuffer   // of the embedding
 	hidden   []engine.Buffer
@@ -143,6 +154,11 @@ func (x *extractor[F]) extract(ctx context.Context, mach *engine.Machine, r *Rea
 	if len(x.windows) == 0 {
 		return nil
 	}
+	if x.opt.Surprisal != nil {
+		if err := x.makeHead(); err != nil {
+			return err
+		}
+	}
 	if err := x.plan(mach.Backend()); err != nil {
 		return err
 	}
@@ -178,7 +194,7 @@ func (x *extractor[F]) selectWindows(r *Reading) {
 	for _, w := range r.Windows {
 		todo := false
 		for _, run := range runs(w.Rows) {
-			todo = todo || x.opt.Checkpoint == nil || !x.opt.Checkpoint.Done(run.Lo, run.Hi)
+			todo = todo || x.opt.Surprisal != nil || x.opt.Checkpoint == nil || !x.opt.Checkpoint.Done(run.Lo, run.Hi)
 		}
 		if !todo {
 			continue
@@ -215,6 +231,8 @@ func (x *extractor[F]) bytes(n int) int64 { return roundUp(int64(n) * int64(x.dt
 type needs struct {
 	fixed  int64 // embedding weights, intermediates, spare residual stream, spans, taps
 	layer  int64 // weights of one layer
+	head   int64 // weights of the output layer
+	block  int64 // of its largest block
 	stream int64 // residual stream of one window
 	host   int64 // responses of one window
 }
@@ -255,6 +273,16 @@ func (x *extractor[F]) temp() (most int64, err error) {
 		}
 		most = max(most, n)
 	}
+	if x.head != nil {
+		norm, logits, _, _, _ := x.bindHead(x.maxT, nil, nil)
+		for g, in := range map[*graph]map[*gorgonia.Node]engine.Resident{x.head.norm: norm, x.head.logits: logits} {
+			n, err := x.s.TempBytes(in, g.out)
+			if err != nil {
+				return 0, err
+			}
+			most = max(most, n)
+		}
+	}
 	return most, nil
 }
 
@@ -274,6 +302,16 @@ func (x *extractor[F]) measure() (needs, error) {
 	n.stream = x.bytes(x.maxT * c.Hidden)
 	n.fixed += temp + n.stream + x.smallBytes() + x.tapBytes()
 	n.host = int64(x.maxR) * int64(x.cols) * 4
+	if x.head != nil {
+		n.fixed += x.headBytes()
+		for _, w := range c.family.headWeights(c) {
+			n.fixed += x.bytes(w.elements())
+		}
+		for b := range x.head.blocks {
+			size := x.bytes(x.head.block(b).elements())
+			n.head, n.block = n.head+size, max(n.block, size)
+		}
+	}
 	return n, nil
 }
 
@@ -302,11 +340,11 @@ func (x *extractor[F]) plan(be engine.Backend) error {
 	if err != nil {
 		return err
 	}
-	held := int64(x.lastLayer() + 1)
+	held := int64(x.lastLayer()+1)*n.layer + n.head
 	if x.stats.Streamed {
-		held = 1
+		held = n.layer + n.block
 	}
-	x.stats.Bytes = n.fixed + held*n.layer + int64(x.group)*(n.stream+n.host)
+	x.stats.Bytes = n.fixed + held + int64(x.group)*(n.stream+n.host)
 	return nil
 }
 
@@ -328,10 +366,10 @@ func (n needs) fit(b budget, layers, windows, tokens int) (group int, streamed b
 			return 0, false, &engine.OverBudget{Need: n.host, Budget: b.host}
 		}
 	}
-	if b.device == 0 || n.fixed+int64(layers)*n.layer+n.stream+shared <= b.device {
+	if b.device == 0 || n.fixed+int64(layers)*n.layer+n.head+n.stream+shared <= b.device {
 		return 1, false, nil
 	}
-	least := n.fixed + n.layer + n.stream + shared
+	least := n.fixed + n.layer + n.block + n.stream + shared
 	switch {
 	case least <= b.device:
 	case b.own:
@@ -339,7 +377,7 @@ func (n needs) fit(b budget, layers, windows, tokens int) (group int, streamed b
 	default:
 		return 0, false, &engine.OverBudget{Need: least, Budget: b.device}
 	}
-	fits := (b.device - n.fixed - n.layer) / (n.stream + shared)
+	fits := (b.device - n.fixed - n.layer - n.block) / (n.stream + shared)
 	switch {
 	case !b.own:
 		fits = min(fits, int64(max(1, groupTokens/tokens)))
@@ -363,7 +401,13 @@ func (x *extractor[F]) budgets(be engine.Backend) (budget, error) {
 	return budget{device: max(1, free/10*9/x.share), host: x.opt.Memory, own: true}, err
 }
 
-func (x *extractor[F]) lastLayer() int { return x.opt.Layers[len(x.opt.Layers)-1] }
+// lastLayer is the last one that is run.
+func (x *extractor[F]) lastLayer() int {
+	if x.opt.Surprisal != nil {
+		return x.m.Config.Layers - 1
+	}
+	return x.opt.Layers[len(x.opt.Layers)-1]
+}
 
 // allocate makes the buffers that last for the whole extraction.
 func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
@@ -375,6 +419,17 @@ func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
 	}
 	if err := x.load(ctx, x.shared); err != nil {
 		return err
+	}
+	if h := x.head; h != nil {
+		if h.weights, err = newLayerBuffer(be, c.family.headWeights(c), x.dt.Dtype); err != nil {
+			return err
+		}
+		if err := x.load(ctx, h.weights); err != nil {
+			return err
+		}
+		if h.buf, err = be.Alloc(int(x.headBytes())); err != nil {
+			return err
+		}
 	}
 	for range x.group + 1 {
 		b, err := be.Alloc(int(x.bytes(x.maxT * c.Hidden)))
@@ -408,7 +463,14 @@ func (x *extractor[F]) close() {
 			b.Free()
 		}
 	}
-	for _, l := range append(x.weights, x.shared) {
+	held := append(x.weights, x.shared)
+	if h := x.head; h != nil {
+		held = append(append(held, h.weights), h.blocks...)
+		if h.buf != nil {
+			h.buf.Free()
+		}
+	}
+	for _, l := range held {
 		if l != nil && l.buf != nil {
 			l.buf.Free()
 		}
@@ -441,6 +503,11 @@ func (x *extractor[F]) run(ctx context.Context, be engine.Backend, group []Windo
 			for _, t := range x.opt.Taps {
 				col += x.m.Config.Units(t)
 			}
+		}
+	}
+	if x.head != nil {
+		if err := x.surprise(ctx, be, group); err != nil {
+			return err
 		}
 	}
 	for k, w := range group {
@@ -583,7 +650,8 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 	stream.Buf = x.hidden[k]
 	in[node] = stream
 	out := map[*gorgonia.Node]engine.Resident{}
-	if l < x.lastLayer() {
+	onward := l < x.lastLayer() || x.head != nil
+	if onward {
 		stream.Buf = x.hidden[x.group]
 		out[g.out] = stream
 	}
@@ -600,7 +668,7 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 	if err := x.s.Run(in, out); err != nil {
 		return err
 	}
-	if l < x.lastLayer() {
+	if onward {
 		x.hidden[k], x.hidden[x.group] = x.hidden[x.group], x.hidden[k]
 	}
 	for i, r := range taps {
@@ -621,6 +689,9 @@ func (x *extractor[F]) prepare(ctx context.Context, w Window, g *graph, in map[*
 	err := engine.Fill(ctx, x.s, spans, func(lo, hi int, dst []F) error {
 		for i := range dst {
 			s := w.Spans[w.Rows[(lo+i)/2]-w.Lo]
+			if x.opt.Last && s.Lo < s.Hi {
+				s.Lo = s.Hi - 1
+			}
 			dst[i] = F(s.Lo)
 			if (lo+i)%2 == 1 {
 				dst[i] = F(s.Hi)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"voxen/brain"
@@ -91,13 +92,14 @@ func compareGolden(t *testing.T, mach *engine.Machine, dir string, wide bool) {
 		t.Fatal(err)
 	}
 	defer want.Close()
-	opt := Options{Taps: Taps, Float64: wide}
+	taps := slices.DeleteFunc(slices.Clone(Taps), func(t Tap) bool { return t == AttnHeads }) // TestHeads
+	opt := Options{Taps: taps, Float64: wide}
 	cols := m.Config.Columns(opt.Taps, []int{0, 1})
 	sink := newMemorySink(r.Rows, len(cols))
 	if _, err := m.Extract(context.Background(), mach, r, opt, sink); err != nil {
 		t.Fatal(err)
 	}
-	for _, tap := range Taps {
+	for _, tap := range taps {
 		a, err := want.Tensor(string(tap))
 		if err != nil {
 			t.Fatal(err)
@@ -163,4 +165,80 @@ func aliceRows(t testing.TB) []Row {
 		rows[i] = Row{w.Text, w.Timed}
 	}
 	return rows
+}
+
+// What the heads give, through the weights of the projection, is its output, which is
+// transformers': the weights are square or wide, so that no other heads give it.
+func TestHeads(t *testing.T) {
+	for _, name := range []string{"bert", "gpt2", "llama-biases", "qwen3", "gemma2", "opt", "neox"} {
+		m := openModel(t, filepath.Join(goldenModels, name))
+		r := readingOf(m, 9)
+		taps := []Tap{AttnHeads, AttnOut}
+		cols := m.Config.Columns(taps, []int{1})
+		sink := newMemorySink(r.Rows, len(cols))
+		if _, err := m.Extract(context.Background(), machine(), r, Options{Taps: taps, Layers: []int{1}}, sink); err != nil {
+			t.Fatal(err)
+		}
+		heads, want := pick(sink, cols, AttnHeads, 1), pick(sink, cols, AttnOut, 1)
+		weights := map[string][]float32{}
+		for _, w := range m.Config.layerWeights(1) {
+			if w.name == "attn" || w.name == "attn.bias" {
+				a, err := m.tensor(w.parts[0].tensor)
+				if err != nil {
+					t.Fatal(err)
+				}
+				weights[w.name] = make([]float32, w.elements())
+				if err := readElements(context.Background(), a.AsRow(), 0, w.elements(), weights[w.name]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		in, out := m.Config.Units(AttnHeads), m.Config.Hidden
+		got := make([]float32, len(want))
+		for row := range r.Rows {
+			for o := range out {
+				sum := 0.0
+				if b := weights["attn.bias"]; b != nil {
+					sum = float64(b[o])
+				}
+				for i := range in {
+					at := o*in + i
+					if m.Config.family.transposed {
+						at = i*out + o
+					}
+					sum += float64(heads[row*in+i]) * float64(weights["attn"][at])
+				}
+				got[row*out+o] = float32(sum)
+			}
+		}
+		if e := relative(got, want); !(e < 1e-6) { // one product in float32
+			t.Errorf("%s: heads through the projection differ from its output by %.2g", name, e)
+		}
+	}
+}
+
+// A row's response is that of its last piece where that is asked for.
+func TestLastPiece(t *testing.T) {
+	m := openModel(t, filepath.Join(goldenModels, "llama3-gqa"))
+	ids := readingOf(m, 9)
+	r := &Reading{Rows: 4, Windows: []Window{ids.Windows[0]}}
+	w := &r.Windows[0]
+	w.Lo, w.Hi, w.Spans, w.Rows = 0, 4, []Span{{1, 3}, {3, 3}, {3, 8}, {8, 9}}, []int{0, 1, 2, 3}
+	read := func(r *Reading, last bool) []float32 {
+		sink := newMemorySink(r.Rows, len(m.Config.Columns([]Tap{FFNOut}, []int{0, 1})))
+		if _, err := m.Extract(context.Background(), machine(), r, Options{Last: last}, sink); err != nil {
+			t.Fatal(err)
+		}
+		return sink.data
+	}
+	tokens, got := read(ids, false), read(r, true)
+	n := len(got) / 4
+	for row, token := range map[int]int{0: 2, 2: 7, 3: 8} {
+		if !slices.Equal(got[row*n:(row+1)*n], tokens[token*n:(token+1)*n]) {
+			t.Errorf("row %d is not that of token %d", row, token)
+		}
+	}
+	if slices.ContainsFunc(got[n:2*n], func(v float32) bool { return v != 0 }) {
+		t.Error("a row without a piece is not zero")
+	}
 }

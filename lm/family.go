@@ -29,6 +29,11 @@ type family struct {
 	layerWeights func(c *Config, p string) []weight // of block, their names after the prefix of a layer
 	layers       string                             // prefix of layer l, with %d for l
 	block        func(g *graph, x *gorgonia.Node)
+
+	// Of causal models, which predict the next token.
+	tied        bool                                            // tie_word_embeddings where it is missing
+	headWeights func(c *Config) []weight                        // of head
+	head        func(g *graph, x *gorgonia.Node) *gorgonia.Node // the last residual stream on its way to the output layer
 }
 
 // families lists all of them.

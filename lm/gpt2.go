@@ -15,6 +15,7 @@ var gpt2 = &family{
 	embedWeights: func(c *Config) []weight { return []weight{matrix("positions", "wpe.weight", c.Positions, c.Hidden)} },
 	embed:        func(g *graph) *gorgonia.Node { return g.add(g.inputs["words"], g.inputs["positions"]) },
 	layerWeights: (*Config).gpt2Weights, block: (*graph).gpt2,
+	tied: true, headWeights: finalNorm("ln_f"), head: (*graph).finalNorm,
 }
 
 func (c *Config) readGPT2(r *configReader) {
@@ -54,3 +55,12 @@ func (g *graph) gpt2(x *gorgonia.Node) {
 	mid := g.add(g.attention(g.layerNorm(x, "norm1"), nil), x)
 	g.finish(g.add(g.feedForward(g.layerNorm(mid, "norm2")), mid))
 }
+
+// finalNorm lists the weights of the norm after the last block.
+func finalNorm(tensor string) func(c *Config) []weight {
+	return func(c *Config) []weight {
+		return []weight{vector("norm", tensor+".weight", c.Hidden), vector("norm.bias", tensor+".bias", c.Hidden)}
+	}
+}
+
+func (g *graph) finalNorm(x *gorgonia.Node) *gorgonia.Node { return g.layerNorm(x, "norm") }

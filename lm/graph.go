@@ -121,6 +121,7 @@ func (g *graph) attention(x *gorgonia.Node, turn turn) *gorgonia.Node {
 	}
 	att := op.Must(op.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Causal: c.Causal(),
 		Window: g.attends.window, Scale: g.attends.scale, Bound: c.Bound}, query, key, value)
+	g.tap(AttnHeads, att)
 	out := g.linear(att, "attn")
 	g.tap(AttnOut, out)
 	return out

@@ -15,6 +15,8 @@ var llama = &family{
 	types: []string{"llama"}, causal: true, read: (*Config).readLlama,
 	prefixes: []string{"model.", ""}, words: "embed_tokens.weight", layers: "layers.%d.",
 	layerWeights: (*Config).llamaWeights, block: (*graph).llama,
+	headWeights: func(c *Config) []weight { return []weight{vector("norm", "norm.weight", c.Hidden)} },
+	head:        func(g *graph, x *gorgonia.Node) *gorgonia.Node { return g.rmsNorm(x, "norm") },
 }
 
 func (c *Config) readLlama(r *configReader) {

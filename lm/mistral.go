@@ -7,6 +7,7 @@ var mistral = &family{
 	types: []string{"mistral"}, causal: true, read: (*Config).readMistral, heeds: []string{"sliding_window"},
 	prefixes: llama.prefixes, words: llama.words, layers: llama.layers,
 	layerWeights: llama.layerWeights, block: llama.block,
+	headWeights: llama.headWeights, head: llama.head,
 }
 
 func (c *Config) readMistral(r *configReader) {

@@ -3,6 +3,7 @@ package lm
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"voxen/store"
@@ -156,7 +157,7 @@ func (m *Model) checkShapes(ws []weight) error {
 				return err
 			}
 			if err := p.check(a, w); err != nil {
-				return badf(m.dir, "tensor %s %v", m.prefix+p.tensor, err)
+				return badf(m.dir, "tensor %s %v", m.fullName(p.tensor), err)
 			}
 		}
 	}
@@ -185,10 +186,18 @@ func (p part) check(a store.Array, w weight) error {
 	return nil
 }
 
-// tensor finds a tensor by its name without the prefix; norms of old files are
-// called gamma and beta.
+// fullName is the name of a tensor with the prefix, if it has that.
+func (m *Model) fullName(name string) string {
+	if slices.Contains(outputs, name) {
+		return name
+	}
+	return m.prefix + name
+}
+
+// tensor finds a tensor by its name without the prefix, which that of the output layer
+// has not; norms of old files are called gamma and beta.
 func (m *Model) tensor(name string) (store.Array, error) {
-	name = m.prefix + name
+	name = m.fullName(name)
 	if m.files.Has(name) {
 		return m.files.Tensor(name)
 	}

@@ -10,6 +10,7 @@ var neox = &family{
 	aliases:  map[string]string{"rotary_emb_base": "rope_theta", "rotary_pct": "partial_rotary_factor"},
 	prefixes: []string{"gpt_neox.", ""}, words: "embed_in.weight", layers: "layers.%d.",
 	layerWeights: (*Config).neoxWeights, block: (*graph).neox,
+	headWeights: finalNorm("final_layer_norm"), head: (*graph).finalNorm,
 }
 
 func (c *Config) readNeoX(r *configReader) {

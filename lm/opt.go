@@ -14,6 +14,7 @@ var opt = &family{
 	prefixes: []string{"model.decoder.", "decoder.", ""}, words: "embed_tokens.weight", layers: "layers.%d.",
 	embedWeights: (*Config).optEmbedWeights, embed: (*graph).optEmbed,
 	layerWeights: (*Config).optWeights, block: (*graph).opt,
+	tied: true, headWeights: (*Config).optHeadWeights, head: (*graph).optHead,
 }
 
 func (c *Config) readOPT(r *configReader) {
@@ -29,6 +30,7 @@ func (c *Config) readOPT(r *configReader) {
 	bias := r.flag("enable_bias", true)
 	c.QKVBias, c.OutBias, c.MLPBias = bias, bias, bias
 	c.normBefore = r.flag("do_layer_norm_before", true)
+	c.normLast = c.normBefore && !r.flag("_remove_final_layer_norm", false)
 	r.only("layer_norm_elementwise_affine", true)
 	c.divideHeads(r, "hidden_size", "num_attention_heads")
 }
@@ -74,4 +76,25 @@ func (g *graph) opt(x *gorgonia.Node) {
 	}
 	mid := g.layerNorm(g.add(g.attention(x, nil), x), "norm1")
 	g.finish(g.layerNorm(g.add(g.feedForward(mid), mid), "norm2"))
+}
+
+func (c *Config) optHeadWeights() (ws []weight) {
+	if c.normLast {
+		ws = finalNorm("final_layer_norm")(c)
+	}
+	if c.Embed != c.Hidden {
+		ws = append(ws, matrix("project", "project_out.weight", c.Embed, c.Hidden))
+	}
+	return ws
+}
+
+// optHead normalises where OPT does, and projects to the units of an embedding.
+func (g *graph) optHead(x *gorgonia.Node) *gorgonia.Node {
+	if g.c.normLast {
+		x = g.layerNorm(x, "norm")
+	}
+	if p, ok := g.inputs["project"]; ok {
+		x = op.Must(op.MatMul{TransB: true}, x, p)
+	}
+	return x
 }

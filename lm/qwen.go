@@ -13,6 +13,7 @@ var qwen2 = &family{
 	types: []string{"qwen2"}, causal: true, read: (*Config).readQwen2, heeds: qwenKeys,
 	prefixes: llama.prefixes, words: llama.words, layers: llama.layers,
 	layerWeights: llama.layerWeights, block: llama.block,
+	headWeights: llama.headWeights, head: llama.head,
 }
 
 // qwen3 normalises every head of the queries and keys before it turns them, in the
@@ -21,6 +22,7 @@ var qwen3 = &family{
 	types: []string{"qwen3"}, causal: true, read: (*Config).readQwen3, heeds: qwenKeys,
 	prefixes: llama.prefixes, words: llama.words, layers: llama.layers,
 	layerWeights: (*Config).qwen3Weights, block: (*graph).qwen3,
+	headWeights: llama.headWeights, head: llama.head,
 }
 
 var (

@@ -250,6 +250,9 @@ func TestHeldIsCounted(t *testing.T) {
 		r := readingOf(m, 30) // one window, a group of one
 		for _, taps := range [][]Tap{{FFNAct}, {AttnK, FFNAct}, {FFNAct, AttnK}, Taps} {
 			opt := Options{Taps: taps}
+			if m.Config.Causal() && len(taps) == 2 && m.CanPredict() == nil {
+				opt.block, opt.Surprisal = 7*m.Config.Embed, func(int, float64) {}
+			}
 			for range 2 { // held, then streamed
 				be := &allocations{Backend: cpu.New(2)}
 				sink := newMemorySink(r.Rows, len(m.Config.Columns(taps, []int{0, 1})))

@@ -12,17 +12,27 @@ type Tap string
 
 // The taps.
 const (
-	FFNOut  Tap = "ffn.out"  // output of the second feed-forward layer, before dropout, residual and norm
-	FFNAct  Tap = "ffn.act"  // its input; in Llama act(gate) * up
-	AttnOut Tap = "attn.out" // output of the attention's projection, before the residual
-	AttnQ   Tap = "attn.q"   // query units of every head, as projected: before any rotation by position
-	AttnK   Tap = "attn.k"   // key units, likewise
-	AttnQK  Tap = "attn.qk"  // a query unit times the mean of its key unit over the window
-	Hidden  Tap = "hidden"   // residual stream after the block, before any final norm
+	FFNOut    Tap = "ffn.out"    // output of the second feed-forward layer, before dropout, residual and norm
+	FFNAct    Tap = "ffn.act"    // its input; in Llama act(gate) * up
+	AttnOut   Tap = "attn.out"   // output of the attention's projection, before the residual
+	AttnQ     Tap = "attn.q"     // query units of every head, as projected: before any rotation by position
+	AttnK     Tap = "attn.k"     // key units, likewise
+	AttnQK    Tap = "attn.qk"    // a query unit times the mean of its key unit over the window
+	AttnHeads Tap = "attn.heads" // input of attn.out: what every head gives, a weighted sum of values
+	Hidden    Tap = "hidden"     // residual stream after the block, before any final norm
 )
 
 // Taps lists all of them.
-var Taps = []Tap{FFNOut, FFNAct, AttnOut, AttnQ, AttnK, AttnQK, Hidden}
+var Taps = []Tap{FFNOut, FFNAct, AttnOut, AttnQ, AttnK, AttnQK, AttnHeads, Hidden}
+
+// tapNames lists them in words.
+func tapNames() string {
+	var names []string
+	for _, t := range Taps {
+		names = append(names, string(t))
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
 
 // ParseTaps reads names separated by commas.
 func ParseTaps(s string) ([]Tap, error) {
@@ -30,7 +40,7 @@ func ParseTaps(s string) ([]Tap, error) {
 	for _, name := range strings.Split(s, ",") {
 		t := Tap(name)
 		if !slices.Contains(Taps, t) {
-			return nil, fmt.Errorf("tap %q, want %s, %s, %s, %s, %s, %s or %s", name, FFNOut, FFNAct, AttnOut, AttnQ, AttnK, AttnQK, Hidden)
+			return nil, fmt.Errorf("tap %q, want %s", name, tapNames())
 		}
 		if slices.Contains(taps, t) {
 			return nil, fmt.Errorf("tap %q is listed twice", name)
@@ -76,7 +86,7 @@ func (c *Config) Units(t Tap) int {
 	switch t {
 	case FFNAct:
 		return c.FFN
-	case AttnQ, AttnQK:
+	case AttnQ, AttnQK, AttnHeads:
 		return c.Heads * c.HeadSize
 	case AttnK:
 		return c.KVHeads * c.HeadSize

@@ -68,7 +68,7 @@ func loadWeight[F float32 | float64](ctx context.Context, m *Model, s *engine.Se
 		return w.read(ctx, lo, hi, func(k, from, to, at int) error {
 			piece := dst[at-lo : at-lo+to-from]
 			if err := readParallel(ctx, parts[k], from, to, piece); err != nil {
-				return fmt.Errorf("tensor %s%s: %w", m.prefix, w.parts[k].tensor, err)
+				return fmt.Errorf("tensor %s: %w", m.fullName(w.parts[k].tensor), err)
 			}
 			if w.plus != 0 {
 				for i := range piece {

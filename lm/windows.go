@@ -25,6 +25,8 @@ type Window struct {
 	// Lo, Hi are the rows [Lo, Hi) that the window holds, and Spans their tokens.
 	Lo, Hi int
 	Spans  []Span
+	// Text is the number of tokens before the text: its start token.
+	Text int
 	// Rows lists the rows whose responses are read from this window, ascending.
 	Rows []int
 }
@@ -187,6 +189,7 @@ func joinedWindow(t *Tokenizer, rows []Row, ends [2][]int, lo, hi int) Window {
 	}
 	w := Window{IDs: slices.Clone(ends[0]), Lo: lo, Hi: hi, Spans: make([]Span, hi-lo)}
 	base := len(w.IDs)
+	w.Text = base
 	pieces := t.Encode(text.String())
 	for _, p := range pieces {
 		w.IDs = append(w.IDs, p.ID)

@@ -20,17 +20,18 @@ responses of its units: a row per word, a column per unit, layer by layer. A wor
 response is the mean over its word pieces.
 
 Taps, one or more, separated by commas:
-  ffn.out   output of the second feed-forward layer, before dropout, residual and norm
-  ffn.act   its input (Llama: act(gate) * up)
-  attn.out  output of the attention's projection, before the residual
-  attn.q    query units of every head, before any rotation by position
-  attn.k    key units, likewise
-  attn.qk   a query unit times the mean of its key unit over the window
-  hidden    the residual stream after the block, before any final norm
+  ffn.out     output of the second feed-forward layer, before dropout, residual and norm
+  ffn.act     its input (Llama: act(gate) * up)
+  attn.out    output of the attention's projection, before the residual
+  attn.heads  its input: what every head gives
+  attn.q      query units of every head, before any rotation by position
+  attn.k      key units, likewise
+  attn.qk     a query unit times the mean of its key unit over the window
+  hidden      the residual stream after the block, before any final norm
 
 Writes FILE, FILE.columns.tsv (which column is which unit), with --text the table of
-words FILE.words.tsv, and FILE.run.json. A model larger than --memory goes through
-layer by layer.` + "\n" + exitHelp,
+words FILE.words.tsv, with --surprisal FILE.surprisal.tsv, and FILE.run.json. A model
+larger than --memory goes through layer by layer.` + "\n" + exitHelp,
 		Example: `  # the Alice words through MiniLM (make minilm gets the folder)
   voxen extract --model build/minilm --words testdata/alice/words.tsv --out alice.npy
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -278,5 +279,74 @@ func TestExtractResumes(t *testing.T) {
 	}
 	if !bytes.Equal(f.read("stopped.npy"), f.read("whole.npy")) {
 		t.Error("the responses differ after going on")
+	}
+}
+
+// Surprisals of words are sums of those of the ids that the model reads; the words
+// are the table's, one without a piece has none, and of ids the first has none.
+func TestExtractSurprisal(t *testing.T) {
+	f := newFiles(t)
+	m := llamaModel(32, 48, 2)
+	m.config["tie_word_embeddings"] = true
+	dir, words := f.model("llama", m), f.story("words.tsv", 20)
+	mustRun(t, extractArgs(dir, words, f.path("w.npy"), "--surprisal", "--pieces", "last", "--layers", "0", "--window", "20")...)
+	model, err := lm.Open(store.OS{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	if err := model.ReadTokenizer(store.OS{}); err != nil {
+		t.Fatal(err)
+	}
+	var table []lm.Row
+	onset := tableColumn(t, words, "onset")
+	names := tableColumn(t, words, "word")
+	for i, w := range names {
+		table = append(table, lm.Row{Text: w, Timed: onset[i] != ""})
+	}
+	reading, err := model.ReadRows(table, 20, 20)
+	if err != nil || len(reading.Windows) != 1 {
+		t.Fatalf("%d windows, %v", len(reading.Windows), err)
+	}
+	w := reading.Windows[0]
+	ids := make([]int64, len(w.IDs))
+	for i, id := range w.IDs {
+		ids[i] = int64(id)
+	}
+	mustRun(t, "extract", "--model", dir, "--ids", f.ids("ids.npy", ids...), "--surprisal", "--out", f.path("i.npy"))
+	bits := func(path string) []float64 {
+		var out []float64
+		for _, s := range tableColumn(t, path, "surprisal") {
+			v, err := strconv.ParseFloat(s, 64)
+			if s == "n/a" {
+				v, err = math.NaN(), nil
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, v)
+		}
+		return out
+	}
+	byWord, byID := bits(f.path("w.npy.surprisal.tsv")), bits(f.path("i.npy.surprisal.tsv"))
+	if got := tableColumn(t, f.path("w.npy.surprisal.tsv"), "word"); !slices.Equal(got, names) {
+		t.Errorf("words %q, want %q", got, names)
+	}
+	if got := tableColumn(t, f.path("i.npy.surprisal.tsv"), "id"); got[1] != fmt.Sprint(ids[1]) || !math.IsNaN(byID[0]) {
+		t.Errorf("ids %q, the first with %g bits", got, byID[0])
+	}
+	end := 1 // of the word before: the space between two words is the second's
+	for r, s := range w.Spans {
+		sum := math.NaN()
+		if s.Lo < s.Hi {
+			sum = 0
+			for k := min(s.Lo, end); k < s.Hi; k++ {
+				sum += byID[k]
+			}
+			end = s.Hi
+		}
+		if math.Abs(byWord[r]-sum) > 1e-5*(1+sum) || math.IsNaN(byWord[r]) != math.IsNaN(sum) { // seven digits are written
+			t.Errorf("word %d %q has %g bits, its ids %g", r, names[r], byWord[r], sum)
+		}
 	}
 }

@@ -80,6 +80,7 @@ func llamaModel(hidden, ffn, layers int) *testModel {
 		m.add(p+"mlp.up_proj.weight", ffn, hidden)
 		m.add(p+"mlp.down_proj.weight", hidden, ffn)
 	}
+	m.add("model.norm.weight", hidden)
 	return m
 }
 

@@ -5,6 +5,7 @@ package extract
 import (
 	"context"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -20,19 +21,21 @@ import (
 // Options are the extract step: a row of responses per word. One of Words, Text and IDs
 // is given.
 type Options struct {
-	Name    string              `opt:"name" doc:"names the model in files, tables and figures; the folder's name if empty"`
-	Model   string              `opt:"model" key:"path" file:"folder" required:"true" doc:"Hugging Face model folder: config.json, safetensors, tokenizer"`
-	Words   string              `opt:"words" file:"in" doc:"word table, .tsv or .csv, or a TextGrid; a row of responses per row"`
-	Text    string              `opt:"text" file:"in" doc:"UTF-8 text; a row of responses per word between white space"`
-	IDs     string              `opt:"ids" file:"in" doc:"token ids (.npy), all in one window; a row of responses per id"`
-	Out     string              `opt:"out" file:"out" required:"true" doc:"responses, .npy or .safetensors"`
-	Tap     string              `opt:"tap" default:"ffn.out" complete:"ffn.out,ffn.act,attn.out,attn.q,attn.k,attn.qk,hidden" doc:"where to read, one or more taps with commas between: which units are neurons"`
-	Layers  string              `opt:"layers" default:"all" form:"all or 0,3,5-7" complete:"all" doc:"all, or layers from 0 as in 0,3,5-7"`
-	Window  int                 `opt:"window" default:"200" min:"1" doc:"words that the model sees together"`
-	Stride  step.Maybe[int]     `opt:"stride" min:"1" doc:"words from one window to the next, at most the window (default: 100, or the window if that is less)"`
-	DType   string              `opt:"dtype" default:"float32" oneof:"float32,float16" doc:"of the file of responses per word"`
-	Columns []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use)"`
-	Rate    step.Maybe[float64] `opt:"rate" key:"-" above:"0" doc:"words per second of --text, for the times in its table of words (default: none)"`
+	Name      string              `opt:"name" doc:"names the model in files, tables and figures; the folder's name if empty"`
+	Model     string              `opt:"model" key:"path" file:"folder" required:"true" doc:"Hugging Face model folder: config.json, safetensors, tokenizer"`
+	Words     string              `opt:"words" file:"in" doc:"word table, .tsv or .csv, or a TextGrid; a row of responses per row"`
+	Text      string              `opt:"text" file:"in" doc:"UTF-8 text; a row of responses per word between white space"`
+	IDs       string              `opt:"ids" file:"in" doc:"token ids (.npy), all in one window; a row of responses per id"`
+	Out       string              `opt:"out" file:"out" required:"true" doc:"responses, .npy or .safetensors"`
+	Tap       string              `opt:"tap" default:"ffn.out" complete:"ffn.out,ffn.act,attn.out,attn.heads,attn.q,attn.k,attn.qk,hidden" doc:"where to read, one or more taps with commas between: which units are neurons"`
+	Layers    string              `opt:"layers" default:"all" form:"all or 0,3,5-7" complete:"all" doc:"all, or layers from 0 as in 0,3,5-7"`
+	Window    int                 `opt:"window" default:"200" min:"1" doc:"words that the model sees together"`
+	Stride    step.Maybe[int]     `opt:"stride" min:"1" doc:"words from one window to the next, at most the window (default: 100, or the window if that is less)"`
+	DType     string              `opt:"dtype" default:"float32" oneof:"float32,float16" doc:"of the file of responses per word"`
+	Pieces    string              `opt:"pieces" default:"mean" oneof:"mean,last" doc:"mean or last: a word's response from its word pieces"`
+	Surprisal bool                `opt:"surprisal" doc:"write every word's surprisal too, -log2 p given the words before it (causal models)"`
+	Columns   []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use)"`
+	Rate      step.Maybe[float64] `opt:"rate" key:"-" above:"0" doc:"words per second of --text, for the times in its table of words (default: none)"`
 }
 
 // Summary is what the extract step did.
@@ -96,6 +99,9 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	if _, err := o.layers(m); err != nil {
 		return nil, err
 	}
+	if err := o.canPredict(m); err != nil {
+		return nil, err
+	}
 	var list []step.File
 	for _, path := range m.Files(e.FS, o.IDs == "") {
 		list = append(list, step.File{Role: "--model", Path: path})
@@ -110,6 +116,18 @@ func (o *Options) layers(m *lm.Model) ([]int, error) {
 		return nil, step.BadInput("", "--layers: %v", err)
 	}
 	return layers, nil
+}
+
+// canPredict refuses surprisals of a model that has none.
+func (o *Options) canPredict(m *lm.Model) error {
+	if !o.Surprisal {
+		return nil
+	}
+	err := m.CanPredict()
+	if err != nil && !store.IsInput(err) {
+		return step.BadInput("", "--surprisal: %v", err)
+	}
+	return err
 }
 
 // Do writes the responses of a language model's neurons to a text, a row per word, with
@@ -135,7 +153,8 @@ type extraction struct {
 	layers  []int
 	words   brain.Words // of --words and --text
 	reading *lm.Reading
-	rate    float64 // tokens per second
+	rate    float64   // tokens per second
+	bits    []float64 // surprisal of every row, where it is asked for
 }
 
 func (x *extraction) extract(ctx context.Context) (*Summary, error) {
@@ -279,7 +298,11 @@ func (x *extraction) output(ctx context.Context, cols int) (*store.ArraySink, er
 func (x *extraction) run(ctx context.Context, sink *store.ArraySink) (lm.Stats, error) {
 	all := x.reading.Tokens()
 	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.Env.Precision == op.Float64, Checkpoint: x.Job,
-		Progress: func(done, total int) { x.Progress(all - total + done) }}
+		Last: x.o.Pieces == "last", Progress: func(done, total int) { x.Progress(all - total + done) }}
+	if x.o.Surprisal {
+		x.bits = make([]float64, x.reading.Rows)
+		opt.Surprisal = func(row int, bits float64) { x.bits[row] = bits }
+	}
 	half := &halfSink{Sink: sink}
 	dst := lm.Sink(sink)
 	if x.o.DType == "float16" {
@@ -340,8 +363,29 @@ func WriteColumns(w io.Writer, model string, columns []lm.Column) error {
 // tables writes which neuron each column is and, for a text, its words.
 func (x *extraction) tables(columns []lm.Column) error {
 	err := x.Job.WriteFile(".columns.tsv", func(w io.Writer) error { return WriteColumns(w, x.model.Name, columns) })
+	if err == nil && x.o.Surprisal {
+		err = x.Job.WriteFile(".surprisal.tsv", x.writeSurprisal)
+	}
 	if err != nil || x.o.Text == "" {
 		return err
 	}
 	return x.Job.WriteFile(".words.tsv", x.words.WriteTable)
+}
+
+// writeSurprisal writes a row per word: the word (or, of --ids, the id) and its
+// surprisal in bits, n/a where it has none.
+func (x *extraction) writeSurprisal(w io.Writer) error {
+	what, label := "word", func(row int) string { return x.words[row].Text }
+	if x.o.IDs != "" {
+		what, label = "id", func(row int) string { return strconv.Itoa(x.reading.Windows[0].IDs[row]) }
+	}
+	t := store.NewTableWriter(w, what, "surprisal")
+	for row, bits := range x.bits {
+		value := "n/a"
+		if !math.IsNaN(bits) {
+			value = strconv.FormatFloat(bits, 'g', 7, 64) // what float32 holds
+		}
+		t.Row(label(row), value)
+	}
+	return t.Flush()
 }
