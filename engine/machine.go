@@ -100,6 +100,20 @@ func Watch(ctx context.Context, seen func(Stats)) context.Context {
 	return context.WithValue(ctx, watchKey{}, seen)
 }
 
+// Need is the least Tiling.Budget under which Run does the same: that of tiles of one
+// panel. Nothing is allocated.
+func (m *Machine) Need(feeds Feeds, results Results, t Tiling) (int64, error) {
+	j, err := m.newJob(feeds, results, t)
+	if err != nil {
+		return 0, err
+	}
+	p, err := j.plan(1)
+	if err != nil {
+		return 0, err
+	}
+	return j.bytes(p), nil
+}
+
 // runOne is Run on this machine's device, for the tiles that the dealer gives it.
 func (m *Machine) runOne(ctx context.Context, feeds Feeds, results Results, t Tiling, deal *dealer) (Stats, error) {
 	j, err := m.newJob(feeds, results, t)

@@ -173,7 +173,7 @@ func (r *runner) state(ctx context.Context, task *Step) (StepState, error) {
 
 // memory is what a step holds, as far as the bound on the process lets it.
 func (r *runner) memory(task *Step) int64 {
-	need := int64(task.work.memory) + step.Reserve
+	need := int64(task.work.memory) + step.Overhead
 	if r.e.Memory > 0 {
 		need = min(need, r.e.Memory)
 	}

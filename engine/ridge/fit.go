@@ -2,6 +2,7 @@ package ridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -49,7 +50,7 @@ func Fit(ctx context.Context, be engine.Backend, data Data, out Outputs, o Optio
 	}
 	f := &fitter{be: be, o: o, data: data, res: Result{Form: form}}
 	if err := f.prepare(ctx); err != nil {
-		return f.res, err
+		return f.res, f.overall(err, out)
 	}
 	if o.OneAlpha {
 		if err := f.chooseOne(ctx, out); err != nil {
@@ -244,10 +245,33 @@ func (f *fitter) makeDesign(ctx context.Context) error {
 	}
 	var err error
 	f.res.Design, err = engine.NewMachine(f.be).Run(ctx, feeds, results, engine.Tiling{Budget: f.o.Budget})
+	var over *engine.OverBudget
+	if errors.As(err, &over) {
+		for i, n := range fields {
+			if *n != nil {
+				f.design[i] = op.ToValue(op.NewTensor(op.Dims((*n).Shape())), f.o.Precision)
+			}
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("design of the features: %w", err)
 	}
 	return nil
+}
+
+// overall makes a refusal of the design's budget one of the whole fit's: a tile of one
+// panel may need more. It is planned over a design of zeros.
+func (f *fitter) overall(err error, out Outputs) error {
+	var over *engine.OverBudget
+	if !errors.As(err, &over) || f.design == nil {
+		return err
+	}
+	t, results, tiling := f.voxelGraph(out)
+	need, planErr := engine.NewMachine(f.be).Need(t.feeds, results, tiling)
+	if planErr != nil {
+		return err
+	}
+	return &engine.OverBudget{Need: max(over.Need, need), Budget: over.Budget}
 }
 
 // tileGraph is the graph of a tile with its feeds.
@@ -376,6 +400,14 @@ func (t *tileGraph) masked(x, status node, to tensor.Dtype) node {
 
 // voxels fits all panels and writes the outputs.
 func (f *fitter) voxels(ctx context.Context, out Outputs) error {
+	t, results, tiling := f.voxelGraph(out)
+	var err error
+	f.res.Voxels, err = engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling)
+	return err
+}
+
+// voxelGraph is the graph of a tile that ends in the outputs.
+func (f *fitter) voxelGraph(out Outputs) (*tileGraph, engine.Results, engine.Tiling) {
 	t := f.newTileGraph()
 	tiling := f.tiling()
 	tiling.Checkpoint = f.o.Checkpoint
@@ -405,9 +437,7 @@ func (f *fitter) voxels(ctx context.Context, out Outputs) error {
 		results[op.Must(op.Copy{}, fit.status)] = engine.ToSink(out.Status)
 	}
 	results[fit.status] = engine.PerTile(f.count)
-	var err error
-	f.res.Voxels, err = engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling)
-	return err
+	return t, results, tiling
 }
 
 // count adds up the voxels of a tile that are left out.

@@ -126,10 +126,7 @@ func (o *Options) alignment(r *step.Run) (brain.Words, *brain.Alignment, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	files, err := r.Env.Files()
-	if err != nil {
-		return nil, nil, err
-	}
+	files := r.Env.Files()
 	words, err := files.Words(o.Words, columns)
 	if err != nil {
 		return nil, nil, err

@@ -174,10 +174,7 @@ func (c *coupler) open() error {
 	if err != nil {
 		return err
 	}
-	tables, err := c.Env.Files()
-	if err != nil {
-		return err
-	}
+	tables := c.Env.Files()
 	for _, path := range c.o.Words {
 		words, err := tables.Words(path, columns)
 		if err != nil {
@@ -318,10 +315,7 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	budget, err := c.Env.HostBudget(0)
-	if err != nil {
-		return err
-	}
+	budget := c.Env.HostBudget(0)
 	// saved, so that neurons that were correlated before an interruption were with
 	// the same dictionary
 	saved, err := step.NewSavedState(c.Job, "passes")
@@ -333,7 +327,7 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	err = c.Stage("learning (voxels)", all.Cols()*(o.Epochs+1), func() error {
 		return c.Compute(ctx, saved.Passes(o.Epochs), func(ctx context.Context) error {
 			res, err = dict.Learn(ctx, c.Backend, voxels{all}, o)
-			return c.Env.Refuse(err, budget)
+			return c.Env.Refuse(err)
 		})
 	})
 	if err != nil {
@@ -395,10 +389,7 @@ func (c *coupler) clean(subject int) (*cleaned, error) {
 
 // openBold opens the recordings, each of as many volumes as its run's responses.
 func (c *coupler) openBold(ctx context.Context) error {
-	budget, err := c.Env.HostBudget(0)
-	if err != nil {
-		return err
-	}
+	budget := c.Env.HostBudget(0)
 	if budget == 0 {
 		budget = 1 << 40
 	}
@@ -485,13 +476,10 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 	}
 	err = c.Stage("correlating (neurons)", N, func() error {
 		return c.Compute(ctx, step.Part{What: "columns", N: N, Finished: c.Job.Finished}, func(ctx context.Context) error {
-			budget, err := c.Env.Budget(c.Backend, int64(32*N*M))
-			if err != nil {
-				return err
-			}
+			budget := c.Env.Budget(c.Backend, int64(32*N*M))
 			_, err = coupling.Fit(ctx, c.Backend, c.x, c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, coupling.Options{Precision: c.Env.Precision,
 				Borders: c.x.Borders(), Budget: budget, Checkpoint: c.Job, Progress: func(done, _ int) { c.Progress(done) }})
-			return c.Env.Refuse(err, budget)
+			return c.Env.Refuse(err)
 		})
 	})
 	values := make([][]float64, 2)

@@ -106,6 +106,9 @@ type demo struct {
 // files is where images and tables are read.
 func (d *demo) files() brain.Files { return brain.Files{FS: d.Env.FS} }
 
+// leastBytes is what the largest step of the demo plans at least.
+const leastBytes = 160 << 20
+
 // Do does the main job on the real data that voxen ships: it unpacks them to
 // Out/data, fits encoding models of seen object categories to the voxels of
 // Haxby et al. (2001), and learns a dictionary of a language model's responses to
@@ -114,8 +117,8 @@ func (d *demo) files() brain.Files { return brain.Files{FS: d.Env.FS} }
 // of their own under Out, as the commands do; figures, tables and run.json lie in Out.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	// here to refuse a bound of memory before any data are unpacked
-	if _, err := r.Env.Budget(r.Backend, 0); err != nil {
-		return nil, err
+	if r.Env.HostBudget(0) < leastBytes {
+		return nil, r.Env.TooSmall(leastBytes)
 	}
 	d := &demo{Run: r, o: o, sum: &Summary{}}
 	if err := d.Stage("unpacking the data", 0, func() error { return d.unpack(ctx) }); err != nil {

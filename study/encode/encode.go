@@ -193,13 +193,10 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 // fit runs the engine for what is not finished.
 func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
 	x.begun = len(x.Job.Finished()) > 0
-	budget, err := x.Env.Budget(x.Backend, designBytes(x.data, x.plan))
-	if err != nil {
-		return ridge.Result{}, err
-	}
+	budget := x.Env.Budget(x.Backend, designBytes(x.data, x.plan))
 	x.plan.Budget = budget
 	res, err := ridge.Fit(ctx, x.Backend, x.data, sinks.Outputs, x.plan)
-	return res, x.Env.Refuse(x.explain(err), budget)
+	return res, x.Env.Refuse(x.explain(err))
 }
 
 // leftOut counts the voxels without a model by what is wrong with them, in all of a
@@ -366,10 +363,7 @@ func (x *encoder) read(ctx context.Context) error {
 
 // openResponses opens files with memory for what has to be unpacked.
 func (x *encoder) openResponses(ctx context.Context, paths []string, name string, first *step.Responses) (*step.Responses, error) {
-	budget, err := x.Env.Budget(x.Backend, 0)
-	if err != nil {
-		return nil, err
-	}
+	budget := x.Env.Budget(x.Backend, 0)
 	if budget == 0 {
 		budget = 1 << 40
 	}

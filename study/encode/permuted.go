@@ -30,13 +30,10 @@ func ScoreNull(ctx context.Context, w *step.Worker, o *Options, draws int, featu
 	var null []float64
 	err = r.Stage("null (draws)", draws, func() error {
 		return r.Compute(ctx, step.Part{What: "null of " + filepath.Base(o.Out)}, func(ctx context.Context) error {
-			budget, err := r.Env.Budget(r.Backend, designBytes(x.data, x.plan))
-			if err != nil {
-				return err
-			}
+			budget := r.Env.Budget(r.Backend, designBytes(x.data, x.plan))
 			x.plan.Budget, x.plan.Panels = budget, max(drawsPerTile, r.Backend.Panels())
 			null, err = ridge.Null(ctx, r.Backend, x.data.Y, x.data.X.Cols, draws, features, x.plan)
-			return r.Env.Refuse(err, budget)
+			return r.Env.Refuse(err)
 		})
 	})
 	return null, err

@@ -232,10 +232,7 @@ func (x *extraction) table(path string) (brain.Words, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := x.Env.Files()
-	if err != nil {
-		return nil, err
-	}
+	files := x.Env.Files()
 	return files.Words(path, columns)
 }
 
@@ -312,15 +309,13 @@ func (x *extraction) run(ctx context.Context, sink *store.ArraySink) (lm.Stats, 
 	start := time.Now()
 	err := x.Stage("extracting (tokens)", all, func() error {
 		return x.Compute(ctx, step.Part{What: "rows", N: x.reading.Rows, Finished: x.Job.Finished}, func(ctx context.Context) error {
-			var err error
-			if opt.Memory, err = x.Env.Budget(x.Backend, 0); err != nil {
-				return err
-			}
+			opt.Memory = x.Env.Budget(x.Backend, 0)
 			before := stats
+			var err error
 			stats, err = x.model.Extract(ctx, engine.NewMachine(x.Backend), x.reading, opt, dst)
 			x.Halvings.Add(int64(stats.Halvings))
 			stats.Tokens, stats.Loading = before.Tokens+stats.Tokens, before.Loading+stats.Loading
-			return x.Env.Refuse(err, opt.Memory)
+			return x.Env.Refuse(err)
 		})
 	})
 	if busy := time.Since(start) - stats.Loading; err == nil && busy > 0 {

@@ -159,10 +159,7 @@ func (g *grouper) open(ctx context.Context) (err error) {
 		return err
 	}
 	g.Resolve("subjects", strings.Join(g.subjects, ","))
-	budget, err := g.Env.Budget(g.Backend, 0)
-	if err != nil {
-		return err
-	}
+	budget := g.Env.Budget(g.Backend, 0)
 	g.maps, err = openMaps(ctx, g.Env, g.o.Maps, g.o.Mask, brain.Storage{Memory: max(budget/2, 64<<20)})
 	return err
 }
@@ -208,11 +205,9 @@ func (g *grouper) group(ctx context.Context) error {
 func (g *grouper) test(ctx context.Context, p step.Part, run func(context.Context, permute.Options) (*permute.Result, error)) (res *permute.Result, err error) {
 	err = g.Compute(ctx, p, func(ctx context.Context) error {
 		o := permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Progress: func(done, _ int) { g.Progress(done) }}
-		if o.Budget, err = g.Env.Budget(g.Backend, 0); err != nil {
-			return err
-		}
+		o.Budget = g.Env.Budget(g.Backend, 0)
 		res, err = run(ctx, o)
-		return g.Env.Refuse(err, o.Budget)
+		return g.Env.Refuse(err)
 	})
 	return res, err
 }

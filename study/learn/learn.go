@@ -88,10 +88,7 @@ func (l *learner) plan(budget int64, saved *step.SavedState) dict.Options {
 }
 
 func (l *learner) learn(ctx context.Context) (*Summary, error) {
-	budget, err := l.Env.HostBudget(0)
-	if err != nil {
-		return nil, err
-	}
+	budget := l.Env.HostBudget(0)
 	saved, err := step.NewSavedState(l.Job, "passes")
 	if err != nil {
 		return nil, err
@@ -143,7 +140,7 @@ func (l *learner) refuse(err error, budget int64) error {
 		l.Job.Discard()
 		return step.BadInput(l.o.Responses[0], "has values in column %d whose squares overflow, expected smaller ones or --standardize columns", large.Signal)
 	}
-	return l.Env.Refuse(err, budget)
+	return l.Env.Refuse(err)
 }
 
 // write writes everything but run.json.

@@ -60,10 +60,7 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 
 // intersect takes the voxels of all masks, which are on one grid.
 func (o *Options) intersect(ctx context.Context, r *step.Run) (*brain.Mask, error) {
-	files, err := r.Env.Files()
-	if err != nil {
-		return nil, err
-	}
+	files := r.Env.Files()
 	var common *brain.Mask
 	for i, path := range o.Masks {
 		var grid *brain.Grid

@@ -63,10 +63,7 @@ func (x *matcher) read(ctx context.Context) error {
 
 // readSubject loads the maps of one subject.
 func (x *matcher) readSubject(ctx context.Context, s int, path string) error {
-	budget, err := x.Env.Budget(x.Backend, 0)
-	if err != nil {
-		return err
-	}
+	budget := x.Env.Budget(x.Backend, 0)
 	if budget == 0 {
 		budget = 1 << 40
 	}
@@ -88,7 +85,7 @@ func (x *matcher) readSubject(ctx context.Context, s int, path string) error {
 		return step.BadInput(path, "has %d columns, the mask %s has %d voxels", r.Cols(), x.places.Path(), x.places.Len())
 	}
 	if need := 4 * int64(r.Rows()) * int64(r.Cols()); need > budget {
-		return x.Env.TooSmall(x.Env.Memory, x.Env.Memory-budget+need)
+		return x.Env.TooSmall(need)
 	}
 	values := make([]float32, r.Rows()*r.Cols())
 	if err := r.ReadFloat32(ctx, 0, r.Cols(), values, r.Cols()); err != nil {
@@ -104,11 +101,8 @@ func (x *matcher) open(ctx context.Context, r *step.Responses, path string, st b
 		return r.OpenImage(ctx, x.Env, path, brain.OpenOptions{Mask: x.mask, Rows: brain.MapRows, Nonzero: true}, st)
 	}
 	if r.Places == nil {
-		files, err := x.Env.Files()
-		if err != nil {
-			return err
-		}
-		if r.Places, err = files.OnMask(ctx, x.mask); err != nil {
+		var err error
+		if r.Places, err = x.Env.Files().OnMask(ctx, x.mask); err != nil {
 			return err
 		}
 	}
@@ -118,10 +112,7 @@ func (x *matcher) open(ctx context.Context, r *step.Responses, path string, st b
 // readTemplates gives each network's values at the places of the maps, NaN where the
 // templates do not reach.
 func (x *matcher) readTemplates(ctx context.Context) ([][]float64, error) {
-	files, err := x.Env.Files()
-	if err != nil {
-		return nil, err
-	}
+	files := x.Env.Files()
 	t, err := x.places.Templates(ctx, files, x.o.Templates, x.table)
 	if err != nil {
 		return nil, err

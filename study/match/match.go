@@ -100,10 +100,7 @@ func (o *Options) table(e *step.Env) (string, error) {
 	if o.Table != "" || kind == nil || kind.Geometry() != brain.OnGrid {
 		return o.Table, nil
 	}
-	files, err := e.Files()
-	if err != nil {
-		return "", err
-	}
+	files := e.Files()
 	return files.TableBeside(o.Templates)
 }
 
@@ -304,10 +301,8 @@ func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
 // draw computes the draws of a null that are not finished, within what memory there is.
 func (x *matcher) draw(ctx context.Context, o spatial.Options, null func(context.Context, spatial.Options) error) error {
 	return x.Compute(ctx, step.Part{What: "surrogates", N: o.Draws, Finished: x.Job.Finished}, func(ctx context.Context) (err error) {
-		if o.Budget, err = x.Env.Budget(x.Backend, 0); err != nil {
-			return err
-		}
-		return x.Env.Refuse(null(ctx, o), o.Budget)
+		o.Budget = x.Env.Budget(x.Backend, 0)
+		return x.Env.Refuse(null(ctx, o))
 	})
 }
 

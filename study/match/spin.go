@@ -16,10 +16,7 @@ func (x *matcher) spheres() (*spatial.Spheres, error) {
 	if len(x.o.Spheres) != len(sides) {
 		return nil, step.BadInput(x.o.Spheres[0], "is one of %d spheres, expected %d: one for each hemisphere of %s", len(x.o.Spheres), len(sides), x.o.Maps[0])
 	}
-	files, err := x.Env.Files()
-	if err != nil {
-		return nil, err
-	}
+	files := x.Env.Files()
 	var points [][][3]float64
 	for i, path := range x.o.Spheres {
 		g, err := files.Gifti(path)

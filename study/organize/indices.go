@@ -58,8 +58,11 @@ func (x *organizer) standardized(ctx context.Context, paths []string, neurons in
 	if a.Cols() != neurons {
 		return nil, step.BadInput(paths[0], "has %d columns, expected one for each of %d neurons", a.Cols(), neurons)
 	}
+	const width = 256
+	if need := 8 * int64(T) * int64(neurons+width); need > x.Env.HostBudget(0) {
+		return nil, x.Env.TooSmall(need)
+	}
 	out := make([][]float64, 0, neurons)
-	const width = 1024
 	block := make([]float64, T*width)
 	for lo := 0; lo < neurons; lo += width {
 		hi := min(lo+width, neurons)

@@ -258,10 +258,7 @@ func (x *organizer) networkColors(path string) (brain.LabelTable, error) {
 	if _, err := x.Env.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	files, err := x.Env.Files()
-	if err != nil {
-		return nil, err
-	}
+	files := x.Env.Files()
 	return files.LabelTable(path)
 }
 

@@ -197,9 +197,7 @@ type reporter struct {
 // shown on.
 func (b *reporter) open(ctx context.Context) error {
 	var err error
-	if b.files, err = b.Env.Files(); err != nil {
-		return err
-	}
+	b.files = b.Env.Files()
 	for _, m := range b.o.Models {
 		for _, s := range m.Subjects {
 			b.subjects[s] = true

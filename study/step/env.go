@@ -35,6 +35,7 @@ type Env struct {
 	Started  time.Time     // by Begin
 	Stages   []store.Stage // that are finished, for run.json
 	devices  *lostDevices
+	held     int64           // by the process when a budget was asked for
 	said     map[string]bool // by WarnOnce, of the study or the demo
 	warnings []string
 }

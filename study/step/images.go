@@ -11,9 +11,8 @@ import (
 )
 
 // Files is where a step reads images and tables, within what memory is left.
-func (e *Env) Files() (brain.Files, error) {
-	left, err := e.HostBudget(0)
-	return brain.Files{FS: e.FS, Memory: left}, err
+func (e *Env) Files() brain.Files {
+	return brain.Files{FS: e.FS, Memory: e.HostBudget(0)}
 }
 
 // Output is where the images of a job's results go.

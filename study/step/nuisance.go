@@ -120,10 +120,7 @@ func (e *Env) ReadConfounds(paths []string, columns string, r *Responses) (*Conf
 			names = append(names, strings.TrimSpace(name))
 		}
 	}
-	files, err := e.Files()
-	if err != nil {
-		return nil, err
-	}
+	files := e.Files()
 	filled, first, tables := 0, "", 0
 	for i, path := range paths {
 		t, err := files.Confounds(path, names)

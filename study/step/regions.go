@@ -27,10 +27,7 @@ func (r *Responses) Average(ctx context.Context, e *Env, path string, training *
 	if r.Places == nil {
 		return BadInput(path, "is an atlas, but responses %s are an array without places", r.Paths[0])
 	}
-	files, err := e.Files()
-	if err != nil {
-		return err
-	}
+	files := e.Files()
 	labels, err := r.Places.Labels(ctx, files, path, "")
 	if err != nil {
 		return err

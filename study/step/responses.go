@@ -93,10 +93,7 @@ func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOpti
 
 // OpenImage opens an image at the places of those before it.
 func (r *Responses) OpenImage(ctx context.Context, e *Env, path string, o brain.OpenOptions, st brain.Storage) error {
-	files, err := e.Files()
-	if err != nil {
-		return err
-	}
+	files := e.Files()
 	o.Like = r.Places
 	im, err := files.Open(ctx, path, o)
 	if err != nil {

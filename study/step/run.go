@@ -18,6 +18,7 @@ type Run struct {
 	options []store.Option        // of the job, those that were resolved with what they became
 	leftOut []store.Count
 	results map[string]float64
+	number  int // of the results
 }
 
 // Outcome is how an execution ended.
@@ -45,7 +46,7 @@ func Execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	if kept, err := e.keeps(jobs); kept != nil || err != nil {
 		return Outcome{Kept: kept}, err
 	}
-	r := &Run{Worker: &Worker{Env: e}, further: map[string]*store.Job{}, options: slices.Clone(jobs[0].Options), results: map[string]float64{}}
+	r := &Run{Worker: &Worker{Env: e}, further: map[string]*store.Job{}, options: slices.Clone(jobs[0].Options), results: map[string]float64{}, number: s.Command().Results}
 	defer r.close()
 	if s.Command().Device {
 		if r.Worker, err = e.OpenDevice(); err != nil {
@@ -223,7 +224,7 @@ func (r *Run) runJSON() *store.Run {
 	if r.Backend != nil {
 		run = r.RunJSON()
 	}
-	run.Options, run.LeftOut = r.options, r.leftOut
+	run.Options, run.LeftOut, run.ResultsNumber = r.options, r.leftOut, r.number
 	if run.Results == nil {
 		run.Results = map[string]float64{}
 	}
