@@ -12,7 +12,7 @@ import (
 
 // Files is where a step reads images and tables, within what memory is left.
 func (e *Env) Files() brain.Files {
-	return brain.Files{FS: e.FS, Memory: e.HostBudget(0)}
+	return brain.Files{FS: e.FS, Memory: max(smallReads, e.HostBudget(0))}
 }
 
 // Output is where the images of a job's results go.
@@ -29,13 +29,13 @@ func (e *Env) Output(job *store.Job) brain.Output {
 func (e *Env) refuseMemory(err error) error {
 	var file *store.MemoryError
 	if errors.As(err, &file) {
-		return BadInput(file.Path, "--memory %s is too small to read it: it needs at least %s", Size(e.Memory), Size(e.Memory-file.Left+file.Need))
+		return BadInput(file.Path, "--memory %s is too small to read it: it needs at least %s", Size(e.Memory), Size(held(0)+file.Need))
 	}
 	var over *brain.MemoryError
 	if e.Memory == 0 || !errors.As(err, &over) {
 		return err
 	}
-	return BadInput(over.Path, "--memory %s is too small for %s: it needs at least %s", Size(e.Memory), over.What, Size(e.Memory-over.Allowed+over.Need))
+	return BadInput(over.Path, "--memory %s is too small for %s: it needs at least %s", Size(e.Memory), over.What, Size(held(0)+over.Need))
 }
 
 // StoredMaps opens a result that has been written as .npy; a vector is one row.

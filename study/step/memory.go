@@ -64,8 +64,12 @@ func (e *Env) HostBudget(more int64) int64 {
 	return max(1, bound-e.held)
 }
 
+// smallReads is what the overhead has for headers, tables and masks of common size: they
+// are read under any bound, so that a refusal names what the step needs in all.
+const smallReads = 8 << 20
+
 // spare is what a reader of files may still take of the bound.
-func (e *Env) spare() int64 { return max(0, e.Memory-held(0)) }
+func (e *Env) spare() int64 { return max(smallReads, e.Memory-held(0)) }
 
 // TooSmall is the refusal of a --memory bound by a step that needs so much besides what
 // the process holds.

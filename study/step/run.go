@@ -31,6 +31,11 @@ type Outcome struct {
 // finished output is kept, opens the device and the job, lets the step compute, makes
 // sure that no input changed meanwhile, and commits. Every step begins and ends so.
 func Execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
+	o, err := execute(ctx, e, s)
+	return o, e.refuseMemory(err)
+}
+
+func execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	e.Begin()
 	defer e.closeInputs()
 	if err := Check(s); err != nil {
@@ -58,7 +63,7 @@ func Execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	}
 	sum, err := s.Do(ctx, r)
 	if err != nil {
-		err = r.Job.Explain(e.refuseMemory(err))
+		err = r.Job.Explain(err)
 		r.Settle(err)
 		return Outcome{}, err
 	}
