@@ -7,11 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"voxen/study/extract"
+	"voxen/study/step"
 )
 
 // extractCommand is voxen extract.
 func (a *app) extractCommand() *cobra.Command {
-	return stepCommand(a, extract.New(), extractText, cobra.Command{
+	o := extract.New()
+	cmd := stepCommand(a, o, extractText, cobra.Command{
 		Use:   "extract --model DIR (--words words.tsv | --text FILE | --ids ids.npy) --out FILE.npy",
 		Short: "Neuron responses of a language model to a text, a row per word",
 		Long: `Run a language model (BERT, RoBERTa, GPT-2, OPT, GPT-NeoX and Pythia, Llama 1 to 3,
@@ -37,8 +39,26 @@ larger than --memory goes through layer by layer.` + "\n" + exitHelp,
 
   # a text read at 2.5 words per second, query-key units of two layers, in half precision
   voxen extract --model Llama-3.2-1B --text story.txt --rate 2.5 --tap attn.qk --layers 0,15 \
-    --dtype float16 --out story.safetensors`,
+    --dtype float16 --out story.safetensors
+
+  # every word with 1 and with 10 words before it: g.npy.context-1.npy, g.npy.context-10.npy
+  voxen extract --model gpt2 --words words.tsv --context 1,10 --surprisal --out g.npy`,
 	})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		runs, err := o.Runs()
+		if err != nil {
+			return err
+		}
+		for _, run := range runs {
+			sum, err := step.Do[*extract.Summary](cmd.Context(), a.env(), run)
+			if err != nil {
+				return err
+			}
+			a.printer.result("extract", sum, extractText(sum))
+		}
+		return nil
+	}
+	return cmd
 }
 
 // extractText is the summary for people.

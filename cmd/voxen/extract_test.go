@@ -350,3 +350,40 @@ func TestExtractSurprisal(t *testing.T) {
 		}
 	}
 }
+
+// Every length of context is a file in which a word has the responses and the
+// surprisal of a text that ends with it and begins so many words before.
+func TestExtractContext(t *testing.T) {
+	f := newFiles(t)
+	m := llamaModel(32, 48, 2)
+	m.config["tie_word_embeddings"] = true
+	dir := f.model("llama", m)
+	words := strings.Fields("Alice was beginning to get very tired of sitting by her sister on the bank")
+	text := f.bytes("story.txt", []byte(strings.Join(words, " ")))
+	mustRun(t, "extract", "--model", dir, "--text", text, "--context", "0,3", "--surprisal", "--out", f.path("c.npy"))
+	for _, n := range []int{0, 3} {
+		path := f.path(fmt.Sprintf("c.npy.context-%d.npy", n))
+		rows, cols, data := array(t, path)
+		if rows != len(words) || len(tableColumn(t, path+".columns.tsv", "unit")) != cols {
+			t.Fatalf("context %d: %d x %d", n, rows, cols)
+		}
+		for _, i := range []int{0, 2, 9} {
+			lo := max(0, i-n)
+			one := f.bytes("one.txt", []byte(strings.Join(words[lo:i+1], " ")))
+			out := f.path(fmt.Sprintf("one-%d-%d.npy", n, i))
+			mustRun(t, "extract", "--model", dir, "--text", one, "--surprisal", "--out", out)
+			_, _, want := array(t, out)
+			for c, v := range data[i*cols : (i+1)*cols] {
+				if w := want[(i-lo)*cols+c]; math.Abs(float64(v-w)) > 1e-6*(1+math.Abs(float64(w))) {
+					t.Fatalf("context %d, word %d column %d is %g, alone %g", n, i, c, v, w)
+				}
+			}
+			if got, want := tableColumn(t, path+".surprisal.tsv", "surprisal")[i], tableColumn(t, out+".surprisal.tsv", "surprisal")[i-lo]; got[:4] != want[:4] {
+				t.Errorf("context %d, word %d has %s bits, alone %s", n, i, got, want)
+			}
+		}
+	}
+	if _, err := os.Stat(f.path("c.npy")); err == nil {
+		t.Error("windows are written too")
+	}
+}

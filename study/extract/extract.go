@@ -4,8 +4,11 @@ package extract
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +37,11 @@ type Options struct {
 	DType     string              `opt:"dtype" default:"float32" oneof:"float32,float16" doc:"of the file of responses per word"`
 	Pieces    string              `opt:"pieces" default:"mean" oneof:"mean,last" doc:"mean or last: a word's response from its word pieces"`
 	Surprisal bool                `opt:"surprisal" doc:"write every word's surprisal too, -log2 p given the words before it (causal models)"`
+	Context   []int               `opt:"context" key:"-" list:"comma" doc:"read every word with so many words before it, in the place of windows: a file for each number, OUT.context-N.npy (causal models)"`
 	Columns   []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use)"`
 	Rate      step.Maybe[float64] `opt:"rate" key:"-" above:"0" doc:"words per second of --text, for the times in its table of words (default: none)"`
+
+	before bool // one of Runs
 }
 
 // Summary is what the extract step did.
@@ -84,8 +90,48 @@ func (o *Options) Check() error {
 	if _, err := lm.ParseTaps(o.Tap); err != nil {
 		return step.BadInput("", "--tap: %v", err)
 	}
+	if err := o.checkContext(); err != nil {
+		return err
+	}
 	_, err := step.WordColumns(o.Columns)
 	return err
+}
+
+// checkContext refuses numbers of words that cannot be before one, and windows beside
+// them.
+func (o *Options) checkContext() error {
+	for i, n := range o.Context {
+		switch {
+		case n < 0:
+			return step.BadInput("", "--context %d, expected words before every word, 0 or more", n)
+		case slices.Contains(o.Context[:i], n):
+			return step.BadInput("", "--context %d is given twice", n)
+		case o.IDs != "" || o.Stride.Given || o.Window != New().Window:
+			return step.BadInput("", "--context %d with --ids, --window or --stride, expected --words or --text alone", n)
+		}
+	}
+	return nil
+}
+
+// Runs are the steps that the options ask for: one for every length of context, or the
+// step itself. Every word is read from the first window that holds it, which begins the
+// context before it.
+func (o *Options) Runs() ([]*Options, error) {
+	if len(o.Context) == 0 {
+		return []*Options{o}, nil
+	}
+	if err := step.Check(o); err != nil {
+		return nil, err
+	}
+	var runs []*Options
+	for _, n := range o.Context {
+		run := *o
+		run.Context, run.before = nil, true
+		run.Window, run.Stride = n+1, step.Maybe[int]{Value: 1, Given: true}
+		run.Out = fmt.Sprintf("%s.context-%d%s", o.Out, n, filepath.Ext(o.Out))
+		runs = append(runs, &run)
+	}
+	return runs, nil
 }
 
 // MoreInputs are the files of the model's folder that are read. A folder that is no
@@ -101,6 +147,9 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	}
 	if err := o.canPredict(m); err != nil {
 		return nil, err
+	}
+	if o.before && !m.Config.Causal() {
+		return nil, step.BadInput("", "--context: a %s whose tokens see those after them has no words before alone; want a causal model", m.Config.Type)
 	}
 	var list []step.File
 	for _, path := range m.Files(e.FS, o.IDs == "") {
