@@ -58,17 +58,17 @@ func newEstimator(r rate) *estimator {
 }
 
 // learn takes note of a finished step.
-func (e *estimator) learn(s *Step, seconds float64) {
-	e.took[s.Kind] += seconds
-	e.said[s.Kind] += s.work.seconds(e.rate)
+func (e *estimator) learn(s *Task, seconds float64) {
+	e.took[s.kind()] += seconds
+	e.said[s.kind()] += s.work.seconds(e.rate)
 }
 
 // seconds estimates a step: by its size, corrected by the finished steps of its
 // kind, or of all kinds while there is none.
-func (e *estimator) seconds(s *Step) float64 {
+func (e *estimator) seconds(s *Task) float64 {
 	own := s.work.seconds(e.rate)
-	if e.said[s.Kind] > 0 {
-		return own * e.took[s.Kind] / e.said[s.Kind]
+	if e.said[s.kind()] > 0 {
+		return own * e.took[s.kind()] / e.said[s.kind()]
 	}
 	return own
 }

@@ -19,19 +19,21 @@ import (
 	"voxen/study/step"
 )
 
-// Step is one part of a study: what it is called, where its output goes, what it
-// reads of earlier steps, and how it is run. Its options are within run.
-type Step struct {
+// Task is a step in its place in a study: under a name of its own, after the tasks
+// whose outputs it reads.
+type Task struct {
 	Name string // "encode bert sub-01"
-	Kind string // "encode"
-	Out  string
-	File bool // Out is a file, not a folder
+	Step step.Step
 
-	from []*Step // whose outputs it reads
+	from []*Task // whose outputs it reads
 	work work
-	step step.Step
-	run  func(ctx context.Context, e *step.Env) (any, error)
 }
+
+// kind is the command of the step.
+func (t *Task) kind() string { return t.Step.Command().Name }
+
+// out is the path of the output.
+func (t *Task) out() string { return step.Out(t.Step) }
 
 // work is how large a step is, for estimates of its time and memory.
 type work struct {
@@ -46,7 +48,7 @@ type work struct {
 // each comes after those whose outputs it reads.
 type Study struct {
 	Config
-	Steps []*Step
+	Tasks []*Task
 
 	fsys       store.FS
 	dir        string // of all results
@@ -56,7 +58,7 @@ type Study struct {
 	columns    int      // voxels of a recording, as far as headers and the mask say
 	voxel      float64  // their size in mm; 0 if not of a volume
 	masks      []string // the brain masks that maskStep joins
-	maskStep   *Step
+	maskStep   *Task
 	notes      []string // why steps are left out
 	warn       func(format string, args ...any)
 }
@@ -233,25 +235,10 @@ func (s *Study) inMask() {
 	}
 }
 
-// add appends a step.
-func (s *Study) add(kind, name, out string, isFile bool, from []*Step, w work, run func(ctx context.Context, e *step.Env) (any, error)) *Step {
-	step := &Step{Name: strings.TrimSpace(kind + " " + name), Kind: kind, Out: out, File: isFile, from: from, work: w, run: run}
-	s.Steps = append(s.Steps, step)
-	return step
-}
-
-// addStep appends a step of the study under a name of its own.
-func (s *Study) addStep(name string, from []*Step, w work, do step.Step) *Step {
-	c := do.Command()
-	task := &Step{Name: strings.TrimSpace(c.Name + " " + name), Kind: c.Name, Out: step.Out(do), File: c.File, from: from, work: w, step: do}
-	task.run = func(ctx context.Context, e *step.Env) (any, error) {
-		o, err := step.Execute(ctx, e, do)
-		if o.Kept != nil {
-			return nil, step.Unchanged{Run: o.Kept}
-		}
-		return o.Summary, err
-	}
-	s.Steps = append(s.Steps, task)
+// add appends a step under a name of its own.
+func (s *Study) add(name string, from []*Task, w work, do step.Step) *Task {
+	task := &Task{Name: strings.TrimSpace(do.Command().Name + " " + name), Step: do, from: from, work: w}
+	s.Tasks = append(s.Tasks, task)
 	return task
 }
 
@@ -278,15 +265,15 @@ func (s *Study) build() error {
 type modelSteps struct {
 	config   *ModelConfig
 	aligned  []string // responses of each run
-	learn    *Step
+	learn    *Task
 	neurons  int
 	features []string // of each run
-	parts    []*Step  // the steps that make features and responses
+	parts    []*Task  // the steps that make features and responses
 	subjects []string
-	encode   []*Step // of each subject
-	match    *Step
-	couple   *Step
-	group    *Step
+	encode   []*Task // of each subject
+	match    *Task
+	couple   *Task
+	group    *Task
 }
 
 // mask adds the step that makes the subjects' common mask, where there is one.
@@ -315,14 +302,14 @@ func (s *Study) mask() {
 	s.masks = masks
 	size := float64(len(masks) * s.columns)
 	w := work{size: fmt.Sprintf("%d masks", len(masks)), bytes: size, output: float64(s.columns), memory: 3 * 8 * float64(s.columns)}
-	s.maskStep = s.addStep("", nil, w, &mask.Options{Masks: masks, Out: s.path("mask.nii.gz")})
+	s.maskStep = s.add("", nil, w, &mask.Options{Masks: masks, Out: s.path("mask.nii.gz")})
 }
 
 // maskFile is the mask of the encoding models, "" for none.
 func (s *Study) maskFile() string {
 	switch {
 	case s.maskStep != nil:
-		return s.maskStep.Out
+		return s.maskStep.out()
 	case s.Data.Mask == "auto" || s.Data.Mask == "none":
 		return ""
 	}
@@ -362,20 +349,20 @@ func (s *Study) rows() int {
 func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 	c := m.config
 	n := float64(m.neurons)
-	var aligned []*Step
+	var aligned []*Task
 	for i := range s.Stimulus {
 		run := &s.Stimulus[i]
 		words := float64(len(s.words[i]))
 		o := c.Options
 		o.Model, o.Words, o.Columns, o.Out = s.resolve(c.Model), run.Words, run.Columns, s.path(c.Name, "words", run.Name+".npy")
-		from := s.addStep(c.Name+" "+run.Name, nil, extractWork(net, depth, words, n, c), &o)
+		from := s.add(c.Name+" "+run.Name, nil, extractWork(net, depth, words, n, c), &o)
 		a := s.Align
 		a.Responses, a.Words, a.Columns, a.Out = o.Out, run.Words, run.Columns, s.path(c.Name, "volumes", run.Name+".npy")
 		a.TR, a.Start, a.Volumes = step.Some(run.TR), run.Start, step.Some(run.Volumes)
 		T := float64(run.Volumes)
 		w := work{size: fmt.Sprintf("%d words to %d volumes x %d neurons", len(s.words[i]), run.Volumes, m.neurons), flops: 2 * (words + 32/run.TR*T) * n,
 			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*(words+T)*n)}
-		aligned = append(aligned, s.addStep(c.Name+" "+run.Name, []*Step{from}, w, &a))
+		aligned = append(aligned, s.add(c.Name+" "+run.Name, []*Task{from}, w, &a))
 		m.aligned = append(m.aligned, a.Out)
 	}
 	m.parts = aligned
@@ -411,8 +398,8 @@ func (s *Study) learn(m *modelSteps) {
 		// D's of every signal, its code, the statistics; an update of D per batch
 		flops: passes * (N*(4*T*K+codeFlops*K*K) + math.Ceil(N/float64(d.Batch))*(2*T*K*K)), bytes: passes * 4 * T * N,
 		output: 4*T*K + 8*0.2*K*N, memory: 4*T*(K+float64(d.Batch)) + 4*K*N}
-	m.learn = s.addStep(c.Name, m.parts, w, &o)
-	m.features, m.parts = []string{filepath.Join(o.Out, "atoms.npy")}, []*Step{m.learn}
+	m.learn = s.add(c.Name, m.parts, w, &o)
+	m.features, m.parts = []string{filepath.Join(o.Out, "atoms.npy")}, []*Task{m.learn}
 	if len(s.Stimulus) > 1 {
 		m.features = nil
 		for i := range s.Stimulus {
@@ -459,7 +446,7 @@ func (s *Study) encode(m *modelSteps) {
 			from = append(slices.Clone(from), s.maskStep)
 		}
 		m.subjects = append(m.subjects, name)
-		m.encode = append(m.encode, s.addStep(m.config.Name+" sub-"+name, from, s.encodeWork(T, len(o.Features)), &o))
+		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, s.encodeWork(T, len(o.Features)), &o))
 	}
 }
 
@@ -531,7 +518,7 @@ func (s *Study) group(m *modelSteps) error {
 		o.Mask = s.maskFile()
 	}
 	for i, e := range m.encode {
-		o.Maps, o.Subjects = append(o.Maps, s.imageOf(e.Out, name)), append(o.Subjects, "sub-"+m.subjects[i])
+		o.Maps, o.Subjects = append(o.Maps, s.imageOf(e.out(), name)), append(o.Subjects, "sub-"+m.subjects[i])
 	}
 	if len(c.Scores) > 0 {
 		if o.Participants = s.participants(); o.Participants == "" {
@@ -554,7 +541,7 @@ func (s *Study) group(m *modelSteps) error {
 	if s.maskStep != nil {
 		from = append(from, s.maskStep)
 	}
-	m.group = s.addStep(m.config.Name, from, w, &o)
+	m.group = s.add(m.config.Name, from, w, &o)
 	return nil
 }
 
@@ -598,12 +585,12 @@ func (s *Study) match(m *modelSteps) error {
 		o.Spheres = append(o.Spheres, s.resolve(sphere))
 	}
 	for _, e := range m.encode {
-		o.Maps = append(o.Maps, s.imageOf(e.Out, "weights"))
+		o.Maps = append(o.Maps, s.imageOf(e.out(), "weights"))
 	}
 	n, K, V, draws := float64(len(o.Maps)), float64(s.Dictionary.Atoms), float64(s.columns), float64(c.Draws)
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * s.surrogateFlops(), bytes: 4 * n * K * V,
 		output: 8 * K * draws / 10, memory: 4*n*K*V + 64*8*V}
-	m.match = s.addStep(m.config.Name, slices.Clone(m.encode), w, &o)
+	m.match = s.add(m.config.Name, slices.Clone(m.encode), w, &o)
 	return nil
 }
 
@@ -676,14 +663,14 @@ func (s *Study) couple(m *modelSteps) {
 		o.ConfoundColumns = strings.Join(s.Data.Confounds, ",")
 	}
 	o.Mask, o.HRF, o.Out = s.maskFile(), s.Align.HRF, s.path(m.config.Name, "couple")
-	from := []*Step{}
-	for _, step := range s.Steps {
-		if slices.Contains(o.Responses, step.Out) || step == s.maskStep {
-			from = append(from, step)
+	from := []*Task{}
+	for _, task := range s.Tasks {
+		if slices.Contains(o.Responses, task.out()) || task == s.maskStep {
+			from = append(from, task)
 		}
 	}
 	V := float64(s.columns * subjects)
 	w := work{size: fmt.Sprintf("%d neurons with %d atoms of %d subjects", m.neurons, c.Atoms, subjects),
 		flops: float64(c.Epochs+1)*(V*(4*T*K+codeFlops*K*K)+math.Ceil(V/float64(c.Batch))*2*T*K*K) + 2*T*N*K + N*K*T*T/5, bytes: 4 * T * (V + N), output: 30 * N * K, memory: 4 * T * (N + V)}
-	m.couple = s.addStep(m.config.Name, from, w, &o)
+	m.couple = s.add(m.config.Name, from, w, &o)
 }

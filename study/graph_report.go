@@ -12,16 +12,16 @@ import (
 )
 
 // organize adds the organisation of the models that are matched, side by side.
-func (s *Study) organize(models []*modelSteps) *Step {
+func (s *Study) organize(models []*modelSteps) *Task {
 	c := s.Organize
 	c.FDR, c.Out = s.Match.FDR, s.path("organize")
-	var from []*Step
+	var from []*Task
 	neurons, atoms := 0, float64(s.Dictionary.Atoms)
 	for _, m := range models {
 		if m.match == nil {
 			continue
 		}
-		c.Codes, c.Matches = append(c.Codes, filepath.Join(m.learn.Out, "codes.npz")), append(c.Matches, filepath.Join(m.match.Out, "matches.tsv"))
+		c.Codes, c.Matches = append(c.Codes, filepath.Join(m.learn.out(), "codes.npz")), append(c.Matches, filepath.Join(m.match.out(), "matches.tsv"))
 		c.Responses = append(c.Responses, m.aligned)
 		from = append(append(from, m.learn, m.match), s.making(m.aligned...)...)
 		neurons += m.neurons
@@ -32,22 +32,22 @@ func (s *Study) organize(models []*modelSteps) *Step {
 	N, draws := float64(neurons), float64(c.Bootstraps)
 	w := work{size: fmt.Sprintf("%d models, %d neurons, %d resamplings", len(c.Codes), neurons, c.Bootstraps), flops: draws * N * (atoms + 20),
 		bytes: 12 * N * atoms, output: 40 * N, memory: 12 * N * atoms}
-	return s.addStep("", from, w, &c)
+	return s.add("", from, w, &c)
 }
 
 // making lists the steps that write files.
-func (s *Study) making(paths ...string) (steps []*Step) {
-	for _, step := range s.Steps {
-		if slices.Contains(paths, step.Out) {
-			steps = append(steps, step)
+func (s *Study) making(paths ...string) (tasks []*Task) {
+	for _, task := range s.Tasks {
+		if slices.Contains(paths, task.out()) {
+			tasks = append(tasks, task)
 		}
 	}
-	return steps
+	return tasks
 }
 
 // report adds the report of all steps. The words are those of the first run that
 // is not held out, whose responses drive the sub-groups.
-func (s *Study) report(models []*modelSteps, organized *Step) {
+func (s *Study) report(models []*modelSteps, organized *Task) {
 	if s.Report.Skip {
 		return
 	}
@@ -70,24 +70,24 @@ func (s *Study) report(models []*modelSteps, organized *Step) {
 		}
 	}
 	if organized != nil {
-		o.Organize = organized.Out
+		o.Organize = organized.out()
 	}
 	for _, m := range models {
-		r := report.Model{Name: m.config.Name, Responses: m.aligned[run], Learn: m.learn.Out, Subjects: m.subjects}
-		for _, step := range m.encode {
-			r.Encode = append(r.Encode, step.Out)
+		r := report.Model{Name: m.config.Name, Responses: m.aligned[run], Learn: m.learn.out(), Subjects: m.subjects}
+		for _, task := range m.encode {
+			r.Encode = append(r.Encode, task.out())
 		}
 		for _, part := range []struct {
-			step *Step
+			task *Task
 			dst  *string
 		}{{m.match, &r.Match}, {m.couple, &r.Couple}, {m.group, &r.Group}} {
-			if part.step != nil {
-				*part.dst = part.step.Out
+			if part.task != nil {
+				*part.dst = part.task.out()
 			}
 		}
 		o.Models = append(o.Models, r)
 	}
 	V := float64(s.columns)
-	w := work{size: fmt.Sprintf("%d steps", len(s.Steps)), flops: 1e10 * float64(1+len(models)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
-	s.addStep("", slices.Clone(s.Steps), w, &o)
+	w := work{size: fmt.Sprintf("%d steps", len(s.Tasks)), flops: 1e10 * float64(1+len(models)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
+	s.add("", slices.Clone(s.Tasks), w, &o)
 }

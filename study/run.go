@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,46 +68,47 @@ type runner struct {
 	e     *step.Env
 	cache *store.Digests
 	est   *estimator
-	done  map[*Step]bool
+	done  map[*Task]bool
 }
 
-func (s *Study) newRunner(e *step.Env) *runner {
+// newRunner estimates times by the kind of device, which is not opened.
+func (s *Study) newRunner(e *step.Env, device string) *runner {
 	e.Begin()
 	threads := e.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	device := "cpu"
-	if c, err := engine.Resolve(e.Device); err == nil {
-		device = c.Kind
-	}
-	return &runner{s: s, e: e, cache: store.LoadDigests(e.FS, filepath.Join(s.dir, digestsName)), est: newEstimator(rateOf(device, threads)), done: map[*Step]bool{}}
+	return &runner{s: s, e: e, cache: store.LoadDigests(e.FS, filepath.Join(s.dir, digestsName)), est: newEstimator(rateOf(device, threads)), done: map[*Task]bool{}}
 }
 
 // env is the environment of one step.
-func (r *runner) env(probe bool, report step.Reporter) *step.Env {
+func (r *runner) env(report step.Reporter) *step.Env {
 	e := *r.e
 	e.Report = report
-	e.Keep = &step.Keeper{Probe: probe, Cache: r.cache}
+	e.Keep = &step.Keeper{Cache: r.cache}
 	return &e
 }
 
 // Notes says which parts of the study are left out, and why.
 func (s *Study) Notes() []string { return s.notes }
 
-// States says how far each step is, and runs none. What a step needs of its
-// inputs is checked as far as they are there.
-func (s *Study) States(ctx context.Context, e *step.Env) ([]StepState, error) {
-	r := s.newRunner(e)
+// States says how far each step is, and runs none: no device is opened and no array
+// read.
+func (s *Study) States(e *step.Env) ([]StepState, error) {
+	device, _, _ := strings.Cut(e.Device, ":")
+	if device == "auto" { // which one it would be, only a device that is opened says
+		device = "cpu"
+	}
+	r := s.newRunner(e, device)
 	var states []StepState
-	for _, task := range s.Steps {
-		st, err := r.state(ctx, task)
+	for _, task := range s.Tasks {
+		st, err := r.state(task)
 		if err != nil {
 			return nil, fmt.Errorf("step %q: %w", task.Name, err)
 		}
 		states = append(states, st)
 	}
-	for i, task := range s.Steps { // with what the finished steps took
+	for i, task := range s.Tasks { // with what the finished steps took
 		if states[i].State != StateDone {
 			states[i].Seconds = r.est.seconds(task)
 		}
@@ -122,57 +124,36 @@ func (r *runner) cacheIn() error {
 	return r.cache.Save(r.e.FS)
 }
 
-// state probes one step.
-func (r *runner) state(ctx context.Context, task *Step) (StepState, error) {
-	st := StepState{Step: task.Name, Kind: task.Kind, Out: task.Out, State: StateWaiting, Size: task.work.size, Output: int64(task.work.output), Memory: r.memory(task)}
+// state says how far one step is.
+func (r *runner) state(task *Task) (StepState, error) {
+	st := StepState{Step: task.Name, Kind: task.kind(), Out: task.out(), State: StateWaiting, Size: task.work.size, Output: int64(task.work.output), Memory: r.memory(task)}
 	for _, f := range task.from {
 		if !r.done[f] {
 			st.Why = fmt.Sprintf("for %s", f.Name)
-			if step.HasPartial(r.e.FS, task.Out, task.File) {
+			if step.HasPartial(r.e.FS, task.out(), task.Step.Command().File) {
 				st.State = StateUnfinished
 			}
 			return st, nil
 		}
 	}
-	if task.step != nil {
-		now, err := step.StateOf(r.env(false, step.Quiet{}), task.step)
-		switch {
-		case err != nil:
-			return st, err
-		case now.Why == "":
-			st.State, st.Seconds = StateDone, now.Run.Seconds
-			r.done[task] = true
-			r.est.learn(task, now.Run.Seconds)
-		case now.Unfinished:
-			st.State, st.Why = StateUnfinished, now.Why
-		default:
-			st.State, st.Why = StateToDo, now.Why
-		}
-		return st, nil
-	}
-	_, err := task.run(ctx, r.env(true, step.Quiet{}))
-	var there step.Unchanged
-	var todo step.Stale
+	now, err := step.StateOf(r.env(step.Quiet{}), task.Step)
 	switch {
-	case errors.As(err, &there):
-		st.State, st.Seconds = StateDone, there.Run.Seconds
-		r.done[task] = true
-		r.est.learn(task, there.Run.Seconds)
-	case errors.As(err, &todo):
-		st.State, st.Why = StateToDo, todo.Why
-		if todo.Unfinished {
-			st.State = StateUnfinished
-		}
-	case err == nil:
-		return st, fmt.Errorf("ran when it was asked how far it is")
-	default:
+	case err != nil:
 		return st, err
+	case now.Why == "":
+		st.State, st.Seconds = StateDone, now.Run.Seconds
+		r.done[task] = true
+		r.est.learn(task, now.Run.Seconds)
+	case now.Unfinished:
+		st.State, st.Why = StateUnfinished, now.Why
+	default:
+		st.State, st.Why = StateToDo, now.Why
 	}
 	return st, nil
 }
 
 // memory is what a step holds, as far as the bound on the process lets it.
-func (r *runner) memory(task *Step) int64 {
+func (r *runner) memory(task *Task) int64 {
 	need := int64(task.work.memory) + step.Overhead
 	if r.e.Memory > 0 {
 		need = min(need, r.e.Memory)
@@ -184,7 +165,11 @@ func (r *runner) memory(task *Step) int64 {
 // make. Interrupted anywhere, the next Run goes on: finished steps are kept, and
 // a step that was begun goes on from what it finished.
 func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
-	r := s.newRunner(e)
+	device := "cpu"
+	if c, err := engine.Resolve(e.Device); err == nil {
+		device = c.Kind
+	}
+	r := s.newRunner(e, device)
 	// a second Run would wait for steps of the first at best, and take its unfinished
 	// ones for its own at worst
 	lock, err := store.LockFolder(r.e.FS, s.dir)
@@ -193,8 +178,8 @@ func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 	}
 	defer lock.Close()
 	began := time.Now()
-	sum := RunSummary{Title: s.Title, Out: s.dir, Steps: len(s.Steps)}
-	for i, task := range s.Steps {
+	sum := RunSummary{Title: s.Title, Out: s.dir, Steps: len(s.Tasks)}
+	for i, task := range s.Tasks {
 		kept, err := r.step(ctx, i, task)
 		if err != nil {
 			return sum, err
@@ -204,8 +189,8 @@ func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 		} else {
 			sum.Done++
 		}
-		if task.Kind == "report" {
-			sum.Report = task.Out
+		if task.kind() == "report" {
+			sum.Report = task.out()
 		}
 	}
 	sum.Seconds = time.Since(began).Seconds()
@@ -213,7 +198,7 @@ func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 }
 
 // step runs one step, or finds that its output is there.
-func (r *runner) step(ctx context.Context, i int, task *Step) (kept bool, err error) {
+func (r *runner) step(ctx context.Context, i int, task *Task) (kept bool, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return false, err
 	}
@@ -221,21 +206,19 @@ func (r *runner) step(ctx context.Context, i int, task *Step) (kept bool, err er
 	report := &stepReporter{Reporter: r.e.Report}
 	reporter, tells := r.e.Report.(StudyReporter)
 	if tells {
-		reporter.Step(task.Name, i+1, len(r.s.Steps), func() time.Duration { return r.left(i, time.Since(start), report) })
+		reporter.Step(task.Name, i+1, len(r.s.Tasks), func() time.Duration { return r.left(i, time.Since(start), report) })
 	}
 	// what an earlier step left to the collector counts in the resident set, by
 	// which the next one plans
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.FreeOSMemory()
-	_, err = task.run(ctx, r.env(false, report))
-	took := time.Since(start).Seconds()
-	var there step.Unchanged
-	if errors.As(err, &there) {
-		kept, err = true, nil
-		took = there.Run.Seconds
-	}
+	o, err := step.Execute(ctx, r.env(report), task.Step)
 	if err != nil {
 		return false, stepError(ctx, task, err)
+	}
+	took := time.Since(start).Seconds()
+	if kept = o.Kept != nil; kept {
+		took = o.Kept.Seconds
 	}
 	r.done[task] = true
 	r.est.learn(task, took)
@@ -246,7 +229,7 @@ func (r *runner) step(ctx context.Context, i int, task *Step) (kept bool, err er
 }
 
 // stepError says which step failed; an interruption says that by itself.
-func stepError(ctx context.Context, task *Step, err error) error {
+func stepError(ctx context.Context, task *Task, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
@@ -259,11 +242,11 @@ func stepError(ctx context.Context, task *Step, err error) error {
 
 // left estimates the time for this step and all later ones.
 func (r *runner) left(i int, elapsed time.Duration, report *stepReporter) time.Duration {
-	seconds := max(0, r.est.seconds(r.s.Steps[i])-elapsed.Seconds())
+	seconds := max(0, r.est.seconds(r.s.Tasks[i])-elapsed.Seconds())
 	if share := report.share(); share > 0.05 {
 		seconds = elapsed.Seconds() / share * (1 - share)
 	}
-	for _, task := range r.s.Steps[i+1:] {
+	for _, task := range r.s.Tasks[i+1:] {
 		if !r.done[task] {
 			seconds += r.est.seconds(task)
 		}

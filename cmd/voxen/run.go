@@ -54,7 +54,7 @@ stopped, with the same results.` + "\n" + exitHelp,
 				a.printer.Warn(note)
 			}
 			if dryRun || status {
-				states, err := s.States(cmd.Context(), e)
+				states, err := s.States(e)
 				if err != nil {
 					return err
 				}

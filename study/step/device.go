@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"voxen/engine"
 	"voxen/store"
@@ -288,26 +287,16 @@ func signature(d engine.Device) string {
 	return s + ")"
 }
 
-// RunJSON starts a run.json with what is known of the environment.
-func (w *Worker) RunJSON() *store.Run {
-	e, d := w.Env, w.Backend.Device()
-	libraries := map[string]string{}
-	driver := ""
+// device is what run.json says of where the step computed.
+func (w *Worker) device() store.Device {
+	d := w.Backend.Device()
+	out := store.Device{Name: d.Name, Count: d.Count, Model: d.Model, Reason: w.choice.Reason, Libraries: map[string]string{}}
 	for name, version := range d.Versions {
 		if name == "driver" {
-			driver = version
-			continue
+			out.Driver = version
+		} else {
+			out.Libraries[name] = version
 		}
-		libraries[name] = version
 	}
-	return &store.Run{
-		Version:  e.Version,
-		Started:  e.Started.UTC().Format(time.RFC3339),
-		Seconds:  time.Since(e.Started).Seconds(),
-		Device:   store.Device{Name: d.Name, Count: d.Count, Model: d.Model, Driver: driver, Reason: w.choice.Reason, Libraries: libraries},
-		Stages:   e.Stages,
-		Marks:    w.marks(),
-		Warnings: e.warnings,
-		Results:  map[string]float64{"tiles_halved": float64(w.Halvings.Load())},
-	}
+	return out
 }

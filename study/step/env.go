@@ -136,9 +136,3 @@ func (e *Env) Notes(lines []string) {
 		e.Warn("%s", line)
 	}
 }
-
-// LocalRun starts a run.json of a step that needs no backend.
-func (e *Env) LocalRun() *store.Run {
-	return &store.Run{Version: e.Version, Started: e.Started.UTC().Format(time.RFC3339), Seconds: time.Since(e.Started).Seconds(),
-		Device: store.Device{Name: "cpu"}, Stages: e.Stages, Warnings: e.warnings}
-}

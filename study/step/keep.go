@@ -12,10 +12,7 @@ import (
 // Keeper decides within a study whether a step's finished output is what the step would
 // make: the run.json beside it has the same command, options and results number, inputs
 // of the same digests, and every output has the digest that it had then.
-type Keeper struct {
-	Probe bool // say what is to do, and begin nothing
-	Cache *store.Digests
-}
+type Keeper struct{ Cache *store.Digests }
 
 // State is how far the output of a step is.
 type State struct {
@@ -29,10 +26,8 @@ type State struct {
 func (e *Env) keeps(jobs []job) (*store.Run, error) {
 	var main *store.Run
 	for i, j := range jobs {
-		if e.Keep == nil || !e.Keep.Probe {
-			if err := store.Recover(e.FS, j.out, j.File); err != nil {
-				return nil, err
-			}
+		if err := store.Recover(e.FS, j.out, j.File); err != nil {
+			return nil, err
 		}
 		if e.Keep == nil {
 			if err := e.refuseOther(j); err != nil {
@@ -43,9 +38,6 @@ func (e *Env) keeps(jobs []job) (*store.Run, error) {
 		why, run, err := compare(e.FS, j)
 		if err == nil && why == "" {
 			why, err = e.Keep.outputs(e.FS, j, run)
-		}
-		if why != "" && e.Keep.Probe {
-			return nil, Stale{why, HasPartial(e.FS, j.out, j.File)}
 		}
 		if why != "" || err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"voxen/engine"
 	"voxen/store"
@@ -129,7 +130,7 @@ func (e *Env) jobs(ctx context.Context, s Step) ([]job, error) {
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := DigestFiles(ctx, e.FS, files)
+	inputs, err := e.digest(ctx, files)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +139,19 @@ func (e *Env) jobs(ctx context.Context, s Step) ([]job, error) {
 		jobs[i].Inputs = inputs
 	}
 	return jobs, nil
+}
+
+// digest names every input with what it holds; from then on they are watched.
+func (e *Env) digest(ctx context.Context, files []File) ([]store.Input, error) {
+	var inputs []store.Input
+	for _, f := range files {
+		in, err := e.FS.(*store.Inputs).Add(ctx, f.Role, f.Path) // by Begin
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, in)
+	}
+	return inputs, nil
 }
 
 // open begins the jobs. In a study unfinished output of other options makes way.
@@ -225,16 +239,12 @@ func (r *Run) Warn(format string, args ...any) { r.Env.Warn(format, args...) }
 
 // runJSON is what run.json says of this execution.
 func (r *Run) runJSON() *store.Run {
-	run := r.Env.LocalRun()
+	e := r.Env
+	run := &store.Run{Version: e.Version, Started: e.Started.UTC().Format(time.RFC3339), Seconds: time.Since(e.Started).Seconds(), Device: store.Device{Name: "cpu"},
+		Stages: e.Stages, Warnings: e.warnings, Options: r.options, LeftOut: r.leftOut, Results: r.results, ResultsNumber: r.number}
 	if r.Backend != nil {
-		run = r.RunJSON()
-	}
-	run.Options, run.LeftOut, run.ResultsNumber = r.options, r.leftOut, r.number
-	if run.Results == nil {
-		run.Results = map[string]float64{}
-	}
-	for name, x := range r.results {
-		run.Results[name] = x
+		run.Device, run.Marks = r.device(), r.marks()
+		run.Results["tiles_halved"] = float64(r.Halvings.Load())
 	}
 	return run
 }

@@ -41,6 +41,9 @@ type MoreInputs interface {
 	MoreInputs(e *Env) ([]File, error)
 }
 
+// File is an input with the flag that named it, or what it is to the step.
+type File struct{ Role, Path string }
+
 // Summary is what a step found, for the user and --json. Every summary embeds Ended.
 type Summary interface{ end(Ended) }
 
