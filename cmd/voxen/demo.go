@@ -59,7 +59,7 @@ func demoText(s *demo.Summary) string {
 	}
 	p := s.Planted
 	fmt.Fprintf(&b, "Planted: a SIMULATED study, no BOLD was measured: %d subjects, %d voxels, two atoms planted in each of %d networks\n", p.Subjects, p.Voxels, len(p.Networks))
-	fmt.Fprintf(&b, "  recovered %d of %d planted pairs (best match is the network, q < 0.05, %d surrogates)\n", p.Recovered, p.Pairs, p.Draws)
+	fmt.Fprintf(&b, "  recovered %d of %d planted pairs (best match is the network, q < 0.05, %d surrogates); %d atoms match a network, planted or alike\n", p.Recovered, p.Pairs, p.Draws, p.Matched)
 	for _, m := range p.Organize.Models {
 		fmt.Fprintf(&b, "  %d of %d neurons in the sub-groups of networks\n", m.Assigned, m.Neurons)
 	}

@@ -15,9 +15,10 @@ func (a *app) matchCommand() *cobra.Command {
 		Use:   "match --maps W.nii.gz --templates NETWORKS.nii.gz --out DIR",
 		Short: "Match the maps of atoms with functional brain networks",
 		Long: `Correlate the map of every atom (its weights in the encoding models, averaged over
-subjects: one --maps each) with every network, over the voxels in both grids, and
-compare the best correlation with that of surrogate maps that have the map's own
-spatial autocorrelation. Templates are labels or one volume per network; on another
+subjects: one --maps each) with every network, over the voxels in both grids. The
+largest |r|, of either sign, is compared with that of surrogate maps that have the
+map's own spatial autocorrelation and, from six subjects on, with that of maps of
+which the signs of subjects are flipped; the latter is part of p from 12 on. Templates are labels or one volume per network; on another
 grid they are resampled (labels to the nearest voxel, maps between voxels). Maps on
 surfaces are compared with templates on the same surfaces, turned over the spheres.
 

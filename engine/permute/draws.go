@@ -8,9 +8,9 @@ import (
 	"voxen/engine/op"
 )
 
-// signFlips lists rows of signs, the first all +1: every one of the 2^n if the
-// draws cover them, else random ones.
-func signFlips(n, draws int, seed uint64) (flips op.Tensor, exact bool) {
+// SignFlips lists rows of n signs, (1, 1, draws+1, n), the first all +1: every one of
+// the 2^n if the draws cover them (exact), else random ones.
+func SignFlips(n, draws int, seed uint64) (flips op.Tensor, exact bool) {
 	exact = n < 31 && draws >= 1<<n-1
 	if exact {
 		draws = 1<<n - 1

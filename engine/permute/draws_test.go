@@ -12,7 +12,7 @@ import (
 // less and they are random. What was observed is first in any case.
 func TestEnumerationBegins(t *testing.T) {
 	flips := func(n, draws int) (rows []string, exact bool) {
-		f, exact := signFlips(n, draws, 3)
+		f, exact := SignFlips(n, draws, 3)
 		for d := range f.Dims[2] {
 			rows = append(rows, fmt.Sprint(f.Data[d*n:(d+1)*n]))
 		}
@@ -71,7 +71,7 @@ func TestEnumerationBegins(t *testing.T) {
 func TestRandomFlips(t *testing.T) {
 	const n, draws = 40, 2000
 	for seed := range uint64(6) {
-		f, _ := signFlips(n, draws, seed)
+		f, _ := SignFlips(n, draws, seed)
 		mean := make([]float64, n)
 		for d := range draws + 1 {
 			for i, s := range f.Data[d*n : (d+1)*n] {

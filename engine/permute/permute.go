@@ -56,7 +56,7 @@ func OneSample(ctx context.Context, be engine.Backend, y tile.Source, o Options)
 	if err := o.check(n, 2); err != nil {
 		return nil, err
 	}
-	flips, exact := signFlips(n, o.Draws, o.Seed)
+	flips, exact := SignFlips(n, o.Draws, o.Seed)
 	t := newTest(y, flips.Dims[2], n-1, exact)
 	yn := t.input("y", op.Dims{1, 1, n, t.width})
 	t.feeds[yn] = engine.Columns(y)

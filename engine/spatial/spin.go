@@ -55,8 +55,8 @@ func NewSpheres(points [][][3]float64, columns []Vertex) (*Spheres, error) {
 	return s, nil
 }
 
-// Spin rotates the templates over the spheres and writes, per draw, the highest
-// correlation of each map with a rotated template, (maps x draws), to null
+// Spin rotates the templates over the spheres and writes, per draw, the largest |r|
+// of each map with a rotated template, (maps x draws), to null
 // (Alexander-Bloch et al. 2018, NeuroImage 178:540).
 //
 // A draw is one rotation, uniform over all, of the left sphere and its mirror image
@@ -130,7 +130,7 @@ func withSquares(maps Matrix) op.Tensor {
 	return tensorOf(2*maps.Rows, maps.Cols, data)
 }
 
-// spun finds the highest correlation of each map over the columns left in a draw.
+// spun finds the largest |r| of each map over the columns left in a draw.
 // products are (2K x L+1): of maps, then of their squares, with the turned templates
 // and, last, with the columns left.
 func spun(top, products, sums []float64, L int) {
@@ -138,14 +138,14 @@ func spun(top, products, sums []float64, L int) {
 	for k := range K {
 		x, xx := products[k*(L+1)+L], products[(K+k)*(L+1)+L]
 		spread := xx - x*x/left
-		top[k] = math.Inf(-1)
+		top[k] = 0
 		for b := range L {
 			t, tt := sums[1+b], sums[1+L+b]
 			r, of := 0.0, tt-t*t/left
 			if spread > 1e-9*xx && of > 1e-9*tt {
 				r = (products[k*(L+1)+b] - x*t/left) / math.Sqrt(spread*of)
 			}
-			top[k] = max(top[k], r)
+			top[k] = max(top[k], math.Abs(r))
 		}
 	}
 }

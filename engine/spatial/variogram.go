@@ -131,8 +131,8 @@ func (o *Options) tiling(bytes int) engine.Tiling {
 	return engine.Tiling{Cols: o.Draws, Width: 1, Panels: max(1, drawBytes/bytes), Budget: o.Budget, Checkpoint: o.Checkpoint, Progress: o.Progress}
 }
 
-// Highest gives, per map and draw, the highest correlation of the map's surrogate
-// with a template, (maps x draws). The surrogate of map a in draw d is
+// Highest gives, per map and draw, the largest |r| of the map's surrogate with a
+// template, (maps x draws). The surrogate of map a in draw d is
 //
 //	x*_ad = sum_m sqrt(b_am) u_md,
 //
@@ -178,13 +178,13 @@ func Highest(ctx context.Context, be engine.Backend, weights Matrix, fields tile
 	return out, err
 }
 
-// highest keeps the largest of each L values, for every draw of a tile and map.
+// highest keeps the largest in size of each L values, for every draw of a tile and map.
 func highest(out Matrix, t engine.Tile, values []float64, L int) {
 	for d := range t.Panels {
 		for k := range out.Rows {
-			top := math.Inf(-1)
+			top := 0.0
 			for _, x := range values[(d*out.Rows+k)*L : (d*out.Rows+k+1)*L] {
-				top = max(top, x)
+				top = max(top, math.Abs(x))
 			}
 			out.Data[k*out.Cols+t.Lo+d] = top
 		}

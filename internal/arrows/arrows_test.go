@@ -33,7 +33,7 @@ study: study/organize study/couple study/group study/report brain lm store engin
 study/*: study/step brain store engine engine/op engine/tile
 study/demo: study/align study/encode study/extract study/learn study/match study/organize study/report
 study/demo: brain/plotting lm engine/dict testdata
-study/report: study/couple report brain/plotting
+study/report: study/couple study/match report brain/plotting
 study/organize: study/match brain/plotting engine/permute engine/spatial
 study/match: brain/plotting engine/permute engine/ridge engine/spatial
 study/couple: engine/coupling engine/dict engine/permute

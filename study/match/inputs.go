@@ -262,7 +262,7 @@ func (x *matcher) products(ctx context.Context) (spatial.Matrix, error) {
 func (x *matcher) networkSet(b int) []bool {
 	t := x.templates.Row(b)
 	if !x.labels {
-		return topSet(t)
+		return topSet(t, 1)
 	}
 	set := make([]bool, len(t))
 	for v, y := range t {

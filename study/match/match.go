@@ -55,7 +55,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "match", Results: 1, Device: true}
+	return step.Command{Name: "match", Results: 2, Device: true}
 }
 
 // surface reports whether the maps are on surfaces.
@@ -133,6 +133,7 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	sum := &Summary{Subjects: len(o.Maps), Atoms: x.maps.rows, Networks: len(x.networks), Voxels: len(x.keep),
 		LeftOut: x.maps.cols - len(x.keep), Draws: o.Draws, Null: x.null(), Matched: x.matched()}
 	r.LeaveOut("voxels", "outside the templates or not finite in every map", sum.LeftOut)
+	r.Result("subjects", float64(sum.Subjects))
 	r.Result("matched", float64(sum.Matched))
 	return sum, nil
 }
@@ -157,10 +158,30 @@ type matcher struct {
 // match is an atom's correlations and what follows from them.
 type match struct {
 	r      []float64 // per network
-	sets   []overlap // per network
-	best   int
-	margin float64 // NaN with one network
-	p, q   float64
+	sets   []overlap // per network, of the top of sign times the map
+	best   int       // the network of the largest |r|
+	sign   int       // of r there
+	margin float64   // in |r|; NaN with one network
+	nulls  pvalues
+	p, q   float64 // p is the largest of the nulls that take part
+}
+
+// pvalues are those of the largest |r| under each null, NaN for one that was not run.
+type pvalues struct{ maps, subjects, stimulus float64 }
+
+// largest is the p of an atom of so many subjects: the largest of the nulls that take
+// part.
+func (p pvalues) largest(subjects int) float64 {
+	if subjects < FewestInP {
+		p.subjects = math.NaN()
+	}
+	top := math.NaN()
+	for _, x := range []float64{p.maps, p.subjects, p.stimulus} {
+		if !(x <= top) && !math.IsNaN(x) {
+			top = x
+		}
+	}
+	return top
 }
 
 // null is what the surrogates are made by.
@@ -183,7 +204,7 @@ func (x *matcher) matched() int {
 }
 
 // belongs reports whether an atom belongs to its best match.
-func (m match) belongs(fdr float64) bool { return m.q < fdr && m.r[m.best] > 0 }
+func (m match) belongs(fdr float64) bool { return m.q < fdr && m.r[m.best] != 0 }
 
 func (x *matcher) match(ctx context.Context) error {
 	if err := x.Stage("reading maps", len(x.o.Maps), func() error { return x.read(ctx) }); err != nil {
@@ -200,40 +221,54 @@ func (x *matcher) match(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.correlate(gram)
+	products := Products{gram, len(x.o.Maps), x.maps.rows, len(x.networks)}
+	x.correlate(products)
 	var high spatial.Matrix
 	if err := x.Stage("surrogates", x.o.Draws, func() (err error) { high, err = x.surrogates(ctx); return err }); err != nil {
 		return err
 	}
-	ps := make([]float64, len(x.matches))
+	x.test(products, high)
+	return x.Stage("writing", 0, func() error { return x.write(ctx, gram, high) })
+}
+
+// test fills in what the nulls say: high holds the largest |r| of surrogates, (atoms x
+// draws).
+func (x *matcher) test(g Products, high spatial.Matrix) {
+	ps := make([]float64, g.K)
+	subjects := make([]float64, g.K)
+	for k := range subjects {
+		subjects[k] = math.NaN()
+	}
+	if g.S >= fewestFlipped {
+		subjects = g.flipped(x.o.Draws, x.o.Seed)
+	}
 	for k := range x.matches {
 		m := &x.matches[k]
-		m.p = spatial.PValue(m.r[m.best], high.Row(k))
+		m.nulls = pvalues{spatial.PValue(math.Abs(m.r[m.best]), high.Row(k)), subjects[k], math.NaN()}
+		m.p = m.nulls.largest(g.S)
 		ps[k] = m.p
 	}
 	for k, q := range permute.FDR(ps) {
 		x.matches[k].q = q
 	}
-	return x.Stage("writing", 0, func() error { return x.write(ctx, gram, high) })
 }
 
 // correlate fills in the matches from the sums of products of the maps of all
 // subjects, one subject's after the other's, and of the templates.
-func (x *matcher) correlate(gram spatial.Matrix) {
-	S, K, L := len(x.o.Maps), x.maps.rows, len(x.networks)
-	all := make([]int, S)
+func (x *matcher) correlate(g Products) {
+	K, L := g.K, g.L
+	all := make([]int, g.S)
 	for s := range all {
 		all[s] = s
 	}
-	g := Products{gram, S, K, L}
 	sets := make([][]bool, L)
 	for b := range L {
 		sets[b] = x.networkSet(b)
 	}
 	for k := range K {
 		m := match{r: g.Correlations(k, all)}
-		m.best, m.margin = BestOf(m.r)
-		top := topSet(x.group.Row(k))
+		m.best, m.sign, m.margin = BestOf(m.r)
+		top := topSet(x.group.Row(k), m.sign)
 		for b := range L {
 			m.sets = append(m.sets, overlapOf(top, sets[b]))
 		}
@@ -241,22 +276,26 @@ func (x *matcher) correlate(gram spatial.Matrix) {
 	}
 }
 
-// BestOf finds the highest correlation, the first of equals, and by how much it
-// exceeds the second highest (NaN if there is none).
-func BestOf(r []float64) (best int, margin float64) {
+// BestOf finds the largest |r|, the first of equals, the sign of r there (1 of 0), and
+// by how much |r| exceeds the second largest (NaN if there is none).
+func BestOf(r []float64) (best, sign int, margin float64) {
 	second := math.NaN()
 	for b := 1; b < len(r); b++ {
-		switch {
-		case r[b] > r[best]:
-			second, best = r[best], b
-		case !(r[b] <= second): // or the first of them
-			second = r[b]
+		switch size := math.Abs(r[b]); {
+		case size > math.Abs(r[best]):
+			second, best = math.Abs(r[best]), b
+		case !(size <= second): // or the first of them
+			second = size
 		}
 	}
-	return best, r[best] - second
+	sign = 1
+	if r[best] < 0 {
+		sign = -1
+	}
+	return best, sign, math.Abs(r[best]) - second
 }
 
-// surrogates gives the highest correlations of surrogates, (atoms x draws).
+// surrogates gives the largest |r| of surrogates, (atoms x draws).
 func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
 	o := spatial.Options{Draws: x.o.Draws, Seed: x.o.Seed, Precision: x.Env.Precision, Checkpoint: x.Job,
 		Progress: func(done, _ int) { x.Progress(done) }}
@@ -363,15 +402,18 @@ func (x *matcher) write(ctx context.Context, gram, high spatial.Matrix) error {
 
 // matchTable writes matches.tsv.
 func (x *matcher) matchTable(w io.Writer) error {
-	t := store.NewTableWriter(w, "atom", "network", "r", "dice", "jaccard", "overlap", "p", "q", "margin")
+	t := store.NewTableWriter(w, "atom", "network", "r", "dice", "jaccard", "overlap", "sign", "p_maps", "p_subjects", "p_stimulus", "p", "q", "margin")
 	for k, m := range x.matches {
 		for b, n := range x.networks {
-			p, q, margin := "n/a", "n/a", "n/a"
-			if b == m.best {
-				p, q, margin = step.Number(m.p), step.Number(m.q), step.Number(m.margin)
-			}
 			s := m.sets[b]
-			t.Row(strconv.Itoa(k), n.Name, step.Number(m.r[b]), step.Number(s.dice), step.Number(s.jaccard), step.Number(s.overlap), p, q, margin)
+			row := []string{strconv.Itoa(k), n.Name, step.Number(m.r[b]), step.Number(s.dice), step.Number(s.jaccard), step.Number(s.overlap)}
+			for _, y := range []float64{float64(m.sign), m.nulls.maps, m.nulls.subjects, m.nulls.stimulus, m.p, m.q, m.margin} {
+				if b != m.best {
+					y = math.NaN()
+				}
+				row = append(row, step.Number(y))
+			}
+			t.Row(row...)
 		}
 	}
 	return t.Flush()

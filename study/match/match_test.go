@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,7 +23,9 @@ type matchGolden struct {
 	R        [][]float64    `json:"r"`
 	Overlaps [][][3]float64 `json:"overlaps"` // dice, jaccard, overlap
 	Best     []int          `json:"best"`
+	Sign     []int          `json:"sign"`
 	Margin   []float64      `json:"margin"`
+	Subjects []float64      `json:"p_subjects"` // nil for fewer than six
 	Voxels   int            `json:"voxels"`
 	Of       int            `json:"of"`
 }
@@ -47,7 +50,7 @@ func checkMatches(t *testing.T, out string, want matchGolden, names []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(table.Columns, " "); got != "atom network r dice jaccard overlap p q margin" {
+	if got := strings.Join(table.Columns, " "); got != "atom network r dice jaccard overlap sign p_maps p_subjects p_stimulus p q margin" {
 		t.Errorf("columns are %s", got)
 	}
 	if len(table.Rows) != len(want.R)*len(names) {
@@ -69,16 +72,26 @@ func checkMatches(t *testing.T, out string, want matchGolden, names []string) {
 				}
 			}
 			if b != want.Best[k] {
-				if row[6]+row[7]+row[8] != "n/an/an/a" {
-					t.Errorf("atom %d, %s: p, q and margin are %v, expected none", k, name, row[6:])
+				if strings.Join(row[6:], "") != strings.Repeat("n/a", 7) {
+					t.Errorf("atom %d, %s: sign, p, q and margin are %v, expected none", k, name, row[6:])
 				}
 				continue
 			}
-			p, q := steptest.Parsed(t, row[6]), steptest.Parsed(t, row[7])
-			if !(p > 0 && p <= q && q <= 1) {
-				t.Errorf("atom %d: p %g, q %g", k, p, q)
+			if row[6] != strconv.Itoa(want.Sign[k]) {
+				t.Errorf("atom %d, %s: sign %s, expected %d", k, name, row[6], want.Sign[k])
 			}
-			if got := steptest.Parsed(t, row[8]); math.Abs(got-want.Margin[k]) > 2e-6 {
+			subjects := "n/a"
+			if want.Subjects != nil {
+				subjects = step.Number(want.Subjects[k])
+			}
+			if row[8] != subjects || row[9] != "n/a" {
+				t.Errorf("atom %d: p_subjects %s and p_stimulus %s, expected %s and n/a", k, row[8], row[9], subjects)
+			}
+			p, q := steptest.Parsed(t, row[10]), steptest.Parsed(t, row[11])
+			if !(p > 0 && p <= q && q <= 1) || row[7] != row[10] { // fewer than 12 subjects have no part in p
+				t.Errorf("atom %d: p_maps %s, p %g, q %g", k, row[7], p, q)
+			}
+			if got := steptest.Parsed(t, row[12]); math.Abs(got-want.Margin[k]) > 2e-6 {
 				t.Errorf("atom %d: margin %g, expected %g", k, got, want.Margin[k])
 			}
 			if zero := r[b] == 0; zero && (p != 1 || q != 1) {
@@ -119,6 +132,49 @@ func TestMatchVolumes(t *testing.T) {
 			}
 			checkMatches(t, out, w, c.names)
 		})
+	}
+}
+
+// TestMatchSevenSubjects compares p under flips with numpy's, over all 2^6 of them; a
+// map that is the negative of a network belongs to it, with its sign.
+func TestMatchSevenSubjects(t *testing.T) {
+	var want map[string]matchGolden
+	readGolden(t, "volume/expected.json", &want)
+	const K, S = 3, 7
+	values, shape, err := store.LoadFloat64(context.Background(), store.OS{}, matchFolder+"/volume/seven.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	o := volumeOptions("networks_space-MNI_label.nii.gz", filepath.Join(dir, "match"))
+	o.Maps, o.Mask = nil, matchFolder+"/volume/mask.nii.gz"
+	for s := range S {
+		o.Maps = append(o.Maps, filepath.Join(dir, fmt.Sprintf("sub-%d.npy", s)))
+		n := K * shape[len(shape)-1]
+		if err := store.SaveNpy(store.OS{}, o.Maps[s], []int{K, n / K}, values[s*n:(s+1)*n]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu"}, o); err != nil {
+		t.Fatal(err)
+	}
+	checkMatches(t, o.Out, want["seven"], []string{"A", "B", "C", "D", "Elsewhere"})
+}
+
+// TestLargestP: subjects take part from 12 on, a null that was not run never.
+func TestLargestP(t *testing.T) {
+	none := math.NaN()
+	for _, c := range []struct {
+		p        pvalues
+		subjects int
+		want     float64
+	}{
+		{pvalues{0.1, 0.4, none}, 11, 0.1}, {pvalues{0.1, 0.4, none}, 12, 0.4}, {pvalues{0.1, 0.4, 0.6}, 12, 0.6}, {pvalues{0.7, 0.4, 0.6}, 20, 0.7},
+		{pvalues{0.1, none, 0.2}, 3, 0.2}, {pvalues{none, 0.3, none}, 12, 0.3}, {pvalues{none, 0.3, none}, 11, none},
+	} {
+		if got := c.p.largest(c.subjects); got != c.want && !(math.IsNaN(got) && math.IsNaN(c.want)) {
+			t.Errorf("%+v of %d subjects: p %g, expected %g", c.p, c.subjects, got, c.want)
+		}
 	}
 }
 
@@ -375,16 +431,17 @@ func (c *canceller) Stage(name string, _ int) {
 	}
 }
 
-// TestBestOf: ties go to the first, and a single network has no margin.
+// TestBestOf: the largest in size; ties go to the first, and a single network has no margin.
 func TestBestOf(t *testing.T) {
 	for _, c := range []struct {
-		r      []float64
-		best   int
-		margin float64
-	}{{[]float64{0.1, 0.4, 0.3}, 1, 0.1}, {[]float64{0.2, 0.2}, 0, 0}, {[]float64{-0.3, -0.1, -0.2}, 1, 0.1}, {[]float64{0.5, 0.1, 0.3}, 0, 0.2}, {[]float64{0.5}, 0, math.NaN()}} {
-		best, margin := BestOf(c.r)
-		if best != c.best || !(math.Abs(margin-c.margin) < 1e-15) && !(math.IsNaN(margin) && math.IsNaN(c.margin)) {
-			t.Errorf("best of %v is %d by %g, expected %d by %g", c.r, best, margin, c.best, c.margin)
+		r          []float64
+		best, sign int
+		margin     float64
+	}{{[]float64{0.1, 0.4, 0.3}, 1, 1, 0.1}, {[]float64{0.2, 0.2}, 0, 1, 0}, {[]float64{-0.3, -0.1, -0.2}, 0, -1, 0.1}, {[]float64{0.5, 0.1, 0.3}, 0, 1, 0.2}, {[]float64{0.5}, 0, 1, math.NaN()},
+		{[]float64{0.25, -0.9}, 1, -1, 0.65}, {[]float64{-0.2, 0.2}, 0, -1, 0}, {[]float64{0, 0}, 0, 1, 0}, {[]float64{-0.5}, 0, -1, math.NaN()}} {
+		best, sign, margin := BestOf(c.r)
+		if best != c.best || sign != c.sign || !(math.Abs(margin-c.margin) < 1e-15) && !(math.IsNaN(margin) && math.IsNaN(c.margin)) {
+			t.Errorf("best of %v is %d, sign %d, by %g, expected %d, %d, by %g", c.r, best, sign, margin, c.best, c.sign, c.margin)
 		}
 	}
 }
@@ -393,15 +450,25 @@ func TestBestOf(t *testing.T) {
 func TestTopSet(t *testing.T) {
 	x := make([]float64, 41)
 	x[7], x[3], x[9] = 2, 1, 1
-	for v, in := range topSet(x) {
+	for v, in := range topSet(x, 1) {
 		if in != (v == 7 || v == 3 || v == 9) {
 			t.Errorf("voxel %d: %v", v, in)
 		}
 	}
+	if slices.Contains(topSet(x, -1), true) { // none is below 0
+		t.Error("voxels above 0 are in the set of the other direction")
+	}
+	turned := make([]float64, len(x))
+	for v := range x {
+		turned[v] = -x[v]
+	}
+	if !slices.Equal(topSet(turned, -1), topSet(x, 1)) {
+		t.Error("the lowest of the map turned are other than its highest")
+	}
 	x[9] = -1
 	x[3] = 0
 	n := 0
-	for _, in := range topSet(x) {
+	for _, in := range topSet(x, 1) {
 		if in {
 			n++
 		}

@@ -71,17 +71,17 @@ func Ratio(dot, x, y, most float64) float64 {
 // topShare is the share of a map's voxels that are compared as a set.
 const topShare = 0.05
 
-// topSet is the ceil(0.05 n) highest of n values, those above 0 only; of equal ones
-// the first.
-func topSet(x []float64) []bool {
+// topSet is the ceil(0.05 n) highest of n values of sign times x, those above 0 only;
+// of equal ones the first.
+func topSet(x []float64, sign int) []bool {
 	order := make([]int, len(x))
 	for v := range order {
 		order[v] = v
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x[b], x[a]) })
+	slices.SortStableFunc(order, func(a, b int) int { return sign * cmp.Compare(x[b], x[a]) })
 	set := make([]bool, len(x))
 	for _, v := range order[:int(math.Ceil(topShare*float64(len(x))))] {
-		set[v] = x[v] > 0
+		set[v] = float64(sign)*x[v] > 0
 	}
 	return set
 }

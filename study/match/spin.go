@@ -47,7 +47,7 @@ func (x *matcher) spheres() (*spatial.Spheres, error) {
 	return s, nil
 }
 
-// spins gives the highest correlations with templates turned over the spheres.
+// spins gives the largest |r| with templates turned over the spheres.
 func (x *matcher) spins(ctx context.Context, o spatial.Options) (spatial.Matrix, error) {
 	s, err := x.spheres()
 	if err != nil {

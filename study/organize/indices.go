@@ -90,13 +90,19 @@ type MatchedAtoms struct {
 	Given    []GivenMatch   // of matches.tsv
 	products match.Products // S = 0 if match wrote none
 	null     matrix         // (atoms, draws), rows sorted
+	oneSided bool           // of a table without signs: r below 0 is no match
 }
 
 // GivenMatch is an atom's best match.
 type GivenMatch struct {
 	network int
 	r, q    float64
+	sign    int // of r; 0 where the atom cannot belong: r is 0, or below it in a table without signs
 }
+
+// twoSided reports whether a table of matches has signs; those without are of tests of
+// r above 0 alone.
+func twoSided(t *store.Table) bool { return slices.Contains(t.Columns, "sign") }
 
 // ParseMatches reads networks and best matches.
 func ParseMatches(t *store.Table, atoms int) (brain.LabelTable, []GivenMatch, error) {
@@ -108,6 +114,7 @@ func ParseMatches(t *store.Table, atoms int) (brain.LabelTable, []GivenMatch, er
 		}
 		columns[name] = cells
 	}
+	signed := twoSided(t)
 	var networks brain.LabelTable
 	given := make([]GivenMatch, atoms)
 	for k := range given {
@@ -131,7 +138,13 @@ func ParseMatches(t *store.Table, atoms int) (brain.LabelTable, []GivenMatch, er
 		if err1 != nil || err2 != nil {
 			return nil, nil, step.BadInput(t.Path, "line %d has r %q and q %q, expected numbers", t.Lines[i], columns["r"][i], columns["q"][i])
 		}
-		given[k] = GivenMatch{b, r, q}
+		given[k] = GivenMatch{network: b, r: r, q: q}
+		switch {
+		case r > 0:
+			given[k].sign = 1
+		case r < 0 && signed:
+			given[k].sign = -1
+		}
 	}
 	for k, g := range given {
 		if g.network < 0 {
@@ -142,12 +155,12 @@ func ParseMatches(t *store.Table, atoms int) (brain.LabelTable, []GivenMatch, er
 }
 
 // Of gives the network of each atom, -1 for none: its best match if q is under the
-// rate and r above 0.
+// rate and r not 0 (above 0 in a table without signs).
 func (a *MatchedAtoms) Of(fdr float64) []int {
 	out := make([]int, len(a.Given))
 	for k, g := range a.Given {
 		out[k] = -1
-		if g.q < fdr && g.r > 0 {
+		if g.q < fdr && g.sign != 0 {
 			out[k] = g.network
 		}
 	}
@@ -162,13 +175,18 @@ func (a *MatchedAtoms) resampled(subjects []int, fdr float64) []int {
 	best, r, p := make([]int, K), make([]float64, K), make([]float64, K)
 	for k := range K {
 		all := a.products.Correlations(k, subjects)
-		best[k], _ = match.BestOf(all)
-		r[k] = all[best[k]]
+		for b, x := range all {
+			if a.oneSided && x < 0 {
+				all[b] = 0
+			}
+		}
+		best[k], _, _ = match.BestOf(all)
+		r[k] = math.Abs(all[best[k]])
 		draws := a.null.Row(k)
 		p[k] = float64(1+len(draws)-sort.SearchFloat64s(draws, r[k])) / float64(1+len(draws))
 	}
 	for k, q := range permute.FDR(p) {
-		if !(q < fdr && r[k] > 0) {
+		if !(q < fdr && r[k] != 0) {
 			best[k] = -1
 		}
 	}

@@ -224,6 +224,7 @@ func (x *organizer) readMatches(ctx context.Context, m *organized, path string, 
 	if m.networks, m.atoms.Given, err = ParseMatches(t, atoms); err != nil {
 		return err
 	}
+	m.atoms.oneSided = !twoSided(t)
 	beside := func(name string) string { return filepath.Join(filepath.Dir(path), name) }
 	if colors, err := x.networkColors(beside("networks.tsv")); err != nil {
 		return err

@@ -78,19 +78,21 @@ func TestMatchReachedExactly(t *testing.T) {
 		equal int
 		rate  float64
 		want  int
+		one   bool // of one side
 	}{
-		{0.5, 0, 0.05, -1}, {0.5, 0, 0.0501, 0}, // p = 1/20
-		{0.5, 1, 0.1, -1}, {0.5, 1, 0.1001, 0}, // 2/20
-		{0.5, 19, 1, -1}, {0.5, 19, 1.1, 0}, // 1
-		{-0.5, 0, 1.1, -1},
+		{0.5, 0, 0.05, -1, true}, {0.5, 0, 0.0501, 0, true}, // p = 1/20
+		{0.5, 1, 0.1, -1, true}, {0.5, 1, 0.1001, 0, true}, // 2/20
+		{0.5, 19, 1, -1, true}, {0.5, 19, 1.1, 0, true}, // 1
+		{-0.5, 0, 1.1, -1, true},
+		{0.5, 0, 0.0501, 1, false}, {0.95, 0, 0.0501, 0, false}, {-0.95, 0, 0.0501, 0, false}, // |-0.9| of network 1
 	} {
-		a := MatchedAtoms{products: gram(c.r), null: draws(c.equal)}
+		a := MatchedAtoms{products: gram(c.r), null: draws(c.equal), oneSided: c.one}
 		if got := a.resampled([]int{0}, c.rate); got[0] != c.want {
-			t.Errorf("r %g, %d draws as high, rate %g: network %d, want %d", c.r, c.equal, c.rate, got[0], c.want)
+			t.Errorf("r %g, %d draws as high, rate %g, one side %t: network %d, want %d", c.r, c.equal, c.rate, c.one, got[0], c.want)
 		}
 	}
-	a := MatchedAtoms{Given: []GivenMatch{{1, 0.3, 0.05}, {1, 0.3, math.Nextafter(0.05, 0)}, {1, 0, 0.01}, {0, -0.3, 0.01}}}
-	for k, want := range []int{-1, 1, -1, -1} {
+	a := MatchedAtoms{Given: []GivenMatch{{1, 0.3, 0.05, 1}, {1, 0.3, math.Nextafter(0.05, 0), 1}, {1, 0, 0.01, 0}, {0, -0.3, 0.01, 0}, {0, -0.3, 0.01, -1}}}
+	for k, want := range []int{-1, 1, -1, -1, 0} {
 		if got := a.Of(0.05)[k]; got != want {
 			t.Errorf("match %+v at a rate of 0.05: network %d, want %d", a.Given[k], got, want)
 		}

@@ -10,6 +10,7 @@ import (
 
 	page "voxen/report"
 	"voxen/store"
+	"voxen/study/match"
 )
 
 // reference is a work that the methods rest on.
@@ -95,8 +96,8 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
-		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation. Its p-value is (1 + b)/(1 + n) from the distribution of the maximum over templates in n = %s surrogates that keep the spatial autocorrelation (random fields with the variogram of the map in volumes, rotations of the templates on surfaces: Alexander-Bloch et al. 2018); the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
-			templateNames(run), option(run, "--draws", "?"), option(run, "--fdr", "0.05"))
+		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation; its best match is the template of the largest |r|, of either sign. Its p-value is (1 + b)/(1 + n) from the distribution of the maximum of |r| over templates in n = %s surrogates that keep the spatial autocorrelation (random fields with the variogram of the map in volumes, rotations of the templates on surfaces: Alexander-Bloch et al. 2018)%s; the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
+			templateNames(run), option(run, "--draws", "?"), flips(run), option(run, "--fdr", "0.05"))
 	}
 	if run := b.of(model.Name + ": couple"); run != nil {
 		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946)%s, and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
@@ -139,6 +140,14 @@ func folds(run *store.Run) string {
 		return "5 contiguous folds"
 	}
 	return strings.TrimPrefix(cv, "kfold:") + " contiguous folds"
+}
+
+// flips says that the signs of subjects were flipped, where that is part of p.
+func flips(run *store.Run) string {
+	if run.Results["subjects"] < match.FewestInP {
+		return ""
+	}
+	return " or, if that is larger, from the distribution in maps of which the signs of subjects were flipped (Winkler et al. 2014)"
 }
 
 // templateNames lists the files of templates that match read.

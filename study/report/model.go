@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"voxen/brain"
 	"voxen/brain/plotting"
 	page "voxen/report"
 	"voxen/store"
+	"voxen/study/match"
 	"voxen/study/step"
 )
 
@@ -331,6 +333,7 @@ type modelMatches struct {
 	networks []string // in the order of the table
 	atoms    []atomMatch
 	r        []float64 // (atoms x networks)
+	signed   bool      // tests are of |r|, with the sign beside
 }
 
 // atomMatch is an atom's best match.
@@ -338,8 +341,9 @@ type atomMatch struct {
 	network                         string
 	place                           int // among the networks
 	r, dice, jaccard, overlap, p, q float64
+	nulls                           [3]float64 // p of maps, subjects and stimulus, NaN where there is none
 	margin                          float64
-	belongs                         bool // q below the rate and r above 0
+	belongs                         bool // q below the rate and r not 0
 }
 
 func (m *modelMatches) network(k int) string {
@@ -349,11 +353,11 @@ func (m *modelMatches) network(k int) string {
 	return ""
 }
 
-// best is the atom of a network with the highest correlation, -1 if none belongs to it.
+// best is the atom of a network with the largest |r|, -1 if none belongs to it.
 func (m *modelMatches) best(place int) int {
 	best := -1
 	for k, a := range m.atoms {
-		if a.belongs && a.place == place && (best < 0 || a.r > m.atoms[best].r) {
+		if a.belongs && a.place == place && (best < 0 || math.Abs(a.r) > math.Abs(m.atoms[best].r)) {
 			best = k
 		}
 	}
@@ -365,7 +369,7 @@ func (m *modelMatches) rank(k int) int {
 	if m.network(k) == "" {
 		return 1 << 30
 	}
-	return m.atoms[k].place*1_000_000 - int(m.atoms[k].r*1000)
+	return m.atoms[k].place*1_000_000 - int(math.Abs(m.atoms[k].r)*1000)
 }
 
 // matches reads matches.tsv of a model; nil without one.
@@ -376,7 +380,20 @@ func (b *reporter) matches(m Model) (*modelMatches, error) {
 	}
 	columns := map[string][]string{}
 	values := map[string][]float64{}
-	for _, name := range []string{"atom", "network", "r", "dice", "jaccard", "overlap", "p", "q", "margin"} {
+	names := []string{"atom", "network", "r", "dice", "jaccard", "overlap", "p", "q", "margin"}
+	nulls := []string{"p_maps", "p_subjects", "p_stimulus"}
+	out := &modelMatches{signed: slices.Contains(t.Columns, "sign")}
+	if out.signed {
+		names = append(names, nulls...)
+	} else { // tables of before: one null, of r above 0 alone
+		for _, name := range nulls {
+			values[name] = make([]float64, len(t.Rows))
+			for i := range values[name] {
+				values[name][i] = math.NaN()
+			}
+		}
+	}
+	for _, name := range names {
 		if columns[name], err = t.Column(name); err != nil {
 			return nil, err
 		}
@@ -392,7 +409,6 @@ func (b *reporter) matches(m Model) (*modelMatches, error) {
 	if err != nil {
 		rate = 0.05
 	}
-	out := &modelMatches{}
 	for i, network := range columns["network"] {
 		if !slices.Contains(out.networks, network) {
 			out.networks = append(out.networks, network)
@@ -408,7 +424,9 @@ func (b *reporter) matches(m Model) (*modelMatches, error) {
 			continue // not the best match of its atom
 		}
 		v := func(name string) float64 { return values[name][i] }
-		out.atoms[k] = atomMatch{network, slices.Index(out.networks, network), v("r"), v("dice"), v("jaccard"), v("overlap"), v("p"), v("q"), v("margin"), v("q") < rate && v("r") > 0}
+		out.atoms[k] = atomMatch{network: network, place: slices.Index(out.networks, network), r: v("r"), dice: v("dice"), jaccard: v("jaccard"), overlap: v("overlap"),
+			p: v("p"), q: v("q"), nulls: [3]float64{v("p_maps"), v("p_subjects"), v("p_stimulus")}, margin: v("margin"),
+			belongs: v("q") < rate && (v("r") > 0 || out.signed && v("r") < 0)}
 	}
 	B := len(out.networks)
 	out.r = make([]float64, len(out.atoms)*B)
@@ -420,7 +438,7 @@ func (b *reporter) matches(m Model) (*modelMatches, error) {
 
 // matching shows which atom belongs to which network.
 func (b *reporter) matching(context.Context) error {
-	s := b.page.Section("matching", "Atoms and functional networks", "Each atom's map is compared with network templates by spatial correlation; p comes from surrogates with the spatial structure of the map (in volumes) or rotations of the templates (on surfaces), q is over the atoms. An atom belongs to its best match if q is below the rate and r above 0.")
+	s := b.page.Section("matching", "Atoms and functional networks", "Each atom's map is compared with network templates by spatial correlation; its best match is the network of the largest |r|, and a negative r says that the map is that network's turned over. p is the largest of the nulls that take part, q is over the atoms. An atom belongs to its best match if q is below the rate.")
 	for _, m := range b.o.Models {
 		matches, err := b.matches(m)
 		if err != nil {
@@ -446,15 +464,53 @@ func (b *reporter) matching(context.Context) error {
 			return err
 		}
 		s.Add(f)
+		s.Add(page.Text(matches.rests(b.subjectsOf(m))))
 		s.Add(b.matchTable(m, matches)...)
 	}
 	return nil
 }
 
+// subjectsOf is how many subjects match compared, 0 if it does not say.
+func (b *reporter) subjectsOf(m Model) int {
+	if run := b.of(m.Name + ": match"); run != nil {
+		return int(run.Results["subjects"])
+	}
+	return 0
+}
+
+// rests says which nulls the matches rest on and what they do not exclude.
+func (m *modelMatches) rests(subjects int) string {
+	has := [3]bool{}
+	for _, a := range m.atoms {
+		for i, p := range a.nulls {
+			has[i] = has[i] || !math.IsNaN(p)
+		}
+	}
+	shown := has[1] && subjects > 0 && subjects < match.FewestInP
+	has[1] = has[1] && !shown
+	var on []string
+	for i, what := range []string{"surrogates of the maps (is it more than a smooth map?)", "flips of subjects' signs (do subjects share it?)", "the stimulus shifted against the brain (is it about this stimulus?)"} {
+		if has[i] {
+			on = append(on, what)
+		}
+	}
+	if !m.signed {
+		on = []string{"surrogates of the maps (is it more than a smooth map?), of one side"}
+	}
+	text := "The matches rest on " + strings.Join(on, ", ") + "."
+	if !has[1] && !has[2] {
+		text += " Networks that any signal of the brain has are not excluded: a map of spontaneous activity resembles them too."
+	}
+	if shown {
+		text += fmt.Sprintf(" With %d subjects the flips of their signs are shown only; they take part from %d on.", subjects, match.FewestInP)
+	}
+	return text
+}
+
 // matchTable lists the atoms that belong to a network, and the others apart.
 func (b *reporter) matchTable(m Model, matches *modelMatches) []page.Block {
 	columns := []page.Column{{Name: "Network"}, {Name: "Atom", Number: true}, {Name: "r", Number: true}, {Name: "Dice", Number: true}, {Name: "Jaccard", Number: true},
-		{Name: "Overlap", Number: true}, {Name: "p", Number: true}, {Name: "q", Number: true}, {Name: "Margin", Number: true}}
+		{Name: "Overlap", Number: true}, {Name: "p maps", Number: true}, {Name: "p subjects", Number: true}, {Name: "p stimulus", Number: true}, {Name: "p", Number: true}, {Name: "q", Number: true}, {Name: "Margin", Number: true}}
 	order := make([]int, len(matches.atoms))
 	for k := range order {
 		order[k] = k
@@ -463,7 +519,7 @@ func (b *reporter) matchTable(m Model, matches *modelMatches) []page.Block {
 	var of, none []page.Row
 	for _, k := range order {
 		a := matches.atoms[k]
-		row := page.Row{Cells: []string{a.network, strconv.Itoa(k), short(a.r), short(a.dice), short(a.jaccard), short(a.overlap), short(a.p), short(a.q), short(a.margin)}}
+		row := page.Row{Cells: []string{a.network, strconv.Itoa(k), short(a.r), short(a.dice), short(a.jaccard), short(a.overlap), short(a.nulls[0]), short(a.nulls[1]), short(a.nulls[2]), short(a.p), short(a.q), short(a.margin)}}
 		if a.belongs {
 			of = append(of, row)
 			b.nMatched++
@@ -471,7 +527,7 @@ func (b *reporter) matchTable(m Model, matches *modelMatches) []page.Block {
 			none = append(none, row)
 		}
 	}
-	blocks := []page.Block{page.Table{Caption: fmt.Sprintf("%s: the %d of %d atoms that belong to a network. Dice, Jaccard and overlap are of the top 5%% of the map; margin is r less that of the second best.", m.Name, len(of), len(matches.atoms)), Columns: columns, Rows: of}}
+	blocks := []page.Block{page.Table{Caption: fmt.Sprintf("%s: the %d of %d atoms that belong to a network. Dice, Jaccard and overlap are of the top 5%% of the map in the direction of r; margin is |r| less that of the second best.", m.Name, len(of), len(matches.atoms)), Columns: columns, Rows: of}}
 	if len(of) == 0 {
 		blocks = []page.Block{page.Text(m.Name + ": no atom belongs to a network.")}
 	}

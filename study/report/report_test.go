@@ -101,16 +101,16 @@ func planted(t *testing.T, dir string) report.Options {
 func standIns(t *testing.T, dir string, mask *brain.Mask, n, K int) {
 	t.Helper()
 	var matches, neurons, layers strings.Builder
-	matches.WriteString("atom\tnetwork\tr\tdice\tjaccard\toverlap\tp\tq\tmargin\n")
+	matches.WriteString("atom\tnetwork\tr\tdice\tjaccard\toverlap\tsign\tp_maps\tp_subjects\tp_stimulus\tp\tq\tmargin\n")
 	for k := range K {
 		for i, network := range []string{"Back & below", "Front"} {
 			switch {
 			case k == i:
-				fmt.Fprintf(&matches, "%d\t%s\t0.9\t0.8\t0.7\t0.9\t0.0002\t0.0008\t1.1\n", k, network)
+				fmt.Fprintf(&matches, "%d\t%s\t%g\t0.8\t0.7\t0.9\t%d\t0.0002\tn/a\tn/a\t0.0002\t0.0008\t0.7\n", k, network, 0.9*float64(1-2*i), 1-2*i)
 			case k > 1 && i == 0:
-				fmt.Fprintf(&matches, "%d\t%s\t0.05\t0\t0\t0\t0.6\t0.6\t0.01\n", k, network)
+				fmt.Fprintf(&matches, "%d\t%s\t0.5\t0\t0\t0\t1\t0.6\tn/a\tn/a\t0.6\t0.6\t0.3\n", k, network)
 			default:
-				fmt.Fprintf(&matches, "%d\t%s\t-0.2\t0\t0\t0\tn/a\tn/a\tn/a\n", k, network)
+				fmt.Fprintf(&matches, "%d\t%s\t-0.2\t0\t0\t0%s\n", k, network, strings.Repeat("\tn/a", 7))
 			}
 		}
 	}

@@ -4,19 +4,20 @@ usage: python match.py        (needs numpy, scipy, nibabel)
 
 variogram.npz   a lattice, maps and templates; the covariance weights of every map by
                 scipy's nnls on dense matrices, from the definition; quantiles of the
-                highest correlation of 40,000 surrogates, drawn by Cholesky's factor
+                largest |r| of 40,000 surrogates, drawn by Cholesky's factor
 volume/         two subjects' maps (4-D NIfTI) of four atoms, one of them zero and one
                 constant; labels and a 4-D template on another grid; expected.json
                 holds correlations of the mean maps and overlaps, by scipy's
-                map_coordinates on the voxels within both grids
+                map_coordinates on the voxels within both grids, and for seven subjects
+                (seven.npy, on the mask) p under flips of their signs
 surface/        the same on a CIFTI-2 cortex of two small spheres, with the spheres, and
                 the same maps and labels as GIFTI files of each hemisphere; spin.npz holds
                 correlations of templates turned by five given rotations, by brute force
-                over all vertices, and quantiles of the highest correlation of 20,000
+                over all vertices, and quantiles of the largest |r| of 20,000
                 random ones (rotations by QR, nearest vertices by scipy's k-d tree)
 Versions are in match/versions.json.
 """
-import json, os, platform
+import itertools, json, os, platform
 import numpy as np, scipy, nibabel as nib
 from scipy.ndimage import map_coordinates, gaussian_filter
 from scipy.optimize import nnls
@@ -65,7 +66,7 @@ def variogram():
         L = np.linalg.cholesky(C + 1e-10 * np.trace(C) / V * np.eye(V))
         u = L @ r.standard_normal((V, 40000))
         u -= u.mean(0)
-        top = (t @ (u / np.linalg.norm(u, axis=0))).max(0)
+        top = np.abs(t @ (u / np.linalg.norm(u, axis=0))).max(0)
         quantiles.append(np.quantile(top, [0.1, 0.5, 0.9, 0.99]))
     np.savez(f"{HERE}/variogram.npz", voxels=vox.astype("i4"), size=np.array(size), widths=np.array(W), maps=maps,
              templates=templates, weights=weights, quantiles=np.array(quantiles))
@@ -99,12 +100,22 @@ def sample(vol, affine, mm, order):
     return np.where(inside, map_coordinates(vol, ijk, order=order, mode="nearest"), np.nan)
 
 
-def results(group, templates, sets):
-    out = dict(r=[[corr(x, t) for t in templates] for x in group],
-               overlaps=[[overlaps(top(x), s) for s in sets] for x in group])
-    best = [int(np.argmax(r)) for r in out["r"]]
-    order = [sorted(r)[::-1] for r in out["r"]]
-    return dict(out, best=best, margin=[o[0] - o[1] for o in order])
+def flips(maps, templates):
+    """p of the largest |r| of the mean of maps (subjects x atoms x voxels) under all flips of subjects' signs but mirror images."""
+    largest = lambda e: np.array([max(abs(corr(x, t)) for t in templates) for x in np.tensordot(e, maps, 1) / len(maps)])
+    signs = [np.r_[1.0, e] for e in itertools.product((1, -1), repeat=len(maps) - 1)]
+    draws = np.array([largest(e) for e in signs])
+    return (draws >= draws[0] - 1e-10).mean(0).tolist()
+
+
+def results(group, templates, sets, maps=None):
+    r = np.array([[corr(x, t) for t in templates] for x in group])
+    best = np.abs(r).argmax(1)
+    sign = np.where(r[np.arange(len(r)), best] < 0, -1, 1)
+    order = np.sort(np.abs(r), 1)
+    return dict(r=r.tolist(), overlaps=[[overlaps(top(x), t) for t in sets] for x in group * sign[:, None]],
+                best=best.tolist(), sign=sign.tolist(), margin=(order[:, -1] - order[:, -2]).tolist(),
+                p_subjects=flips(maps, templates) if maps is not None else None)
 
 
 def volume():
@@ -145,6 +156,11 @@ def volume():
         ok = np.isfinite(values).all(0) & np.isfinite(group).all(0)
         t = values[:, ok]
         expected[name] = dict(results(group[:, ok], t, [x > 0 if labels else top(x) for x in t]), voxels=int(ok.sum()), of=len(vox))
+    seven = np.array([[gaussian_filter(r.standard_normal(da), 1)[mask] - 0.4 * k * np.nan_to_num(l == 3 + k) for k in range(3)] for _ in range(7)]).astype("f4")
+    np.save(f"{out}/seven.npy", seven)
+    values = np.array([np.where(np.isnan(l), np.nan, l == i) for i in (1, 3, 4, 6, 9)])
+    ok = np.isfinite(values).all(0)
+    expected["seven"] = dict(results(seven[:, :, ok].astype(float).mean(0), values[:, ok], values[:, ok] > 0, seven[:, :, ok].astype(float)), voxels=int(ok.sum()), of=len(vox))
     json.dump(expected, open(f"{out}/expected.json", "w"))
 
 
@@ -192,7 +208,7 @@ def spin(out, points, cols, maps, templates, quaternions):
         at += len(cols[h])
     F = np.diag([-1.0, 1, 1])
     turn = lambda R: [unit[h][cols[h]] @ (R if h == 0 else F @ R @ F).T for h in range(2)]
-    highest = lambda at: [max(corr(m[at >= 0], x[at[at >= 0]]) for x in templates) for m in maps]
+    highest = lambda at: [max(abs(corr(m[at >= 0], x[at[at >= 0]])) for x in templates) for m in maps]
     where, top = [], []
     for q in quaternions:                                  # w, x, y, z
         to = turn(Rotation.from_quat(np.r_[q[1:], q[0]]).as_matrix())
