@@ -90,6 +90,10 @@ func (t *Tokenizer) configure(b []byte) error {
 	return nil
 }
 
+// llamaClass makes the steps of SentencePiece models, and takes byte-level ones as they
+// are.
+const llamaClass = "LlamaTokenizer"
+
 // plainClasses take tokenizer.json as it is, whatever else their configuration says.
 var plainClasses = []string{"PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"}
 
@@ -128,10 +132,10 @@ func (t *Tokenizer) rebuild(c *tokenizerConfig) {
 			n.ideographs = *c.ChineseChars
 		}
 	}
-	if t.byteLevel != nil && c.AddPrefixSpace != nil {
+	if t.byteLevel != nil && c.AddPrefixSpace != nil && c.Class != llamaClass {
 		t.byteLevel.prefix = *c.AddPrefixSpace
 	}
-	if t.metaspace && t.byteLevel == nil && (c.AddPrefixSpace != nil || c.Legacy != nil) {
+	if t.metaspace && t.byteLevel == nil && (c.Class == llamaClass || c.Class == "") && (c.AddPrefixSpace != nil || c.Legacy != nil) {
 		scheme := "first"
 		switch {
 		case c.AddPrefixSpace != nil && !*c.AddPrefixSpace:

@@ -34,6 +34,13 @@ cases += [("llama2", "llama", dict(llama, **c), []) for c in (
     dict(legacy=False, add_bos_token=False), dict(legacy=False, add_bos_token=True, add_eos_token=True))]
 cases += [("llama2-metaspace", "llama", dict(plain, bos_token="<s>", legacy=True, add_prefix_space=False), [])]
 cases += [("gpt2", "gpt2", dict(gpt2, **c), []) for c in (dict(add_prefix_space=False), dict(add_prefix_space=True), dict(add_prefix_space=False, add_bos_token=True))]
+# A class that does not know the steps of tokenizer.json takes them as they are.
+cases += [("llama3", "llama", dict(llama, bos_token="<|begin_of_text|>", eos_token="<|end_of_text|>", unk_token=None, add_prefix_space=True, legacy=False), [])]
+cases += [("qwen2", "qwen2", dict(tokenizer_class="Qwen2Tokenizer", bos_token=None, unk_token=None, eos_token="<|endoftext|>", pad_token="<|endoftext|>", add_prefix_space=p), []) for p in (False, True)]
+cases += [("neox", "gpt_neox", dict(tokenizer_class="GPTNeoXTokenizer", bos_token="<|endoftext|>", eos_token="<|endoftext|>", unk_token="<|endoftext|>", add_prefix_space=p), [])
+          for p in (False, True)]
+cases += [("opt", "opt", dict(tokenizer_class="GPT2Tokenizer", bos_token="</s>", eos_token="</s>", unk_token="</s>", pad_token="<pad>", add_prefix_space=False, add_bos_token=True), [])]
+cases += [("gemma2", "gemma2", dict(tokenizer_class="GemmaTokenizer", bos_token="<bos>", eos_token="<eos>", unk_token="<unk>", pad_token="<pad>", add_bos_token=True), [])]
 # Added tokens by every flag, in tokenizer.json and in added_tokens_decoder.
 flags = [dict(), dict(normalized=True), dict(single_word=True), dict(lstrip=True), dict(rstrip=True), dict(lstrip=True, rstrip=True, normalized=True, special=True),
          dict(single_word=True, normalized=True)]
