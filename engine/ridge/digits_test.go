@@ -384,6 +384,40 @@ func TestConstants(t *testing.T) {
 	}
 }
 
+// A voxel that varies in one fold alone is constant in the others, and in the training
+// rows of that fold it says nothing to a model that centres: its r is 0, not the sign
+// of rounding.
+func TestVariesInOneFold(t *testing.T) {
+	const T, K, V = 60, 4, 3
+	for name, o := range map[string]ridge.Options{
+		"features scaled":                 {StandardizeFeatures: true},
+		"intercept":                       {Intercept: true},
+		"centred run, features scaled":    {PerRun: ridge.Center, StandardizeFeatures: true},
+		"scaled run, responses scaled":    {PerRun: ridge.ZScore, StandardizeResponses: true},
+		"centred run, intercept, float64": {PerRun: ridge.Center, Intercept: true, Precision: op.Float64},
+	} {
+		x, y := signal(11, T, K, V)
+		for r := 12; r < T; r++ {
+			y.Set(r, 0, 907.3)
+		}
+		o.Alphas, o.Folds, o.Runs, o.Score = []float64{0.1, 300}, ridge.KFold(T, 5), op.Borders{0, T}, op.R
+		for _, o.Form = range allForms {
+			if o.Form == ridge.SVD && o.StandardizeFeatures {
+				continue // refused
+			}
+			got, sinks := newOutputs(K, V, 2)
+			if _, err := ridge.Fit(context.Background(), cpu.New(1), dataOf[float32](x, y, func(v float64) float64 { return v }), sinks, o); err != nil {
+				t.Fatalf("%s/%s: %v", name, o.Form, err)
+			}
+			for a := range o.Alphas {
+				if r := got.scores.Data[a*V]; r != 0 {
+					t.Errorf("%s/%s, alpha %g: r %g, expected 0", name, o.Form, o.Alphas[a], r)
+				}
+			}
+		}
+	}
+}
+
 // eachRun is cleaned for each run; what is constant there becomes 0.
 func eachRun(a *mat.Dense, runs op.Borders, o ridge.Options) *mat.Dense {
 	_, cols := a.Dims()

@@ -62,12 +62,7 @@ func (d designer) respond(y, trends node, to tensor.Dtype) (r responses, status 
 	r.sums = cast(sums, to)
 	folds := partsOf(parts, d.o.Folds)
 	r.flat = op.Must(op.SameRows{Borders: folds}, ranges)
-	if p.shift != nil {
-		// without an intercept a constant is a signal, unless it is 0
-		r.silent = op.Must(op.SameRows{Borders: folds, Others: true, Zero: !d.o.centerY()}, ranges)
-	} else { // steps have made what says nothing exactly 0
-		r.silent = op.Must(op.GroupScale{Factors: factors(d.o.Folds.Folds(), 0)}, r.flat)
-	}
+	r.silent = d.silence(r, p, ranges, parts, trends != nil)
 	switch {
 	case d.o.centerY():
 		r.centre = op.Must(op.GroupScale{Factors: d.inverse(1)}, sums)
@@ -78,6 +73,22 @@ func (d designer) respond(y, trends node, to tensor.Dtype) (r responses, status 
 		r.centre = op.Must(op.GroupScale{Factors: []float64{0}}, op.Must(op.Part{Axis: 1, Hi: 1}, r.flat))
 	}
 	return r, status
+}
+
+// silence marks the voxels of which the training rows of a model say nothing: they
+// are 0 there, or have one value where features or responses are centred. Runs that
+// are within the training rows, or lose trends, have nothing left of a constant, and
+// its products are 0; the rest of a run that a fold cuts keeps one about another mean.
+func (d designer) silence(r responses, p prepared, ranges node, parts op.Borders, detrended bool) node {
+	same := op.SameRows{Borders: partsOf(parts, d.o.Folds), Others: true, Zero: !d.o.centerX() && !d.o.centerY()}
+	switch {
+	case p.shift != nil:
+		return op.Must(same, ranges)
+	case !detrended && len(parts) > len(d.o.Runs):
+		same.Borders = partsOf(d.o.Folds, d.o.Folds)
+		return op.Must(same, op.Must(op.ColumnRange{Borders: d.o.Folds}, r.z))
+	}
+	return op.Must(op.GroupScale{Factors: factors(d.o.Folds.Folds(), 0)}, r.flat)
 }
 
 // inUnits gives a mean of z in the units of Y.
