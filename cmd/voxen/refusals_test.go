@@ -147,6 +147,7 @@ var refusals = []refusal{
 	flags("negative delay", `delays "-1"`, "--delays", "-1"),
 	flags("delay twice", `delays "1,1"`, "--delays", "1,1"),
 	flags("form", `--form "fast"`, "--form", "fast"),
+	flags("form svd of scaled features", `--form svd with --standardize both`, "--form", "svd", "--standardize", "both"),
 
 	// files of features
 	features("no such file", `gone.npy.*(no such file|does not exist)`, func(f *files) string { return f.path("gone.npy") }),

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
+	"gorgonia.org/tensor"
 
 	"voxen/cpu"
 	"voxen/engine/op"
@@ -588,5 +589,51 @@ func TestRefusals(t *testing.T) {
 	_, sinks := newOutputs(3, 2, 1)
 	if _, err := ridge.Fit(context.Background(), cpu.New(1), plain, sinks, with(func(o *ridge.Options) { o.Delays = nil })); err != nil {
 		t.Error(err)
+	}
+}
+
+// Rounding says about what float32 costs: next to nothing of features at right angles
+// or in kernels, and of alike features under a small alpha what scores are off by.
+func TestRounding(t *testing.T) {
+	const T, K, V = 100, 60, 4
+	alike, y := signal(12, T, K, V)
+	common := normal(rand.New(rand.NewPCG(12, 1)), T, 1)
+	alike.Apply(func(i, _ int, v float64) float64 { return float64(float32(0.001*v + common.At(i, 0))) }, alike)
+	apart, _ := signal(13, T, 8, V)
+	for _, c := range []struct {
+		name      string
+		x         *mat.Dense
+		alpha     float64
+		form      ridge.Form
+		precision tensor.Dtype
+		low, high float64
+	}{
+		{"apart", apart, 0.1, ridge.Gram, op.Float32, 1e-8, 1e-6},
+		{"alike", alike, 1e-6, ridge.Gram, op.Float32, 1e-4, 1e-2},
+		{"alike", alike, 1e-6, ridge.Rows, op.Float32, 1e-4, 1e-2},
+		{"alike, kernel", alike, 1e-6, ridge.Kernel, op.Float32, 0, 0},
+		{"alike, float64", alike, 1e-6, ridge.Gram, op.Float64, 0, 0},
+	} {
+		_, cols := c.x.Dims()
+		scores := func(p tensor.Dtype) ([]float64, float64) {
+			o := ridge.Options{Alphas: []float64{c.alpha}, Folds: ridge.KFold(T, 5), Form: c.form, Precision: p}
+			got, sinks := newOutputs(cols, V, 1)
+			res, err := ridge.Fit(context.Background(), cpu.New(1), dataOf[float64](c.x, y, func(v float64) float64 { return v }), sinks, o)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			return got.scores.Data, res.Rounding
+		}
+		want, _ := scores(op.Float64)
+		got, rounding := scores(c.precision)
+		if rounding < c.low || rounding > c.high {
+			t.Errorf("%s/%s: rounding %g, expected %g to %g", c.name, c.form, rounding, c.low, c.high)
+		}
+		for v := range got {
+			// 1e-6: what scores lose besides; 5: directions add up
+			if off := math.Abs(got[v]-want[v]) / max(1, math.Abs(want[v])); off > 1e-6+5*rounding {
+				t.Errorf("%s/%s: score %g, in float64 %g: off by %g, rounding said to be %g", c.name, c.form, got[v], want[v], off, rounding)
+			}
+		}
 	}
 }

@@ -35,6 +35,53 @@ func (f *fitter) graded() bool {
 	return !(limit <= share*slices.Min(f.o.Alphas))
 }
 
+// rounding is about what float32 products of features and responses cost, in SDs of
+// the responses: their error is 2^-24 of the largest singular value s_1 of the shifted
+// features in every direction, of which a model makes s/(s^2 + alpha), so it is the
+// largest of 2^-24 s_1 s/(s^2 + alpha) over models and directions. Kernels multiply
+// directions of norm 1 instead.
+func (f *fitter) rounding() float64 {
+	if f.o.Precision != op.Float32 || f.res.Form == Kernel {
+		return 0
+	}
+	s, err := op.FromValue(f.design[0])
+	if err != nil {
+		panic("ridge: " + err.Error()) // made by this package
+	}
+	largest := math.Sqrt(slices.Max(s.Data))
+	if !f.o.centerX() { // that may be their mean, which products of shifted features lack
+		largest = f.delayedRows().norm()
+	}
+	most, alpha := 0.0, slices.Min(f.o.Alphas)
+	for _, square := range s.Data {
+		most = max(most, 0x1p-24*largest*math.Sqrt(square)/(square+alpha))
+	}
+	return most
+}
+
+// norm is about the largest singular value of the shifted columns: ten steps of the
+// power method from their row of largest norm.
+func (c columns) norm() float64 {
+	x := blas64.General{Rows: c.T, Cols: c.K, Stride: c.K, Data: c.shifted}
+	v, u, size := vector(make([]float64, c.K)), vector(make([]float64, c.T)), 0.0
+	for t := range c.T {
+		if row := vector(c.shifted[t*c.K : (t+1)*c.K]); blas64.Nrm2(row) > blas64.Nrm2(v) {
+			blas64.Copy(row, v)
+		}
+	}
+	for range 10 {
+		length := blas64.Nrm2(v)
+		if length == 0 {
+			break
+		}
+		blas64.Scal(1/length, v)
+		blas64.Gemv(blas.NoTrans, 1, x, v, 0, u)
+		size = blas64.Nrm2(u)
+		blas64.Gemv(blas.Trans, 1, x, u, 0, v)
+	}
+	return size
+}
+
 // columns are features with their delays side by side.
 type columns struct {
 	T, K    int

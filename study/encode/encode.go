@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -111,6 +112,9 @@ func (o *Options) plan() (ridge.Options, brain.Trend, error) {
 	}
 	if r.Alphas, err = ParseAlphas(o.Alphas); err != nil {
 		return r, trend, err
+	}
+	if r.Form == ridge.SVD && r.StandardizeFeatures {
+		return r, trend, step.BadInput("", "--form svd with --standardize %s: features that are scaled within each fold have no decomposition in common, expected gram, rows or kernel", o.Standardize)
 	}
 	r.Delays, err = ParseDelays(o.Delays)
 	return r, trend, err
@@ -598,6 +602,11 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 	return s, nil
 }
 
+// manyDigits is the share of an SD from which on what float32 loses at the smallest
+// alpha is worth a warning: scores of correlated features at the default alphas stay
+// below it.
+const manyDigits = 1e-4
+
 // finish writes images and says what was found.
 func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summary, error) {
 	sum := &Summary{Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(), Folds: x.plan.Folds.Folds(),
@@ -607,6 +616,9 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summ
 	}
 	if err := x.distribution(ctx, s, sum); err != nil {
 		return nil, err
+	}
+	if res.Rounding > manyDigits {
+		x.Warn("alpha %g is small beside these features: in float32 its scores may be off by %.0e; --precision float64, or a larger smallest alpha, keeps them", slices.Min(x.plan.Alphas), res.Rounding)
 	}
 	x.Resolve("cv", x.cv)
 	x.Resolve("form", sum.Form)
