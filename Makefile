@@ -56,10 +56,10 @@ check-long: fuzz ## the checks that take hours: long fuzzing, hundreds of seeds 
 	$(MAKE) device-rehearse
 
 generate: ## write the assembly again
-	$(GO) generate ./cpu/...
+	$(GO) generate ./internal/...
 
 generate-check: generate ## fail if the committed assembly is not what the generators write
-	git diff --exit-code -- cpu
+	git diff --exit-code -- internal
 
 niivue: ## fetch the viewer of the report again, NIIVUE=version for another one; needs npm
 	report/niivue/refresh.sh $(NIIVUE)

@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"voxen/engine"
-	"voxen/engine/conform"
 	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/conform"
 )
 
 // JobResult is the time of one of the main jobs, in memory.

@@ -10,8 +10,8 @@ import (
 	"gorgonia.org/tensor"
 
 	"voxen/engine"
-	"voxen/engine/conform"
 	"voxen/engine/op"
+	"voxen/internal/conform"
 )
 
 // OpResult is the time of one operation at one shape.

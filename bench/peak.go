@@ -9,10 +9,10 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"voxen/cpu/blas"
 	"voxen/engine"
-	"voxen/engine/conform"
 	"voxen/engine/op"
+	"voxen/internal/blas"
+	"voxen/internal/conform"
 )
 
 // Peak is what a processor does at best with a number of threads, measured.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"voxen/cpu"
-	"voxen/engine/conform"
 	"voxen/engine/op"
+	"voxen/internal/conform"
 )
 
 // The work of products is that of their formulas, and every operation that is

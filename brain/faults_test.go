@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"voxen/internal/faultfs"
 	"voxen/store"
-	"voxen/store/faultfs"
 )
 
 // memFiles copies files into a file system in memory, under their own names.

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"voxen/internal/faultfs"
 	"voxen/store"
-	"voxen/store/faultfs"
 )
 
 // disk is the file system of the operating system.

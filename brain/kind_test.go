@@ -14,8 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/faultfs"
 	"voxen/store"
-	"voxen/store/faultfs"
 )
 
 func TestKindByName(t *testing.T) {

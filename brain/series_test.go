@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"voxen/engine/tile"
-	"voxen/store/faultfs"
+	"voxen/internal/faultfs"
 )
 
 var _ tile.Source = (*Series)(nil)

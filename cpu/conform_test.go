@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/engine/conform"
+	"voxen/internal/conform"
 )
 
 func TestConform(t *testing.T) { conform.Test(t, cpu.New(2)) }

@@ -11,11 +11,11 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 
-	"voxen/cpu/blas"
-	"voxen/cpu/sysblas"
 	"voxen/engine"
-	"voxen/engine/heap"
 	"voxen/engine/op"
+	"voxen/internal/blas"
+	"voxen/internal/heap"
+	"voxen/internal/sysblas"
 )
 
 func init() {

@@ -3,10 +3,10 @@ package cpu
 import (
 	"math"
 
-	"voxen/cpu/sparse"
-	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/sparse"
+	"voxen/internal/vec"
 )
 
 // signals is the number of signals that are one piece of work.

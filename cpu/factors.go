@@ -3,9 +3,9 @@ package cpu
 import (
 	"sync"
 
-	"voxen/cpu/blas"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/blas"
 )
 
 // matrices is the number of different matrices of a.

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/engine/conform"
+	"voxen/internal/conform"
 )
 
 // More columns than a block of them has.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"sync"
 
-	"voxen/cpu/blas"
-	"voxen/cpu/eig"
-	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/blas"
+	"voxen/internal/eig"
+	"voxen/internal/vec"
 )
 
 // Copy copies views to dense memory and converts between precisions.

@@ -8,10 +8,10 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gorgonia.org/tensor"
 
-	"voxen/cpu/blas"
-	"voxen/cpu/sparse"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/blas"
+	"voxen/internal/sparse"
 )
 
 // block is the number of columns of a piece of work: rows of 1 to 2 KiB stream

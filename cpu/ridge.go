@@ -3,10 +3,10 @@ package cpu
 import (
 	"math"
 
-	"voxen/cpu/blas"
-	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/blas"
+	"voxen/internal/vec"
 )
 
 // GroupScale multiplies.

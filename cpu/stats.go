@@ -3,9 +3,9 @@ package cpu
 import (
 	"math"
 
-	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/vec"
 )
 
 // ColumnRange takes whole rows where there are panels for all threads, as shiftMoments.

@@ -4,9 +4,9 @@ import (
 	"math"
 	"slices"
 
-	"voxen/cpu/vec"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/vec"
 )
 
 // rowBlock is the number of rows of a piece of work on whole rows.

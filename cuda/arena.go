@@ -6,7 +6,7 @@ import (
 	"gorgonia.org/cu"
 
 	"voxen/engine"
-	"voxen/engine/heap"
+	"voxen/internal/heap"
 )
 
 // slabBytes is what the arena asks the driver for at least: an allocation of the

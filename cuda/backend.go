@@ -10,7 +10,7 @@ import (
 	"gorgonia.org/cu"
 
 	"voxen/engine"
-	"voxen/engine/heap"
+	"voxen/internal/heap"
 )
 
 // Backend runs operations on one GPU.

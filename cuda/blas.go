@@ -9,7 +9,7 @@ import (
 	"gorgonia.org/cu"
 	"gorgonia.org/tensor"
 
-	"voxen/cuda/lazy"
+	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 	"voxen/engine/op"
 )

@@ -6,7 +6,7 @@ import (
 	"math"
 	"testing"
 
-	"voxen/cuda/lazy"
+	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 	"voxen/engine/op"
 )

@@ -83,4 +83,4 @@ device-check: build/cuda/include/cuda.h ## pack build/device and its archive: wh
 	@du -sh $(DEVICE) $(DEVICE).tar.xz
 
 device-rehearse: device-check ## try that archive whole on the simulated driver; needs g++
-	bench/rehearse.sh $(DEVICE).tar.xz $$($(CUDA_ENV) $(GO) run -tags voxencuda ./cuda/sim/standin)
+	bench/rehearse.sh $(DEVICE).tar.xz $$($(CUDA_ENV) $(GO) run -tags voxencuda ./cuda/internal/sim/standin)

@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"voxen/cuda/lazy"
-	"voxen/cuda/sim"
+	"voxen/cuda/internal/lazy"
+	"voxen/cuda/internal/sim"
 	"voxen/engine"
-	"voxen/engine/conform"
+	"voxen/internal/conform"
 )
 
 // device names a CUDA device ("cuda:0") on which to test in place of the stand-in,

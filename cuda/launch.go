@@ -12,7 +12,7 @@ import (
 	"gorgonia.org/cu"
 	"gorgonia.org/tensor"
 
-	"voxen/cuda/lazy"
+	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/kernels"

@@ -9,7 +9,7 @@ import (
 
 	"gorgonia.org/cu"
 
-	"voxen/cuda/lazy"
+	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 )
 

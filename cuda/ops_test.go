@@ -16,8 +16,8 @@ import (
 
 	"voxen/cpu"
 	"voxen/engine"
-	"voxen/engine/conform"
 	"voxen/engine/op"
+	"voxen/internal/conform"
 )
 
 // in is an operand in the case's precision, wide one in float64.

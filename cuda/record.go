@@ -5,7 +5,7 @@ package cuda
 import (
 	"errors"
 
-	"voxen/cuda/lazy"
+	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 )
 

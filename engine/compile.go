@@ -6,8 +6,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 
-	"voxen/engine/heap"
 	"voxen/engine/op"
+	"voxen/internal/heap"
 )
 
 const align = heap.Align

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"voxen/report/browser"
+	"voxen/internal/browser"
 )
 
 // The page opens in a browser without a complaint, asks for nothing outside its

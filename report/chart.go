@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"voxen/brain/plotting"
+	"voxen/internal/plotting"
 )
 
 // Series is a course or a cloud of points in a chart.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"voxen/store/hdf5"
+	"voxen/internal/hdf5"
 )
 
 // chunked is an Array of a data set that is stored in chunks, each compressed by

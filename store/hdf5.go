@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"voxen/store/hdf5"
+	"voxen/internal/hdf5"
 )
 
 func init() {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxen/store/hdf5"
+	"voxen/internal/hdf5"
 )
 
 // madeElement is what make.py has written as element i of an array.

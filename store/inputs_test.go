@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"voxen/internal/faultfs"
 	"voxen/store"
-	"voxen/store/faultfs"
 )
 
 // write makes a file of a text, and renames it over another of the name.

@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"voxen/internal/faultfs"
 	"voxen/store"
-	"voxen/store/faultfs"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"voxen/store/hdf5"
+	"voxen/internal/hdf5"
 )
 
 // Unpacker is an Array that may be dear to read by blocks of columns, because what

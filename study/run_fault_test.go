@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"voxen/internal/faultfs"
 	"voxen/store"
-	"voxen/store/faultfs"
 	"voxen/study"
 	"voxen/study/internal/steptest"
 )

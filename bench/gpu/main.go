@@ -26,11 +26,11 @@ import (
 	_ "voxen/cpu"
 	_ "voxen/cuda"
 	"voxen/engine"
-	"voxen/engine/conform"
 	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/conform"
 )
 
 // row is a line of the table.

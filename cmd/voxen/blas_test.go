@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxen/cpu/sysblas"
+	"voxen/internal/sysblas"
 	"voxen/store"
 )
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	_ "voxen/cuda"
-	"voxen/cuda/lazy"
-	"voxen/cuda/sim"
+	"voxen/cuda/internal/lazy"
+	"voxen/cuda/internal/sim"
 	"voxen/engine"
 )
 

@@ -25,5 +25,5 @@
 //	values := op.Must(op.Part{Axis: 2, Lo: 64, Hi: 65}, eig)      // (1, 2, 1, 64)
 //
 // To add an operation: write the Spec here, one method in engine/backend.go and
-// in each backend, and one line in the list of engine/conform.
+// in each backend, and one line in the list of internal/conform.
 package op

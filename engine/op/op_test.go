@@ -7,8 +7,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 
-	"voxen/engine/conform"
 	"voxen/engine/op"
+	"voxen/internal/conform"
 )
 
 // cases are those of the conformance list in one precision, as nodes.

@@ -24,20 +24,20 @@ import (
 const table = `
 cmd/voxen: study study/* bench store engine cpu cuda
 bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
-bench/gpu: cuda engine engine/conform engine/op
-bench/peers/worker: cpu/blas cpu/eig store study/encode
-bench: cpu/blas engine engine/conform engine/dict engine/op engine/ridge engine/tile
+bench/gpu: cuda engine internal/conform engine/op
+bench/peers/worker: internal/blas internal/eig store study/encode
+bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge engine/tile
 
 study: study/step study/extract study/align study/learn study/encode study/mask study/match
 study: study/organize study/couple study/group study/report brain lm store engine engine/ridge testdata
 study/*: study/step brain store engine engine/op engine/tile
 study/demo: study/align study/encode study/extract study/learn study/match study/organize study/report
-study/demo: brain/plotting lm engine/dict testdata
-study/report: study/couple study/match report brain/plotting
-study/organize: study/match brain/plotting engine/permute engine/spatial
-study/match: brain/plotting engine/permute engine/ridge engine/spatial
-study/couple: engine/coupling engine/dict engine/permute
-study/group: engine/permute
+study/demo: internal/plotting lm engine/dict testdata
+study/report: study/couple study/match report internal/plotting
+study/organize: study/match internal/plotting internal/permute internal/spatial
+study/match: internal/plotting internal/permute engine/ridge internal/spatial
+study/couple: internal/coupling engine/dict internal/permute
+study/group: internal/permute
 study/learn: engine/dict
 study/encode: engine/ridge
 study/extract: lm
@@ -45,18 +45,20 @@ study/step: engine/ridge
 study/internal/steptest: study/step brain store engine/op cpu
 
 lm: engine engine/op store
-report: brain brain/plotting
-brain/plotting: brain
-brain store/faultfs: store
-store: store/hdf5
+report: brain internal/plotting
+internal/plotting: brain
+brain internal/faultfs: store
+store: internal/hdf5
 
 engine/*: engine engine/op engine/tile
-engine: engine/op engine/tile engine/heap
-cpu: engine engine/heap engine/op cpu/*
-cpu/*: cpu/blas
-cuda: engine engine/heap engine/op cuda/lazy kernels
-cuda/sim: kernels
-cuda/cudatest: cuda cuda/lazy cuda/sim engine
+engine: engine/op engine/tile internal/heap
+cpu: engine internal/heap engine/op internal/blas internal/eig internal/sparse internal/sysblas internal/vec
+internal/eig internal/sparse internal/sysblas internal/vec: internal/blas
+internal/conform internal/coupling internal/permute internal/spatial: engine engine/op
+internal/coupling internal/permute internal/spatial: engine/tile
+cuda: engine internal/heap engine/op cuda/internal/lazy kernels
+cuda/internal/sim: kernels
+cuda/cudatest: cuda cuda/internal/lazy cuda/internal/sim engine
 `
 
 // arrow is a line of the table, taken apart.

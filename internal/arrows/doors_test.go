@@ -17,22 +17,22 @@ import (
 // and a test sees everything that a command writes. A name that ends in a slash stands
 // for all below it.
 var doors = map[string]string{
-	"store/":                   "the file system itself",
-	"cmd/voxen/main.go":        "hands it to the program",
-	"study/step/env.go":        "the default of a program that names none",
-	"brain/files.go":           "the default of a program that names none",
-	"brain/stored.go":          "the default of a program that names none",
-	"study/step/memory.go":     "asks the kernel for the resident set",
-	"cpu/memory_linux.go":      "asks the kernel for the machine's memory",
-	"cuda/lazy/library.go":     "looks for the driver's libraries",
-	"cuda/lazy/generate.go":    "makes source, by go generate",
-	"cuda/sim/":                "builds the simulated driver of tests",
-	"report/browser/":          "starts a browser for tests",
-	"study/step/run.go":        "the runner, which opens the job of a step",
-	"study/step/checkpoint.go": "writes the job's own scratch file",
-	"study/internal/steptest/": "makes files for tests",
-	"bench/peers/":             "is a program of its own, which compares others with voxen",
-	"internal/":                "are programs of the project itself",
+	"store/":                         "the file system itself",
+	"cmd/voxen/main.go":              "hands it to the program",
+	"study/step/env.go":              "the default of a program that names none",
+	"brain/files.go":                 "the default of a program that names none",
+	"brain/stored.go":                "the default of a program that names none",
+	"study/step/memory.go":           "asks the kernel for the resident set",
+	"cpu/memory_linux.go":            "asks the kernel for the machine's memory",
+	"cuda/internal/lazy/library.go":  "looks for the driver's libraries",
+	"cuda/internal/lazy/generate.go": "makes source, by go generate",
+	"cuda/internal/sim/":             "builds the simulated driver of tests",
+	"internal/browser/":              "starts a browser for tests",
+	"study/step/run.go":              "the runner, which opens the job of a step",
+	"study/step/checkpoint.go":       "writes the job's own scratch file",
+	"study/internal/steptest/":       "makes files for tests",
+	"bench/peers/":                   "is a program of its own, which compares others with voxen",
+	"internal/":                      "are programs of the project itself",
 }
 
 // storePath is the package that holds the file system.

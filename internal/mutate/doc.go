@@ -2,7 +2,7 @@
 // test noticed.
 //
 //	go run ./internal/mutate                      # all of the list
-//	go run ./internal/mutate -only engine/permute # those of files whose path holds this
+//	go run ./internal/mutate -only internal/permute # those of files whose path holds this
 //	go run ./internal/mutate -sample 12 -turn 7   # a twelfth or so of it: another part for every turn
 //
 // The list, list.tsv, has a line per change: the file, the text that is there now, once, the text that takes its place,

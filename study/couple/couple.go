@@ -10,11 +10,11 @@ import (
 	"sync"
 
 	"voxen/brain"
-	"voxen/engine/coupling"
 	"voxen/engine/dict"
 	"voxen/engine/op"
-	"voxen/engine/permute"
 	"voxen/engine/tile"
+	"voxen/internal/coupling"
+	"voxen/internal/permute"
 	"voxen/store"
 	"voxen/study/step"
 )

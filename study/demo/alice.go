@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"voxen/brain/plotting"
+	"voxen/internal/plotting"
 	"voxen/store"
 	"voxen/study/align"
 	"voxen/study/extract"

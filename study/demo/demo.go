@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"voxen/brain"
-	"voxen/brain/plotting"
+	"voxen/internal/plotting"
 	"voxen/store"
 	"voxen/study/extract"
 	"voxen/study/report"

@@ -13,7 +13,7 @@ import (
 	"strconv"
 
 	"voxen/brain"
-	"voxen/brain/plotting"
+	"voxen/internal/plotting"
 	"voxen/store"
 	"voxen/study/encode"
 	"voxen/study/step"

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"voxen/engine/permute"
+	"voxen/internal/permute"
 	"voxen/store"
 	"voxen/study/group"
 	"voxen/study/internal/steptest"

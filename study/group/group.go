@@ -14,8 +14,8 @@ import (
 
 	"voxen/brain"
 	"voxen/engine/op"
-	"voxen/engine/permute"
 	"voxen/engine/tile"
+	"voxen/internal/permute"
 	"voxen/store"
 	"voxen/study/step"
 )

@@ -3,7 +3,7 @@ package match
 import (
 	"math"
 
-	"voxen/engine/permute"
+	"voxen/internal/permute"
 )
 
 // fewestFlipped is from how many subjects on their signs are flipped: 6 have 31 flips

@@ -11,8 +11,8 @@ import (
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
-	"voxen/engine/spatial"
 	"voxen/engine/tile"
+	"voxen/internal/spatial"
 	"voxen/study/step"
 )
 

@@ -11,9 +11,9 @@ import (
 	"strconv"
 
 	"voxen/brain"
-	"voxen/brain/plotting"
-	"voxen/engine/permute"
-	"voxen/engine/spatial"
+	"voxen/internal/permute"
+	"voxen/internal/plotting"
+	"voxen/internal/spatial"
 	"voxen/store"
 	"voxen/study/step"
 )

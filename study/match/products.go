@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"voxen/engine/spatial"
+	"voxen/internal/spatial"
 )
 
 // Products are the sums of products of the maps of S subjects with K atoms

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"voxen/brain"
-	"voxen/engine/spatial"
+	"voxen/internal/spatial"
 	"voxen/store"
 	"voxen/study/step"
 )

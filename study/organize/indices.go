@@ -12,8 +12,8 @@ import (
 	"sync"
 
 	"voxen/brain"
-	"voxen/engine/permute"
-	"voxen/engine/spatial"
+	"voxen/internal/permute"
+	"voxen/internal/spatial"
 	"voxen/store"
 	"voxen/study/match"
 	"voxen/study/step"

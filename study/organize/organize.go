@@ -17,7 +17,7 @@ import (
 	"strings"
 
 	"voxen/brain"
-	"voxen/brain/plotting"
+	"voxen/internal/plotting"
 	"voxen/store"
 	"voxen/study/match"
 	"voxen/study/step"

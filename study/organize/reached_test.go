@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"voxen/engine/spatial"
+	"voxen/internal/spatial"
 	"voxen/store"
 	"voxen/study/match"
 )

@@ -7,7 +7,7 @@ import (
 	"os"
 	"testing"
 
-	"voxen/report/browser"
+	"voxen/internal/browser"
 	"voxen/study/internal/steptest"
 	"voxen/study/report"
 	"voxen/study/step"

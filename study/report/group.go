@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"voxen/brain"
-	"voxen/brain/plotting"
+	"voxen/internal/plotting"
 	page "voxen/report"
 	"voxen/store"
 	"voxen/study/couple"

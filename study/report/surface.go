@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"voxen/brain"
-	"voxen/brain/plotting"
+	"voxen/internal/plotting"
 	page "voxen/report"
 	"voxen/study/step"
 )

@@ -11,11 +11,11 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 
 	"voxen/cpu"
-	"voxen/cpu/blas"
-	"voxen/cpu/eig"
 	"voxen/engine/dict"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/blas"
+	"voxen/internal/eig"
 	"voxen/study/encode"
 )
 

@@ -25,7 +25,7 @@ import (
 	_ "go4.org/unsafe/assume-no-moving-gc"
 
 	"voxen/bench"
-	"voxen/cpu/blas"
+	"voxen/internal/blas"
 	"voxen/store"
 )
 

@@ -1,4 +1,4 @@
-"""Makes the HDF5 files of packages store and store/hdf5, in the folder of this script.
+"""Makes the HDF5 files of packages store and internal/hdf5, in the folder of this script.
 
 Written with Python 3.11, h5py 3.16.0 (HDF5 2.0.0), numpy 2.4.6. Element i of an
 array, in the order of the file, is (37 i) mod 101 unless said otherwise: every

@@ -1,0 +1,7 @@
+//go:build !amd64 || noasm
+
+package eig
+
+import "voxen/internal/blas"
+
+func simdKernels(blas.Level) *kernels { return nil }
