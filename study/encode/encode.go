@@ -56,6 +56,11 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "encode", Results: 2, Device: true}
 }
 
+// MoreInputs is the table of the atlas beside it.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	return step.LabelTables(e.FS, "--atlas", o.Atlas)
+}
+
 // Check refuses options that do not go together.
 func (o *Options) Check() error {
 	if o.Folds.Given {
