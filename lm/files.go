@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 
 	"voxen/store"
 )
@@ -48,4 +49,6 @@ func readFile(fsys store.FS, path string, limit int64) ([]byte, error) {
 }
 
 // missing tells whether an error says that a file is not there.
-func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) // what should be a folder is a file
+}

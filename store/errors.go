@@ -71,8 +71,15 @@ func openError(path string, err error) error {
 }
 
 // pathError wraps err with the path once: what package os puts in front of an
-// error of its own, which names the path again, is taken off.
+// error of its own, which names the path again, is taken off. A path that can name
+// nothing, whatever is done with it, is an InputError.
 func pathError(path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return &InputError{Path: path, Msg: "the name is longer than names of files can be"}
+	case errors.Is(err, syscall.ELOOP):
+		return &InputError{Path: path, Msg: "no such file: links that lead to each other"}
+	}
 	switch e := err.(type) {
 	case *fs.PathError:
 		err = fmt.Errorf("%s: %w", e.Op, e.Err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,23 @@ func TestPathError(t *testing.T) {
 	} {
 		if got := pathError("x.npy", err); got.Error() != want || !errors.Is(got, fs.ErrNotExist) {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A path that can name no file is the fault of who gave it, whatever fails.
+func TestPathsOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	loop := filepath.Join(dir, "loop.npy")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Skip(err) // no links here
+	}
+	for _, path := range []string{loop, filepath.Join(dir, strings.Repeat("x", 300)), filepath.Join(dir, "file", "x.npy")} {
+		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenArray(OS{}, path); !IsInput(err) {
+			t.Errorf("%.40s: %v, expected wrong input", filepath.Base(path), err)
 		}
 	}
 }

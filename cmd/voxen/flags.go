@@ -18,7 +18,12 @@ type flag struct {
 }
 
 // Set is called each time that the flag is given: more than once is for lists alone.
+// An empty value is refused, as it is one that went missing: a mask of a shell's
+// variable that is not set must not become no mask.
 func (f *flag) Set(text string) error {
+	if text == "" {
+		return errors.New(`"" is empty, expected a value, or no such flag for the default`)
+	}
 	if f.set && !f.Repeats() {
 		return fmt.Errorf("is given twice, as %q and as %q, expected one value", f.given, text)
 	}

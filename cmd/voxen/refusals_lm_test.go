@@ -154,7 +154,7 @@ var lmRefusals = []refusal{
 	extractRefusal("responses of another kind", `r.csv: .*expected .npy or .safetensors`, "--out", "r.csv"),
 	extractRefusal("no such tap", `--tap: tap "mlp.out", want ffn.out, .*hidden`, "--tap", "mlp.out"),
 	extractRefusal("tap twice", `--tap: tap "hidden" is listed twice`, "--tap", "hidden,hidden"),
-	extractRefusal("empty tap", `--tap: tap ""`, "--tap", ""),
+	extractRefusal("empty tap", `--tap "" is empty`, "--tap", ""),
 	extractRefusal("layer past the last", `--layers: layers "0,3": "3" is not within 0-2`, "--layers", "0,3"),
 	extractRefusal("layers backwards", `"2-1" is not within 0-2`, "--layers", "2-1"),
 	extractRefusal("layer twice", `layer 1 is listed twice`, "--layers", "0-1,1"),
@@ -182,6 +182,10 @@ var lmRefusals = []refusal{
 	source("ids that are no integers", `i.npy`, "--ids", func(f *files) string { return f.npy("i.npy", []int{2}, 1.5, 2) }),
 
 	// extract: the model's folder
+	{"a file for a model's folder", func(f *files) []string {
+		w := f.story("w.tsv", 12)
+		return extractArgs(w, w, f.path("out/r.npy"))
+	}, 2, `w.tsv/config.json: no such file: want the folder of a Hugging Face model`},
 	{"no such model", func(f *files) []string { return extractArgs(f.path("gone"), f.story("w.tsv", 12), f.path("out/r.npy")) }, 2, `gone/config.json: no such file`},
 	broken("config.json that is no JSON", `config.json: not a model's configuration`, func(f *files, dir string) { f.bytes("model/config.json", []byte("{\"model_type\": ")) }),
 	configured(`config.json: model_type is "mamba", want bert, roberta, gpt2, llama, mistral, qwen2, qwen3, gemma2, opt or gpt_neox`, "model_type", "mamba"),

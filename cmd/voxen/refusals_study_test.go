@@ -72,6 +72,9 @@ func init() {
 		reported("a model's part of another name", `--model "maps=x": "maps", expected name, responses`, func(f *files) []string { return []string{"--model", "maps=x"} }),
 		reported("a model twice", `model "a" is there twice`, func(f *files) []string { return []string{"--model", "name=a", "--model", "name=a"} }),
 		reported("a folder that is not there", `gone: no such folder: expected what m: learn wrote`, func(f *files) []string { return []string{"--model", "name=m,learn=" + f.path("gone")} }),
+		reported("a file for a folder", `r.npy: is no folder, expected the one that organize wrote`, func(f *files) []string {
+			return []string{"--organize", f.bytes("r.npy", nil)}
+		}),
 		reported("a run.json that is none", `run.json: is not a run.json`, func(f *files) []string { return []string{"--runs", f.folder("r", "run.json", "hello")} }),
 		reported("a run.json of a later program", `run.json: has schema 99, expected 1 to`, func(f *files) []string { return []string{"--runs", f.folder("r", "run.json", `{"schema": 99}`)} }),
 		reported("matches without atoms", `matches.tsv: has no column "atom"`, func(f *files) []string {

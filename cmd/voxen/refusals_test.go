@@ -147,6 +147,8 @@ var refusals = []refusal{
 	flags("negative delay", `delays "-1"`, "--delays", "-1"),
 	flags("delay twice", `delays "1,1"`, "--delays", "1,1"),
 	flags("form", `--form "fast"`, "--form", "fast"),
+	flags("empty path", `--mask "" is empty, expected a value`, "--mask", ""),
+	flags("empty choice", `--cv "" is empty`, "--cv="),
 	flags("form svd of scaled features", `--form svd with --standardize both`, "--form", "svd", "--standardize", "both"),
 
 	// files of features
@@ -340,7 +342,7 @@ var refusals = []refusal{
 	{"demo twice of draws", func(f *files) []string {
 		return []string{"demo", "--out", f.path("out"), "--draws", "2", "--draws", "3"}
 	}, 2, `--draws is given twice, as "2" and as "3"`},
-	{"demo with a model of no name", func(f *files) []string { return []string{"demo", "--out", f.path("out"), "--minilm", ""} }, 2, `--minilm is empty, expected a folder, auto or none`},
+	{"demo with a model of no name", func(f *files) []string { return []string{"demo", "--out", f.path("out"), "--minilm", ""} }, 2, `--minilm "" is empty`},
 	{"devices with a flag of encode", func(*files) []string { return []string{"devices", "--folds", "3"} }, 2, `unknown flag --folds`},
 	{"devices named by a word", func(*files) []string { return []string{"devices", "--device", "cuda:x"} }, 2, `"cuda:x": want auto, cpu, cuda or cuda:N`},
 	{"completion of an unknown shell", func(*files) []string { return []string{"completion", "tcsh"} }, 2, `tcsh`},

@@ -63,8 +63,11 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 // files lists what is there of a step.
 func (s *ranStep) files(fsys store.FS) ([]step.File, error) {
 	dir := filepath.Dir(s.path)
-	if !step.Exists(fsys, dir) {
+	switch info, err := fsys.Stat(dir); {
+	case err != nil:
 		return nil, step.BadInput(dir, "no such folder: expected what %s wrote", s.name)
+	case !info.IsDir():
+		return nil, step.BadInput(dir, "is no folder, expected the one that %s wrote", s.name)
 	}
 	var files []step.File
 	add := func(path string) {
