@@ -45,7 +45,7 @@ var exampleGrid = [3]int{10, 12, 9}
 func InitStudy(ctx context.Context, e *step.Env, path string) error {
 	data := filepath.Join(filepath.Dir(path), exampleData)
 	for _, p := range []string{path, data} {
-		if step.Exists(e.FS, p) && !onlyUnfinished(e.FS, p) {
+		if step.Exists(e.FS, p) && !onlyUnfinished(e.FS, p) && !(p == data && madeByInit(e.FS, data)) {
 			return step.BadInput(p, "is there already, and nothing is replaced: expected a new name")
 		}
 	}
@@ -60,6 +60,13 @@ func InitStudy(ctx context.Context, e *step.Env, path string) error {
 func onlyUnfinished(fsys store.FS, dir string) bool {
 	entries, err := fsys.ReadDir(dir)
 	return err == nil && len(entries) == 1 && entries[0].Name() == ".partial"
+}
+
+// madeByInit reports whether a folder is that of an example: one whose configuration is
+// not there was interrupted between the two.
+func madeByInit(fsys store.FS, dir string) bool {
+	run, err := store.ReadRun(fsys, store.RunPath(dir, false))
+	return err == nil && run.Command == initCommand(false).Name
 }
 
 // initCommand is the command of the files of an example.
