@@ -51,7 +51,7 @@ plot per backend and run.json.` + "\n" + exitHelp,
 type benchmark struct {
 	Only    []string `opt:"only" list:"comma" oneof:"peak,ops,ridge,learn" doc:"parts, separated by commas: peak, ops, ridge, learn (default: all)"`
 	Out     string   `opt:"out" file:"out" doc:"folder of the report"`
-	Device  string   `opt:"device" default:"auto" form:"auto, cpu, cuda or cuda:N" doc:"what to measure: auto (the first device of every backend that is present), cpu, cuda or cuda:N"`
+	Device  string   `opt:"device" default:"auto" form:"auto, cpu, cuda or cuda:N" complete:"auto,cpu,cuda,cuda:" doc:"what to measure: auto (the first device of every backend that is present), cpu, cuda or cuda:N"`
 	Threads int      `opt:"threads" min:"0" max:"4096" doc:"threads of the CPU backend (0: all)"`
 }
 

@@ -62,6 +62,18 @@ func (f *files) folder(name, file, text string) string {
 	return f.path(name)
 }
 
+// matched refuses a match of good maps (2 atoms of 5 voxels) for its flags.
+func matched(name, says string, more ...string) refusal {
+	return refusal{name, func(f *files) []string {
+		return append([]string{"match", "--maps", f.npy("sub-01_weights.npy", []int{2, 5}), "--templates", f.npy("networks.npy", []int{2, 5}), "--out", f.path("out")}, more...)
+	}, 2, says}
+}
+
+// organized refuses an organize of the files and flags that make gives.
+func organized(name, says string, make func(f *files) []string) refusal {
+	return refusal{name, func(f *files) []string { return append([]string{"organize", "--out", f.path("out")}, make(f)...) }, 2, says}
+}
+
 const four = "participant_id\tMoCA\tage\nsub-0\t20\t70\nsub-1\t22\t71\nsub-2\t27\t75\nsub-3\t24\t69\n"
 
 func init() {
@@ -97,6 +109,23 @@ func init() {
 		reported("a background of text", `b.nii: `, func(f *files) []string { return []string{"--background", f.bytes("b.nii", []byte("grey"))} }),
 		reported("a group of another program", `group.tsv: has no column "test"`, func(f *files) []string {
 			return []string{"--model", "group=" + f.folder("g", "group.tsv", "region\tp\nx\t1\n")}
+		}),
+		refusal{"a match with nothing", func(f *files) []string {
+			return []string{"match", "--maps", f.npy("w.npy", []int{2, 5}), "--out", f.path("out")}
+		}, 2, `--templates is needed`},
+		matched("a match of no draws", `--draws 0, expected 1 to 1000000`, "--draws", "0"),
+		matched("a match whose rate is none", `--fdr 1, expected a number between 0 and 1`, "--fdr", "1"),
+		matched("maps without a grid", `weights.npy: is an array without a grid, expected --mask`),
+		organized("sub-groups of no codes", `--codes is needed`, func(f *files) []string { return []string{"--matches", f.bytes("matches.tsv", nil)} }),
+		organized("codes that are none", `codes.npz: `, func(f *files) []string {
+			return []string{"--codes", f.bytes("codes.npz", []byte("zip")), "--matches", f.bytes("matches.tsv", []byte("atom\tnetwork\n"))}
+		}),
+		organized("more codes than matches", `2 --codes, 1 --matches`, func(f *files) []string {
+			codes := f.bytes("codes.npz", nil)
+			return []string{"--codes", codes, "--codes", codes, "--matches", f.bytes("matches.tsv", nil)}
+		}),
+		organized("a share that no neuron is below", `--threshold 0, expected a number above 0`, func(f *files) []string {
+			return []string{"--codes", f.bytes("codes.npz", nil), "--matches", f.bytes("matches.tsv", nil), "--threshold", "0"}
 		}),
 		groupRefusal("nothing to compare", `--maps or --indices are needed`, func(f *files) []string { return nil }),
 		groupRefusal("one subject", `sub-0.npy: is the map of one subject`, func(f *files) []string { return f.subjects(1) }),

@@ -11,10 +11,10 @@ import (
 
 // Common are the options that all commands have.
 type Common struct {
-	Device    string `opt:"device" default:"auto" form:"auto, cpu, cuda or cuda:N" doc:"where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N"`
+	Device    string `opt:"device" default:"auto" form:"auto, cpu, cuda or cuda:N" complete:"auto,cpu,cuda,cuda:" doc:"where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N"`
 	Threads   int    `opt:"threads" min:"0" max:"4096" neutral:"true" doc:"threads of the CPU backend (0: all)"`
 	Precision string `opt:"precision" default:"float32" oneof:"float32,float64" doc:"of results, and of the arithmetic over voxels"`
-	Memory    string `opt:"memory" form:"512MiB, 4GiB, or bytes" neutral:"true" doc:"bound of the process's resident memory, such as 512MiB (default: half of what is free)"`
+	Memory    string `opt:"memory" form:"512MiB, 4GiB or BYTES" neutral:"true" doc:"bound of the process's resident memory, such as 512MiB (default: half of what is free)"`
 	TF32      bool   `opt:"tf32" doc:"allow TensorFloat-32 products on CUDA: faster, 10 bits of mantissa"`
 	Force     bool   `opt:"force" neutral:"true" doc:"replace finished results that were made with other options"`
 	Quiet     bool   `opt:"quiet" neutral:"true" doc:"print errors and results only"`
