@@ -29,8 +29,8 @@ func (s *Study) organize(models []*modelSteps) *Task {
 	if len(c.Codes) == 0 {
 		return nil
 	}
-	N, draws := float64(neurons), float64(c.Bootstraps)
-	w := work{size: fmt.Sprintf("%d models, %d neurons, %d resamplings", len(c.Codes), neurons, c.Bootstraps), flops: draws * N * (atoms + 20),
+	N, draws := float64(neurons), float64(c.Bootstraps+c.Draws)
+	w := work{size: fmt.Sprintf("%d models, %d neurons, %d resamplings", len(c.Codes), neurons, c.Bootstraps+c.Draws), flops: draws * N * (atoms + 20 + 2*float64(s.rows())),
 		bytes: 12 * N * atoms, output: 40 * N, memory: 12 * N * atoms}
 	return s.add("", from, w, &c)
 }

@@ -34,7 +34,7 @@ study/*: study/step brain store engine engine/op engine/tile
 study/demo: study/align study/encode study/extract study/learn study/match study/organize study/report
 study/demo: internal/plotting lm engine/dict testdata
 study/report: study/couple study/match report internal/plotting
-study/organize: study/match internal/plotting internal/permute internal/spatial
+study/organize: study/match internal/plotting internal/spatial
 study/match: internal/plotting internal/permute engine/ridge internal/spatial
 study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute

@@ -2,24 +2,13 @@ package organize
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sort"
 	"strconv"
-	"sync"
 
-	"voxen/brain"
-	"voxen/internal/permute"
-	"voxen/internal/spatial"
 	"voxen/store"
-	"voxen/study/match"
 	"voxen/study/step"
 )
-
-type matrix = spatial.Matrix
 
 // neurons are the neurons of a model with their codes.
 type neurons struct {
@@ -27,7 +16,8 @@ type neurons struct {
 	layer     []int
 	unit      []string
 	layers    []int       // those that occur, ascending
-	responses [][]float64 // standardised, per neuron; nil if not given
+	at        []int       // of each neuron's layer among layers
+	responses [][]float64 // standardised, per neuron, nil for a constant one; nil if not given
 }
 
 // newNeurons reads the layers of a table of columns.
@@ -44,10 +34,15 @@ func newNeurons(codes *store.Sparse, names *step.ColumnNames, path string) (neur
 		}
 	}
 	slices.Sort(n.layers)
+	for _, l := range n.layer {
+		at, _ := slices.BinarySearch(n.layers, l)
+		n.at = append(n.at, at)
+	}
 	return n, nil
 }
 
-// standardized reads responses and brings each neuron's to mean 0 and norm 1.
+// standardized reads responses and brings each neuron's to mean 0 and norm 1, nil
+// for a constant one.
 func (x *organizer) standardized(ctx context.Context, paths []string, neurons int) ([][]float64, error) {
 	a, err := step.OpenStack(x.Env, paths)
 	if err != nil {
@@ -74,6 +69,10 @@ func (x *organizer) standardized(ctx context.Context, paths []string, neurons in
 			for t := range y {
 				y[t] = block[t*width+n]
 			}
+			if slices.Min(y) == slices.Max(y) {
+				out = append(out, nil)
+				continue
+			}
 			y = step.ZScore(y)
 			for t := range y {
 				y[t] /= math.Sqrt(float64(T))
@@ -84,121 +83,12 @@ func (x *organizer) standardized(ctx context.Context, paths []string, neurons in
 	return out, nil
 }
 
-// MatchedAtoms say which network each atom belongs to, as matched and for other
-// groups of subjects.
-type MatchedAtoms struct {
-	Given    []GivenMatch   // of matches.tsv
-	products match.Products // S = 0 if match wrote none
-	null     matrix         // (atoms, draws), rows sorted
-	oneSided bool           // of a table without signs: r below 0 is no match
-}
-
-// GivenMatch is an atom's best match.
-type GivenMatch struct {
-	network int
-	r, q    float64
-	sign    int // of r; 0 where the atom cannot belong: r is 0, or below it in a table without signs
-}
-
-// twoSided reports whether a table of matches has signs; those without are of tests of
-// r above 0 alone.
-func twoSided(t *store.Table) bool { return slices.Contains(t.Columns, "sign") }
-
-// ParseMatches reads networks and best matches.
-func ParseMatches(t *store.Table, atoms int) (brain.LabelTable, []GivenMatch, error) {
-	columns := map[string][]string{}
-	for _, name := range []string{"atom", "network", "r", "q"} {
-		cells, err := t.Column(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		columns[name] = cells
-	}
-	signed := twoSided(t)
-	var networks brain.LabelTable
-	given := make([]GivenMatch, atoms)
-	for k := range given {
-		given[k].network = -1
-	}
-	for i, name := range columns["network"] {
-		b := slices.IndexFunc(networks, func(l brain.Label) bool { return l.Name == name })
-		if b < 0 {
-			b = len(networks)
-			networks = append(networks, brain.Label{Key: b + 1, Name: name})
-		}
-		k, err := strconv.Atoi(columns["atom"][i])
-		if err != nil || k < 0 || k >= atoms {
-			return nil, nil, step.BadInput(t.Path, "line %d has atom %q, expected a number from 0 to %d", t.Lines[i], columns["atom"][i], atoms-1)
-		}
-		if columns["q"][i] == "n/a" {
-			continue
-		}
-		r, err1 := strconv.ParseFloat(columns["r"][i], 64)
-		q, err2 := strconv.ParseFloat(columns["q"][i], 64)
-		if err1 != nil || err2 != nil {
-			return nil, nil, step.BadInput(t.Path, "line %d has r %q and q %q, expected numbers", t.Lines[i], columns["r"][i], columns["q"][i])
-		}
-		given[k] = GivenMatch{network: b, r: r, q: q}
-		switch {
-		case r > 0:
-			given[k].sign = 1
-		case r < 0 && signed:
-			given[k].sign = -1
-		}
-	}
-	for k, g := range given {
-		if g.network < 0 {
-			return nil, nil, step.BadInput(t.Path, "has no best match of atom %d, expected one for each of %d atoms", k, atoms)
-		}
-	}
-	return networks, given, nil
-}
-
-// Of gives the network of each atom, -1 for none: its best match if q is under the
-// rate and r not 0 (above 0 in a table without signs).
-func (a *MatchedAtoms) Of(fdr float64) []int {
-	out := make([]int, len(a.Given))
-	for k, g := range a.Given {
-		out[k] = -1
-		if g.q < fdr && g.sign != 0 {
-			out[k] = g.network
-		}
-	}
-	return out
-}
-
-// resampled is of for the mean over other subjects. The null of each atom stays as
-// it was drawn: the autocorrelation of a mean over resampled subjects is much the
-// same.
-func (a *MatchedAtoms) resampled(subjects []int, fdr float64) []int {
-	K := a.products.K
-	best, r, p := make([]int, K), make([]float64, K), make([]float64, K)
-	for k := range K {
-		all := a.products.Correlations(k, subjects)
-		for b, x := range all {
-			if a.oneSided && x < 0 {
-				all[b] = 0
-			}
-		}
-		best[k], _, _ = match.BestOf(all)
-		r[k] = math.Abs(all[best[k]])
-		draws := a.null.Row(k)
-		p[k] = float64(1+len(draws)-sort.SearchFloat64s(draws, r[k])) / float64(1+len(draws))
-	}
-	for k, q := range permute.FDR(p) {
-		if !(q < fdr && r[k] != 0) {
-			best[k] = -1
-		}
-	}
-	return best
-}
-
 // neuron is where a neuron belongs.
 type neuron struct {
 	coded   bool
 	network int     // of its sub-group, -1 for none
 	share   float64 // highest share summed over a network's atoms; 0 without a code
-	sign    int     // of the codes summed over that network's atoms
+	sign    int     // of the codes times the atoms' signs, summed over that network's atoms
 }
 
 // layerIndex is what is known of one layer.
@@ -208,7 +98,8 @@ type layerIndex struct {
 	coverage                 float64   // assigned / neurons
 	specialisation           float64   // mean highest share of neurons with a code
 	profile                  []float64 // distribution of the assigned over networks, NaN if none
-	diversity                float64   // exp(entropy of the profile)
+	counts                   []float64 // of the assigned, by network
+	diversity, corrected     float64   // exp(entropy of the profile), as counted and without its bias
 }
 
 // share is the share of all neurons of the layer that a network's sub-group holds.
@@ -226,7 +117,9 @@ type indices struct {
 	layers         []layerIndex
 	groups         []subGroup  // per network
 	diversity      float64     // mean over layers
+	effective      float64     // the same of the corrected diversities
 	overLayers     float64     // mean pairwise cosine of profiles
+	cosine         float64     // the same, corrected
 	overSubjects   float64     // mean over networks of the mean pairwise correlation of summed maps
 	coverage       float64     // of all neurons
 	specialisation float64     // of all neurons
@@ -234,17 +127,36 @@ type indices struct {
 	interaction    [][]float64 // share of coded neurons with at least 0.2 on both networks
 }
 
-// numberNames are the columns of the model's numbers in models.tsv, the first of
-// indices.numbers.
-var numberNames = [6]string{"diversity", "consistency_layers", "consistency_subjects", "coverage", "specialisation", "compactness"}
+// index is an index of a model, a layer or a sub-group: its column and its range.
+type index struct {
+	name      string
+	low, high float64
+}
 
-// numbers lists all indices: those of the model, then coverage, specialisation and
-// diversity of each layer, compactness and consistency over subjects of each
-// sub-group, and the interaction of all pairs of networks.
+var inf = math.Inf(1)
+
+// modelNames, layerNames and groupNames are the indices of a model, of a layer and of a
+// sub-group, in the order of indices.numbers. Corrected ones have no highest value.
+var (
+	modelNames = []index{{"diversity", 1, inf}, {"diversity_corrected", 1, inf}, {"consistency_layers", 0, 1}, {"consistency_corrected", 0, inf}, {"consistency_subjects", -1, 1},
+		{"coverage", 0, 1}, {"specialisation", 0, 1}, {"compactness", -1, 1}}
+	layerNames = []index{{"coverage", 0, 1}, {"specialisation", 0, 1}, {"diversity", 1, inf}, {"diversity_corrected", 1, inf}}
+	groupNames = []index{{"compactness", -1, 1}, {"consistency_subjects", -1, 1}}
+	pairName   = index{"share", 0, 1}
+)
+
+// places of model indices among the numbers.
+const (
+	diversityCorrected   = 1
+	consistencyCorrected = 3
+)
+
+// numbers lists all indices: those of the model, of each layer, of each sub-group, and
+// the interaction of all pairs of networks.
 func (x *indices) numbers() []float64 {
-	out := []float64{x.diversity, x.overLayers, x.overSubjects, x.coverage, x.specialisation, x.compactness}
+	out := []float64{x.diversity, x.effective, x.overLayers, x.cosine, x.overSubjects, x.coverage, x.specialisation, x.compactness}
 	for _, l := range x.layers {
-		out = append(out, l.coverage, l.specialisation, l.diversity)
+		out = append(out, l.coverage, l.specialisation, l.diversity, l.corrected)
 	}
 	for _, g := range x.groups {
 		out = append(out, g.compactness, g.consistency)
@@ -255,9 +167,24 @@ func (x *indices) numbers() []float64 {
 	return out
 }
 
+// kinds says what each of the numbers is.
+func (x *indices) kinds() []index {
+	out := slices.Clone(modelNames)
+	for range x.layers {
+		out = append(out, layerNames...)
+	}
+	for range x.groups {
+		out = append(out, groupNames...)
+	}
+	for range len(x.interaction) * len(x.interaction) {
+		out = append(out, pairName)
+	}
+	return out
+}
+
 // ofLayer, ofGroup and ofPair are where the numbers of a layer, of a sub-group and of
 // a pair of networks begin.
-func (x *indices) ofLayer(i int) int { return len(numberNames) + len(layerNames)*i }
+func (x *indices) ofLayer(i int) int { return len(modelNames) + len(layerNames)*i }
 
 func (x *indices) ofGroup(b int) int { return x.ofLayer(len(x.layers)) + len(groupNames)*b }
 
@@ -270,16 +197,21 @@ const bothShare = 0.2
 // atom k is |a_k| / sum_j |a_j| over all atoms; it belongs to the sub-group of the
 // network on whose atoms its shares sum highest, the first of equals, if that sum
 // reaches the threshold.
-func (n *neurons) indices(networkOf []int, L int, threshold float64) indices {
-	x := indices{neurons: make([]neuron, len(n.layer)), interaction: make([][]float64, L)}
+func (n *neurons) indices(of []belonging, L int, threshold float64) indices {
+	x := indices{neurons: make([]neuron, len(n.layer)), interaction: make([][]float64, L), layers: make([]layerIndex, len(n.layers))}
 	for b := range x.interaction {
 		x.interaction[b] = make([]float64, L)
+	}
+	for i, layer := range n.layers {
+		x.layers[i] = layerIndex{layer: layer, counts: make([]float64, L)}
 	}
 	coded := 0
 	share, sum := make([]float64, L), make([]float64, L)
 	for i := range x.neurons {
-		x.neurons[i] = n.assign(i, networkOf, threshold, share, sum)
-		if !x.neurons[i].coded {
+		a := n.assign(i, of, threshold, share, sum)
+		x.neurons[i] = a
+		x.layers[n.at[i]].add(a)
+		if !a.coded {
 			continue
 		}
 		coded++
@@ -296,17 +228,17 @@ func (n *neurons) indices(networkOf []int, L int, threshold float64) indices {
 			x.interaction[b][c] /= float64(coded) // NaN without any
 		}
 	}
-	for _, layer := range n.layers {
-		x.layers = append(x.layers, x.layer(layer, n.layer, L))
+	for i := range x.layers {
+		x.layers[i].finish()
 	}
-	x.groups = n.subGroups(x.neurons, networkOf, L)
+	x.groups = n.subGroups(x.neurons, of, L)
 	x.sum()
 	return x
 }
 
-// assign finds where neuron i belongs; share and sum are filled with its shares and
-// codes summed over each network's atoms.
-func (n *neurons) assign(i int, networkOf []int, threshold float64, share, sum []float64) neuron {
+// assign finds where neuron i belongs; share and sum are filled with its shares, and its
+// codes times the atoms' signs, summed over each network's atoms.
+func (n *neurons) assign(i int, of []belonging, threshold float64, share, sum []float64) neuron {
 	clear(share)
 	clear(sum)
 	atoms, values := n.codes.Column(i)
@@ -319,9 +251,9 @@ func (n *neurons) assign(i int, networkOf []int, threshold float64, share, sum [
 		return out
 	}
 	for j, k := range atoms {
-		if b := networkOf[k]; b >= 0 {
-			share[b] += math.Abs(values[j]) / total
-			sum[b] += values[j]
+		if b := of[k]; b.network >= 0 {
+			share[b.network] += math.Abs(values[j]) / total
+			sum[b.network] += float64(b.sign) * values[j]
 		}
 	}
 	best := 0
@@ -344,51 +276,56 @@ func (n *neurons) assign(i int, networkOf []int, threshold float64, share, sum [
 	return out
 }
 
-// layer computes the indices of one layer.
-func (x *indices) layer(layer int, of []int, L int) layerIndex {
-	l := layerIndex{layer: layer, profile: make([]float64, L)}
-	for i, a := range x.neurons {
-		if of[i] != layer {
-			continue
-		}
-		l.neurons++
-		if a.coded {
-			l.coded++
-			l.specialisation += a.share
-		}
-		if a.network >= 0 {
-			l.assigned++
-			l.profile[a.network]++
-		}
+// add counts a neuron of the layer.
+func (l *layerIndex) add(a neuron) {
+	l.neurons++
+	if a.coded {
+		l.coded++
+		l.specialisation += a.share
 	}
+	if a.network >= 0 {
+		l.assigned++
+		l.counts[a.network]++
+	}
+}
+
+// finish makes the indices of a layer of what was counted.
+func (l *layerIndex) finish() {
 	l.coverage = float64(l.assigned) / float64(l.neurons)
 	l.specialisation /= float64(l.coded)
+	l.profile = make([]float64, len(l.counts))
 	entropy := 0.0
-	for b := range l.profile {
-		l.profile[b] /= float64(l.assigned)
-		if p := l.profile[b]; p > 0 {
+	for b, c := range l.counts {
+		p := c / float64(l.assigned)
+		if l.profile[b] = p; p > 0 {
 			entropy -= p * math.Log(p)
 		}
 	}
+	l.corrected = effective(l.counts)
 	if l.diversity = math.Exp(entropy); l.assigned == 0 {
 		l.diversity = math.NaN()
 	}
-	return l
 }
 
 // sum makes the model's indices of its layers' and neurons'.
 func (x *indices) sum() {
 	x.diversity = meanKnown(x.layers, func(l layerIndex) float64 { return l.diversity })
+	x.effective = meanKnown(x.layers, func(l layerIndex) float64 { return l.corrected })
 	var profiles [][]float64
+	var samples []sampled
 	for _, l := range x.layers {
 		if l.assigned > 0 {
 			profiles = append(profiles, l.profile)
+		}
+		if s, known := newSampled(l.counts); known {
+			samples = append(samples, s)
 		}
 	}
 	x.overLayers = meanPairs(len(profiles), func(i, j int) float64 {
 		a, b := profiles[i], profiles[j]
 		return step.Dot(a, b) / math.Sqrt(step.Dot(a, a)*step.Dot(b, b))
 	})
+	x.cosine = meanPairs(len(samples), func(i, j int) float64 { return cosine(samples[i], samples[j]) })
 	coded := 0.0
 	for _, a := range x.neurons {
 		if a.network >= 0 {
@@ -432,195 +369,56 @@ func meanKnown[T any](list []T, f func(T) float64) float64 {
 // subGroup is what is known of the neurons of one network.
 type subGroup struct {
 	atoms, neurons int
-	compactness    float64 // mean pairwise correlation of responses times signs; NaN unknown
+	compactness    float64 // mean pairwise correlation of responses times signs, of those that vary; NaN unknown
 	consistency    float64 // over subjects, of the network's summed map; NaN unknown
 }
 
 // subGroups describes the sub-group of every network, but for what subjects say.
-func (n *neurons) subGroups(assigned []neuron, networkOf []int, L int) []subGroup {
+func (n *neurons) subGroups(assigned []neuron, of []belonging, L int) []subGroup {
+	members := make([][]int, L)
+	for i, a := range assigned {
+		if a.network >= 0 {
+			members[a.network] = append(members[a.network], i)
+		}
+	}
 	groups := make([]subGroup, L)
 	for b := range groups {
-		var members []int
-		for i, a := range assigned {
-			if a.network == b {
-				members = append(members, i)
-			}
-		}
-		groups[b] = subGroup{atoms: len(atomsOf(networkOf, b)), neurons: len(members), compactness: n.compactness(members, assigned), consistency: math.NaN()}
+		groups[b] = subGroup{atoms: len(atomsOf(of, b)), neurons: len(members[b]), compactness: n.compactness(members[b], assigned), consistency: math.NaN()}
 	}
 	return groups
 }
 
-// over adds how consistent the networks' maps are over some subjects.
-func (x *indices) over(a *MatchedAtoms, networkOf, subjects []int) {
+// over adds how consistent the networks' maps are over some subjects, given their
+// agreement.
+func (x *indices) over(agreement []matrix, subjects []int) {
 	for b := range x.groups {
-		x.groups[b].consistency = a.consistency(atomsOf(networkOf, b), subjects)
+		x.groups[b].consistency = consistency(agreement[b], subjects)
 	}
 	x.overSubjects = meanKnown(x.groups, func(g subGroup) float64 { return g.consistency })
 }
 
 // compactness is the mean correlation over pairs of neurons, each times its sign: of n
 // standardised responses z, (|sum z|^2 - sum |z|^2) / (n (n - 1)). A constant
-// response counts with correlation 0; NaN without responses or pairs.
+// response has no correlation and is left out; NaN without responses or pairs.
 func (n *neurons) compactness(members []int, assigned []neuron) float64 {
-	if n.responses == nil || len(members) < 2 {
-		return math.NaN()
-	}
-	sum := make([]float64, len(n.responses[members[0]]))
-	own := 0.0
+	var sum []float64
+	own, varying := 0.0, 0
 	for _, i := range members {
+		if n.responses == nil || n.responses[i] == nil {
+			continue
+		}
 		z := n.responses[i]
-		own += step.Dot(z, z)
+		if varying++; sum == nil {
+			sum = make([]float64, len(z))
+		}
 		sign := float64(assigned[i].sign)
+		own += sign * sign * step.Dot(z, z)
 		for t, y := range z {
 			sum[t] += sign * y
 		}
 	}
-	return (step.Dot(sum, sum) - own) / float64(len(members)*(len(members)-1))
-}
-
-// atomsOf lists the atoms of a network.
-func atomsOf(networkOf []int, b int) []int {
-	var atoms []int
-	for k, n := range networkOf {
-		if n == b {
-			atoms = append(atoms, k)
-		}
-	}
-	return atoms
-}
-
-// consistency is the mean correlation, over pairs of different subjects, of the sums
-// of their maps of some atoms; NaN without atoms or pairs.
-func (a *MatchedAtoms) consistency(atoms, subjects []int) float64 {
-	if len(atoms) == 0 {
+	if varying < 2 {
 		return math.NaN()
 	}
-	sum, pairs := 0.0, 0
-	for i, s := range subjects {
-		for _, t := range subjects[:i] {
-			if s == t {
-				continue
-			}
-			cross, _ := a.products.Between(atoms, []int{s}, []int{t})
-			x, most := a.products.Between(atoms, []int{s}, []int{s})
-			y, least := a.products.Between(atoms, []int{t}, []int{t})
-			if !(y > 1e-12*least) {
-				y = 0
-			}
-			sum += match.Ratio(cross, x, y, most)
-			pairs++
-		}
-	}
-	return sum / float64(pairs)
-}
-
-// interval is a 95% interval over resampled subjects, NaN where there is none.
-type interval struct{ low, high float64 }
-
-// everySubject lists the subjects.
-func (m *organized) everySubject() []int {
-	all := make([]int, m.atoms.products.S)
-	for s := range all {
-		all[s] = s
-	}
-	return all
-}
-
-// bootstrap resamples subjects and repeats matching, assignment and indices.
-func (m *organized) bootstrap(ctx context.Context, o *Options, threads int, progress func(done int)) error {
-	S := m.atoms.products.S
-	m.intervals = make([]interval, len(m.index.numbers()))
-	for i := range m.intervals {
-		m.intervals[i] = interval{math.NaN(), math.NaN()}
-	}
-	if S < 2 {
-		progress(o.Bootstraps)
-		return nil
-	}
-	random := rand.New(rand.NewPCG(o.Seed, 0x6f72_6761_6e69_7a65))
-	draws := make([][]int, o.Bootstraps)
-	for i := range draws {
-		draws[i] = make([]int, S)
-		for s := range draws[i] {
-			draws[i][s] = random.IntN(S)
-		}
-	}
-	values, err := m.over(ctx, draws, o, threads, progress)
-	if err != nil {
-		return err
-	}
-	m.intervals = intervalsOf(values)
-	return nil
-}
-
-// intervalsOf gives the interval of each number over resamplings, of those in which it
-// is known.
-func intervalsOf(values [][]float64) []interval {
-	out := make([]interval, len(values[0]))
-	for j := range out {
-		var known []float64
-		for _, v := range values {
-			if !math.IsNaN(v[j]) {
-				known = append(known, v[j])
-			}
-		}
-		out[j] = interval{step.Quantile(known, 0.025), step.Quantile(known, 0.975)}
-	}
-	return out
-}
-
-// over gives the numbers of indices for lists of subjects. Most lists match the same
-// atoms, and assignment depends on nothing else, so that each matching is looked at once.
-func (m *organized) over(ctx context.Context, lists [][]int, o *Options, threads int, progress func(done int)) ([][]float64, error) {
-	matchings := make([][]int, len(lists))
-	same := map[string][]int{} // lists by matching
-	var order []string
-	for i, subjects := range lists {
-		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
-		}
-		matchings[i] = m.atoms.resampled(subjects, o.FDR)
-		key := fmt.Sprint(matchings[i])
-		if same[key] == nil {
-			order = append(order, key)
-		}
-		same[key] = append(same[key], i)
-	}
-	values := make([][]float64, len(lists))
-	if threads < 1 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	var wg sync.WaitGroup
-	var lock sync.Mutex
-	next, done := 0, 0
-	for range min(threads, len(order)) {
-		wg.Go(func() {
-			for {
-				lock.Lock()
-				if next == len(order) || ctx.Err() != nil {
-					lock.Unlock()
-					return
-				}
-				mine := same[order[next]]
-				next++
-				lock.Unlock()
-				networkOf := matchings[mine[0]]
-				x := m.neurons.indices(networkOf, len(m.networks), o.Threshold)
-				for _, i := range mine {
-					x.over(&m.atoms, networkOf, lists[i])
-					values[i] = x.numbers()
-				}
-				lock.Lock()
-				done += len(mine)
-				progress(done)
-				lock.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return values, nil
+	return (step.Dot(sum, sum) - own) / float64(varying*(varying-1))
 }

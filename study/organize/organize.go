@@ -28,15 +28,16 @@ import (
 type Options struct {
 	// Codes are codes.npz of learn; columns.tsv beside one names the neurons.
 	Codes []string `opt:"codes" file:"in" required:"true" doc:"codes.npz of learn, with columns.tsv beside it; one per model"`
-	// Matches are matches.tsv of match. What match wrote beside one (subjects.npy,
-	// null.npy) gives consistency over subjects and intervals.
+	// Matches are matches.tsv of match. What match wrote beside one (subjects.npy) gives
+	// consistency over subjects, intervals and contrasts.
 	Matches []string `opt:"matches" file:"in" required:"true" doc:"matches.tsv of match; one per model"`
 	// Responses, (time, neurons), are what was learned from; none leaves compactness out.
 	Responses  []Runs  `opt:"responses" file:"lists" doc:"responses that were learned from, for compactness; one per model, with commas between runs"`
 	Threshold  float64 `opt:"threshold" default:"0.5" above:"0" max:"1" doc:"least share of a neuron's codes on a network's atoms to be in its sub-group"`
 	FDR        float64 `opt:"fdr" key:"-" default:"0.05" above:"0" below:"1" doc:"an atom belongs to its best match below this q"`
 	Bootstraps int     `opt:"bootstraps" default:"1000" min:"2" doc:"resamplings of subjects for the intervals"`
-	Seed       uint64  `opt:"seed" doc:"of the resamplings"`
+	Draws      int     `opt:"draws" default:"1000" min:"2" max:"1000000" doc:"permutations of the networks of atoms for the chance of each index"`
+	Seed       uint64  `opt:"seed" doc:"of the resamplings and permutations"`
 	Out        string  `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 }
 
@@ -67,6 +68,9 @@ type ModelSummary struct {
 	Assigned    int      `json:"assigned"`    // to the sub-group of a network
 	Diversity   *float64 `json:"diversity"`   // mean over layers
 	Consistency *float64 `json:"consistency"` // over layers
+	// The same without the bias of few neurons.
+	DiversityCorrected   *float64 `json:"diversity_corrected"`
+	ConsistencyCorrected *float64 `json:"consistency_corrected"`
 }
 
 // New gives the step with every option at its default.
@@ -74,7 +78,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. Its arithmetic is in float64 throughout.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "organize", Results: 1, Neutral: []string{"precision"}}
+	return step.Command{Name: "organize", Results: 2, Neutral: []string{"precision"}}
 }
 
 // Check refuses lists that are not of as many models.
@@ -89,7 +93,7 @@ func (o *Options) Check() error {
 func columns(codes string) string { return filepath.Join(filepath.Dir(codes), "columns.tsv") }
 
 // besideMatches are the files beside matches.tsv that are read where they are there.
-var besideMatches = []struct{ role, name string }{{"--networks", "networks.tsv"}, {"--subjects", "subjects.npy"}, {"--null", "null.npy"}}
+var besideMatches = []struct{ role, name string }{{"--networks", "networks.tsv"}, {"--subjects", "subjects.npy"}}
 
 // MoreInputs are the runs of the responses, the tables beside the codes, and what match
 // wrote beside its matches.
@@ -131,7 +135,7 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Stage("resampling subjects", len(x.models)*o.Bootstraps, func() error { return x.analyse(ctx) }); err != nil {
+	if err := r.Stage("resampling", len(x.models)*(o.Bootstraps+o.Draws), func() error { return x.analyse(ctx) }); err != nil {
 		return nil, err
 	}
 	if err := r.Stage("writing", 0, x.write); err != nil {
@@ -158,13 +162,16 @@ type organized struct {
 	networks brain.LabelTable
 	atoms    MatchedAtoms
 
+	given     []belonging // networks of the atoms
 	index     indices
-	intervals []interval // of indices.numbers
+	intervals []interval  // of indices.numbers
+	chances   []chance    // the same
+	resampled [][]float64 // indices.numbers of each list of subjects; nil with fewer than two
 }
 
-// between writes the ends of the interval of number i.
-func (m *organized) between(i int) []string {
-	return []string{step.Number(m.intervals[i].low), step.Number(m.intervals[i].high)}
+// columnsOf writes number i with its interval, chance and p.
+func (m *organized) columnsOf(numbers []float64, i int) []string {
+	return []string{step.Number(numbers[i]), step.Number(m.intervals[i].low), step.Number(m.intervals[i].high), step.Number(m.chances[i].mean), step.Number(m.chances[i].p)}
 }
 
 func (m *organized) summary() ModelSummary {
@@ -175,7 +182,7 @@ func (m *organized) summary() ModelSummary {
 		return &x
 	}
 	return ModelSummary{Model: m.name, Layers: len(m.index.layers), Neurons: len(m.neurons.layer), Assigned: m.index.assigned,
-		Diversity: opt(m.index.diversity), Consistency: opt(m.index.overLayers)}
+		Diversity: opt(m.index.diversity), Consistency: opt(m.index.overLayers), DiversityCorrected: opt(m.index.effective), ConsistencyCorrected: opt(m.index.cosine)}
 }
 
 // readModel loads codes, names, matches and, if they are there, what match knows of
@@ -211,11 +218,18 @@ func (x *organizer) readModel(ctx context.Context, i int) (*organized, error) {
 	}
 	if len(x.o.Responses) > 0 {
 		m.neurons.responses, err = x.standardized(ctx, x.o.Responses[i], codes.Cols)
+		constant := 0
+		for _, z := range m.neurons.responses {
+			if z == nil {
+				constant++
+			}
+		}
+		x.LeaveOut("neurons of "+m.name, "a constant response, which has no compactness", constant)
 	}
 	return m, err
 }
 
-// readMatches reads matches.tsv, and subjects.npy and null.npy beside it.
+// readMatches reads matches.tsv, and subjects.npy beside it.
 func (x *organizer) readMatches(ctx context.Context, m *organized, path string, atoms int) error {
 	t, err := store.ReadTable(x.Env.FS, path)
 	if err != nil {
@@ -240,17 +254,6 @@ func (x *organizer) readMatches(ctx context.Context, m *organized, path string, 
 		return step.BadInput(beside("subjects.npy"), "is %d x %d, expected products of %d maps per subject and %d networks", gram.Rows, gram.Cols, K, L)
 	}
 	m.atoms.products = match.Products{Gram: gram, S: (gram.Rows - L) / K, K: K, L: L}
-	null, err := x.optional(ctx, beside("null.npy"))
-	if err != nil {
-		return err
-	}
-	if null.Rows != K {
-		return step.BadInput(beside("null.npy"), "has %d rows, expected one for each of %d atoms", null.Rows, K)
-	}
-	for k := range K {
-		slices.Sort(null.Row(k))
-	}
-	m.atoms.null = null
 	return nil
 }
 
@@ -295,16 +298,22 @@ func (x *organizer) sameNetworks() error {
 	return nil
 }
 
-// analyse computes indices and their intervals.
+// analyse computes indices, their intervals and their chance.
 func (x *organizer) analyse(ctx context.Context) error {
+	done := 0
 	for i, m := range x.models {
-		given := m.atoms.Of(x.o.FDR)
-		m.index = m.neurons.indices(given, len(m.networks), x.o.Threshold)
-		m.index.over(&m.atoms, given, m.everySubject())
-		err := m.bootstrap(ctx, x.o, x.Env.Threads, func(done int) { x.Progress(i*x.o.Bootstraps + done) })
-		if err != nil {
+		m.given = m.atoms.belong(x.o.FDR)
+		m.index = m.neurons.indices(m.given, len(m.networks), x.o.Threshold)
+		m.index.over(m.atoms.agreement(m.given, len(m.networks)), m.everySubject())
+		progress := func(part int) { x.Progress(done + part) }
+		if err := m.bootstrap(ctx, x.o, x.Env.Threads, progress); err != nil {
 			return err
 		}
+		done += x.o.Bootstraps
+		if err := m.permuted(ctx, x.o, x.Env.Threads, progress); err != nil {
+			return err
+		}
+		done += x.o.Draws
 		if m.index.assigned == 0 {
 			x.Warn("%s: no neuron of %s is in the sub-group of a network", x.o.Codes[i], m.name)
 		}
@@ -317,7 +326,7 @@ func (x *organizer) write() error {
 	for _, t := range []struct {
 		name  string
 		write func(io.Writer) error
-	}{{"neurons.tsv", x.neuronTable}, {"layers.tsv", x.layerTable}, {"subgroups.tsv", x.groupTable}, {"models.tsv", x.modelTable}, {"interaction.tsv", x.interactionTable}} {
+	}{{"neurons.tsv", x.neuronTable}, {"layers.tsv", x.layerTable}, {"subgroups.tsv", x.groupTable}, {"models.tsv", x.modelTable}, {"interaction.tsv", x.interactionTable}, {"contrasts.tsv", x.contrastTable}} {
 		if err := x.Job.WriteFile(t.name, t.write); err != nil {
 			return err
 		}
@@ -351,22 +360,18 @@ func (x *organizer) neuronTable(w io.Writer) error {
 	return t.Flush()
 }
 
-// layerNames and groupNames are the indices of a layer and of a sub-group, in the
-// order of indices.numbers.
-var (
-	layerNames = []string{"coverage", "specialisation", "diversity"}
-	groupNames = []string{"compactness", "consistency_subjects"}
-)
-
-// withEnds names the columns of an index and of its interval.
-func withEnds(name string) []string { return []string{name, name + "_low", name + "_high"} }
+// withEnds names the columns of indices, of their intervals and of their chance.
+func withEnds(indices ...index) (names []string) {
+	for _, i := range indices {
+		names = append(names, i.name, i.name+"_low", i.name+"_high", i.name+"_chance", i.name+"_p")
+	}
+	return names
+}
 
 // layerTable writes the indices of every layer.
 func (x *organizer) layerTable(w io.Writer) error {
 	head := []string{"model", "layer", "neurons", "coded", "assigned"}
-	for _, name := range layerNames {
-		head = append(head, withEnds(name)...)
-	}
+	head = append(head, withEnds(layerNames...)...)
 	for _, n := range x.models[0].networks {
 		head = append(head, n.Name)
 	}
@@ -376,8 +381,7 @@ func (x *organizer) layerTable(w io.Writer) error {
 		for i, l := range m.index.layers {
 			row := []string{m.name, strconv.Itoa(l.layer), strconv.Itoa(l.neurons), strconv.Itoa(l.coded), strconv.Itoa(l.assigned)}
 			for j := range layerNames {
-				at := m.index.ofLayer(i) + j
-				row = append(append(row, step.Number(numbers[at])), m.between(at)...)
+				row = append(row, m.columnsOf(numbers, m.index.ofLayer(i)+j)...)
 			}
 			for _, p := range l.profile {
 				row = append(row, step.Number(p))
@@ -391,17 +395,14 @@ func (x *organizer) layerTable(w io.Writer) error {
 // groupTable writes what is known of every network's sub-group.
 func (x *organizer) groupTable(w io.Writer) error {
 	head := []string{"model", "network", "atoms", "neurons"}
-	for _, name := range groupNames {
-		head = append(head, withEnds(name)...)
-	}
+	head = append(head, withEnds(groupNames...)...)
 	t := store.NewTableWriter(w, head...)
 	for _, m := range x.models {
 		numbers := m.index.numbers()
 		for b, g := range m.index.groups {
 			row := []string{m.name, m.networks[b].Name, strconv.Itoa(g.atoms), strconv.Itoa(g.neurons)}
 			for j := range groupNames {
-				at := m.index.ofGroup(b) + j
-				row = append(append(row, step.Number(numbers[at])), m.between(at)...)
+				row = append(row, m.columnsOf(numbers, m.index.ofGroup(b)+j)...)
 			}
 			t.Row(row...)
 		}
@@ -412,14 +413,13 @@ func (x *organizer) groupTable(w io.Writer) error {
 // modelTable writes the indices of every model with their intervals.
 func (x *organizer) modelTable(w io.Writer) error {
 	head := []string{"model", "layers", "neurons", "assigned"}
-	for _, name := range numberNames {
-		head = append(head, withEnds(name)...)
-	}
+	head = append(head, withEnds(modelNames...)...)
 	t := store.NewTableWriter(w, head...)
 	for _, m := range x.models {
 		row := []string{m.name, strconv.Itoa(len(m.index.layers)), strconv.Itoa(len(m.neurons.layer)), strconv.Itoa(m.index.assigned)}
-		for i, y := range m.index.numbers()[:len(numberNames)] {
-			row = append(append(row, step.Number(y)), m.between(i)...)
+		numbers := m.index.numbers()
+		for i := range modelNames {
+			row = append(row, m.columnsOf(numbers, i)...)
 		}
 		t.Row(row...)
 	}
@@ -428,13 +428,23 @@ func (x *organizer) modelTable(w io.Writer) error {
 
 // interactionTable writes the shares of neurons on two networks.
 func (x *organizer) interactionTable(w io.Writer) error {
-	t := store.NewTableWriter(w, "model", "network", "with", "share", "share_low", "share_high")
+	t := store.NewTableWriter(w, append([]string{"model", "network", "with"}, withEnds(pairName)...)...)
 	for _, m := range x.models {
-		for b, row := range m.index.interaction {
-			for c, y := range row {
-				t.Row(append([]string{m.name, m.networks[b].Name, m.networks[c].Name, step.Number(y)}, m.between(m.index.ofPair(b, c))...)...)
+		numbers := m.index.numbers()
+		for b := range m.networks {
+			for c := range m.networks {
+				t.Row(append([]string{m.name, m.networks[b].Name, m.networks[c].Name}, m.columnsOf(numbers, m.index.ofPair(b, c))...)...)
 			}
 		}
+	}
+	return t.Flush()
+}
+
+// contrastTable writes the differences of the models' indices.
+func (x *organizer) contrastTable(w io.Writer) error {
+	t := store.NewTableWriter(w, "a", "b", "index", "difference", "low", "high", "p", "resampled")
+	for _, c := range contrasts(x.models) {
+		t.Row(c.a, c.b, c.index, step.Number(c.difference), step.Number(c.low), step.Number(c.high), step.Number(c.p), "subjects, neither stimulus nor seed")
 	}
 	return t.Flush()
 }
@@ -489,14 +499,15 @@ func labelNames(t brain.LabelTable) []string {
 	return names
 }
 
-// balanceFigure draws diversity against consistency over layers, models in their order.
+// balanceFigure draws diversity against consistency over layers, both corrected, models
+// in their order.
 func (x *organizer) balanceFigure() error {
-	f := plotting.Scatter{Title: "Balance of diversity and consistency", XLabel: "diversity (effective number of networks, mean over layers)",
-		YLabel: "consistency over layers"}
+	f := plotting.Scatter{Title: "Balance of diversity and consistency", XLabel: "diversity (effective number of networks, mean over layers, corrected)",
+		YLabel: "consistency over layers (corrected)"}
 	for _, m := range x.models {
-		y := m.index.numbers()
-		f.Points = append(f.Points, plotting.Point{Name: m.name, X: y[0], Y: y[1],
-			XLow: m.intervals[0].low, XHigh: m.intervals[0].high, YLow: m.intervals[1].low, YHigh: m.intervals[1].high})
+		y, across, up := m.index.numbers(), m.intervals[diversityCorrected], m.intervals[consistencyCorrected]
+		f.Points = append(f.Points, plotting.Point{Name: m.name, X: y[diversityCorrected], Y: y[consistencyCorrected],
+			XLow: across.low, XHigh: across.high, YLow: up.low, YHigh: up.high})
 	}
 	return x.draw("balance.png", f.Draw)
 }
@@ -513,7 +524,7 @@ func (x *organizer) draw(name string, figure func() (*image.RGBA, error)) error 
 // indexFigures draws the indices of layers and of sub-groups, all models side by side,
 // with their intervals.
 func (x *organizer) indexFigures() error {
-	layers := plotting.Panels{Title: "Layers of each model", XLabel: "layer", YLabels: layerNames, Joined: true}
+	layers := plotting.Panels{Title: "Layers of each model", XLabel: "layer", YLabels: []string{"coverage", "specialisation", "diversity", "diversity, corrected"}, Joined: true}
 	groups := plotting.Panels{Title: "Sub-groups of each network", XNames: labelNames(x.models[0].networks), YLabels: []string{"compactness", "consistency over subjects"}}
 	for _, m := range x.models {
 		numbers := m.index.numbers()

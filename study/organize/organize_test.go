@@ -23,26 +23,38 @@ type organizeGolden struct {
 	Layers  []struct {
 		Layer, Neurons, Coded, Assigned     int
 		Coverage, Specialisation, Diversity *float64
+		Corrected                           *float64
 		Profile                             []float64
 	} `json:"layers"`
-	Interaction    [][]float64 `json:"interaction"`
-	Diversity      *float64    `json:"diversity"`
-	Consistency    *float64    `json:"consistency_layers"`
-	Subjects       *float64    `json:"consistency_subjects"`
-	Coverage       *float64    `json:"coverage"`
-	Specialisation *float64    `json:"specialisation"`
-	Compactness    *float64    `json:"compactness"`
-	NetworkOf      []int       `json:"network_of"`
-	Groups         []struct {
+	Interaction [][]float64 `json:"interaction"`
+	Numbers     []*float64  `json:"numbers"` // as indices.numbers
+	NetworkOf   []int       `json:"network_of"`
+	SignOf      []int       `json:"sign_of"`
+	Groups      []struct {
 		Atoms, Neurons           int
 		Compactness, Consistency *float64
 	} `json:"groups"`
 	Resampled []struct {
 		Subjects  []int
-		NetworkOf []int      `json:"network_of"`
-		Numbers   []*float64 // as indices.numbers
+		NetworkOf []int `json:"network_of"`
+		SignOf    []int `json:"sign_of"`
+		Numbers   []*float64
 	} `json:"resampled"`
 	Intervals [][]float64 `json:"intervals"` // of Numbers over Resampled; nil where none is known
+	Permuted  []struct {
+		NetworkOf []int `json:"network_of"`
+		SignOf    []int `json:"sign_of"`
+		Numbers   []*float64
+	} `json:"permuted"`
+}
+
+// belongings joins networks and signs.
+func belongings(networks, signs []int) []belonging {
+	out := make([]belonging, len(networks))
+	for k := range out {
+		out[k] = belonging{networks[k], signs[k]}
+	}
+	return out
 }
 
 const organizeFolder = "../../testdata/golden/organize"
@@ -90,7 +102,7 @@ func TestOrganizeIndices(t *testing.T) {
 			e := &step.Env{}
 			e.Begin()
 			x := &organizer{Run: &step.Run{Worker: &step.Worker{Env: e}}, o: goldenModel(name)}
-			x.o.Bootstraps = 20
+			x.o.Bootstraps, x.o.Draws = 20, 20
 			m, err := x.readModel(context.Background(), 0)
 			if err != nil {
 				t.Fatal(err)
@@ -99,8 +111,8 @@ func TestOrganizeIndices(t *testing.T) {
 			if err := x.analyse(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			if got := m.atoms.Of(0.05); !slices.Equal(got, want.NetworkOf) {
-				t.Errorf("networks of atoms %v, expected %v", got, want.NetworkOf)
+			if got := m.atoms.Of(0.05); !slices.Equal(got, want.NetworkOf) || !slices.Equal(m.given, belongings(want.NetworkOf, want.SignOf)) {
+				t.Errorf("networks and signs of atoms %v, expected %v with %v", m.given, want.NetworkOf, want.SignOf)
 			}
 			for i, w := range want.Neurons {
 				n := m.index.neurons[i]
@@ -116,6 +128,7 @@ func TestOrganizeIndices(t *testing.T) {
 				agree(t, "coverage", l.coverage, w.Coverage)
 				agree(t, "specialisation", l.specialisation, w.Specialisation)
 				agree(t, "diversity", l.diversity, w.Diversity)
+				agree(t, "corrected diversity", l.corrected, w.Corrected)
 				for b := range w.Profile {
 					agree(t, "profile", l.profile[b], &w.Profile[b])
 				}
@@ -125,8 +138,8 @@ func TestOrganizeIndices(t *testing.T) {
 					agree(t, "interaction", m.index.interaction[b][c], &row[c])
 				}
 			}
-			for i, w := range []*float64{want.Diversity, want.Consistency, want.Subjects, want.Coverage, want.Specialisation, want.Compactness} {
-				agree(t, numberNames[i], m.index.numbers()[i], w)
+			for i, y := range m.index.numbers() {
+				agree(t, fmt.Sprintf("number %d", i), y, want.Numbers[i])
 			}
 			for b, w := range want.Groups {
 				g := m.index.groups[b]
@@ -139,6 +152,14 @@ func TestOrganizeIndices(t *testing.T) {
 			if len(want.Resampled) > 0 {
 				checkResampled(t, x, m, want)
 			}
+			for i, w := range want.Permuted {
+				of := belongings(w.NetworkOf, w.SignOf)
+				ix := m.neurons.indices(of, len(m.networks), x.o.Threshold)
+				ix.over(m.atoms.agreement(of, len(m.networks)), m.everySubject())
+				for j, y := range ix.numbers() {
+					agree(t, fmt.Sprintf("permutation %d: number %d", i, j), y, w.Numbers[j])
+				}
+			}
 		})
 	}
 }
@@ -148,8 +169,8 @@ func checkResampled(t *testing.T, x *organizer, m *organized, want organizeGolde
 	t.Helper()
 	var lists [][]int
 	for _, w := range want.Resampled {
-		if of := m.atoms.resampled(w.Subjects, 0.05); !slices.Equal(of, w.NetworkOf) {
-			t.Errorf("subjects %v: networks of atoms %v, expected %v", w.Subjects, of, w.NetworkOf)
+		if of := m.atoms.resampled(m.given, w.Subjects); !slices.Equal(of, belongings(w.NetworkOf, w.SignOf)) {
+			t.Errorf("subjects %v: networks and signs of atoms %v, expected %v with %v", w.Subjects, of, w.NetworkOf, w.SignOf)
 		}
 		lists = append(lists, w.Subjects)
 	}
@@ -166,12 +187,14 @@ func checkResampled(t *testing.T, x *organizer, m *organized, want organizeGolde
 			agree(t, fmt.Sprintf("subjects %v: number %d", w.Subjects, j), values[i][j], y)
 		}
 	}
-	for j, got := range intervalsOf(values) {
+	numbers, kinds := m.index.numbers(), m.index.kinds()
+	for j, got := range intervalsOf(numbers, kinds, values, m.atoms.products.S) {
 		if w := want.Intervals[j]; w == nil {
 			agree(t, "low end", got.low, nil)
 		} else {
-			agree(t, fmt.Sprintf("low end of number %d", j), got.low, &w[0])
-			agree(t, fmt.Sprintf("high end of number %d", j), got.high, &w[1])
+			low, high := max(w[0], min(numbers[j], kinds[j].low)), min(w[1], max(numbers[j], kinds[j].high))
+			agree(t, fmt.Sprintf("low end of number %d", j), got.low, &low)
+			agree(t, fmt.Sprintf("high end of number %d", j), got.high, &high)
 		}
 	}
 }
@@ -179,7 +202,7 @@ func checkResampled(t *testing.T, x *organizer, m *organized, want organizeGolde
 func TestOrganizeWrites(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "organize")
 	o := goldenModel("small", "large")
-	o.Bootstraps, o.Out = 200, out
+	o.Bootstraps, o.Draws, o.Out = 200, 100, out
 	sum, err := step.Do[*Summary](context.Background(), &step.Env{}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -188,14 +211,13 @@ func TestOrganizeWrites(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	for name, columns := range map[string]string{
-		"neurons.tsv": "model layer unit network share sign",
-		"layers.tsv": "model layer neurons coded assigned coverage coverage_low coverage_high specialisation specialisation_low specialisation_high " +
-			"diversity diversity_low diversity_high Visual Default Limbic",
-		"interaction.tsv": "model network with share share_low share_high",
-		"subgroups.tsv":   "model network atoms neurons compactness compactness_low compactness_high consistency_subjects consistency_subjects_low consistency_subjects_high",
-		"models.tsv": "model layers neurons assigned diversity diversity_low diversity_high consistency_layers consistency_layers_low consistency_layers_high " +
-			"consistency_subjects consistency_subjects_low consistency_subjects_high coverage coverage_low coverage_high " +
-			"specialisation specialisation_low specialisation_high compactness compactness_low compactness_high",
+		"neurons.tsv":     "model layer unit network share sign",
+		"layers.tsv":      "model layer neurons coded assigned " + ended("coverage specialisation diversity diversity_corrected") + " Visual Default Limbic",
+		"interaction.tsv": "model network with " + ended("share"),
+		"subgroups.tsv":   "model network atoms neurons " + ended("compactness consistency_subjects"),
+		"models.tsv": "model layers neurons assigned " + ended("diversity diversity_corrected consistency_layers consistency_corrected consistency_subjects "+
+			"coverage specialisation compactness"),
+		"contrasts.tsv": "a b index difference low high p resampled",
 	} {
 		table, err := store.ReadTable(store.OS{}, filepath.Join(out, name))
 		if err != nil {
@@ -218,7 +240,7 @@ func TestOrganizeWrites(t *testing.T) {
 	if _, err := step.Do[*Summary](context.Background(), &step.Env{Threads: 1}, &again); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"neurons.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "models.tsv", "layers.png", "subgroups.png", "balance.png"} {
+	for _, name := range []string{"neurons.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "models.tsv", "contrasts.tsv", "layers.png", "subgroups.png", "balance.png"} {
 		a, _ := os.ReadFile(filepath.Join(out, name))
 		b, _ := os.ReadFile(filepath.Join(again.Out, name))
 		if len(a) == 0 || string(a) != string(b) {
@@ -227,8 +249,17 @@ func TestOrganizeWrites(t *testing.T) {
 	}
 }
 
-// checkEnds wants an interval around each known index of small-model, which has three
-// subjects, and none of large-model, which has one.
+// ended names the columns of indices, their intervals and their chance.
+func ended(names string) string {
+	var out []string
+	for _, n := range strings.Fields(names) {
+		out = append(out, n, n+"_low", n+"_high", n+"_chance", n+"_p")
+	}
+	return strings.Join(out, " ")
+}
+
+// checkEnds wants an interval that holds each known index of small-model, which has three
+// subjects, and none of large-model, which has one; and the chance of each of both.
 func checkEnds(t *testing.T, path string) {
 	t.Helper()
 	table, err := store.ReadTable(store.OS{}, path)
@@ -241,6 +272,12 @@ func checkEnds(t *testing.T, path string) {
 			continue
 		}
 		for _, row := range table.Rows {
+			if row[i-1] != "n/a" {
+				if p := steptest.Parsed(t, row[i+3]); !(p > 0.99/101) || p > 1 {
+					t.Errorf("%s: %s has p %g of 100 draws", path, table.Columns[i-1], p)
+				}
+				steptest.Parsed(t, row[i+2])
+			}
 			if row[0] == "large-model" {
 				if row[i] != "n/a" || row[i+1] != "n/a" {
 					t.Errorf("%s: %s of one subject is %s", path, column, row[i])
@@ -252,8 +289,8 @@ func checkEnds(t *testing.T, path string) {
 			}
 			intervals++
 			low, value, high := steptest.Parsed(t, row[i]), steptest.Parsed(t, row[i-1]), steptest.Parsed(t, row[i+1])
-			if !(low <= high) || value > high+0.5 || value < low-0.5 {
-				t.Errorf("%s: %s is %g in [%g, %g]", path, table.Columns[i-1], value, low, high)
+			if !(low <= value && value <= high) {
+				t.Errorf("%s: %s is %g, outside of [%g, %g]", path, table.Columns[i-1], value, low, high)
 			}
 		}
 	}
@@ -266,7 +303,7 @@ func checkEnds(t *testing.T, path string) {
 // cannot be known is n/a.
 func TestOrganizeNothing(t *testing.T) {
 	o := goldenModel("small")
-	o.FDR, o.Bootstraps, o.Out = 1e-9, 10, filepath.Join(t.TempDir(), "none")
+	o.FDR, o.Bootstraps, o.Draws, o.Out = 1e-9, 10, 10, filepath.Join(t.TempDir(), "none")
 	sum, err := step.Do[*Summary](context.Background(), &step.Env{}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -279,8 +316,8 @@ func TestOrganizeNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range table.Rows {
-		if row[5] != "0" || row[11] != "n/a" || row[14] != "n/a" {
-			t.Errorf("layer %v, expected no coverage and no profile", row)
+		if row[5] != "0" || row[8] != "n/a" || row[9] != "n/a" || row[15] != "n/a" || row[20] != "n/a" || row[25] != "n/a" {
+			t.Errorf("layer %v, expected no coverage, chance or profile", row)
 		}
 	}
 }
@@ -321,6 +358,7 @@ func TestOrganizeRefusals(t *testing.T) {
 		"--threshold 0, expected a number above 0":                           func(o *Options) { o.Threshold = 0 },
 		"--fdr 0, expected a number between 0 and 1":                         func(o *Options) { o.FDR = 0 },
 		"--bootstraps 0, expected at least 2":                                func(o *Options) { o.Bootstraps = 0 },
+		"--draws 0, expected 2 to 1000000":                                   func(o *Options) { o.Draws = 0 },
 		"has 40 columns, expected one for each of 60 neurons":                func(o *Options) { o.Responses = large.Responses },
 	} {
 		o := *small

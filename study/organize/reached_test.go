@@ -12,7 +12,7 @@ import (
 // coded are neurons of one layer with the given codes on the atoms, a row per neuron.
 func coded(codes ...[]float64) *neurons {
 	s := &store.Sparse{Rows: len(codes[0]), Cols: len(codes), Indptr: []int64{0}}
-	n := &neurons{codes: s, layers: []int{0}}
+	n := &neurons{codes: s, layers: []int{0}, at: make([]int, len(codes))}
 	for _, c := range codes {
 		for k, a := range c {
 			if a != 0 {
@@ -34,9 +34,12 @@ func TestThresholdReachedExactly(t *testing.T) {
 		}
 		n := coded(codes)
 		for m := (of + 1) / 2; m <= of; m++ { // network 0 has m atoms of as many equal shares, network 1 the others
-			networkOf := make([]int, of)
-			for k := m; k < of; k++ {
-				networkOf[k] = 1
+			networkOf := make([]belonging, of)
+			for k := range networkOf {
+				networkOf[k] = belonging{0, 1}
+				if k >= m {
+					networkOf[k].network = 1
+				}
 			}
 			share, sum := make([]float64, 2), make([]float64, 2)
 			threshold := float64(m) / float64(of)
@@ -52,7 +55,7 @@ func TestThresholdReachedExactly(t *testing.T) {
 
 // A neuron is on two networks from a share of 0.2 on each, that included.
 func TestBothSharesReachedExactly(t *testing.T) {
-	networkOf := []int{0, 1, -1}
+	networkOf := []belonging{{0, 1}, {1, -1}, none}
 	x := coded([]float64{1, -1, 3}, []float64{1, 1, 3.001}, []float64{0, 0, 0}).indices(networkOf, 2, 0.9)
 	// of two neurons with codes one has 0.2 and 0.2
 	if got := x.interaction[0][1]; got != 0.5 {
@@ -60,41 +63,48 @@ func TestBothSharesReachedExactly(t *testing.T) {
 	}
 }
 
-// p of a resampled match is (1 + b) / (1 + n) with b the draws that are as high, equal ones included; q at the rate is not
-// below it, and neither is the q that match gave; r must be above 0.
+// The q of match at the rate is not below it; r is not 0, in a table without signs above 0.
 func TestMatchReachedExactly(t *testing.T) {
-	draws := func(equal int) spatial.Matrix { // of 19
-		m := spatial.Matrix{Rows: 1, Cols: 19, Data: make([]float64, 19)}
-		for i := 19 - equal; i < 19; i++ {
-			m.Data[i] = 0.5
-		}
-		return m
-	}
-	gram := func(r float64) match.Products { // of a map and two networks of norm 1
-		return match.Products{S: 1, K: 1, L: 2, Gram: spatial.Matrix{Rows: 3, Cols: 3, Data: []float64{1, r, -0.9, r, 1, 0, -0.9, 0, 1}}}
-	}
-	for _, c := range []struct {
-		r     float64
-		equal int
-		rate  float64
-		want  int
-		one   bool // of one side
-	}{
-		{0.5, 0, 0.05, -1, true}, {0.5, 0, 0.0501, 0, true}, // p = 1/20
-		{0.5, 1, 0.1, -1, true}, {0.5, 1, 0.1001, 0, true}, // 2/20
-		{0.5, 19, 1, -1, true}, {0.5, 19, 1.1, 0, true}, // 1
-		{-0.5, 0, 1.1, -1, true},
-		{0.5, 0, 0.0501, 1, false}, {0.95, 0, 0.0501, 0, false}, {-0.95, 0, 0.0501, 0, false}, // |-0.9| of network 1
-	} {
-		a := MatchedAtoms{products: gram(c.r), null: draws(c.equal), oneSided: c.one}
-		if got := a.resampled([]int{0}, c.rate); got[0] != c.want {
-			t.Errorf("r %g, %d draws as high, rate %g, one side %t: network %d, want %d", c.r, c.equal, c.rate, c.one, got[0], c.want)
-		}
-	}
 	a := MatchedAtoms{Given: []GivenMatch{{1, 0.3, 0.05, 1}, {1, 0.3, math.Nextafter(0.05, 0), 1}, {1, 0, 0.01, 0}, {0, -0.3, 0.01, 0}, {0, -0.3, 0.01, -1}}}
-	for k, want := range []int{-1, 1, -1, -1, 0} {
-		if got := a.Of(0.05)[k]; got != want {
-			t.Errorf("match %+v at a rate of 0.05: network %d, want %d", a.Given[k], got, want)
+	for k, want := range []belonging{none, {1, 1}, none, none, {0, -1}} {
+		if got := a.belong(0.05)[k]; got != want {
+			t.Errorf("match %+v at a rate of 0.05: %v, want %v", a.Given[k], got, want)
+		}
+	}
+}
+
+// A resampling takes network and sign anew by the largest |r|, by the largest r in a table
+// without signs; atoms that do not belong stay so, and one whose map became constant keeps what it had.
+func TestResampledNetworkAndSign(t *testing.T) {
+	// atom 0 of two subjects, and two networks of norm 1; atom 1 is constant
+	gram := func(first, second [2]float64) match.Products {
+		g := spatial.Matrix{Rows: 6, Cols: 6, Data: make([]float64, 36)}
+		set := func(i, j int, x float64) { g.Data[i*6+j], g.Data[j*6+i] = x, x }
+		set(0, 0, 1)
+		set(2, 2, 1)
+		for b := range 2 {
+			set(0, 4+b, first[b])
+			set(2, 4+b, second[b])
+			set(4+b, 4+b, 1)
+		}
+		return match.Products{S: 2, K: 2, L: 2, Gram: g}
+	}
+	p := gram([2]float64{0.5, -0.6}, [2]float64{0.4, 0.7})
+	given := []belonging{{0, 1}, {1, -1}}
+	for _, c := range []struct {
+		subjects []int
+		one      bool
+		want     belonging
+	}{
+		{[]int{0, 0}, false, belonging{1, -1}}, {[]int{0, 0}, true, belonging{0, 1}},
+		{[]int{1, 1}, false, belonging{1, 1}}, {[]int{0, 1}, false, belonging{0, 1}},
+	} {
+		a := MatchedAtoms{products: p, oneSided: c.one}
+		if got := a.resampled(given, c.subjects); got[0] != c.want || got[1] != given[1] {
+			t.Errorf("subjects %v, one side %t: %v, want %v and %v", c.subjects, c.one, got, c.want, given[1])
+		}
+		if got := a.resampled([]belonging{none, none}, c.subjects); got[0] != none {
+			t.Errorf("an atom of no network got %v", got[0])
 		}
 	}
 }
@@ -103,23 +113,27 @@ func TestMatchReachedExactly(t *testing.T) {
 func TestConsistencyOfRepeatedSubjects(t *testing.T) {
 	const r = 0.4
 	a := MatchedAtoms{products: match.Products{S: 2, K: 1, L: 1, Gram: spatial.Matrix{Rows: 3, Cols: 3, Data: []float64{1, r, 0, r, 1, 0, 0, 0, 1}}}}
+	agreement := a.agreement([]belonging{{0, -1}}, 1)[0]
 	for _, subjects := range [][]int{{0, 0, 1}, {1, 0, 0}, {0, 1, 1}, {0, 1}} {
-		if got := a.consistency([]int{0}, subjects); math.Abs(got-r) > 1e-15 {
+		if got := consistency(agreement, subjects); math.Abs(got-r) > 1e-15 {
 			t.Errorf("subjects %v: consistency %g, want %g", subjects, got, r)
 		}
 	}
-	if got := a.consistency([]int{0}, []int{1, 1}); !math.IsNaN(got) {
+	if got := consistency(agreement, []int{1, 1}); !math.IsNaN(got) {
 		t.Errorf("one subject twice: consistency %g, want none", got)
 	}
 }
 
-// The ends of an interval are the 2.5% and 97.5% quantiles of what is known.
-func TestIntervals(t *testing.T) {
-	var values [][]float64
-	for i := range 41 {
-		values = append(values, []float64{float64(40 - i), math.NaN()})
-	}
-	if got := intervalsOf(append(values, []float64{math.NaN(), 3})); got[0] != (interval{1, 39}) || got[1] != (interval{3, 3}) {
-		t.Errorf("intervals %v, want [1, 39] and [3, 3]", got)
+// A constant response is no pair of compactness, however its value rounds.
+func TestCompactnessOfConstants(t *testing.T) {
+	n := &neurons{responses: [][]float64{{1, 0}, nil, {-1, 0}, nil}}
+	signs := []neuron{{sign: 1}, {sign: 1}, {sign: -1}, {sign: -1}}
+	for _, c := range []struct {
+		members []int
+		want    float64
+	}{{[]int{0, 2}, 1}, {[]int{0, 1, 2, 3}, 1}, {[]int{0, 1}, math.NaN()}, {[]int{1, 3}, math.NaN()}, {nil, math.NaN()}} {
+		if got := n.compactness(c.members, signs); got != c.want && !(math.IsNaN(got) && math.IsNaN(c.want)) {
+			t.Errorf("neurons %v: compactness %g, want %g", c.members, got, c.want)
+		}
 	}
 }

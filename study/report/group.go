@@ -65,6 +65,13 @@ func (b *reporter) organisation(context.Context) error {
 	if subgroups != nil {
 		s.Add(plain(subgroups, "Sub-groups: compactness is the mean pairwise correlation of their neurons' responses, consistency over subjects that of the network's maps."))
 	}
+	contrasts, err := b.table(b.o.Organize, "contrasts.tsv")
+	if err != nil {
+		return err
+	}
+	if contrasts != nil && len(contrasts.Rows) > 0 {
+		s.Add(page.Details{Summary: "Differences of models, as a table", Blocks: []page.Block{plain(contrasts, "Paired differences of models, a less b, over resampled subjects; neither the stimulus nor the seed of the dictionaries is resampled. n/a with fewer than 8 subjects.")}})
+	}
 	if interaction == nil {
 		s.Add(b.lack("There is no interaction.tsv: interaction of networks is not shown."))
 		return nil
@@ -72,16 +79,22 @@ func (b *reporter) organisation(context.Context) error {
 	return b.interaction(s, interaction)
 }
 
-const intervals = "In brackets bootstrap intervals over subjects; n/a is what cannot be had, such as the consistency of a single layer."
+const intervals = "In brackets bootstrap intervals over subjects, what the index is by chance (networks and signs permuted over the atoms) and its two-sided p; corrected is without the bias of few neurons; n/a is what cannot be had, such as the consistency of a single layer."
+
+// ends are what stands beside an index in columns of their own: x_low, x_high ...
+var ends = []string{"_low", "_high", "_chance", "_p"}
 
 // plain shows a table for readers: numbers stand to the right, and an index with
-// its interval (x, x_low, x_high) is one cell.
+// its interval and chance is one cell.
 func plain(t *store.Table, caption string) page.Table {
 	out := page.Table{Caption: caption}
 	var shown []int
 	for i, name := range t.Columns {
-		if base := strings.TrimSuffix(strings.TrimSuffix(name, "_high"), "_low"); base != name && slices.Contains(t.Columns, base) {
-			continue // an end of an interval: shown with its index
+		if slices.ContainsFunc(ends, func(end string) bool {
+			base, cut := strings.CutSuffix(name, end)
+			return cut && slices.Contains(t.Columns, base)
+		}) {
+			continue // shown with its index
 		}
 		shown = append(shown, i)
 		number := true
@@ -102,9 +115,21 @@ func plain(t *store.Table, caption string) page.Table {
 		var cells []string
 		for _, i := range shown {
 			cell := rounded(row[i])
-			low, high := slices.Index(t.Columns, t.Columns[i]+"_low"), slices.Index(t.Columns, t.Columns[i]+"_high")
-			if low >= 0 && high >= 0 && !step.Missing(row[low]) {
-				cell += " (" + rounded(row[low]) + " to " + rounded(row[high]) + ")"
+			beside := func(end string) string {
+				if at := slices.Index(t.Columns, t.Columns[i]+end); at >= 0 && !step.Missing(row[at]) {
+					return rounded(row[at])
+				}
+				return ""
+			}
+			var known []string
+			if low, high := beside("_low"), beside("_high"); low != "" && high != "" {
+				known = append(known, low+" to "+high)
+			}
+			if mean, p := beside("_chance"), beside("_p"); mean != "" && p != "" {
+				known = append(known, "chance "+mean, "p "+p)
+			}
+			if len(known) > 0 {
+				cell += " (" + strings.Join(known, "; ") + ")"
 			}
 			cells = append(cells, cell)
 		}
@@ -135,11 +160,15 @@ func (b *reporter) balance(s *page.Section, models *store.Table) error {
 	if err != nil {
 		return err
 	}
-	x, err := numericColumn(models, "diversity")
+	across, up := "diversity_corrected", "consistency_corrected"
+	if !slices.Contains(models.Columns, across) { // tables of before
+		across, up = "diversity", "consistency_layers"
+	}
+	x, err := numericColumn(models, across)
 	if err != nil {
 		return err
 	}
-	y, err := numericColumn(models, "consistency_layers")
+	y, err := numericColumn(models, up)
 	if err != nil {
 		return err
 	}
@@ -147,7 +176,7 @@ func (b *reporter) balance(s *page.Section, models *store.Table) error {
 		return nil
 	}
 	ends := map[string][]float64{}
-	for _, end := range []string{"diversity_low", "diversity_high", "consistency_layers_low", "consistency_layers_high"} {
+	for _, end := range []string{across + "_low", across + "_high", up + "_low", up + "_high"} {
 		if ends[end], err = numericColumn(models, end); err != nil {
 			return err
 		}
@@ -162,8 +191,8 @@ func (b *reporter) balance(s *page.Section, models *store.Table) error {
 		Caption: "The balance of each model: diversity of its layers against their consistency; bars are bootstrap intervals over subjects where there are any.", Alt: "models as points, diversity across and consistency up"}
 	for i, name := range names {
 		if !math.IsNaN(x[i]) && !math.IsNaN(y[i]) {
-			c.Series = append(c.Series, page.Series{Name: name, Labels: []string{name}, X: x[i : i+1], Y: y[i : i+1], XLow: end("diversity_low", i), XHigh: end("diversity_high", i),
-				YLow: end("consistency_layers_low", i), YHigh: end("consistency_layers_high", i)})
+			c.Series = append(c.Series, page.Series{Name: name, Labels: []string{name}, X: x[i : i+1], Y: y[i : i+1], XLow: end(across+"_low", i), XHigh: end(across+"_high", i),
+				YLow: end(up+"_low", i), YHigh: end(up+"_high", i)})
 		}
 	}
 	if len(c.Series) == 0 {
@@ -204,7 +233,7 @@ func (b *reporter) layers(s *page.Section, t *store.Table) error {
 		return step.BadInput(t.Path, "has no column \"layer\", only %s", strings.Join(t.Columns, ", "))
 	}
 	for _, what := range []struct{ column, label string }{
-		{"diversity", "effective networks"}, {"coverage", "share of neurons"}, {"specialisation", "mean highest share"},
+		{"diversity", "effective networks"}, {"diversity_corrected", "effective networks, corrected"}, {"coverage", "share of neurons"}, {"specialisation", "mean highest share"},
 	} {
 		values, err := numericColumn(t, what.column)
 		if err != nil {
@@ -213,7 +242,7 @@ func (b *reporter) layers(s *page.Section, t *store.Table) error {
 		if values == nil {
 			continue
 		}
-		c := page.Chart{XLabel: "layer", YLabel: what.label, YFromZero: true, Height: 260, Caption: strings.ToUpper(what.column[:1]) + what.column[1:] + " by layer.", Alt: what.label + " by layer"}
+		c := page.Chart{XLabel: "layer", YLabel: what.label, YFromZero: true, Height: 260, Caption: strings.ReplaceAll(strings.ToUpper(what.column[:1])+what.column[1:], "_", ", ") + " by layer.", Alt: what.label + " by layer"}
 		for _, name := range names {
 			series := page.Series{Name: name}
 			for _, i := range rows[name] {

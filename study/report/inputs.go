@@ -17,7 +17,7 @@ var reads = map[string]struct{ files, images []string }{
 	"match":    {files: []string{"matches.tsv", "networks.tsv"}, images: []string{"group_maps"}},
 	"couple":   {files: []string{"biological.tsv"}},
 	"group":    {files: []string{"group.tsv"}, images: []string{"t"}},
-	"organize": {files: []string{"neurons.tsv", "models.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv"}},
+	"organize": {files: []string{"neurons.tsv", "models.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "contrasts.tsv"}},
 }
 
 // steps lists what was run, in the order of the analysis.
