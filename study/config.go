@@ -276,7 +276,7 @@ func (c *Config) checkOptions() error {
 	if _, err := encode.ParseAlphas(c.Encode.Alphas); err != nil {
 		return c.bad("encode.alphas", "is refused: %v", err)
 	}
-	if _, err := encode.ParseDelays(c.Encode.Delays); err != nil {
+	if _, err := step.ParseDelays(c.Encode.Delays); err != nil {
 		return c.bad("encode.delays", "is refused: %v", err)
 	}
 	for key, value := range map[string]string{"align.detrend": c.Align.Detrend, "encode.detrend": c.Encode.Detrend, "couple.detrend": c.Couple.Detrend} {

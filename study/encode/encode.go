@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"voxen/brain"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
@@ -32,20 +31,17 @@ type Options struct {
 	TestConfounds []string `opt:"test-confounds" file:"in" doc:"confounds of held-out runs"`
 	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row (.npy)"`
 
-	CV              string              `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"kfold:N or runs (default: runs when there is more than one, else kfold:5)"`
-	Folds           step.Maybe[int]     `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
-	Alphas          string              `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
-	AlphaPer        string              `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
-	Score           string              `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen: r2, r or mse (negative)"`
-	PerRun          string              `opt:"per-run" default:"none" oneof:"none,center,zscore" doc:"within each run, features and responses alike"`
-	Detrend         string              `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"none, linear or cosine:SECONDS, within each run"`
-	TR              step.Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between rows, for --detrend cosine"`
-	ConfoundColumns []string            `opt:"confound-columns" list:"comma" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all)"`
-	Standardize     string              `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
-	Intercept       bool                `opt:"intercept" doc:"fit an intercept"`
-	Delays          string              `opt:"delays" form:"a,b,c" doc:"shift the features by a,b,... rows, side by side"`
-	KeepScores      bool                `opt:"keep-scores" doc:"write the scores of all alphas"`
-	Form            string              `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
+	CV       string          `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"kfold:N or runs (default: runs when there is more than one, else kfold:5)"`
+	Folds    step.Maybe[int] `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
+	Alphas   string          `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
+	AlphaPer string          `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
+	Score    string          `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen: r2, r or mse (negative)"`
+	step.RunSteps
+	Standardize string `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
+	Intercept   bool   `opt:"intercept" doc:"fit an intercept"`
+	Delays      string `opt:"delays" form:"a,b,c" doc:"shift the features by a,b,... rows, side by side"`
+	KeepScores  bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
+	Form        string `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
 }
 
 // New gives the step with every option at its default.
@@ -99,30 +95,27 @@ func (o *Options) Check() error {
 	case o.Runs != "" && len(o.Features) > 1:
 		return step.BadInput(o.Runs, "is given, but %d files are runs already", len(o.Features))
 	}
-	_, _, err := o.plan()
+	_, err := o.plan()
 	return err
 }
 
-// plan is what the engine is asked for, and the trend that is removed.
-func (o *Options) plan() (ridge.Options, brain.Trend, error) {
+// plan is what the engine is asked for.
+func (o *Options) plan() (ridge.Options, error) {
 	r := ridge.Options{Score: op.Score(o.Score), PerRun: ridge.PerRun(o.PerRun), Form: ridge.Form(o.Form), OneAlpha: o.AlphaPer == "all", Intercept: o.Intercept,
 		StandardizeFeatures:  o.Standardize == "features" || o.Standardize == "both",
 		StandardizeResponses: o.Standardize == "responses" || o.Standardize == "both"}
-	trend, err := brain.ParseTrend(o.Detrend)
-	if err != nil {
-		return r, trend, step.BadInput("", "--detrend: %v", err)
+	if _, err := o.Trend(); err != nil {
+		return r, err
 	}
-	if trend.Kind == "cosine" && !o.TR.Given {
-		return r, trend, step.BadInput("", "--detrend %s needs --tr, the seconds between rows", o.Detrend)
-	}
+	var err error
 	if r.Alphas, err = ParseAlphas(o.Alphas); err != nil {
-		return r, trend, err
+		return r, err
 	}
 	if r.Form == ridge.SVD && r.StandardizeFeatures {
-		return r, trend, step.BadInput("", "--form svd with --standardize %s: features that are scaled within each fold have no decomposition in common, expected gram, rows or kernel", o.Standardize)
+		return r, step.BadInput("", "--form svd with --standardize %s: features that are scaled within each fold have no decomposition in common, expected gram, rows or kernel", o.Standardize)
 	}
-	r.Delays, err = ParseDelays(o.Delays)
-	return r, trend, err
+	r.Delays, err = step.ParseDelays(o.Delays)
+	return r, err
 }
 
 // Do fits voxel-wise encoding models and writes weights, alphas and scores.
@@ -140,7 +133,6 @@ type encoder struct {
 	*step.Run
 	o     *Options
 	plan  ridge.Options
-	trend brain.Trend
 	data  ridge.Data
 	y     *step.Responses
 	testY *step.Responses
@@ -150,8 +142,8 @@ type encoder struct {
 }
 
 func newEncoder(o *Options, r *step.Run) (*encoder, error) {
-	plan, trend, err := o.plan()
-	return &encoder{Run: r, o: o, plan: plan, trend: trend}, err
+	plan, err := o.plan()
+	return &encoder{Run: r, o: o, plan: plan}, err
 }
 
 func (x *encoder) close() {
@@ -286,11 +278,8 @@ func (x *encoder) explain(err error) error {
 		file, row := place(borders, feature.Row)
 		return step.BadInput(paths[file], "has %g at row %d, column %d, expected %s: give the features in a smaller unit, or --precision float64",
 			feature.Value, row, feature.Column, feature.Want)
-	case errors.As(err, &nothing) && nothing.Trends > 0 && x.trend.Kind == "cosine":
-		return step.BadInput("", "--detrend %s with --tr %g leaves nothing of run %d: %d regressors for %d rows, where both are in seconds",
-			x.o.Detrend, x.o.TR.Or(0), nothing.Run, nothing.Trends, nothing.Rows)
 	case errors.As(err, &nothing) && nothing.Trends > 0:
-		return step.BadInput("", "--detrend %s and confounds leave nothing of run %d: %d regressors for %d rows", x.o.Detrend, nothing.Run, nothing.Trends, nothing.Rows)
+		return x.o.Explain(err)
 	case errors.As(err, &nothing) && nothing.Run < 0:
 		return step.BadInput("", "--delays %s: a delay of %d rows leaves nothing of runs of at most %d rows", x.o.Delays, nothing.Delay, nothing.Rows)
 	case errors.As(err, &nothing):
@@ -312,17 +301,7 @@ func (x *encoder) written(ctx context.Context, sink *store.ArraySink, name strin
 	if err := sink.Sync(); err != nil {
 		return nil, err
 	}
-	path, err := x.Job.Path(name + ".npy")
-	if err != nil {
-		return nil, err
-	}
-	a, err := store.OpenNpy(x.Env.FS, path)
-	if err != nil {
-		return nil, err
-	}
-	defer a.Close()
-	row := make([]float64, x.y.Cols())
-	return row, a.AsRow().ReadFloat64(ctx, 0, len(row), row, len(row))
+	return x.ResultRow(ctx, name, x.y.Cols())
 }
 
 // finite reports whether every stride-th value is a number in the precision in which
@@ -347,7 +326,7 @@ func (x *encoder) read(ctx context.Context) error {
 		return err
 	}
 	var borders op.Borders
-	if x.data.X, borders, x.data.NarrowX, err = loadFeatures(ctx, x.Env.FS, x.o.Features); err != nil {
+	if x.data.X, borders, x.data.NarrowX, err = step.LoadFeatures(ctx, x.Env.FS, x.o.Features); err != nil {
 		return err
 	}
 	x.data.Y = x.y
@@ -372,35 +351,7 @@ func (x *encoder) read(ctx context.Context) error {
 
 // openResponses opens files with memory for what has to be unpacked.
 func (x *encoder) openResponses(ctx context.Context, paths []string, name string, first *step.Responses) (*step.Responses, error) {
-	budget := x.Env.Budget(x.Backend, 0)
-	if budget == 0 {
-		budget = 1 << 40
-	}
-	var scratchErr error
-	r, err := step.OpenResponses(ctx, x.Env, paths, brain.OpenOptions{Mask: x.o.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
-		scratch, err := x.Job.Scratch(fmt.Sprintf("%s-%d", name, i))
-		if scratchErr == nil {
-			scratchErr = err
-		}
-		// half of what is left per file in turn leaves the rest for tiles
-		budget /= 2
-		return brain.Storage{Memory: budget, Scratch: scratch}
-	})
-	if scratchErr != nil {
-		return nil, scratchErr
-	}
-	if err != nil || x.o.Atlas == "" {
-		return r, err
-	}
-	var training *step.RegionMeans
-	if first != nil {
-		training = first.Regions
-	}
-	if err := r.Average(ctx, x.Env, x.o.Atlas, training); err != nil {
-		r.Close()
-		return nil, err
-	}
-	return r, nil
+	return x.OpenResponses(ctx, step.ResponseFiles{Paths: paths, Mask: x.o.Mask, Atlas: x.o.Atlas, Name: name}, first)
 }
 
 // sameRows wants as many rows of features as of responses in every run. Where a file
@@ -424,17 +375,7 @@ func sameRows(features []string, fb op.Borders, nFeatures int, responses []strin
 
 // runs gives the runs of the rows: the files, or the labels of --runs.
 func (x *encoder) runs(ctx context.Context, files op.Borders) (op.Borders, error) {
-	if x.o.Runs == "" {
-		return files, nil
-	}
-	labels, shape, err := store.LoadInts(ctx, x.Env.FS, x.o.Runs)
-	if err != nil {
-		return nil, err
-	}
-	if len(shape) != 1 || shape[0] != x.data.X.Rows {
-		return nil, step.BadInput(x.o.Runs, "has shape %v, expected one label for each of %d rows", shape, x.data.X.Rows)
-	}
-	return runsOf(x.o.Runs, labels)
+	return step.RunsOf(ctx, x.Env.FS, x.o.Runs, files)
 }
 
 // folds gives the folds of the cross-validation.
@@ -480,11 +421,7 @@ func (x *encoder) folds() (op.Borders, error) {
 // nuisance reads the confounds of files of responses and stacks the bases of what
 // is removed from every run.
 func (x *encoder) nuisance(paths []string, r *step.Responses, runs op.Borders) (ridge.Matrix, error) {
-	confounds, err := x.Env.ReadConfounds(paths, strings.Join(x.o.ConfoundColumns, ","), r)
-	if err != nil {
-		return ridge.Matrix{}, err
-	}
-	return step.Nuisance{Trend: x.trend, TR: x.o.TR.Or(0), Flag: x.o.Detrend}.Bases(runs, confounds)
+	return x.o.Bases(x.Env, paths, r, runs)
 }
 
 // readTest opens the held-out files.
@@ -496,7 +433,7 @@ func (x *encoder) readTest(ctx context.Context) error {
 	if x.testY, err = x.openResponses(ctx, x.o.TestResponses, "test", x.y); err != nil {
 		return err
 	}
-	if x.data.TestX, x.data.TestRuns, x.data.NarrowTestX, err = loadFeatures(ctx, x.Env.FS, x.o.TestFeatures); err != nil {
+	if x.data.TestX, x.data.TestRuns, x.data.NarrowTestX, err = step.LoadFeatures(ctx, x.Env.FS, x.o.TestFeatures); err != nil {
 		return err
 	}
 	if x.data.TestX.Cols != x.data.X.Cols {
@@ -653,10 +590,9 @@ func (x *encoder) images(ctx context.Context, s *sinks) error {
 			return err
 		}
 	}
-	w := x.Env.Output(x.Job)
 	for _, name := range []string{"weights", "alpha", "cv_score", "cv_scores", "intercept", "test_score"} {
 		if sink := s.maps[name]; sink != nil {
-			if err := x.image(ctx, w, name, sink, s.rows[name]); err != nil {
+			if err := x.image(ctx, name, sink, s.rows[name]); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -665,28 +601,11 @@ func (x *encoder) images(ctx context.Context, s *sinks) error {
 }
 
 // image writes one result over the places of the responses.
-func (x *encoder) image(ctx context.Context, w brain.Output, name string, sink *store.ArraySink, rows int) error {
+func (x *encoder) image(ctx context.Context, name string, sink *store.ArraySink, rows int) error {
 	if err := sink.Sync(); err != nil {
 		return err
 	}
-	path, err := x.Job.Path(name + ".npy")
-	if err != nil {
-		return err
-	}
-	values, m, err := step.StoredMaps(x.Env.FS, path, rows)
-	if err != nil {
-		return err
-	}
-	defer values.Close()
-	if x.y.Regions != nil {
-		p, err := step.Paint(ctx, m.Rows, x.y.Regions.Of)
-		if err != nil {
-			return err
-		}
-		m.Rows, m.Row = p, p.Row
-	}
-	m.Name, m.Label = name, x.labels(name)
-	return x.y.Places.Write(ctx, w, m)
+	return x.ResultImage(ctx, x.y, name, rows, x.labels(name))
 }
 
 // labels names the rows of a result.

@@ -1,60 +1,13 @@
 package encode
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
-	"voxen/engine/op"
-	"voxen/engine/ridge"
-	"voxen/store"
 	"voxen/study/step"
 )
-
-// loadFeatures reads files of features into one matrix, with the rows of each; narrow
-// says that none has more digits than float32.
-func loadFeatures(ctx context.Context, fsys store.FS, paths []string) (m ridge.Matrix, borders op.Borders, narrow bool, err error) {
-	borders, narrow = op.Borders{0}, true
-	for _, path := range paths {
-		a, err := step.OpenMatrix(fsys, path)
-		if err != nil {
-			return m, nil, false, err
-		}
-		narrow = narrow && !a.Wide()
-		part, err := step.LoadMatrix(ctx, path, a)
-		a.Close()
-		if err != nil {
-			return m, nil, false, err
-		}
-		if m.Rows > 0 && part.Cols != m.Cols {
-			return m, nil, false, step.BadInput(path, "has %d columns, %s has %d", part.Cols, paths[0], m.Cols)
-		}
-		m = ridge.Matrix{Rows: m.Rows + part.Rows, Cols: part.Cols, Data: append(m.Data, part.Data...)}
-		borders = append(borders, m.Rows)
-	}
-	return m, borders, narrow, nil
-}
-
-// runsOf turns run labels, one per row, into borders; the rows of a run are contiguous.
-func runsOf(path string, labels []int64) (op.Borders, error) {
-	b := op.Borders{0}
-	seen := map[int64]bool{}
-	for i, l := range labels {
-		if i > 0 && l == labels[i-1] {
-			continue
-		}
-		if seen[l] {
-			return nil, step.BadInput(path, "has run %d again at row %d: the rows of a run are contiguous", l, i)
-		}
-		seen[l] = true
-		if i > 0 {
-			b = append(b, i)
-		}
-	}
-	return append(b, len(labels)), nil
-}
 
 // ParseAlphas reads LO:HI:N, N values evenly spaced in log10, or a list a,b,c.
 func ParseAlphas(s string) ([]float64, error) {
@@ -111,22 +64,4 @@ func logspace(lo, hi float64, n, i int) float64 {
 	}
 	a, b := math.Log10(lo), math.Log10(hi)
 	return math.Pow(10, a+(b-a)*float64(i)/float64(n-1))
-}
-
-// ParseDelays reads a list of rows, "1,2,3".
-func ParseDelays(s string) ([]int, error) {
-	if s == "" {
-		return nil, nil
-	}
-	var delays []int
-	seen := map[int]bool{}
-	for _, p := range strings.Split(s, ",") {
-		d, err := strconv.Atoi(strings.TrimSpace(p))
-		if err != nil || d < 0 || seen[d] {
-			return nil, step.BadInput("", "--delays %q: %q, expected distinct whole numbers of rows from 0 with commas between, such as 1,2,3,4", s, p)
-		}
-		seen[d] = true
-		delays = append(delays, d)
-	}
-	return delays, nil
 }

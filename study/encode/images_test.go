@@ -69,7 +69,7 @@ func run(o encode.Options) (*encode.Summary, error) {
 func TestEncodeCifti(t *testing.T) {
 	dir := t.TempDir()
 	series := []string{surfaceDir + "/series.dtseries.nii", surfaceDir + "/series_int16.dtseries.nii"}
-	o := encode.Options{Out: filepath.Join(dir, "cifti"), Alphas: "1,10", KeepScores: true, PerRun: "center"}
+	o := encode.Options{Out: filepath.Join(dir, "cifti"), Alphas: "1,10", KeepScores: true, RunSteps: step.RunSteps{PerRun: "center"}}
 	plain := o
 	plain.Out = filepath.Join(dir, "plain")
 	for i, path := range series {
@@ -163,7 +163,7 @@ func TestEncodeHemispheres(t *testing.T) {
 	dir := t.TempDir()
 	left, right := hemisphereFiles(t, dir, "story", 12, 5, 4)
 	x := ramp(t, filepath.Join(dir, "x.npy"), 12, 3)
-	o := encode.Options{Features: []string{x}, Responses: []string{left + "," + right}, Out: filepath.Join(dir, "both"), Alphas: "1,10", KeepScores: true, PerRun: "center"}
+	o := encode.Options{Features: []string{x}, Responses: []string{left + "," + right}, Out: filepath.Join(dir, "both"), Alphas: "1,10", KeepScores: true, RunSteps: step.RunSteps{PerRun: "center"}}
 	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestAtlasOnSurfaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := encode.Options{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), 4, 1)}, Responses: []string{c.Path}, Atlas: labels.Path,
-		Out: filepath.Join(dir, "dlabel"), Alphas: "1", CV: "kfold:2", PerRun: "center"}
+		Out: filepath.Join(dir, "dlabel"), Alphas: "1", CV: "kfold:2", RunSteps: step.RunSteps{PerRun: "center"}}
 	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestAtlasOfVertices(t *testing.T) {
 	dir := t.TempDir()
 	left, _ := hemisphereFiles(t, dir, "story", 12, 5, 4)
 	o := encode.Options{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), 12, 2)}, Responses: []string{left}, Atlas: surfaceDir + "/small.label.gii",
-		Out: filepath.Join(dir, "out"), Alphas: "1", PerRun: "center"}
+		Out: filepath.Join(dir, "out"), Alphas: "1", RunSteps: step.RunSteps{PerRun: "center"}}
 	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestHeldOutRegionsAreTheSame(t *testing.T) {
 	}
 	o := encode.Options{Features: []string{ramp(t, filepath.Join(dir, "x.npy"), rows, 2)}, Responses: []string{training},
 		TestFeatures: []string{ramp(t, filepath.Join(dir, "test_x.npy"), rows, 2)}, TestResponses: []string{held},
-		Atlas: surfaceDir + "/small.label.gii", Out: filepath.Join(dir, "regions"), Alphas: "1", CV: "kfold:3", PerRun: "center"}
+		Atlas: surfaceDir + "/small.label.gii", Out: filepath.Join(dir, "regions"), Alphas: "1", CV: "kfold:3", RunSteps: step.RunSteps{PerRun: "center"}}
 	if _, err := run(o); err != nil {
 		t.Fatal(err)
 	}

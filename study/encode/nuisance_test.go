@@ -118,7 +118,7 @@ func TestConfoundsAsNilearn(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer z.Close()
-			o := encode.Options{Out: filepath.Join(dir, "out"), CV: c.CV, Alphas: "0.1:1e4:11", Detrend: c.Detrend, ConfoundColumns: list(c.Columns)}
+			o := encode.Options{Out: filepath.Join(dir, "out"), CV: c.CV, Alphas: "0.1:1e4:11", RunSteps: step.RunSteps{Detrend: c.Detrend, ConfoundColumns: list(c.Columns)}}
 			if c.TR > 0 {
 				o.TR = step.Some(c.TR)
 			}
@@ -159,7 +159,7 @@ func TestAtlasAsNilearn(t *testing.T) {
 	defer z.Close()
 	dir := t.TempDir()
 	o := encode.Options{Features: []string{unpack(t, z, dir, "X")}, Responses: []string{nuisanceDir + "/atlas_bold.nii.gz"}, Atlas: nuisanceDir + "/atlas_label.nii.gz",
-		Out: filepath.Join(dir, "out"), Alphas: "0.1:1e4:11", PerRun: "center"}
+		Out: filepath.Join(dir, "out"), Alphas: "0.1:1e4:11", RunSteps: step.RunSteps{PerRun: "center"}}
 	sum, err := run(o)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,213 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"voxen/brain"
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+	"voxen/store"
+)
+
+// RunSteps are the options of what is done to features and responses within each run.
+type RunSteps struct {
+	PerRun          string         `opt:"per-run" default:"none" oneof:"none,center,zscore" doc:"within each run, features and responses alike"`
+	Detrend         string         `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"none, linear or cosine:SECONDS, within each run"`
+	TR              Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between rows, for --detrend cosine"`
+	ConfoundColumns []string       `opt:"confound-columns" list:"comma" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all)"`
+}
+
+// Trend is that of --detrend.
+func (s RunSteps) Trend() (brain.Trend, error) {
+	trend, err := brain.ParseTrend(s.Detrend)
+	switch {
+	case err != nil:
+		return trend, BadInput("", "--detrend: %v", err)
+	case trend.Kind == "cosine" && !s.TR.Given:
+		return trend, BadInput("", "--detrend %s needs --tr, the seconds between rows", s.Detrend)
+	}
+	return trend, nil
+}
+
+// Bases reads the confounds of files, one table of each or none, and stacks the bases of
+// what is removed from every run.
+func (s RunSteps) Bases(e *Env, confounds []string, files *Responses, runs op.Borders) (ridge.Matrix, error) {
+	trend, err := s.Trend()
+	if err != nil {
+		return ridge.Matrix{}, err
+	}
+	rows, err := e.ReadConfounds(confounds, strings.Join(s.ConfoundColumns, ","), files)
+	if err != nil {
+		return ridge.Matrix{}, err
+	}
+	return Nuisance{Trend: trend, TR: s.TR.Or(0), Flag: s.Detrend}.Bases(runs, rows)
+}
+
+// Explain puts the engine's refusal of trends and confounds that leave nothing of a run
+// into the words of the options; other errors stay.
+func (s RunSteps) Explain(err error) error {
+	var nothing *ridge.StepError
+	if !errors.As(err, &nothing) || nothing.Trends == 0 {
+		return err
+	}
+	if strings.HasPrefix(s.Detrend, "cosine") {
+		return BadInput("", "--detrend %s with --tr %g leaves nothing of run %d: %d regressors for %d rows, where both are in seconds",
+			s.Detrend, s.TR.Or(0), nothing.Run, nothing.Trends, nothing.Rows)
+	}
+	return BadInput("", "--detrend %s and confounds leave nothing of run %d: %d regressors for %d rows", s.Detrend, nothing.Run, nothing.Trends, nothing.Rows)
+}
+
+// RunsOf gives the runs of the rows of files: the files, or those of the labels at path,
+// one per row; the rows of a run are contiguous.
+func RunsOf(ctx context.Context, fsys store.FS, path string, files op.Borders) (op.Borders, error) {
+	if path == "" {
+		return files, nil
+	}
+	labels, shape, err := store.LoadInts(ctx, fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	if rows := files[files.Folds()]; len(shape) != 1 || shape[0] != rows {
+		return nil, BadInput(path, "has shape %v, expected one label for each of %d rows", shape, rows)
+	}
+	b := op.Borders{0}
+	seen := map[int64]bool{}
+	for i, l := range labels {
+		if i > 0 && l == labels[i-1] {
+			continue
+		}
+		if seen[l] {
+			return nil, BadInput(path, "has run %d again at row %d: the rows of a run are contiguous", l, i)
+		}
+		seen[l] = true
+		if i > 0 {
+			b = append(b, i)
+		}
+	}
+	return append(b, len(labels)), nil
+}
+
+// LoadFeatures reads files of features into one matrix, with the rows of each; narrow
+// says that none has more digits than float32.
+func LoadFeatures(ctx context.Context, fsys store.FS, paths []string) (m ridge.Matrix, borders op.Borders, narrow bool, err error) {
+	borders, narrow = op.Borders{0}, true
+	for _, path := range paths {
+		a, err := OpenMatrix(fsys, path)
+		if err != nil {
+			return m, nil, false, err
+		}
+		narrow = narrow && !a.Wide()
+		part, err := LoadMatrix(ctx, path, a)
+		a.Close()
+		if err != nil {
+			return m, nil, false, err
+		}
+		if m.Rows > 0 && part.Cols != m.Cols {
+			return m, nil, false, BadInput(path, "has %d columns, %s has %d", part.Cols, paths[0], m.Cols)
+		}
+		m = ridge.Matrix{Rows: m.Rows + part.Rows, Cols: part.Cols, Data: append(m.Data, part.Data...)}
+		borders = append(borders, m.Rows)
+	}
+	return m, borders, narrow, nil
+}
+
+// ResponseFiles are the files of a step's responses, and where their voxels are.
+type ResponseFiles struct {
+	Paths       []string
+	Mask, Atlas string // "": none
+	Name        string // of the scratch files of what has to be unpacked
+}
+
+// OpenResponses opens responses with memory for what has to be unpacked. With first, not
+// nil, they lie where those do, and their regions are those of first.
+func (r *Run) OpenResponses(ctx context.Context, f ResponseFiles, first *Responses) (*Responses, error) {
+	budget := r.Env.Budget(r.Backend, 0)
+	if budget == 0 {
+		budget = 1 << 40
+	}
+	var scratchErr error
+	y, err := OpenResponses(ctx, r.Env, f.Paths, brain.OpenOptions{Mask: f.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
+		scratch, err := r.Job.Scratch(fmt.Sprintf("%s-%d", f.Name, i))
+		if scratchErr == nil {
+			scratchErr = err
+		}
+		// half of what is left per file in turn leaves the rest for tiles
+		budget /= 2
+		return brain.Storage{Memory: budget, Scratch: scratch}
+	})
+	if scratchErr != nil {
+		return nil, scratchErr
+	}
+	if err != nil || f.Atlas == "" {
+		return y, err
+	}
+	var training *RegionMeans
+	if first != nil {
+		training = first.Regions
+	}
+	if err := y.Average(ctx, r.Env, f.Atlas, training); err != nil {
+		y.Close()
+		return nil, err
+	}
+	return y, nil
+}
+
+// ResultImage writes a result of so many rows, which was written as NAME.npy, over the
+// places of responses too; label names its rows.
+func (r *Run) ResultImage(ctx context.Context, y *Responses, name string, rows int, label func(r int) string) error {
+	path, err := r.Job.Path(name + ".npy")
+	if err != nil {
+		return err
+	}
+	values, m, err := StoredMaps(r.Env.FS, path, rows)
+	if err != nil {
+		return err
+	}
+	defer values.Close()
+	if y.Regions != nil {
+		p, err := Paint(ctx, m.Rows, y.Regions.Of)
+		if err != nil {
+			return err
+		}
+		m.Rows, m.Row = p, p.Row
+	}
+	m.Name, m.Label = name, label
+	return y.Places.Write(ctx, r.Env.Output(r.Job), m)
+}
+
+// ResultRow reads a result of V values, which was written as NAME.npy, back.
+func (r *Run) ResultRow(ctx context.Context, name string, V int) ([]float64, error) {
+	path, err := r.Job.Path(name + ".npy")
+	if err != nil {
+		return nil, err
+	}
+	a, err := store.OpenNpy(r.Env.FS, path)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	row := make([]float64, V)
+	return row, a.AsRow().ReadFloat64(ctx, 0, V, row, V)
+}
+
+// ParseDelays reads a list of rows, "1,2,3".
+func ParseDelays(s string) ([]int, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var delays []int
+	seen := map[int]bool{}
+	for _, p := range strings.Split(s, ",") {
+		d, err := strconv.Atoi(strings.TrimSpace(p))
+		if err != nil || d < 0 || seen[d] {
+			return nil, BadInput("", "--delays %q: %q, expected distinct whole numbers of rows from 0 with commas between, such as 1,2,3,4", s, p)
+		}
+		seen[d] = true
+		delays = append(delays, d)
+	}
+	return delays, nil
+}
