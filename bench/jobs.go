@@ -80,9 +80,9 @@ func RidgeProblem(s RidgeSize) (ridge.Data, ridge.Options, ridge.Outputs) {
 }
 
 // ridgeData makes features and responses from a fixed seed.
-func ridgeData(s RidgeSize) (ridge.Matrix, *tile.Array[float32]) {
+func ridgeData(s RidgeSize) (tile.Matrix, *tile.Array[float32]) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	x := ridge.Matrix{Rows: s.Rows, Cols: s.Features, Data: make([]float64, s.Rows*s.Features)}
+	x := tile.Matrix{Rows: s.Rows, Cols: s.Features, Data: make([]float64, s.Rows*s.Features)}
 	for i := range x.Data {
 		x.Data[i] = rng.NormFloat64()
 	}

@@ -13,12 +13,6 @@ import (
 	"voxen/engine/tile"
 )
 
-// Matrix is a row-major matrix in memory.
-type Matrix struct {
-	Rows, Cols int
-	Data       []float64
-}
-
 // Encoding is the codes of signals over given atoms.
 type Encoding struct {
 	Codes Codes // K x N
@@ -34,7 +28,7 @@ const panelSignals = 512
 // code would move by more than 1e-6 of the signal's largest correlation. Of the
 // options it uses Lambda, NonNegative, Standardize, Precision, Memory and
 // Progress. When ctx ends, its error is returned.
-func Encode(ctx context.Context, be engine.Backend, atoms Matrix, s tile.Source, o Options) (*Encoding, error) {
+func Encode(ctx context.Context, be engine.Backend, atoms tile.Matrix, s tile.Source, o Options) (*Encoding, error) {
 	if err := o.checkCommon(s); err != nil {
 		return nil, err
 	}
@@ -54,7 +48,7 @@ func Encode(ctx context.Context, be engine.Backend, atoms Matrix, s tile.Source,
 	return encode[float64](ctx, be, atoms, s, o)
 }
 
-func encode[F float32 | float64](ctx context.Context, be engine.Backend, atoms Matrix, src tile.Source, o Options) (*Encoding, error) {
+func encode[F float32 | float64](ctx context.Context, be engine.Backend, atoms tile.Matrix, src tile.Source, o Options) (*Encoding, error) {
 	r := &run[F]{o: o, be: be, progress: progress{f: o.Progress, total: src.Cols()}}
 	r.bank = newBank[F](be, src, o)
 	if err := r.bank.stream(o, bufferBytes(o, src)); err != nil {

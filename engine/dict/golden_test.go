@@ -117,7 +117,7 @@ func TestObjectiveAgainstPeers(t *testing.T) {
 			want := g.Objectives[c.name]
 			o := dict.Defaults()
 			var signals tile.Source
-			var planted dict.Matrix
+			var planted tile.Matrix
 			if c.name == "alice" {
 				signals = alice(t)
 			} else {
@@ -168,7 +168,7 @@ func testCodes(t *testing.T, be engine.Backend) {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	load := func(name string) dict.Matrix {
+	load := func(name string) tile.Matrix {
 		a, err := z.Array(name)
 		if err != nil {
 			t.Fatal(err)
@@ -177,7 +177,7 @@ func testCodes(t *testing.T, be engine.Backend) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return dict.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: data}
+		return tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: data}
 	}
 	for _, c := range g.Codes {
 		D, S, A := load(c.Name+"_D"), load(c.Name+"_S"), load(c.Name+"_A")
@@ -219,7 +219,7 @@ func dense(c *dict.Codes) []float64 {
 }
 
 // objective is 1/N sum 1/2 |s - D a|^2 + lambda |a|_1 by its definition.
-func objective(D, S dict.Matrix, codes []float64, lambda float64) (sum float64) {
+func objective(D, S tile.Matrix, codes []float64, lambda float64) (sum float64) {
 	for n := range S.Cols {
 		for t := range S.Rows {
 			x := S.Data[t*S.Cols+n]

@@ -16,7 +16,7 @@ import (
 type Result struct {
 	// Atoms is T x K, columns of norm at most 1, as optimised, each signed so that
 	// its codes sum to at least 0.
-	Atoms Matrix
+	Atoms tile.Matrix
 	Encoding
 	Trace []Step
 }
@@ -183,7 +183,7 @@ func (res *Result) sign(atoms gorgonia.Value) error {
 		}
 	}
 	res.Codes.flip(turn)
-	res.Atoms = Matrix{t, K, make([]float64, t*K)}
+	res.Atoms = tile.Matrix{Rows: t, Cols: K, Data: make([]float64, t*K)}
 	transposeTo(res.Atoms.Data, rows.Data, K, t)
 	return nil
 }

@@ -26,12 +26,12 @@ func random(seed uint64, T, N int) *tile.Array[float64] {
 	return a
 }
 
-func matrix(a *tile.Array[float64]) dict.Matrix {
-	return dict.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: a.Data}
+func matrix(a *tile.Array[float64]) tile.Matrix {
+	return tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: a.Data}
 }
 
 // standardized gives the columns with mean 0 and norm 1, or zero where constant.
-func standardized(a *tile.Array[float64]) dict.Matrix {
+func standardized(a *tile.Array[float64]) tile.Matrix {
 	T, N := a.Rows(), a.Cols()
 	out := matrix(a)
 	out.Data = slices.Clone(a.Data)
@@ -98,7 +98,7 @@ func TestResultHolds(t *testing.T) {
 	}
 }
 
-func checkFit(t *testing.T, fit *dict.Result, S dict.Matrix, o dict.Options, limit float64) {
+func checkFit(t *testing.T, fit *dict.Result, S tile.Matrix, o dict.Options, limit float64) {
 	t.Helper()
 	D, K := fit.Atoms, o.Atoms
 	if D.Rows != S.Rows || D.Cols != K || fit.Codes.Rows != K || fit.Codes.Cols != S.Cols {
@@ -145,7 +145,7 @@ func checkFit(t *testing.T, fit *dict.Result, S dict.Matrix, o dict.Options, lim
 	}
 }
 
-func residual(D, S dict.Matrix, codes []float64, n int) []float64 {
+func residual(D, S tile.Matrix, codes []float64, n int) []float64 {
 	res := make([]float64, S.Rows)
 	for r := range res {
 		res[r] = S.Data[r*S.Cols+n]
@@ -405,12 +405,12 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		atoms dict.Matrix
+		atoms tile.Matrix
 		says  string
 	}{
-		{dict.Matrix{Rows: 7, Cols: 1, Data: make([]float64, 7)}, "7 x 1"},
-		{dict.Matrix{Rows: 8, Cols: 2, Data: make([]float64, 8)}, "8 values"},
-		{dict.Matrix{Rows: 8, Cols: 1, Data: []float64{0, 0, math.NaN(), 0, 0, 0, 0, 0}}, "NaN at row 2"},
+		{tile.Matrix{Rows: 7, Cols: 1, Data: make([]float64, 7)}, "7 x 1"},
+		{tile.Matrix{Rows: 8, Cols: 2, Data: make([]float64, 8)}, "8 values"},
+		{tile.Matrix{Rows: 8, Cols: 1, Data: []float64{0, 0, math.NaN(), 0, 0, 0, 0, 0}}, "NaN at row 2"},
 	} {
 		if _, err := dict.Encode(context.Background(), cpu.New(1), c.atoms, src, testOptions()); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v, want %q", err, c.says)

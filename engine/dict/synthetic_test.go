@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"voxen/engine/dict"
+	"voxen/engine/tile"
 )
 
 // splitMix is value i of a counter-based generator, as bits() in
@@ -26,10 +27,10 @@ func normal(seed uint64, i, n int) float64 {
 // synthetic makes the signals of testdata/golden/dict.py with the planted atoms:
 // 64 Gaussian atoms of norm 1, Gaussian codes of 8% density, white noise of norm
 // 0.15, signals of norm 1.
-func synthetic(T, N int, seed uint64) (*dict.Signals[float32], dict.Matrix) {
+func synthetic(T, N int, seed uint64) (*dict.Signals[float32], tile.Matrix) {
 	const K, density, noise = 64, 0.08, 0.15
 	seed *= 1000
-	atoms := dict.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+	atoms := tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
 	for k := range K {
 		sq := 0.0
 		for t := range T {
@@ -67,7 +68,7 @@ func synthetic(T, N int, seed uint64) (*dict.Signals[float32], dict.Matrix) {
 }
 
 // found counts planted atoms that a learned one follows with |r| > 0.95.
-func found(planted, atoms dict.Matrix) (n int) {
+func found(planted, atoms tile.Matrix) (n int) {
 	for k := range planted.Cols {
 		best := 0.0
 		for j := range atoms.Cols {

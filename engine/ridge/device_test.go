@@ -23,7 +23,7 @@ func TestBitsOnDevice(t *testing.T) {
 		T, K, V = 30, 5, 3*ridge.PanelWidth-3
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
-	X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+	X := tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
 	for i := range X.Data {
 		X.Data[i] = rng.NormFloat64()
 	}
@@ -62,7 +62,7 @@ func TestDelaysOnDevice(t *testing.T) {
 	be := cudatest.Open(t)
 	const T, K, V = 40, 3, 70
 	rng := rand.New(rand.NewPCG(6, 6))
-	X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+	X := tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
 	for i := range X.Data {
 		X.Data[i] = rng.NormFloat64()
 	}

@@ -167,7 +167,7 @@ func dataOf[F float32 | float64](x *mat.Dense, y *mat.Dense, of func(float64) fl
 	for i, v := range y.RawMatrix().Data {
 		Y.Data[i] = F(of(v))
 	}
-	return ridge.Data{X: ridge.Matrix{Rows: T, Cols: K, Data: mat.DenseCopyOf(x).RawMatrix().Data}, Y: Y}
+	return ridge.Data{X: tile.Matrix{Rows: T, Cols: K, Data: mat.DenseCopyOf(x).RawMatrix().Data}, Y: Y}
 }
 
 var allForms = []ridge.Form{ridge.Gram, ridge.Rows, ridge.Kernel, ridge.SVD}
@@ -275,8 +275,8 @@ func TestMeansInCorrelations(t *testing.T) {
 }
 
 // constantAndLine is an orthonormal basis of a constant and a line over one run.
-func constantAndLine(T int) ridge.Matrix {
-	m := ridge.Matrix{Rows: T, Cols: 2, Data: make([]float64, 2*T)}
+func constantAndLine(T int) tile.Matrix {
+	m := tile.Matrix{Rows: T, Cols: 2, Data: make([]float64, 2*T)}
 	norm := 0.0
 	for t := range T {
 		m.Data[2*t] = 1 / math.Sqrt(float64(T))
@@ -499,8 +499,8 @@ func TestFeaturesWithoutVariance(t *testing.T) {
 }
 
 // linesOf stacks constantAndLine of runs.
-func linesOf(runs op.Borders) ridge.Matrix {
-	m := ridge.Matrix{Rows: runs[runs.Folds()], Cols: 2}
+func linesOf(runs op.Borders) tile.Matrix {
+	m := tile.Matrix{Rows: runs[runs.Folds()], Cols: 2}
 	for r := range runs.Folds() {
 		m.Data = append(m.Data, constantAndLine(runs.Rows(r)).Data...)
 	}
@@ -562,7 +562,7 @@ func TestRefusals(t *testing.T) {
 	huge := plain
 	huge.X.Data = append([]float64(nil), plain.X.Data...)
 	huge.X.Data[7*3+2] = 1e30
-	full := ridge.Matrix{Rows: 40, Cols: 40, Data: make([]float64, 1600)}
+	full := tile.Matrix{Rows: 40, Cols: 40, Data: make([]float64, 1600)}
 	for i := range 40 {
 		full.Data[i*41] = 1
 	}

@@ -81,11 +81,11 @@ type fitter struct {
 }
 
 // matrixValue makes a (1, 1, rows, cols) value.
-func matrixValue(m Matrix) gorgonia.Value {
+func matrixValue(m tile.Matrix) gorgonia.Value {
 	return tensor.New(tensor.WithShape(1, 1, m.Rows, m.Cols), tensor.WithBacking(m.Data))
 }
 
-func matrixType(m Matrix) op.Type {
+func matrixType(m tile.Matrix) op.Type {
 	return op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, m.Rows, m.Cols}}
 }
 
@@ -131,7 +131,7 @@ func (f *fitter) decomposed(ctx context.Context) error {
 }
 
 // features runs per-run steps on a matrix of features, in float64.
-func (f *fitter) features(ctx context.Context, m, trends Matrix, runs op.Borders, narrow bool) (gorgonia.Value, error) {
+func (f *fitter) features(ctx context.Context, m, trends tile.Matrix, runs op.Borders, narrow bool) (gorgonia.Value, error) {
 	if !f.o.perRunSteps() {
 		return matrixValue(m), nil
 	}
@@ -181,7 +181,7 @@ func shiftColumns(v gorgonia.Value) (shifted, offset gorgonia.Value) {
 			mean[k] = t.Data[k]
 		}
 	}
-	offset = matrixValue(Matrix{1, K, mean})
+	offset = matrixValue(tile.Matrix{Rows: 1, Cols: K, Data: mean})
 	return subtractRow(v, offset), offset
 }
 
@@ -192,7 +192,7 @@ func subtractRow(v, row gorgonia.Value) gorgonia.Value {
 	for i := range x {
 		out[i] = x[i] - r[i%len(r)]
 	}
-	return matrixValue(Matrix{len(x) / len(r), len(r), out})
+	return matrixValue(tile.Matrix{Rows: len(x) / len(r), Cols: len(r), Data: out})
 }
 
 // delayed puts features side by side with their delays, in the graph of x. Rows that
@@ -219,7 +219,7 @@ func (f *fitter) delayedOffset() gorgonia.Value {
 		return f.offset
 	}
 	all := slices.Repeat(f.offset.Data().([]float64), len(f.o.Delays))
-	return matrixValue(Matrix{1, len(all), all})
+	return matrixValue(tile.Matrix{Rows: 1, Cols: len(all), Data: all})
 }
 
 // makeDesign computes the design in float64 and keeps it in working precision.
@@ -232,7 +232,7 @@ func (f *fitter) makeDesign(ctx context.Context) error {
 		return n
 	}
 	T := f.data.X.Rows
-	d := newDesigner(f.o, f.res.Form, value("ones", matrixValue(Matrix{1, T, factors(T, 1)})))
+	d := newDesigner(f.o, f.res.Form, value("ones", matrixValue(tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)})))
 	if varies := f.varies(); varies != nil {
 		d.varies = value("varies", varies)
 	}
@@ -327,7 +327,7 @@ func (t *tileGraph) value(name string, v gorgonia.Value) node {
 }
 
 // matrix adds an input with a fixed matrix in a precision; nil for an empty one.
-func (t *tileGraph) matrix(name string, m Matrix, to tensor.Dtype) node {
+func (t *tileGraph) matrix(name string, m tile.Matrix, to tensor.Dtype) node {
 	if m.Cols == 0 {
 		return nil
 	}

@@ -17,9 +17,9 @@ import (
 )
 
 // problem makes features and responses with a true linear relation.
-func problem(seed uint64, T, K, V int, noise, offset float64) (ridge.Matrix, *tile.Array[float64]) {
+func problem(seed uint64, T, K, V int, noise, offset float64) (tile.Matrix, *tile.Array[float64]) {
 	r := rand.New(rand.NewPCG(seed, 2))
-	X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+	X := tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
 	for i := range X.Data {
 		X.Data[i] = r.NormFloat64() + float64(i%K)*0.1
 	}
@@ -47,7 +47,7 @@ type plain struct {
 	b       []float64
 }
 
-func plainRidge(X ridge.Matrix, Y *tile.Array[float64], o ridge.Options, pick func(v int, scores [][]float64) int) plain {
+func plainRidge(X tile.Matrix, Y *tile.Array[float64], o ridge.Options, pick func(v int, scores [][]float64) int) plain {
 	T, K, V := X.Rows, X.Cols, Y.Cols()
 	F := o.Folds.Folds()
 	out := plain{weights: mat.NewDense(K, V, nil), b: make([]float64, V)}
@@ -83,7 +83,7 @@ func plainRidge(X ridge.Matrix, Y *tile.Array[float64], o ridge.Options, pick fu
 }
 
 // plainSolve solves the normal equations on some rows.
-func plainSolve(X ridge.Matrix, Y *tile.Array[float64], o ridge.Options, rows []int, v int, alpha float64) (w []float64, b float64) {
+func plainSolve(X tile.Matrix, Y *tile.Array[float64], o ridge.Options, rows []int, v int, alpha float64) (w []float64, b float64) {
 	K, V, n := X.Cols, Y.Cols(), float64(len(rows))
 	mean, sd, my := make([]float64, K), make([]float64, K), 0.0
 	for k := range sd {
@@ -141,7 +141,7 @@ func plainSolve(X ridge.Matrix, Y *tile.Array[float64], o ridge.Options, rows []
 }
 
 // plainScore scores predictions by the textbook.
-func plainScore(s op.Score, X ridge.Matrix, Y *tile.Array[float64], rows []int, v int, w []float64, b float64) float64 {
+func plainScore(s op.Score, X tile.Matrix, Y *tile.Array[float64], rows []int, v int, w []float64, b float64) float64 {
 	K, V, n := X.Cols, Y.Cols(), float64(len(rows))
 	var my, mp float64
 	p := make([]float64, len(rows))
@@ -269,7 +269,7 @@ func TestHeldOutScoreIsOfThePrediction(t *testing.T) {
 				if _, err := ridge.Fit(context.Background(), cpu.New(2), data, sinks, o); err != nil {
 					t.Fatal(err)
 				}
-				design := ridge.Matrix{Rows: held, Cols: K * len(delays), Data: make([]float64, held*K*len(delays))}
+				design := tile.Matrix{Rows: held, Cols: K * len(delays), Data: make([]float64, held*K*len(delays))}
 				rows := make([]int, held)
 				for r := range rows {
 					rows[r] = r
@@ -330,7 +330,7 @@ func TestOneAlphaTakesTheLargerOfEquals(t *testing.T) {
 		for _, one := range []bool{false, true} {
 			got, sinks := newOutputs(K, V, len(alphas))
 			o := ridge.Options{Alphas: alphas, Folds: ridge.KFold(T, 2), OneAlpha: one}
-			X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+			X := tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
 			r, err := ridge.Fit(context.Background(), cpu.New(1), ridge.Data{X: X, Y: Y}, sinks, o)
 			if err != nil || one && r.OneAlpha != 10 {
 				t.Errorf("%v: %v, %v, want 10", alphas, r.OneAlpha, err)

@@ -56,21 +56,21 @@ func loadGoldens(t *testing.T) []golden {
 }
 
 // array gives an array of the case in float64.
-func (g golden) array(name string) (ridge.Matrix, bool) {
+func (g golden) array(name string) (tile.Matrix, bool) {
 	g.t.Helper()
 	a, err := g.arrays.Array(name)
 	if err != nil {
-		return ridge.Matrix{}, false
+		return tile.Matrix{}, false
 	}
 	data, err := store.Float64s(context.Background(), a)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return ridge.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: data}, true
+	return tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: data}, true
 }
 
 // must is array for one that every case has.
-func (g golden) must(name string) ridge.Matrix {
+func (g golden) must(name string) tile.Matrix {
 	m, ok := g.array(name)
 	if !ok {
 		g.t.Fatalf("%s has no %s", g.Name, name)
@@ -79,7 +79,7 @@ func (g golden) must(name string) ridge.Matrix {
 }
 
 // source makes responses of a matrix, in memory.
-func source(t *testing.T, m ridge.Matrix) tile.Source {
+func source(t *testing.T, m tile.Matrix) tile.Source {
 	s, err := tile.Of(m.Rows, m.Cols, m.Data)
 	if err != nil {
 		t.Fatal(err)
@@ -119,12 +119,12 @@ func (g golden) problem() (ridge.Data, ridge.Options) {
 }
 
 // trends stacks the bases of all runs.
-func (g golden) trends(runs op.Borders) ridge.Matrix {
+func (g golden) trends(runs op.Borders) tile.Matrix {
 	trend, err := brain.ParseTrend(g.Detrend)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	var m ridge.Matrix
+	var m tile.Matrix
 	for r := range runs.Folds() {
 		b, err := trend.Basis(runs.Rows(r), g.TR)
 		if err != nil {
@@ -229,7 +229,7 @@ func (g golden) check(name string, d ridge.Data, o ridge.Options, l limits) {
 }
 
 // checkTie wants the alpha taken to score as the golden's does, within a tie.
-func (g golden) checkTie(name string, v int, taken float64, alphas []float64, scores ridge.Matrix, l limits) {
+func (g golden) checkTie(name string, v int, taken float64, alphas []float64, scores tile.Matrix, l limits) {
 	best, of := math.Inf(-1), math.NaN()
 	for a, alpha := range alphas {
 		s := scores.Data[a*scores.Cols+v]

@@ -20,7 +20,7 @@ import (
 // byDefinition is the mean r2 over folds of every alpha, (alphas x V), by a
 // Cholesky factorisation per fold and alpha and explicit predictions, in float64,
 // with an intercept where the options ask for one.
-func byDefinition(t *testing.T, X ridge.Matrix, Y *tile.Array[float64], o ridge.Options) [][]float64 {
+func byDefinition(t *testing.T, X tile.Matrix, Y *tile.Array[float64], o ridge.Options) [][]float64 {
 	V, K := Y.Cols(), X.Cols
 	scores := make([][]float64, len(o.Alphas))
 	for a := range scores {
@@ -137,9 +137,9 @@ func TestFormErrors(t *testing.T) {
 
 // weak makes standard normal features and responses of which they explain a
 // tenth, with SD 100 about an offset, all of them numbers that float32 holds.
-func weak(T, K, V int, offset float64) (ridge.Matrix, *tile.Array[float64]) {
+func weak(T, K, V int, offset float64) (tile.Matrix, *tile.Array[float64]) {
 	rng := rand.New(rand.NewPCG(11, 12))
-	X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+	X := tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
 	for i := range X.Data {
 		X.Data[i] = float64(float32(rng.NormFloat64()))
 	}
@@ -156,7 +156,7 @@ func weak(T, K, V int, offset float64) (ridge.Matrix, *tile.Array[float64]) {
 
 // scoreError is the largest difference of a form's scores over alphas and voxels,
 // relative where a score is below -1.
-func scoreError(t *testing.T, X ridge.Matrix, Y *tile.Array[float64], o ridge.Options, form ridge.Form, want [][]float64, double bool) float64 {
+func scoreError(t *testing.T, X tile.Matrix, Y *tile.Array[float64], o ridge.Options, form ridge.Form, want [][]float64, double bool) float64 {
 	o.Form, o.Precision = form, op.Float32
 	if double {
 		o.Precision = op.Float64

@@ -10,21 +10,15 @@ import (
 	"voxen/engine/tile"
 )
 
-// Matrix is a row-major matrix in memory.
-type Matrix struct {
-	Rows, Cols int
-	Data       []float64
-}
-
 // Data is what a model is fitted to and tested on.
 type Data struct {
-	X Matrix      // features, T x K
+	X tile.Matrix // features, T x K
 	Y tile.Source // responses, T x V
 	// NarrowX and NarrowTestX say that features were stored in float32, whose
 	// rounding a step may leave of a column (op.LeftOver).
 	NarrowX, NarrowTestX bool
 
-	TestX    Matrix // features of held-out rows, or empty
+	TestX    tile.Matrix // features of held-out rows, or empty
 	TestY    tile.Source
 	TestRuns op.Borders // runs of the held-out rows; nil: one run
 }
@@ -65,8 +59,8 @@ type Options struct {
 	// Trends, if any, is T x q: in the rows of each run an orthonormal basis of
 	// what is regressed out of features and responses there, else zeros. It spans a
 	// constant in each run.
-	Trends     Matrix
-	TestTrends Matrix
+	Trends     tile.Matrix
+	TestTrends tile.Matrix
 	PerRun     PerRun // "": none
 	Delays     []int  // nil: no delays
 

@@ -29,7 +29,7 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 	if len(o.Delays) > 0 || o.OneAlpha || o.Checkpoint != nil {
 		return nil, fmt.Errorf("a null has no delays, no alpha for all and no checkpoint")
 	}
-	data := Data{X: Matrix{T, K, make([]float64, T*K)}, Y: Y}
+	data := Data{X: tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}, Y: Y}
 	if err := o.check(data); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 	}
 	first := make([]float64, T*K)
 	features(0, first)
-	f := &fitter{be: be, o: o, data: Data{X: Matrix{T, K, first}, Y: Y}, res: Result{Form: form}}
+	f := &fitter{be: be, o: o, data: Data{X: tile.Matrix{Rows: T, Cols: K, Data: first}, Y: Y}, res: Result{Form: form}}
 	if err := f.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 	}
 	g := gorgonia.NewGraph()
 	t := &tileGraph{g: g, feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
-	t.d = newDesigner(o, form, t.matrix("ones", Matrix{1, T, factors(T, 1)}, op.Float64))
+	t.d = newDesigner(o, form, t.matrix("ones", tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)}, op.Float64))
 	models := o.Folds.Folds() + 1
 	varies := map[int][]float64{} // of the draws of a tile
 	perDraw := op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, T, K}}

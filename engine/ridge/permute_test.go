@@ -44,7 +44,7 @@ func checkNull(t *testing.T, Y *tile.Array[float64], K, draws int, o ridge.Optio
 		t.Fatal(err)
 	}
 	for d := range draws {
-		X := ridge.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
+		X := tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}
 		features(d, X.Data)
 		got, sinks := newOutputs(K, V, 3)
 		if _, err := ridge.Fit(context.Background(), cpu.New(1), ridge.Data{X: X, Y: Y}, sinks, o); err != nil {

@@ -27,7 +27,7 @@ type Weights struct {
 // that X was stored in float32 (Data.NarrowX). A voxel without a model, whose weights are
 // NaN, is NaN. Of the options Runs, Trends, PerRun, Delays, Precision, Panels, Budget,
 // Checkpoint and Progress are read.
-func Predict(ctx context.Context, be engine.Backend, X Matrix, narrow bool, model Weights, out tile.Sink, o Options) (engine.Stats, error) {
+func Predict(ctx context.Context, be engine.Backend, X tile.Matrix, narrow bool, model Weights, out tile.Sink, o Options) (engine.Stats, error) {
 	if err := o.checkPrediction(X, model, out); err != nil {
 		return engine.Stats{}, err
 	}
@@ -71,7 +71,7 @@ func (o Options) over(V int) engine.Tiling {
 }
 
 // checkPrediction fills in defaults and refuses what cannot be.
-func (o *Options) checkPrediction(X Matrix, model Weights, out tile.Sink) error {
+func (o *Options) checkPrediction(X tile.Matrix, model Weights, out tile.Sink) error {
 	o.within(X.Rows)
 	V := model.W.Cols()
 	switch {

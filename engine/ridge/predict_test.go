@@ -14,8 +14,8 @@ import (
 )
 
 // constantBases is an orthonormal basis of the constants of each run.
-func constantBases(runs op.Borders) ridge.Matrix {
-	m := ridge.Matrix{Rows: runs[runs.Folds()], Cols: 1}
+func constantBases(runs op.Borders) tile.Matrix {
+	m := tile.Matrix{Rows: runs[runs.Folds()], Cols: 1}
 	for r := range runs.Folds() {
 		for range runs.Rows(r) {
 			m.Data = append(m.Data, 1/math.Sqrt(float64(runs.Rows(r))))
@@ -92,7 +92,7 @@ func checkTextbook(t *testing.T, metric op.Score, P, Y *tile.Array[float64], sco
 		if v >= 1 && v <= 3 {
 			continue
 		}
-		column := ridge.Matrix{Rows: T, Cols: 1, Data: make([]float64, T)}
+		column := tile.Matrix{Rows: T, Cols: 1, Data: make([]float64, T)}
 		for i := range rows {
 			column.Data[i] = P.Data[i*V+v]
 		}
@@ -133,7 +133,7 @@ func TestPredictRefusals(t *testing.T) {
 		"intercept": predictError(X, ridge.Weights{W: W, Intercept: tile.NewArray[float64](1, 2)}, out, ridge.Options{}),
 		"out":       predictError(X, ridge.Weights{W: W}, tile.NewArray[float64](7, 3), ridge.Options{}),
 		"runs":      predictError(X, ridge.Weights{W: W}, out, ridge.Options{Runs: op.Borders{0, 7}}),
-		"NaN":       predictError(ridge.Matrix{Rows: 1, Cols: 2, Data: []float64{1, math.NaN()}}, ridge.Weights{W: W}, tile.NewArray[float64](1, 3), ridge.Options{}),
+		"NaN":       predictError(tile.Matrix{Rows: 1, Cols: 2, Data: []float64{1, math.NaN()}}, ridge.Weights{W: W}, tile.NewArray[float64](1, 3), ridge.Options{}),
 		"score":     scoringError(tile.NewArray[float64](8, 2), Y, ridge.Options{}),
 		"one row":   scoringError(tile.NewArray[float64](1, 3), tile.NewArray[float64](1, 3), ridge.Options{}),
 		"trends":    scoringError(out, Y, ridge.Options{Trends: constantBases(op.Borders{0, 7})}),
@@ -144,7 +144,7 @@ func TestPredictRefusals(t *testing.T) {
 	}
 }
 
-func predictError(X ridge.Matrix, model ridge.Weights, out tile.Sink, o ridge.Options) error {
+func predictError(X tile.Matrix, model ridge.Weights, out tile.Sink, o ridge.Options) error {
 	_, err := ridge.Predict(context.Background(), cpu.New(1), X, false, model, out, o)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"voxen/engine/op"
+	"voxen/engine/tile"
 )
 
 // FeatureError refuses a value of the features.
@@ -52,7 +53,7 @@ func (e *StepError) Error() string {
 }
 
 // finite refuses features that are not numbers.
-func finite(m Matrix, heldOut bool) error {
+func finite(m tile.Matrix, heldOut bool) error {
 	for i, x := range m.Data {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return &FeatureError{heldOut, i / m.Cols, i % m.Cols, x, "finite numbers"}
@@ -87,7 +88,7 @@ func (o Options) checkSteps(d Data) error {
 
 // checkTrends wants fewer trends than rows in each run, and a constant among what
 // they span: responses are shifted by one before the trends are removed.
-func checkTrends(trends Matrix, runs op.Borders, perRun PerRun, heldOut bool) error {
+func checkTrends(trends tile.Matrix, runs op.Borders, perRun PerRun, heldOut bool) error {
 	if trends.Cols == 0 {
 		return nil
 	}
@@ -119,7 +120,7 @@ func checkTrends(trends Matrix, runs op.Borders, perRun PerRun, heldOut bool) er
 
 // checkFeatures refuses features, after per-run steps, of which the products of a
 // fit would overflow in its precision, and steps that leave nothing of any.
-func checkFeatures(v gorgonia.Value, read Matrix, o Options, heldOut bool) error {
+func checkFeatures(v gorgonia.Value, read tile.Matrix, o Options, heldOut bool) error {
 	x := v.Data().([]float64)
 	K := read.Cols
 	squares, largest := make([]float64, K), make([]int, K)

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	_ "voxen/cpu"
+	"voxen/engine/tile"
 )
 
 // The decomposition gives the matrix back, column by column relative to the column,
@@ -65,7 +66,7 @@ func TestDecompose(t *testing.T) {
 // A column is shifted by its mean; a constant one by its value, which leaves exactly 0
 // where the mean of the values is not that value.
 func TestShiftColumns(t *testing.T) {
-	x := Matrix{Rows: 6, Cols: 2, Data: []float64{0.1, 1, 0.1, 2, 0.1, 6, 0.1, 3, 0.1, 3, 0.1, 3}} // six times 0.1/6 is not 0.1
+	x := tile.Matrix{Rows: 6, Cols: 2, Data: []float64{0.1, 1, 0.1, 2, 0.1, 6, 0.1, 3, 0.1, 3, 0.1, 3}} // six times 0.1/6 is not 0.1
 	shifted, offset := shiftColumns(matrixValue(x))
 	if o := offset.Data().([]float64); o[0] != 0.1 || o[1] != 3 {
 		t.Errorf("offsets %v, want 0.1 and 3", o)

@@ -32,16 +32,16 @@ study: study/step study/extract study/align study/learn study/encode study/mask 
 study: study/organize study/couple study/group study/report brain lm store engine engine/ridge testdata
 study/*: study/step brain store engine engine/op engine/tile
 study/demo: study/align study/encode study/extract study/learn study/match study/organize study/report
-study/demo: internal/plotting lm engine/dict testdata
+study/demo: internal/plotting lm testdata
 study/report: study/couple study/match report internal/plotting
-study/organize: study/match internal/plotting internal/spatial
+study/organize: study/match internal/plotting
 study/match: internal/plotting internal/permute engine/ridge internal/spatial
 study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute
 study/learn: engine/dict
 study/encode: engine/ridge
-study/extract: lm
 study/step: engine/ridge
+study/extract: lm
 study/internal/steptest: study/step brain store engine/op cpu
 
 lm: engine engine/op store

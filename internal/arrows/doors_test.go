@@ -32,7 +32,8 @@ var doors = map[string]string{
 	"study/step/checkpoint.go":       "writes the job's own scratch file",
 	"study/internal/steptest/":       "makes files for tests",
 	"bench/peers/":                   "is a program of its own, which compares others with voxen",
-	"internal/":                      "are programs of the project itself",
+	"internal/mutate/":               "is a program of the project itself",
+	"internal/notices/":              "is a program of the project itself",
 }
 
 // storePath is the package that holds the file system.

@@ -10,15 +10,6 @@ import (
 	"voxen/engine/op"
 )
 
-// Matrix is a row-major matrix in memory: a map or a template per row.
-type Matrix struct {
-	Rows, Cols int
-	Data       []float64
-}
-
-// Row gives row r.
-func (m Matrix) Row(r int) []float64 { return m.Data[r*m.Cols : (r+1)*m.Cols] }
-
 // Lattice is where the voxels of a map lie on a regular grid.
 type Lattice struct {
 	dims   [3]int     // of the smallest box around the voxels

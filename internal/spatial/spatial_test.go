@@ -28,9 +28,9 @@ func backend(t *testing.T, threads int) engine.Backend {
 // golden is testdata/golden/match/variogram.npz.
 type golden struct {
 	lat                      *spatial.Lattice
-	maps, templates, weights spatial.Matrix
+	maps, templates, weights tile.Matrix
 	widths                   []float64
-	quantiles                spatial.Matrix
+	quantiles                tile.Matrix
 }
 
 func load(t *testing.T) golden {
@@ -40,12 +40,12 @@ func load(t *testing.T) golden {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	read := func(name string) spatial.Matrix {
+	read := func(name string) tile.Matrix {
 		a, err := z.Array(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := spatial.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
+		m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
 		if err := a.ReadFloat64(context.Background(), 0, m.Cols, m.Data, m.Cols); err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestOneVoxel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := spatial.Matrix{Rows: 1, Cols: 1, Data: []float64{3}}
+	one := tile.Matrix{Rows: 1, Cols: 1, Data: []float64{3}}
 	be := backend(t, 1)
 	w, err := spatial.Fit(context.Background(), be, lat, one)
 	if err != nil {
@@ -187,7 +187,7 @@ func TestOneVoxel(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	g := load(t)
 	be := backend(t, 1)
-	bad := spatial.Matrix{Rows: g.maps.Rows, Cols: g.maps.Cols, Data: slices.Clone(g.maps.Data)}
+	bad := tile.Matrix{Rows: g.maps.Rows, Cols: g.maps.Cols, Data: slices.Clone(g.maps.Data)}
 	bad.Data[5] = math.NaN()
 	if _, err := spatial.Fit(context.Background(), be, g.lat, bad); err == nil {
 		t.Error("a map with NaN is not refused")
@@ -233,7 +233,7 @@ func TestFieldsKeepAutocorrelation(t *testing.T) {
 		t.Fatal(err)
 	}
 	V, n := len(voxels), 20000
-	tmpl := spatial.Matrix{Rows: 1, Cols: V, Data: make([]float64, V)}
+	tmpl := tile.Matrix{Rows: 1, Cols: V, Data: make([]float64, V)}
 	mean, norm := 0.0, 0.0
 	for v := range V {
 		tmpl.Data[v] = r.NormFloat64()

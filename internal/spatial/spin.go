@@ -63,14 +63,14 @@ func NewSpheres(points [][][3]float64, columns []Vertex) (*Spheres, error) {
 // of the right; all templates turn together. A column takes the value of the vertex
 // nearest to where its own is turned to; where that vertex has no value the column
 // is left out of the draw's correlations. Equal seeds give equal draws.
-func Spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates Matrix, null tile.Sink, o Options) error {
+func Spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates tile.Matrix, null tile.Sink, o Options) error {
 	return spin(ctx, be, s, maps, templates, null, o, func(draw int) [3][3]float64 {
 		return rotation(rand.New(rand.NewPCG(o.Seed, uint64(draw))))
 	})
 }
 
 // spin is Spin by given rotations of the left sphere.
-func spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates Matrix, null tile.Sink, o Options, by func(draw int) [3][3]float64) error {
+func spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates tile.Matrix, null tile.Sink, o Options, by func(draw int) [3][3]float64) error {
 	V, K, L := len(s.columns), maps.Rows, templates.Rows
 	if err := o.check(templates, V, K, null); err != nil {
 		return err
@@ -118,7 +118,7 @@ func spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates Ma
 }
 
 // withSquares standardises maps and puts their squares below them.
-func withSquares(maps Matrix) op.Tensor {
+func withSquares(maps tile.Matrix) op.Tensor {
 	data := make([]float64, 2*len(maps.Data))
 	copy(data, maps.Data)
 	for k := range maps.Rows {
@@ -153,7 +153,7 @@ func spun(top, products, sums []float64, L int) {
 // turn fills dst with the templates turned by a rotation of the left sphere, 0 where there is no value, and the
 // columns left as 0 and 1; sums with their number, the sums of each template, and
 // the sums of its squares.
-func turn[F float32 | float64](s *Spheres, left [3][3]float64, templates Matrix, dst []F, sums []float64) {
+func turn[F float32 | float64](s *Spheres, left [3][3]float64, templates tile.Matrix, dst []F, sums []float64) {
 	V, L := len(s.columns), templates.Rows
 	clear(sums)
 	clear(dst)

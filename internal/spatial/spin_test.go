@@ -17,11 +17,11 @@ import (
 // spinGolden is testdata/golden/match/surface/spin.npz.
 type spinGolden struct {
 	spheres         *Spheres
-	maps, templates Matrix
-	quaternions     Matrix // (draws, 4): w, x, y, z
-	at              Matrix // (draws, columns): the column that a column takes its value from, -1 for none
-	top             Matrix // (draws, maps): highest correlations
-	quantiles       Matrix // (maps, 4): of them over random rotations
+	maps, templates tile.Matrix
+	quaternions     tile.Matrix // (draws, 4): w, x, y, z
+	at              tile.Matrix // (draws, columns): the column that a column takes its value from, -1 for none
+	top             tile.Matrix // (draws, maps): highest correlations
+	quantiles       tile.Matrix // (maps, 4): of them over random rotations
 }
 
 func loadSpins(t *testing.T) spinGolden {
@@ -31,12 +31,12 @@ func loadSpins(t *testing.T) spinGolden {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	read := func(name string) Matrix {
+	read := func(name string) tile.Matrix {
 		a, err := z.Array(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
+		m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
 		if err := a.ReadFloat64(context.Background(), 0, m.Cols, m.Data, m.Cols); err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ type Options struct {
 }
 
 // check refuses what no null can do.
-func (o *Options) check(templates Matrix, voxels, rows int, out tile.Sink) error {
+func (o *Options) check(templates tile.Matrix, voxels, rows int, out tile.Sink) error {
 	if o.Precision.Type == nil {
 		o.Precision = op.Float32
 	}
@@ -44,7 +44,7 @@ func (o *Options) check(templates Matrix, voxels, rows int, out tile.Sink) error
 }
 
 // finite refuses values that are not.
-func finite(what string, m Matrix) error {
+func finite(what string, m tile.Matrix) error {
 	for i, x := range m.Data {
 		if x-x != 0 {
 			return fmt.Errorf("%s %d is %v at voxel %d, want finite values", what, i/m.Cols, x, i%m.Cols)
@@ -65,7 +65,7 @@ func (l *Lattice) FieldRows(L int) int { return len(l.Widths()) * (L + len(l.Wid
 // to norm 1 over the V voxels (0 if constant), column d of out holds u_m't_j
 // (M x L), then the sums of products of the fields about their means (M x M).
 // Equal seeds give equal draws, whatever the number computed at once.
-func Fields(ctx context.Context, be engine.Backend, l *Lattice, templates Matrix, out tile.Sink, o Options) error {
+func Fields(ctx context.Context, be engine.Backend, l *Lattice, templates tile.Matrix, out tile.Sink, o Options) error {
 	L := templates.Rows
 	if err := o.check(templates, l.Len(), l.FieldRows(L), out); err != nil {
 		return err
@@ -139,10 +139,10 @@ func (o *Options) tiling(bytes int) engine.Tiling {
 // a stationary field with the covariance sum_m b_am K_m: with the weights of Fit
 // (maps x M) it has the variogram of map a. fields is what Fields wrote for L
 // templates. The surrogate of a map without weights has correlation 0.
-func Highest(ctx context.Context, be engine.Backend, weights Matrix, fields tile.Source, L int) (Matrix, error) {
+func Highest(ctx context.Context, be engine.Backend, weights tile.Matrix, fields tile.Source, L int) (tile.Matrix, error) {
 	K, M, n := weights.Rows, weights.Cols, fields.Cols()
 	if K < 1 || n < 1 || fields.Rows() != M*(L+M) {
-		return Matrix{}, fmt.Errorf("%d maps, %d x %d values of fields, want at least one map and draw and %d rows", K, fields.Rows(), n, M*(L+M))
+		return tile.Matrix{}, fmt.Errorf("%d maps, %d x %d values of fields, want at least one map and draw and %d rows", K, fields.Rows(), n, M*(L+M))
 	}
 	g := gorgonia.NewGraph()
 	feeds := engine.Feeds{}
@@ -170,7 +170,7 @@ func Highest(ctx context.Context, be engine.Backend, weights Matrix, fields tile
 	norms := op.Must(op.Zip{Kind: op.Mul}, op.Must(op.MatMul{}, mix, part("gram", M*L, M)), mix)
 	norms = op.Must(op.MatMul{}, norms, value("ones", tensorOf(M, 1, ones(M))))
 	r := op.Must(op.Zip{Kind: op.Mul}, op.Must(op.MatMul{}, mix, part("products", 0, L)), op.Must(op.InverseRoot{}, norms))
-	out := Matrix{K, n, make([]float64, K*n)}
+	out := tile.Matrix{Rows: K, Cols: n, Data: make([]float64, K*n)}
 	_, err := engine.NewMachine(be).Run(ctx, feeds, engine.Results{r: engine.PerTile(func(t engine.Tile, v engine.Host) error {
 		highest(out, t, v.Float64(), L)
 		return nil
@@ -179,7 +179,7 @@ func Highest(ctx context.Context, be engine.Backend, weights Matrix, fields tile
 }
 
 // highest keeps the largest in size of each L values, for every draw of a tile and map.
-func highest(out Matrix, t engine.Tile, values []float64, L int) {
+func highest(out tile.Matrix, t engine.Tile, values []float64, L int) {
 	for d := range t.Panels {
 		for k := range out.Rows {
 			top := 0.0
@@ -247,32 +247,32 @@ func parallel(n int, f func(i int)) {
 // the empirical covariogram of all pairs, without bins. The widest kernel is what
 // bounds the distances that count. The result is (maps x widths); a constant map has
 // zeros.
-func Fit(ctx context.Context, be engine.Backend, l *Lattice, maps Matrix) (Matrix, error) {
+func Fit(ctx context.Context, be engine.Backend, l *Lattice, maps tile.Matrix) (tile.Matrix, error) {
 	if maps.Rows < 1 || maps.Cols != l.Len() {
-		return Matrix{}, fmt.Errorf("maps are %d x %d, want at least one of %d voxels", maps.Rows, maps.Cols, l.Len())
+		return tile.Matrix{}, fmt.Errorf("maps are %d x %d, want at least one of %d voxels", maps.Rows, maps.Cols, l.Len())
 	}
 	if err := finite("map", maps); err != nil {
-		return Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	widths := l.Widths()
 	normal, err := l.normal(ctx, be, widths)
 	if err != nil {
-		return Matrix{}, err
+		return tile.Matrix{}, err
 	}
-	centred := Matrix{maps.Rows, maps.Cols, append([]float64(nil), maps.Data...)}
+	centred := tile.Matrix{Rows: maps.Rows, Cols: maps.Cols, Data: append([]float64(nil), maps.Data...)}
 	for k := range maps.Rows {
 		standardize(centred.Row(k))
 	}
 	M := len(widths)
 	kernels, err := l.kernels(widths, false)
 	if err != nil {
-		return Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	forms, err := l.quadratic(ctx, be, centred, kernels)
 	if err != nil {
-		return Matrix{}, err
+		return tile.Matrix{}, err
 	}
-	out := Matrix{maps.Rows, M, make([]float64, maps.Rows*M)}
+	out := tile.Matrix{Rows: maps.Rows, Cols: M, Data: make([]float64, maps.Rows*M)}
 	for k := range maps.Rows {
 		copy(out.Row(k), nonNegative(normal, forms.Row(k)))
 	}
@@ -303,7 +303,7 @@ func standardize(x []float64) {
 }
 
 // quadratic gives x' K_m x of every map, (maps x M), in float64.
-func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps Matrix, kernels [3]op.Tensor) (Matrix, error) {
+func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps tile.Matrix, kernels [3]op.Tensor) (tile.Matrix, error) {
 	M := kernels[0].Dims[1]
 	g := gorgonia.NewGraph()
 	feeds := engine.Feeds{}
@@ -326,7 +326,7 @@ func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps Matrix,
 	x := input("map", op.Dims{1, 1, l.dims[0] * l.dims[1], l.dims[2]}, false)
 	turned := input("map turned", op.Dims{1, 1, 1, l.box()}, true)
 	forms := op.Must(op.MatMul{TransB: true}, l.smooth(x, axes, M), turned)
-	out := Matrix{maps.Rows, M, make([]float64, maps.Rows*M)}
+	out := tile.Matrix{Rows: maps.Rows, Cols: M, Data: make([]float64, maps.Rows*M)}
 	_, err := engine.NewMachine(be).Run(ctx, feeds, engine.Results{forms: engine.PerTile(func(t engine.Tile, v engine.Host) error {
 		copy(out.Data[t.Lo*M:], v.Float64())
 		return nil
@@ -346,7 +346,7 @@ func (l *Lattice) normal(ctx context.Context, be engine.Backend, widths []float6
 	if err != nil {
 		return nil, err
 	}
-	mask := Matrix{1, l.Len(), ones(l.Len())}
+	mask := tile.Matrix{Rows: 1, Cols: l.Len(), Data: ones(l.Len())}
 	out := mat.NewSymDense(M, nil)
 	V := float64(l.Len())
 	for m, s := range widths {
@@ -378,10 +378,10 @@ func (l *Lattice) normal(ctx context.Context, be engine.Backend, widths []float6
 }
 
 // rowSums gives K_m 1 over the voxels, (M x V).
-func (l *Lattice) rowSums(ctx context.Context, be engine.Backend, widths []float64) (Matrix, error) {
+func (l *Lattice) rowSums(ctx context.Context, be engine.Backend, widths []float64) (tile.Matrix, error) {
 	kernels, err := l.kernels(widths, false)
 	if err != nil {
-		return Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	M := len(widths)
 	g := gorgonia.NewGraph()
@@ -397,10 +397,10 @@ func (l *Lattice) rowSums(ctx context.Context, be engine.Backend, widths []float
 	feeds[x] = engine.Value(op.ToValue(box, op.Float64))
 	var sums gorgonia.Value
 	if _, err := engine.NewMachine(be).Run(ctx, feeds, engine.Results{l.smooth(x, axes, M): engine.Last(&sums)}, engine.Tiling{}); err != nil {
-		return Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	data := sums.Data().([]float64)
-	out := Matrix{M, l.Len(), make([]float64, M*l.Len())}
+	out := tile.Matrix{Rows: M, Cols: l.Len(), Data: make([]float64, M*l.Len())}
 	d := l.dims
 	for m := range M {
 		for i, v := range l.voxels {
@@ -469,7 +469,7 @@ func solveOn(g *mat.SymDense, q []float64, in []int) ([]float64, bool) {
 }
 
 // mixture is the square root of the weights.
-func mixture(weights Matrix) op.Tensor {
+func mixture(weights tile.Matrix) op.Tensor {
 	t := tensorOf(weights.Rows, weights.Cols, append([]float64(nil), weights.Data...))
 	for i, b := range t.Data {
 		t.Data[i] = math.Sqrt(b)
@@ -478,7 +478,7 @@ func mixture(weights Matrix) op.Tensor {
 }
 
 // withOnes standardises the templates and puts the mask below them, on the box.
-func (l *Lattice) withOnes(templates Matrix) op.Tensor {
+func (l *Lattice) withOnes(templates tile.Matrix) op.Tensor {
 	rows := append([]float64(nil), templates.Data...)
 	for r := range templates.Rows {
 		standardize(rows[r*l.Len() : (r+1)*l.Len()])

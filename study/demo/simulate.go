@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"voxen/brain"
-	"voxen/engine/dict"
 	"voxen/engine/tile"
 	"voxen/study/step"
 )
@@ -50,7 +49,7 @@ type Planted struct {
 
 // Plant chooses atoms, (T x n) columns, for the networks of an atlas at the
 // voxels of a mask.
-func Plant(atlas *brain.Atlas, mask *brain.Mask, atoms dict.Matrix, o PlantOptions) (*Planted, error) {
+func Plant(atlas *brain.Atlas, mask *brain.Mask, atoms tile.Matrix, o PlantOptions) (*Planted, error) {
 	if o.Target == 0 {
 		o.Target = 0.2
 	}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"voxen/brain"
-	"voxen/engine/dict"
+	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study/organize"
 	"voxen/study/step"
@@ -58,7 +58,7 @@ func (o *simulation) Do(ctx context.Context, r *step.Run) (step.Summary, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := Plant(atlas, mask, dict.Matrix{Rows: shape[0], Cols: shape[1], Data: values}, PlantOptions{Seed: o.Seed, Null: o.Null})
+	p, err := Plant(atlas, mask, tile.Matrix{Rows: shape[0], Cols: shape[1], Data: values}, PlantOptions{Seed: o.Seed, Null: o.Null})
 	if err != nil {
 		return nil, err
 	}

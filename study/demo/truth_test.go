@@ -25,9 +25,9 @@ type truth struct {
 	be     engine.Backend
 	atlas  *brain.Atlas
 	mask   *brain.Mask
-	atoms  dict.Matrix
+	atoms  tile.Matrix
 	lat    *spatial.Lattice
-	labels spatial.Matrix
+	labels tile.Matrix
 	fields *tile.Array[float32]
 }
 
@@ -61,7 +61,7 @@ func newTruth(t *testing.T, draws, step int) *truth {
 	}
 	x.lat, err = match.Lattice(x.mask, all)
 	check()
-	x.labels = spatial.Matrix{Rows: len(x.atlas.Labels), Cols: len(region), Data: make([]float64, len(x.atlas.Labels)*len(region))}
+	x.labels = tile.Matrix{Rows: len(x.atlas.Labels), Cols: len(region), Data: make([]float64, len(x.atlas.Labels)*len(region))}
 	for v, b := range region {
 		x.labels.Row(b)[v] = 1
 	}
@@ -89,24 +89,24 @@ func (x *truth) coarse(step int) *brain.Volume {
 
 // aliceAtoms learns 64 atoms from MiniLM's responses to the story, as they are: after
 // a haemodynamic response too few atoms are correlated by less than 0.3.
-func aliceAtoms(ctx context.Context, be engine.Backend) (dict.Matrix, error) {
+func aliceAtoms(ctx context.Context, be engine.Backend) (tile.Matrix, error) {
 	a, err := store.OpenNpy(store.OS{}, "../../testdata/alice/minilm_neurons_tr.npy")
 	if err != nil {
-		return dict.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	defer a.Close()
 	T, N := a.Rows(), a.Cols()
 	s := make([]float64, T*N)
 	if err := a.ReadFloat64(ctx, 0, N, s, N); err != nil {
-		return dict.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	src, err := tile.Of(T, N, s)
 	if err != nil {
-		return dict.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	fit, err := dict.Learn(ctx, be, src, dict.Defaults())
 	if err != nil {
-		return dict.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	return fit.Atoms, nil
 }
@@ -127,14 +127,14 @@ func (x *truth) study(t *testing.T, seed uint64, subjects int, null bool) outcom
 		t.Fatal(err)
 	}
 	K, V := x.atoms.Cols, x.mask.Len()
-	mean := spatial.Matrix{Rows: K, Cols: V, Data: make([]float64, K*V)}
+	mean := tile.Matrix{Rows: K, Cols: V, Data: make([]float64, K*V)}
 	alphas, err := encode.ParseAlphas("0.1:1e5:20")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range subjects {
 		w := tile.NewArray[float32](K, V)
-		_, err := ridge.Fit(ctx, x.be, ridge.Data{X: ridge.Matrix(x.atoms), Y: p.Subject()}, ridge.Outputs{Weights: w},
+		_, err := ridge.Fit(ctx, x.be, ridge.Data{X: x.atoms, Y: p.Subject()}, ridge.Outputs{Weights: w},
 			ridge.Options{Alphas: alphas, Folds: ridge.KFold(x.atoms.Rows, 5), PerRun: ridge.ZScore, Score: op.R2})
 		if err != nil {
 			t.Fatal(err)

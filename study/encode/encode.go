@@ -420,7 +420,7 @@ func (x *encoder) folds() (op.Borders, error) {
 
 // nuisance reads the confounds of files of responses and stacks the bases of what
 // is removed from every run.
-func (x *encoder) nuisance(paths []string, r *step.Responses, runs op.Borders) (ridge.Matrix, error) {
+func (x *encoder) nuisance(paths []string, r *step.Responses, runs op.Borders) (tile.Matrix, error) {
 	return x.o.Bases(x.Env, paths, r, runs)
 }
 

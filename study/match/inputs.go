@@ -12,7 +12,6 @@ import (
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
-	"voxen/internal/spatial"
 	"voxen/study/step"
 )
 
@@ -47,7 +46,7 @@ func (x *matcher) read(ctx context.Context) error {
 		return step.BadInput(x.o.Templates, "has %d voxels in common with maps %s, expected at least 2", len(x.keep), x.o.Maps[0])
 	}
 	L, n := len(x.networks), len(x.keep)
-	x.templates = spatial.Matrix{Rows: L, Cols: n, Data: make([]float64, L*n)}
+	x.templates = tile.Matrix{Rows: L, Cols: n, Data: make([]float64, L*n)}
 	for b := range L {
 		t := x.templates.Row(b)
 		for i, v := range x.keep {
@@ -169,7 +168,7 @@ func leaveOut[T float32 | float64](out []bool, values []T) (finite bool) {
 // average makes the group's maps, and the means that products are taken about.
 func (x *matcher) average() {
 	S, K, n := len(x.maps.values), x.maps.rows, len(x.keep)
-	x.group = spatial.Matrix{Rows: K, Cols: n, Data: make([]float64, K*n)}
+	x.group = tile.Matrix{Rows: K, Cols: n, Data: make([]float64, K*n)}
 	for _, values := range x.maps.values {
 		mean := make([]float64, K)
 		for k := range K {
@@ -223,7 +222,7 @@ func (s *stacked) ReadFloat64(_ context.Context, lo, hi int, dst []float64, stri
 // products gives the sums of products over voxels of all maps and templates about
 // their means, (subjects x atoms + networks) squared: correlations of any average over
 // subjects, and of any sum of atoms, follow from it.
-func (x *matcher) products(ctx context.Context) (spatial.Matrix, error) {
+func (x *matcher) products(ctx context.Context) (tile.Matrix, error) {
 	src := &stacked{x: x}
 	for b := range x.templates.Rows {
 		t := x.templates.Row(b)
@@ -251,10 +250,10 @@ func (x *matcher) products(ctx context.Context) (spatial.Matrix, error) {
 		return err
 	})
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	t, err := op.FromValue(sums)
-	return spatial.Matrix{Rows: R, Cols: R, Data: t.Data}, err
+	return tile.Matrix{Rows: R, Cols: R, Data: t.Data}, err
 }
 
 // networkSet is the voxels that belong to a network: those with the label, or the

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"voxen/brain"
+	"voxen/engine/tile"
 	"voxen/internal/permute"
 	"voxen/internal/plotting"
 	"voxen/internal/spatial"
@@ -147,10 +148,10 @@ type matcher struct {
 	places    brain.Places
 	maps      subjectMaps
 	networks  brain.LabelTable
-	labels    bool           // templates are labels
-	keep      []int          // voxels of the maps that are compared
-	templates spatial.Matrix // (networks, kept voxels)
-	group     spatial.Matrix // (atoms, kept voxels), mean over subjects
+	labels    bool        // templates are labels
+	keep      []int       // voxels of the maps that are compared
+	templates tile.Matrix // (networks, kept voxels)
+	group     tile.Matrix // (atoms, kept voxels), mean over subjects
 
 	matches []match
 }
@@ -213,7 +214,7 @@ func (x *matcher) match(ctx context.Context) error {
 	if err := x.places.WriteMask(ctx, x.Env.Output(x.Job)); err != nil {
 		return err
 	}
-	var gram spatial.Matrix
+	var gram tile.Matrix
 	err := x.Stage("comparing (voxels)", len(x.keep), func() (err error) {
 		gram, err = x.products(ctx)
 		return err
@@ -223,7 +224,7 @@ func (x *matcher) match(ctx context.Context) error {
 	}
 	products := Products{gram, len(x.o.Maps), x.maps.rows, len(x.networks)}
 	x.correlate(products)
-	var high spatial.Matrix
+	var high tile.Matrix
 	if err := x.Stage("surrogates", x.o.Draws, func() (err error) { high, err = x.surrogates(ctx); return err }); err != nil {
 		return err
 	}
@@ -233,7 +234,7 @@ func (x *matcher) match(ctx context.Context) error {
 
 // test fills in what the nulls say: high holds the largest |r| of surrogates, (atoms x
 // draws).
-func (x *matcher) test(g Products, high spatial.Matrix) {
+func (x *matcher) test(g Products, high tile.Matrix) {
 	ps := make([]float64, g.K)
 	subjects := make([]float64, g.K)
 	for k := range subjects {
@@ -296,7 +297,7 @@ func BestOf(r []float64) (best, sign int, margin float64) {
 }
 
 // surrogates gives the largest |r| of surrogates, (atoms x draws).
-func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
+func (x *matcher) surrogates(ctx context.Context) (tile.Matrix, error) {
 	o := spatial.Options{Draws: x.o.Draws, Seed: x.o.Seed, Precision: x.Env.Precision, Checkpoint: x.Job,
 		Progress: func(done, _ int) { x.Progress(done) }}
 	if x.null() == spinNull {
@@ -304,31 +305,31 @@ func (x *matcher) surrogates(ctx context.Context) (spatial.Matrix, error) {
 	}
 	lat, err := Lattice(x.places.(brain.GridPlaces).Mask(), x.keep)
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	L := len(x.networks)
 	sink, err := x.Job.CreateNpy(ctx, "surrogates.npy", step.DType(x.Env.Precision), lat.FieldRows(L), x.o.Draws, store.AsMatrix)
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	err = x.draw(ctx, o, func(ctx context.Context, o spatial.Options) error {
 		return spatial.Fields(ctx, x.Backend, lat, x.templates, sink, o)
 	})
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	fields, err := x.reopen(sink, "surrogates.npy")
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	defer fields.Close()
-	var weights, high spatial.Matrix
+	var weights, high tile.Matrix
 	err = x.Compute(ctx, step.Part{What: "variograms of maps"}, func(ctx context.Context) error {
 		weights, err = spatial.Fit(ctx, x.Backend, lat, x.group)
 		return err
 	})
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	err = x.Compute(ctx, step.Part{What: "highest correlations of surrogates"}, func(ctx context.Context) error {
 		high, err = spatial.Highest(ctx, x.Backend, weights, fields, L)
@@ -367,7 +368,7 @@ func Lattice(m *brain.Mask, keep []int) (*spatial.Lattice, error) {
 }
 
 // write stores tables, numbers and images.
-func (x *matcher) write(ctx context.Context, gram, high spatial.Matrix) error {
+func (x *matcher) write(ctx context.Context, gram, high tile.Matrix) error {
 	if err := x.Job.WriteFile("matches.tsv", x.matchTable); err != nil {
 		return err
 	}
@@ -383,7 +384,7 @@ func (x *matcher) write(ctx context.Context, gram, high spatial.Matrix) error {
 	}
 	arrays := []struct {
 		name string
-		m    spatial.Matrix
+		m    tile.Matrix
 	}{{"subjects.npy", gram}, {"null.npy", high}}
 	if x.null() == spinNull {
 		arrays = arrays[:1] // the null was written draw by draw

@@ -5,13 +5,13 @@ import (
 	"math"
 	"slices"
 
-	"voxen/internal/spatial"
+	"voxen/engine/tile"
 )
 
 // Products are the sums of products of the maps of S subjects with K atoms
 // each and of L templates, about their means.
 type Products struct {
-	Gram    spatial.Matrix
+	Gram    tile.Matrix
 	S, K, L int
 }
 

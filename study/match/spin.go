@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"voxen/brain"
+	"voxen/engine/tile"
 	"voxen/internal/spatial"
 	"voxen/store"
 	"voxen/study/step"
@@ -48,27 +49,27 @@ func (x *matcher) spheres() (*spatial.Spheres, error) {
 }
 
 // spins gives the largest |r| with templates turned over the spheres.
-func (x *matcher) spins(ctx context.Context, o spatial.Options) (spatial.Matrix, error) {
+func (x *matcher) spins(ctx context.Context, o spatial.Options) (tile.Matrix, error) {
 	s, err := x.spheres()
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	K := x.maps.rows
 	sink, err := x.Job.CreateNpy(ctx, "null.npy", store.Float64, K, o.Draws, store.AsMatrix)
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	err = x.draw(ctx, o, func(ctx context.Context, o spatial.Options) error {
 		return spatial.Spin(ctx, x.Backend, s, x.group, x.templates, sink, o)
 	})
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	a, err := x.reopen(sink, "null.npy")
 	if err != nil {
-		return spatial.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	defer a.Close()
-	high := spatial.Matrix{Rows: K, Cols: o.Draws, Data: make([]float64, K*o.Draws)}
+	high := tile.Matrix{Rows: K, Cols: o.Draws, Data: make([]float64, K*o.Draws)}
 	return high, a.ReadFloat64(ctx, 0, o.Draws, high.Data, o.Draws)
 }

@@ -6,13 +6,11 @@ import (
 	"strconv"
 
 	"voxen/brain"
-	"voxen/internal/spatial"
+	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study/match"
 	"voxen/study/step"
 )
-
-type matrix = spatial.Matrix
 
 // belonging is the network that an atom belongs to, -1 for none, and the sign of its map
 // on it: 1 or -1, 0 with none.
@@ -154,15 +152,15 @@ func atomsOf(of []belonging, network int) []int {
 // agreement gives, for each network, the correlations between subjects of the sum of its
 // atoms' maps times their signs, (subjects x subjects); an empty matrix for a network
 // without atoms.
-func (a *MatchedAtoms) agreement(of []belonging, networks int) []matrix {
+func (a *MatchedAtoms) agreement(of []belonging, networks int) []tile.Matrix {
 	S := a.products.S
-	out := make([]matrix, networks)
+	out := make([]tile.Matrix, networks)
 	for b := range out {
 		atoms := atomsOf(of, b)
 		if len(atoms) == 0 || S == 0 {
 			continue
 		}
-		r := matrix{Rows: S, Cols: S, Data: make([]float64, S*S)}
+		r := tile.Matrix{Rows: S, Cols: S, Data: make([]float64, S*S)}
 		own, most := make([]float64, S), make([]float64, S)
 		for s := range S {
 			own[s], most[s] = a.summed(of, atoms, s, s)
@@ -198,7 +196,7 @@ func (a *MatchedAtoms) summed(of []belonging, atoms []int, s, t int) (sum, most 
 
 // consistency is the mean of the correlations over pairs of different subjects, who may
 // be listed several times; NaN without atoms or pairs.
-func consistency(r matrix, subjects []int) float64 {
+func consistency(r tile.Matrix, subjects []int) float64 {
 	if r.Rows == 0 {
 		return math.NaN()
 	}

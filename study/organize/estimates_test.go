@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"voxen/brain"
-	"voxen/internal/spatial"
+	"voxen/engine/tile"
 	"voxen/study/match"
 )
 
@@ -197,7 +197,7 @@ func (p *population) study(random *rand.Rand, S int) *organized {
 			row[v] -= mean
 		}
 	}
-	gram := spatial.Matrix{Rows: len(rows), Cols: len(rows), Data: make([]float64, len(rows)*len(rows))}
+	gram := tile.Matrix{Rows: len(rows), Cols: len(rows), Data: make([]float64, len(rows)*len(rows))}
 	for i, a := range rows {
 		for j := range i + 1 {
 			x := 0.0

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study/step"
 )
@@ -390,7 +391,7 @@ func (n *neurons) subGroups(assigned []neuron, of []belonging, L int) []subGroup
 
 // over adds how consistent the networks' maps are over some subjects, given their
 // agreement.
-func (x *indices) over(agreement []matrix, subjects []int) {
+func (x *indices) over(agreement []tile.Matrix, subjects []int) {
 	for b := range x.groups {
 		x.groups[b].consistency = consistency(agreement[b], subjects)
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"voxen/brain"
+	"voxen/engine/tile"
 	"voxen/internal/plotting"
 	"voxen/store"
 	"voxen/study/match"
@@ -267,16 +268,16 @@ func (x *organizer) networkColors(path string) (brain.LabelTable, error) {
 }
 
 // optional reads a matrix; one without rows if the file is not there.
-func (x *organizer) optional(ctx context.Context, path string) (matrix, error) {
+func (x *organizer) optional(ctx context.Context, path string) (tile.Matrix, error) {
 	if _, err := x.Env.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return matrix{}, nil
+		return tile.Matrix{}, nil
 	}
 	a, err := step.OpenMatrix(x.Env.FS, path)
 	if err != nil {
-		return matrix{}, err
+		return tile.Matrix{}, err
 	}
 	defer a.Close()
-	m := matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
+	m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
 	return m, a.ReadFloat64(ctx, 0, m.Cols, m.Data, m.Cols)
 }
 

@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"voxen/internal/spatial"
+	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study/match"
 )
@@ -78,7 +78,7 @@ func TestMatchReachedExactly(t *testing.T) {
 func TestResampledNetworkAndSign(t *testing.T) {
 	// atom 0 of two subjects, and two networks of norm 1; atom 1 is constant
 	gram := func(first, second [2]float64) match.Products {
-		g := spatial.Matrix{Rows: 6, Cols: 6, Data: make([]float64, 36)}
+		g := tile.Matrix{Rows: 6, Cols: 6, Data: make([]float64, 36)}
 		set := func(i, j int, x float64) { g.Data[i*6+j], g.Data[j*6+i] = x, x }
 		set(0, 0, 1)
 		set(2, 2, 1)
@@ -112,7 +112,7 @@ func TestResampledNetworkAndSign(t *testing.T) {
 // Subjects that are drawn twice are no pair with themselves: two of one and one of another are two pairs, of r each.
 func TestConsistencyOfRepeatedSubjects(t *testing.T) {
 	const r = 0.4
-	a := MatchedAtoms{products: match.Products{S: 2, K: 1, L: 1, Gram: spatial.Matrix{Rows: 3, Cols: 3, Data: []float64{1, r, 0, r, 1, 0, 0, 0, 1}}}}
+	a := MatchedAtoms{products: match.Products{S: 2, K: 1, L: 1, Gram: tile.Matrix{Rows: 3, Cols: 3, Data: []float64{1, r, 0, r, 1, 0, 0, 0, 1}}}}
 	agreement := a.agreement([]belonging{{0, -1}}, 1)[0]
 	for _, subjects := range [][]int{{0, 0, 1}, {1, 0, 0}, {0, 1, 1}, {0, 1}} {
 		if got := consistency(agreement, subjects); math.Abs(got-r) > 1e-15 {

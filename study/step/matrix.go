@@ -7,7 +7,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"voxen/engine/op"
-	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/store"
 )
@@ -68,8 +67,8 @@ func OpenMatrix(fsys store.FS, path string) (store.Array, error) {
 const maxFeatures = 1 << 31
 
 // LoadMatrix reads one file of features and refuses what is not finite.
-func LoadMatrix(ctx context.Context, path string, a store.Array) (ridge.Matrix, error) {
-	m := ridge.Matrix{Rows: a.Rows(), Cols: a.Cols()}
+func LoadMatrix(ctx context.Context, path string, a store.Array) (tile.Matrix, error) {
+	m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols()}
 	switch {
 	case m.Rows == 0 || m.Cols == 0:
 		return m, BadInput(path, "is %d x %d, expected at least one row and one column of features", m.Rows, m.Cols)

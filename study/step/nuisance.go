@@ -6,7 +6,6 @@ import (
 
 	"voxen/brain"
 	"voxen/engine/op"
-	"voxen/engine/ridge"
 	"voxen/engine/tile"
 )
 
@@ -30,8 +29,8 @@ func (n Nuisance) columns(rows int, confounded bool, confounds [][]float64) [][]
 
 // Bases stacks orthonormal bases of the runs, (rows x q), with zeros where a run
 // has fewer columns. Confounds are those of each row's file, nil for none.
-func (n Nuisance) Bases(runs op.Borders, confounds *ConfoundRows) (ridge.Matrix, error) {
-	var m ridge.Matrix
+func (n Nuisance) Bases(runs op.Borders, confounds *ConfoundRows) (tile.Matrix, error) {
+	var m tile.Matrix
 	var bases []*brain.Basis
 	for r := range runs.Folds() {
 		b, err := n.Basis(runs, r, confounds)

@@ -10,6 +10,7 @@ import (
 	"voxen/brain"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
+	"voxen/engine/tile"
 	"voxen/store"
 )
 
@@ -35,14 +36,14 @@ func (s RunSteps) Trend() (brain.Trend, error) {
 
 // Bases reads the confounds of files, one table of each or none, and stacks the bases of
 // what is removed from every run.
-func (s RunSteps) Bases(e *Env, confounds []string, files *Responses, runs op.Borders) (ridge.Matrix, error) {
+func (s RunSteps) Bases(e *Env, confounds []string, files *Responses, runs op.Borders) (tile.Matrix, error) {
 	trend, err := s.Trend()
 	if err != nil {
-		return ridge.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	rows, err := e.ReadConfounds(confounds, strings.Join(s.ConfoundColumns, ","), files)
 	if err != nil {
-		return ridge.Matrix{}, err
+		return tile.Matrix{}, err
 	}
 	return Nuisance{Trend: trend, TR: s.TR.Or(0), Flag: s.Detrend}.Bases(runs, rows)
 }
@@ -93,7 +94,7 @@ func RunsOf(ctx context.Context, fsys store.FS, path string, files op.Borders) (
 
 // LoadFeatures reads files of features into one matrix, with the rows of each; narrow
 // says that none has more digits than float32.
-func LoadFeatures(ctx context.Context, fsys store.FS, paths []string) (m ridge.Matrix, borders op.Borders, narrow bool, err error) {
+func LoadFeatures(ctx context.Context, fsys store.FS, paths []string) (m tile.Matrix, borders op.Borders, narrow bool, err error) {
 	borders, narrow = op.Borders{0}, true
 	for _, path := range paths {
 		a, err := OpenMatrix(fsys, path)
@@ -109,7 +110,7 @@ func LoadFeatures(ctx context.Context, fsys store.FS, paths []string) (m ridge.M
 		if m.Rows > 0 && part.Cols != m.Cols {
 			return m, nil, false, BadInput(path, "has %d columns, %s has %d", part.Cols, paths[0], m.Cols)
 		}
-		m = ridge.Matrix{Rows: m.Rows + part.Rows, Cols: part.Cols, Data: append(m.Data, part.Data...)}
+		m = tile.Matrix{Rows: m.Rows + part.Rows, Cols: part.Cols, Data: append(m.Data, part.Data...)}
 		borders = append(borders, m.Rows)
 	}
 	return m, borders, narrow, nil

@@ -118,7 +118,7 @@ func newRidge(x, y array) (*ridgeJob, error) {
 		return nil, err
 	}
 	responses, err := tile.Of(y.rows, y.cols, y.f32)
-	j.data = ridge.Data{X: ridge.Matrix{Rows: x.rows, Cols: x.cols, Data: wide}, Y: responses}
+	j.data = ridge.Data{X: tile.Matrix{Rows: x.rows, Cols: x.cols, Data: wide}, Y: responses}
 	j.options = ridge.Options{Alphas: alphas, Folds: ridge.KFold(x.rows, 5)}
 	return j, err
 }
