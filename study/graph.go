@@ -361,7 +361,7 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 		a.TR, a.Start, a.Volumes = step.Some(run.TR), run.Start, step.Some(run.Volumes)
 		T := float64(run.Volumes)
 		w := work{size: fmt.Sprintf("%d words to %d volumes x %d neurons", len(s.words[i]), run.Volumes, m.neurons), flops: 2 * (words + 32/run.TR*T) * n,
-			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*(words+T)*n)}
+			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*(words+3*T)*n)}
 		aligned = append(aligned, s.add(c.Name+" "+run.Name, []*Task{from}, w, &a))
 		m.aligned = append(m.aligned, a.Out)
 	}

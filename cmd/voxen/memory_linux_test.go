@@ -32,6 +32,15 @@ func TestLearnMemoryBound(t *testing.T) {
 	within(t, cmd, bound)
 }
 
+// So does an alignment, whose blocks of columns are as wide as the bound lets them be.
+func TestAlignMemoryBound(t *testing.T) {
+	const words, N, bound = 10_000, 1000, 76 << 20
+	f := newFiles(t)
+	cmd := process(t, "align", "--responses", f.sparse("r.npy", words, N), "--words", f.story("w.tsv", words), "--tr", "2", "--volumes", "500",
+		"--out", f.path("s.npy"), "--memory", "76MiB")
+	within(t, cmd, bound)
+}
+
 // sparse writes (rows x cols) normal numbers in the first two rows and zeros
 // below, of which nothing is on disk.
 func (f *files) sparse(name string, rows, cols int) string {

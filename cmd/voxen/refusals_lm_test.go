@@ -300,6 +300,7 @@ var lmRefusals = []refusal{
 	{"align without a TR", func(f *files) []string {
 		return []string{"align", "--responses", f.npy("r.npy", []int{12, 3}), "--words", f.story("w.tsv", 12), "--out", f.path("out/s.npy"), "--volumes", "10"}
 	}, 2, `--tr is needed: seconds`},
+	alignRefusal("too little memory to align", `--memory 8MiB is too small: this job needs at least`, "--memory", "8MiB"),
 	alignRefusal("no TR", `--tr 0, expected 1e-4 to 1e4`, "--tr", "0"),
 	alignRefusal("TR of a nanosecond", `--tr 1e-09, expected 1e-4`, "--tr", "1e-9"),
 	alignRefusal("TR that is no number", `--tr`, "--tr", "NaN"),

@@ -84,6 +84,9 @@ func init() {
 		reported("a model's part of another name", `--model "maps=x": "maps", expected name, responses`, func(f *files) []string { return []string{"--model", "maps=x"} }),
 		reported("a model twice", `model "a" is there twice`, func(f *files) []string { return []string{"--model", "name=a", "--model", "name=a"} }),
 		reported("a folder that is not there", `gone: no such folder: expected what m: learn wrote`, func(f *files) []string { return []string{"--model", "name=m,learn=" + f.path("gone")} }),
+		reported("too little memory to report", `--memory 8MiB is too small: this job needs at least`, func(*files) []string {
+			return []string{"--title", "A", "--memory", "8MiB"}
+		}),
 		reported("a file for a folder", `r.npy: is no folder, expected the one that organize wrote`, func(f *files) []string {
 			return []string{"--organize", f.bytes("r.npy", nil)}
 		}),

@@ -150,6 +150,8 @@ var refusals = []refusal{
 	flags("form", `--form "fast"`, "--form", "fast"),
 	flags("empty path", `--mask "" is empty, expected a value`, "--mask", ""),
 	flags("empty choice", `--cv "" is empty`, "--cv="),
+	flags("alpha above float32", `--alphas "1,1e39": 1e\+39 is no number of float32, expected .*, or --precision float64`, "--alphas", "1,1e39"),
+	flags("alpha below float32", `1e-300 is no number of float32`, "--alphas", "1,1e-300"),
 	flags("form svd of scaled features", `--form svd with --standardize both`, "--form", "svd", "--standardize", "both"),
 
 	// files of features

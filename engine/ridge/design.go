@@ -41,6 +41,7 @@ type designer struct {
 	// varies (B, M, 1, K) is 0 for features that centring leaves nothing of in the
 	// training rows of a model, and 1 for others; nil: none are
 	varies node
+	lift   float64 // see fitter.lift
 }
 
 func newDesigner(o Options, form Form, ones node) designer {

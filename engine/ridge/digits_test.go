@@ -592,6 +592,21 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// r has no unit: it stands for features and alphas of any size, where predictions are
+// smaller than float32 can square.
+func TestUnitOfPredictions(t *testing.T) {
+	const T, K, V = 60, 4, 3
+	x, y := signal(14, T, K, V)
+	for _, c := range []struct{ scale, least, most float64 }{{1, 0.1, 1e25}, {1e-10, 0.1, 1e5}, {1e-3, 1e10, 1e20}} { // alphas for which the reference keeps its digits too
+		scaled := mat.DenseCopyOf(x)
+		scaled.Scale(c.scale, scaled)
+		for _, form := range allForms {
+			d := digits{x: scaled, y: y, o: ridge.Options{Alphas: []float64{c.least, c.most}, Folds: ridge.KFold(T, 5), Form: form, Score: op.R, Intercept: true}}
+			d.compare(t, fmt.Sprintf("%s of %g, alpha %g", form, c.scale, c.most), dataOf[float64](scaled, y, func(v float64) float64 { return v }), 2e-5)
+		}
+	}
+}
+
 // Rounding says about what float32 costs: next to nothing of features at right angles
 // or in kernels, and of alike features under a small alpha what scores are off by.
 func TestRounding(t *testing.T) {

@@ -59,6 +59,24 @@ func (f *fitter) rounding() float64 {
 	return most
 }
 
+// lift is a power of two by which weights are multiplied where only r is asked for,
+// which has no unit: predictions of alphas far above the largest eigenvalue S, which
+// are S/(S + alpha) of the responses, would have no square in float32. It puts those
+// of the smallest and the largest alpha at equal distances from 1, as far as float32
+// has powers of two. 0: none is needed.
+func (f *fitter) lift() float64 {
+	s, err := op.FromValue(f.design[0])
+	if err != nil {
+		panic("ridge: " + err.Error()) // made by this package
+	}
+	largest := slices.Max(s.Data)
+	least, most := largest/(largest+slices.Max(f.o.Alphas)), largest/(largest+slices.Min(f.o.Alphas))
+	if !(least > 0) || least > 1e-12 {
+		return 0
+	}
+	return math.Exp2(min(122, -math.Round((math.Log2(least)+math.Log2(most))/2)))
+}
+
 // norm is about the largest singular value of the shifted columns: ten steps of the
 // power method from their row of largest norm.
 func (c columns) norm() float64 {

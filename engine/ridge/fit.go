@@ -298,7 +298,7 @@ type tileGraph struct {
 // newTileGraph brings the design into a new graph.
 func (f *fitter) newTileGraph() *tileGraph {
 	t := &tileGraph{g: gorgonia.NewGraph(), d: newDesigner(f.o, f.res.Form, nil), feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
-	t.x.form = f.res.Form
+	t.x.form, t.d.lift = f.res.Form, f.lift()
 	for i, field := range t.x.fields() {
 		if f.design[i] != nil {
 			*field = t.value(fmt.Sprintf("design%d", i), f.design[i])

@@ -148,7 +148,11 @@ func (d designer) targets(x design, r responses) (P, C node) {
 
 // score gives the mean score over folds of every alpha, float64 (P, 1, A, W).
 func (d designer) score(x design, r responses, P, C node) node {
-	operands := []node{folds(P), C, x.rows, folds(x.s), x.test}
+	trained := folds(P)
+	if d.o.Score == op.R && d.lift > 0 {
+		trained = op.Must(op.GroupScale{Factors: factors(d.o.Folds.Folds(), d.lift)}, trained)
+	}
+	operands := []node{trained, C, x.rows, folds(x.s), x.test}
 	var path op.Spec = op.PathRows{Alphas: d.o.Alphas, Borders: d.o.Folds}
 	if x.form == Gram {
 		operands[2] = x.gram

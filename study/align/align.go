@@ -168,16 +168,21 @@ type aligner struct {
 	words int
 }
 
-// BlockBytes is the memory for a block of columns, words and volumes together.
+// BlockBytes is the most memory for a block of columns: of the words, the volumes
+// before and after the convolution, and what is written.
 const BlockBytes = 64 << 20
 
 func (a *aligner) align(ctx context.Context) error {
 	T, V := a.src.Rows(), a.src.Cols()
+	column := 8 * int64(a.words+3*T)
+	if err := a.Env.Fits(column); err != nil {
+		return err
+	}
+	width := int(max(1, min(int64(V), min(BlockBytes, a.Env.HostBudget(0))/column)))
 	sink, err := a.Job.CreateNpy(ctx, "", step.DType(a.Env.Precision), T, V, store.AsMatrix)
 	if err != nil {
 		return err
 	}
-	width := max(1, min(V, BlockBytes/(8*(T+a.words))))
 	for lo := 0; lo < V; lo += width {
 		hi := min(lo+width, V)
 		if !a.Job.Done(lo, hi) {

@@ -158,6 +158,9 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	if err := x.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
 		return nil, err
 	}
+	if err := x.alphasHeld(); err != nil {
+		return nil, err
+	}
 	sinks, err := x.outputs(ctx)
 	if err != nil {
 		return nil, err
@@ -189,6 +192,17 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %s", V, why)
 	}
 	return x.finish(ctx, sinks, res)
+}
+
+// alphasHeld refuses alphas that alpha.npy would hold as 0, as infinity or with less
+// than the digits of its precision.
+func (x *encoder) alphasHeld() error {
+	for _, a := range x.plan.Alphas {
+		if x.Env.Precision == op.Float32 && (a < 0x1p-126 || a > math.MaxFloat32) {
+			return step.BadInput("", "--alphas %q: %g is no number of float32, expected 1.2e-38 to 3.4e38, or --precision float64", x.o.Alphas, a)
+		}
+	}
+	return nil
 }
 
 // fit runs the engine for what is not finished.

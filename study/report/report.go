@@ -143,10 +143,16 @@ func (o *Options) Check() error {
 	return nil
 }
 
+// leastBytes is what tables, figures and the page of a small study take.
+const leastBytes = 8 << 20
+
 // Do gathers what the steps wrote into one HTML file.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	b := &reporter{Run: r, o: o, page: &page.Page{Title: o.Title, Simulated: o.Simulated}, subjects: map[string]bool{}}
 	if err := b.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.Env.Fits(leastBytes); err != nil {
 		return nil, err
 	}
 	for _, part := range []struct {

@@ -71,6 +71,14 @@ const smallReads = 8 << 20
 // spare is what a reader of files may still take of the bound.
 func (e *Env) spare() int64 { return max(smallReads, e.Memory-held(0)) }
 
+// Fits refuses a --memory bound that need bytes, besides what the process holds, pass.
+func (e *Env) Fits(need int64) error {
+	if need > e.HostBudget(0) {
+		return e.TooSmall(need)
+	}
+	return nil
+}
+
 // TooSmall is the refusal of a --memory bound by a step that needs so much besides what
 // the process holds.
 func (e *Env) TooSmall(need int64) error {
