@@ -55,8 +55,8 @@ func (x *organizer) standardized(ctx context.Context, paths []string, neurons in
 		return nil, step.BadInput(paths[0], "has %d columns, expected one for each of %d neurons", a.Cols(), neurons)
 	}
 	const width = 256
-	if need := 8 * int64(T) * int64(neurons+width); need > x.Env.HostBudget(0) {
-		return nil, x.Env.TooSmall(need)
+	if err := x.Env.Fits(8*int64(T)*int64(neurons+width) + leastBytes); err != nil {
+		return nil, err
 	}
 	out := make([][]float64, 0, neurons)
 	block := make([]float64, T*width)
