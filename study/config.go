@@ -112,6 +112,7 @@ func DefaultConfig() Config {
 	}
 	c.Dictionary = *learn.New()
 	c.Encode = *encode.New()
+	c.Encode.Nested = true // unless every subject has a held-out run
 	c.Encode.Score, c.Encode.PerRun, c.Encode.Detrend = "r", "zscore", "cosine:128"
 	c.Couple.Options = *couple.New()
 	c.Couple.Detrend = "cosine:128"

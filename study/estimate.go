@@ -8,15 +8,15 @@ import (
 	"voxen/study/encode"
 )
 
-// encodeWork counts the operations of the cheapest form of a ridge path.
-func (s *Study) encodeWork(T, runs int) work {
+// encodeWork counts the operations of the cheapest form of a ridge path, which nested
+// cross-validation repeats for each fold.
+func (s *Study) encodeWork(T, folds int, nested bool) work {
 	K, V := s.Dictionary.Atoms, float64(s.columns)
-	folds := 5
-	if runs > 1 {
-		folds = runs
-	}
 	alphas, _ := encode.ParseAlphas(s.Encode.Alphas) // checked with the configuration
 	cost := ridge.Choose(T, K, folds, len(alphas)).Cost(T, K, folds, len(alphas))
+	if nested {
+		cost *= float64(folds)
+	}
 	t, k := float64(T), float64(K)
 	size := fmt.Sprintf("%d volumes x %d voxels, %d atoms", T, s.columns, K)
 	if s.columns == 0 {

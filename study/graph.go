@@ -13,6 +13,7 @@ import (
 	"voxen/lm"
 	"voxen/store"
 	"voxen/study/align"
+	"voxen/study/encode"
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/mask"
@@ -332,8 +333,7 @@ func (s *Study) model(i int) (*modelSteps, error) {
 	m.neurons = len(net.Config.Columns(taps, layers))
 	s.extract(m, net.Config, 1+slices.Max(layers))
 	s.learn(m)
-	s.encode(m)
-	return m, nil
+	return m, s.encode(m)
 }
 
 // rows is the number of volumes of all runs.
@@ -421,15 +421,18 @@ func (s *Study) bySubject() (names []string, of map[string][]recording) {
 }
 
 // encode adds the encoding models of every subject.
-func (s *Study) encode(m *modelSteps) {
+func (s *Study) encode(m *modelSteps) error {
 	names, of := s.bySubject()
 	for _, name := range names {
 		o := s.Encode
 		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.config.Name, "sub-"+name)
 		o.ConfoundColumns, o.TR = s.Data.Confounds, step.Some(s.shapes[0].tr)
-		T := 0
+		T, volumes := 0, []int(nil)
 		for _, r := range of[name] {
 			T += s.shapes[r.run].volumes
+			if !s.Stimulus[r.run].Test {
+				volumes = append(volumes, s.shapes[r.run].volumes)
+			}
 			if s.Stimulus[r.run].Test {
 				o.TestFeatures, o.TestResponses = append(o.TestFeatures, m.features[r.run]), append(o.TestResponses, r.bold)
 			} else {
@@ -445,9 +448,52 @@ func (s *Study) encode(m *modelSteps) {
 		if s.maskStep != nil {
 			from = append(slices.Clone(from), s.maskStep)
 		}
+		folds, err := s.folds(&o, volumes)
+		if err != nil {
+			return err
+		}
 		m.subjects = append(m.subjects, name)
-		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, s.encodeWork(T, len(o.Features)), &o))
+		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, s.encodeWork(T, folds, o.Nested), &o))
 	}
+	return nil
+}
+
+// nested reports whether scores are those of nested cross-validation: where it is not
+// said, unless every subject has a held-out run.
+func (s *Study) nested() bool {
+	if s.Config.lines["encode.nested"] > 0 {
+		return s.Encode.Nested
+	}
+	names, of := s.bySubject()
+	for _, name := range names {
+		if !slices.ContainsFunc(of[name], func(r recording) bool { return s.Stimulus[r.run].Test }) {
+			return true
+		}
+	}
+	return false
+}
+
+// folds settles the cross-validation of a subject with runs of some volumes, and
+// counts its folds.
+func (s *Study) folds(o *encode.Options, volumes []int) (int, error) {
+	o.Nested = s.nested()
+	f, err := encode.StudyFolds(o.CV, volumes, s.shapes[0].tr, o.Nested)
+	if err != nil {
+		return 0, s.bad("encode.cv", "is refused: %v", err)
+	}
+	o.CV = f.String()
+	n := f.N
+	if f.Within || f.Runs {
+		n = len(volumes) * max(1, f.N)
+	}
+	if o.Nested && n < 3 {
+		if s.Config.lines["encode.nested"] > 0 {
+			return 0, s.bad("encode.nested", "is true, and encode.cv %s has %d folds: expected at least 3", o.CV, n)
+		}
+		o.Nested = false
+		s.note("nested scores are left out: encode.cv %s has %d folds, and they need 3", o.CV, n)
+	}
+	return n, nil
 }
 
 // across adds the steps that read several subjects or models.

@@ -213,9 +213,11 @@ func TestRunAsCommands(t *testing.T) {
 	mustRun(t, "align", "--responses", f.path("w.npy"), "--words", data+"/words.tsv", "--tr", "2", "--volumes", "60", "--hrf", "glover", "--out", f.path("s.npy"))
 	mustRun(t, "learn", "--responses", f.path("s.npy"), "--atoms", "6", "--out", f.path("learn"))
 	mustRun(t, "encode", "--features", f.path("learn/atoms.npy"), "--responses", data+"/sub-03_bold.nii.gz", "--mask", data+"/mask.nii.gz", "--confounds", data+"/sub-03_confounds.tsv",
-		"--confound-columns", "trans_*,csf", "--alphas", "1:1e4:9", "--score", "r", "--per-run", "zscore", "--detrend", "cosine:128", "--tr", "2", "--out", f.path("fit"))
+		"--confound-columns", "trans_*,csf", "--alphas", "1:1e4:9", "--score", "r", "--per-run", "zscore", "--detrend", "cosine:128", "--tr", "2",
+		"--nested", "--cv", "kfold:5,gap=2", "--out", f.path("fit"))
 	for a, b := range map[string]string{"w.npy": "words/alice.npy", "s.npy": "volumes/alice.npy", "learn/atoms.npy": "learn/atoms.npy", "learn/codes.npz": "learn/codes.npz",
-		"fit/weights.npy": "sub-03/weights.npy", "fit/cv_score.nii.gz": "sub-03/cv_score.nii.gz"} {
+		"fit/weights.npy": "sub-03/weights.npy", "fit/cv_score.nii.gz": "sub-03/cv_score.nii.gz",
+		"fit/nested_score.nii.gz": "sub-03/nested_score.nii.gz"} {
 		want, err := os.ReadFile(filepath.Join(r, b))
 		if err != nil {
 			t.Fatal(err)

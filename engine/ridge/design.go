@@ -2,6 +2,7 @@ package ridge
 
 import (
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"voxen/engine/op"
 )
@@ -42,16 +43,29 @@ type designer struct {
 	// training rows of a model, and 1 for others; nil: none are
 	varies node
 	lift   float64 // see fitter.lift
+	// rs, if any, says which rows the models are trained and tested on; else each fold is
+	// predicted from all other rows
+	rs *resampling
+	// constant adds a fixed operand to the graph of a tile; with rs
+	constant func(x op.Tensor, to tensor.Dtype) node
 }
 
 func newDesigner(o Options, form Form, ones node) designer {
-	F, T := o.Folds.Folds(), o.Folds[len(o.Folds)-1]
-	n := make([]float64, F+1)
-	for f := range F {
-		n[f] = float64(T - o.Folds.Rows(f))
+	d := designer{o: o, form: form, ones: ones}
+	rs := o.plain()
+	d.models(rs)
+	if o.Gap > 0 {
+		d.rs = &rs
 	}
-	n[F] = float64(T)
-	return designer{o: o, form: form, n: n, ones: ones}
+	return d
+}
+
+// models counts the training rows of those of a resampling.
+func (d *designer) models(rs resampling) {
+	d.n = nil
+	for _, s := range rs.train {
+		d.n = append(d.n, float64(s.rows()))
+	}
 }
 
 // inverse gives c/n_m for every model.

@@ -1,6 +1,7 @@
 package ridge
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -8,7 +9,9 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gorgonia.org/gorgonia"
 
+	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/engine/tile"
 )
 
 // Eigenvalues of a Gram matrix or kernel are right to about 2^-52 of the largest,
@@ -27,12 +30,17 @@ func (f *fitter) graded() bool {
 	if err != nil {
 		panic("ridge: " + err.Error()) // made by this package
 	}
+	return f.drowned(s.Dims[3], slices.Max(s.Data))
+}
+
+// drowned reports whether the rounding of R eigenvalues, of which the largest is
+// given, counts beside the smallest alpha.
+func (f *fitter) drowned(R int, largest float64) bool {
 	share := drowned64
 	if f.o.Precision == op.Float32 {
 		share = drowned32
 	}
-	limit := 4 * float64(s.Dims[3]) * 0x1p-52 * slices.Max(s.Data)
-	return !(limit <= share*slices.Min(f.o.Alphas))
+	return !(4*float64(R)*0x1p-52*largest <= share*slices.Min(f.o.Alphas))
 }
 
 // rounding is about what float32 products of features and responses cost, in SDs of
@@ -147,7 +155,7 @@ func (f *fitter) withDelays(x, offset []float64) []float64 {
 
 // independent makes the design of form SVD: of X = U S V' the columns of U S stand
 // for the features.
-func (f *fitter) independent() error {
+func (f *fitter) independent(ctx context.Context) error {
 	c := f.delayedRows()
 	d := decompose(c.x, c.T, c.K)
 	R := max(1, d.rank)
@@ -164,7 +172,10 @@ func (f *fitter) independent() error {
 	if f.o.centerX() {
 		us.x = us.shifted
 	}
-	out := f.exact(us, nil)
+	out, err := f.exact(ctx, resampled{c: us, rs: f.o.plain(), form: SVD, own: true})
+	if err != nil {
+		return err
+	}
 	back := make([]float64, c.K*R)
 	for j := range c.K {
 		for r := range d.rank {
@@ -178,13 +189,18 @@ func (f *fitter) independent() error {
 	return nil
 }
 
-// exactDesign makes the design of the features' own decomposition.
-func (f *fitter) exactDesign(c columns) error {
+// exactDesign makes the design on the host; own says that it is of the features'
+// own decomposition, else that is so where a model's spectrum asks for it.
+func (f *fitter) exactDesign(ctx context.Context, c columns, own bool) error {
 	R, across := c.K, c.K
 	if f.res.Form == Kernel {
 		R, across = c.T, c.T
 	}
-	f.keep(f.exact(c, f.variesOf(c)), R, across, c.K)
+	out, err := f.exact(ctx, resampled{c: c, rs: f.o.plain(), form: f.res.Form, judged: true, own: own})
+	if err != nil {
+		return err
+	}
+	f.keep(out, R, across, c.K)
 	if len(f.o.Delays) == 0 && f.res.Form != Kernel {
 		f.set(fieldX, 1, c.T, c.K, c.shifted)
 	}
@@ -192,32 +208,49 @@ func (f *fitter) exactDesign(c columns) error {
 	return nil
 }
 
-// exactly holds the fields of a design in float64, as in design.
-type exactly struct{ s, rot, shift, ones, rows, test, gram, back, sums []float64 }
+// resampled says of what a design is made on the host.
+type resampled struct {
+	c      columns
+	rs     resampling
+	form   Form
+	judged bool    // columns that do not vary in the rows of a model are left out of it
+	own    bool    // of the features' own decomposition
+	within *within // per-run steps are done on the rows of each set; nil: they are done
+}
 
-// exact decomposes the training rows of every model. varies (M x K) is 0 for columns
-// to be left out of a model; nil: none are.
-func (f *fitter) exact(c columns, varies []float64) exactly {
-	F, kernel := f.o.Folds.Folds(), f.res.Form == Kernel
+// exactly holds the fields of a design in float64, as in design.
+type exactly struct {
+	s, rot, shift, ones, rows, test, gram, back, sums []float64
+
+	outerRows, outerTest, outerGram, outerSums []float64 // of the last model where it is tested
+
+	train, tests, outer []cleaned // with steps within sets; without their rows
+}
+
+// exact makes the models of a resampling.
+func (f *fitter) exact(ctx context.Context, d resampled) (exactly, error) {
+	c, F, kernel := d.c, len(d.rs.test), d.form == Kernel
 	M, R, across := F+1, c.K, c.K
 	if kernel {
 		R, across = c.T, c.T
 	}
 	out := exactly{s: make([]float64, M*R), rot: make([]float64, M*R*across), shift: make([]float64, M*R), ones: make([]float64, M*R),
-		rows: make([]float64, c.T*R), back: make([]float64, c.K*R)}
+		rows: make([]float64, c.T*R), test: make([]float64, F*R), sums: make([]float64, F*c.K)}
+	if d.form == Gram {
+		out.gram = make([]float64, F*R*R)
+	}
 	for m := range M {
-		var left []float64
-		if varies != nil {
-			left = varies[m*c.K : (m+1)*c.K]
+		e, err := f.training(ctx, d, m)
+		if err != nil {
+			return out, err
 		}
-		e := f.training(c, m, left)
+		back := make([]float64, c.K*R) // K x R: weights of features by those of directions
 		for r := range e.d.rank {
 			v, size := e.basis[r*c.K:(r+1)*c.K], 1.0
 			to := out.rot[(m*R+r)*across:][:across]
 			if kernel { // directions are those of rows
 				size = e.d.s[r]
-				copy(to, e.d.u[r*e.d.n:][:e.lo])
-				copy(to[e.hi:], e.d.u[r*e.d.n+e.lo:(r+1)*e.d.n])
+				d.rs.train[m].each(func(i, t int) { to[t] = e.d.u[r*e.d.n+i] })
 				out.ones[m*R+r] = sum(to)
 			} else {
 				copy(to, v)
@@ -225,128 +258,224 @@ func (f *fitter) exact(c columns, varies []float64) exactly {
 				out.shift[m*R+r] = blas64.Dot(vector(e.origin), vector(v))
 			}
 			out.s[m*R+r] = e.d.s[r] * e.d.s[r]
-			for t := e.lo; t < e.hi; t++ {
-				out.rows[t*R+r] = size * e.coordinate(c.x[t*c.K:(t+1)*c.K], v)
-			}
-			if m == F {
-				blas64.Axpy(size, vector(v), blas64.Vector{N: c.K, Data: out.back[r:], Inc: R})
+			blas64.Axpy(size, vector(v), blas64.Vector{N: c.K, Data: back[r:], Inc: R})
+		}
+		set := d.rs.outer
+		if m < F {
+			set = d.rs.test[m]
+		}
+		t := d.test(set, e, back, R)
+		switch {
+		case d.within != nil && m < F:
+			out.train, out.tests = append(out.train, e.steps), append(out.tests, t.steps)
+		case d.within != nil:
+			out.train, out.outer = append(out.train, e.steps), []cleaned{t.steps}
+		}
+		if m == F {
+			out.back, out.outerRows, out.outerTest, out.outerSums, out.outerGram = back, t.rows, t.sums, t.features, t.gram(d.form, R)
+			break
+		}
+		copy(out.test[m*R:], t.sums)
+		copy(out.sums[m*c.K:], t.features)
+		if d.form == Gram {
+			copy(out.gram[m*R*R:], t.gram(d.form, R))
+		}
+		set.each(func(i, row int) { copy(out.rows[row*R:(row+1)*R], t.rows[i*R:(i+1)*R]) })
+	}
+	return out, nil
+}
+
+// tested is the test rows of a model in its directions.
+type tested struct {
+	rows     []float64 // n x R, about their mean
+	sums     []float64 // R: of the coordinates
+	features []float64 // K: of the shifted features
+	steps    cleaned
+}
+
+// gram gives the products of the rows, for form gram alone.
+func (t tested) gram(form Form, R int) []float64 {
+	if form != Gram || len(t.rows) == 0 {
+		return nil
+	}
+	g := make([]float64, R*R)
+	rows := blas64.General{Rows: len(t.rows) / R, Cols: R, Stride: R, Data: t.rows}
+	blas64.Gemm(blas.Trans, blas.NoTrans, 1, rows, rows, 0, blas64.General{Rows: R, Cols: R, Stride: R, Data: g})
+	return g
+}
+
+// test gives the coordinates of test rows, back (K x R) the directions. They are centred;
+// a direction of which that leaves nothing but rounding becomes 0.
+func (d resampled) test(set rowset, e trained, back []float64, R int) tested {
+	c, n := d.c, set.rows()
+	t := tested{rows: make([]float64, n*R), sums: make([]float64, R), features: make([]float64, c.K)}
+	if n == 0 {
+		return t
+	}
+	x := make([]float64, n*c.K)
+	set.each(func(i, row int) {
+		blas64.Axpy(1, vector(c.shifted[row*c.K:(row+1)*c.K]), vector(t.features))
+		for k, mean := range e.mean {
+			x[i*c.K+k] = c.x[row*c.K+k] - mean
+		}
+	})
+	if d.within != nil {
+		t.steps = d.within.clean(c, set)
+		x, t.steps.x = t.steps.x, nil
+	}
+	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, blas64.General{Rows: n, Cols: c.K, Stride: c.K, Data: x},
+		blas64.General{Rows: c.K, Cols: R, Stride: R, Data: back}, 0, blas64.General{Rows: n, Cols: R, Stride: R, Data: t.rows})
+	if d.within != nil {
+		return t // steps have centred them
+	}
+	for i := range n {
+		blas64.Axpy(1, vector(t.rows[i*R:(i+1)*R]), vector(t.sums))
+	}
+	for r, sum := range t.sums {
+		before, after := 0.0, 0.0
+		for i := range n {
+			x := t.rows[i*R+r]
+			before += x * x
+			x -= sum / float64(n)
+			after += x * x
+			t.rows[i*R+r] = x
+		}
+		if tol := op.LeftOver(op.Float64); after <= tol*tol*before {
+			for i := range n {
+				t.rows[i*R+r] = 0
 			}
 		}
 	}
-	f.aboutFolds(&out, R)
-	out.sums = make([]float64, F*c.K)
-	for fold := range F {
-		for t := f.o.Folds[fold]; t < f.o.Folds[fold+1]; t++ {
-			blas64.Axpy(1, vector(c.shifted[t*c.K:(t+1)*c.K]), vector(out.sums[fold*c.K:(fold+1)*c.K]))
-		}
-	}
-	return out
+	return t
 }
 
 // trained is the decomposition of the training rows of a model, centred and scaled.
 type trained struct {
 	d      svd
-	lo, hi int       // rows that are left out
 	mean   []float64 // of the training rows; 0 where features are not centred
 	basis  []float64 // rank x K: V' times the scale of each column
 	sums   []float64 // of the training rows less mean
 	origin []float64 // what a row of shifted features lacks: -mean, or the offset
+	steps  cleaned
 }
 
 // training decomposes for model m.
-func (f *fitter) training(c columns, m int, varies []float64) trained {
+func (f *fitter) training(ctx context.Context, d resampled, m int) (trained, error) {
+	c, set := d.c, d.rs.train[m]
 	e := trained{mean: make([]float64, c.K), sums: make([]float64, c.K), origin: c.offset}
-	if m < f.o.Folds.Folds() {
-		e.lo, e.hi = f.o.Folds[m], f.o.Folds[m+1]
-	}
-	n := c.T - (e.hi - e.lo)
-	each := func(do func(t int, row []float64)) {
-		for t := range c.T {
-			if t < e.lo || t >= e.hi {
-				do(t, c.x[t*c.K:(t+1)*c.K])
-			}
-		}
-	}
-	if f.o.centerX() {
-		each(func(_ int, row []float64) { blas64.Axpy(1/float64(n), vector(row), vector(e.mean)) })
+	n := set.rows()
+	var a []float64
+	if d.within != nil {
+		e.steps = d.within.clean(c, set)
+		a, e.steps.x = e.steps.x, nil
 		e.origin = make([]float64, c.K)
-		blas64.Axpy(-1, vector(e.mean), vector(e.origin))
+	} else {
+		if f.o.centerX() {
+			set.each(func(_, t int) { blas64.Axpy(1/float64(n), vector(c.x[t*c.K:(t+1)*c.K]), vector(e.mean)) })
+			e.origin = make([]float64, c.K)
+			blas64.Axpy(-1, vector(e.mean), vector(e.origin))
+		}
+		a = make([]float64, 0, n*c.K)
+		set.each(func(_, t int) {
+			for k, x := range c.x[t*c.K : (t+1)*c.K] {
+				a = append(a, x-e.mean[k])
+				e.sums[k] += x - e.mean[k]
+			}
+		})
 	}
-	a, square := make([]float64, 0, n*c.K), make([]float64, c.K)
-	each(func(_ int, row []float64) {
-		for k, x := range row {
-			x -= e.mean[k]
-			a = append(a, x)
-			square[k] += x * x
-			e.sums[k] += x
-		}
-	})
-	scale := make([]float64, c.K)
-	for k := range scale {
-		scale[k] = 1
-		if f.o.StandardizeFeatures && square[k] > 0 {
-			scale[k] = 1 / math.Sqrt(square[k]/float64(n))
-		}
-		if varies != nil {
-			scale[k] *= varies[k]
-		}
-	}
+	scale := f.columnScales(d, set, a)
 	for i := range a {
 		a[i] *= scale[i%c.K]
 	}
-	e.d = decompose(a, n, c.K)
+	var err error
+	if e.d, err = f.factor(ctx, d, a, n); err != nil {
+		return e, err
+	}
 	e.basis = slices.Clone(e.d.v)
 	for i := range e.basis {
 		e.basis[i] *= scale[i%c.K]
 	}
-	return e
+	return e, nil
 }
 
-// coordinate is that of a row of features along a direction.
-func (e trained) coordinate(row, v []float64) float64 {
-	x := 0.0
-	for k, mean := range e.mean {
-		x += (row[k] - mean) * v[k]
+// columnScales gives 1/SD of the training rows a, where that is asked for, and 0 for
+// columns to be left out.
+func (f *fitter) columnScales(d resampled, set rowset, a []float64) []float64 {
+	K := d.c.K
+	scale, square := factors(K, 1), make([]float64, K)
+	for i, x := range a {
+		square[i%K] += x * x
 	}
-	return x
+	for k := range scale {
+		if f.o.StandardizeFeatures && square[k] > 0 {
+			scale[k] = 1 / math.Sqrt(square[k]/float64(len(a)/K))
+		}
+	}
+	if d.judged && d.within == nil && f.o.centerX() {
+		for k, v := range f.varyIn(d.c, set) {
+			scale[k] *= v
+		}
+	}
+	return scale
 }
 
-// aboutFolds takes sums of the rows over each fold, centres them there (a direction
-// of which that leaves nothing but rounding becomes 0) and makes their Gram matrices.
-func (f *fitter) aboutFolds(out *exactly, R int) {
-	folds := f.o.Folds
-	out.test = make([]float64, folds.Folds()*R)
-	if f.res.Form == Gram {
-		out.gram = make([]float64, folds.Folds()*R*R)
+// factor decomposes the rows of a model: by the eigenvectors of their products, or where
+// those have lost digits that count, by themselves.
+func (f *fitter) factor(ctx context.Context, d resampled, a []float64, n int) (svd, error) {
+	K := d.c.K
+	if d.own {
+		return decompose(a, n, K), nil
 	}
-	for fold := range folds.Folds() {
-		lo, hi := folds[fold], folds[fold+1]
-		n := float64(hi - lo)
-		total := out.test[fold*R : (fold+1)*R]
-		for t := lo; t < hi; t++ {
-			blas64.Axpy(1, vector(out.rows[t*R:(t+1)*R]), vector(total))
+	R, x := K, blas64.General{Rows: n, Cols: K, Stride: K, Data: a}
+	g := make([]float64, R*R)
+	if d.form == Kernel {
+		R = n
+		g = make([]float64, R*R)
+		blas64.Gemm(blas.NoTrans, blas.Trans, 1, x, x, 0, blas64.General{Rows: R, Cols: R, Stride: R, Data: g})
+	} else {
+		blas64.Gemm(blas.Trans, blas.NoTrans, 1, x, x, 0, blas64.General{Rows: R, Cols: R, Stride: R, Data: g})
+	}
+	vectors, values, err := f.eigen(ctx, g, R)
+	if err != nil {
+		return svd{}, err
+	}
+	if f.drowned(R, slices.Max(values)) {
+		return decompose(a, n, K), nil
+	}
+	e := svd{n: n, k: K}
+	for i := R - 1; i >= 0 && values[i] > 0; i-- {
+		e.rank++
+		e.s = append(e.s, math.Sqrt(values[i]))
+		if d.form != Kernel {
+			e.v = append(e.v, vectors[i*R:(i+1)*R]...)
+			continue
 		}
-		for r, sum := range total {
-			before, after := 0.0, 0.0
-			for t := lo; t < hi; t++ {
-				x := out.rows[t*R+r]
-				before += x * x
-				x -= sum / n
-				after += x * x
-				out.rows[t*R+r] = x
-			}
-			if tol := op.LeftOver(op.Float64); after <= tol*tol*before {
-				for t := lo; t < hi; t++ {
-					out.rows[t*R+r] = 0
-				}
-			}
-		}
-		if out.gram != nil {
-			rows := blas64.General{Rows: hi - lo, Cols: R, Stride: R, Data: out.rows[lo*R : hi*R]}
-			blas64.Gemm(blas.Trans, blas.NoTrans, 1, rows, rows, 0,
-				blas64.General{Rows: R, Cols: R, Stride: R, Data: out.gram[fold*R*R:][:R*R]})
+		e.u = append(e.u, vectors[i*R:(i+1)*R]...)
+	}
+	if d.form == Kernel && e.rank > 0 { // V' = U'X / s
+		e.v = make([]float64, e.rank*K)
+		blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, blas64.General{Rows: e.rank, Cols: n, Stride: n, Data: e.u}, x, 0,
+			blas64.General{Rows: e.rank, Cols: K, Stride: K, Data: e.v})
+		for i, s := range e.s {
+			blas64.Scal(1/s, vector(e.v[i*K:(i+1)*K]))
 		}
 	}
+	return e, nil
+}
+
+// eigen decomposes a symmetric matrix on the backend; what is nothing but rounding
+// becomes 0. Values ascend.
+func (f *fitter) eigen(ctx context.Context, a []float64, n int) (vectors, values []float64, err error) {
+	g := gorgonia.NewGraph()
+	v := matrixValue(tile.Matrix{Rows: n, Cols: n, Data: a})
+	in := op.Input(g, "A", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, n, n}})
+	var out gorgonia.Value
+	packed := op.Must(op.DropNull{}, op.Must(op.SymEig{}, in))
+	if _, err := engine.NewMachine(f.be).Run(ctx, engine.Feeds{in: engine.Value(v)}, engine.Results{packed: engine.Last(&out)}, engine.Tiling{}); err != nil {
+		return nil, nil, err
+	}
+	data := out.Data().([]float64)
+	return data[:n*n], data[n*n:], nil
 }
 
 // Places of fields in design.fields.
@@ -368,29 +497,31 @@ const (
 
 // keep stores a design of R directions, of K features or across rows.
 func (f *fitter) keep(e exactly, R, across, K int) {
-	f.own = true
-	F := f.o.Folds.Folds()
-	f.design = make([]gorgonia.Value, fieldCount)
-	f.set(fieldS, F+1, 1, R, e.s)
-	f.set(fieldRot, F+1, R, across, e.rot)
-	if f.res.Form != Kernel {
-		f.set(fieldShift, F+1, 1, R, e.shift)
+	f.design = f.fields(e, f.res.Form, f.o.Folds.Folds(), R, across, K)
+}
+
+// fields are those of a design of F folds that does not have the features themselves.
+func (f *fitter) fields(e exactly, form Form, F, R, across, K int) []gorgonia.Value {
+	d := make([]gorgonia.Value, fieldCount)
+	d[fieldS], d[fieldRot] = f.stored(F+1, 1, R, e.s), f.stored(F+1, R, across, e.rot)
+	if form != Kernel {
+		d[fieldShift] = f.stored(F+1, 1, R, e.shift)
 	}
 	if !f.o.centerX() {
-		f.set(fieldOnes, F+1, 1, R, e.ones)
+		d[fieldOnes] = f.stored(F+1, 1, R, e.ones)
 	}
-	f.set(fieldRows, 1, f.data.X.Rows, R, e.rows)
-	f.set(fieldTest, F, 1, R, e.test)
-	f.set(fieldBack, 1, K, R, e.back)
-	if f.res.Form == Gram {
-		f.set(fieldGram, F, R, R, e.gram)
-		f.set(fieldSums, F, 1, K, e.sums)
+	d[fieldTest], d[fieldBack] = f.stored(F, 1, R, e.test), f.stored(1, K, R, e.back)
+	if form == Gram {
+		d[fieldGram], d[fieldSums] = f.stored(F, R, R, e.gram), f.stored(F, 1, K, e.sums)
+	} else {
+		d[fieldRows] = f.stored(1, f.data.X.Rows, R, e.rows)
 	}
+	return d
 }
 
 // set stores a field in working precision.
 func (f *fitter) set(field, groups, rows, cols int, data []float64) {
-	f.design[field] = op.ToValue(op.Tensor{Dims: op.Dims{1, groups, rows, cols}, Data: data}, f.o.Precision)
+	f.design[field] = f.stored(groups, rows, cols, data)
 }
 
 // setMeans stores the means of centred features.

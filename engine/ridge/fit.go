@@ -35,8 +35,10 @@ type Result struct {
 	// Rounding is about what float32 products add to scores at the smallest alpha: see
 	// fitter.rounding. 0 in float64.
 	Rounding float64
-	Design   engine.Stats
-	Voxels   engine.Stats
+	// NoNestedScore counts voxels with a model whose nested score is not a number.
+	NoNestedScore int
+	Design        engine.Stats
+	Voxels        engine.Stats
 }
 
 // Fit chooses an alpha per voxel (or one for all) by cross-validation, refits on
@@ -77,7 +79,10 @@ type fitter struct {
 	offset   gorgonia.Value   // what columns of x were shifted by
 	design   []gorgonia.Value // fields of the design in working precision; nil where absent
 	own      bool             // the design is of the features' own decomposition
-	pass     int
+	nested   []nestedDesign   // of every outer fold, with Options.Nested
+	// outerAlphas are those of all voxels in every outer fold, with Options.OneAlpha
+	outerAlphas []float64
+	pass        int
 }
 
 // matrixValue makes a (1, 1, rows, cols) value.
@@ -112,22 +117,31 @@ func (f *fitter) prepare(ctx context.Context) error {
 		}
 		f.testX = subtractRow(test, f.offset)
 	}
-	if err := f.decomposed(ctx); err != nil {
+	if err := f.plainDesign(ctx); err != nil {
 		return err
 	}
 	f.res.Rounding = f.rounding()
-	return nil
+	if !f.o.Nested {
+		return nil
+	}
+	return f.nestedDesigns(ctx)
 }
 
-// decomposed makes the design by the form, and again where its spectrum is drowned.
-func (f *fitter) decomposed(ctx context.Context) error {
-	if f.res.Form == SVD {
-		return f.independent()
+// plainDesign makes the design of the cross-validation that chooses alphas, again where
+// its spectrum is drowned.
+func (f *fitter) plainDesign(ctx context.Context) error {
+	switch {
+	case f.res.Form == SVD:
+		f.own = true
+		return f.independent(ctx)
+	case f.o.Gap > 0:
+		return f.exactDesign(ctx, f.delayedRows(), false)
 	}
 	if err := f.makeDesign(ctx); err != nil || !f.graded() {
 		return err
 	}
-	return f.exactDesign(f.delayedRows())
+	f.own = true
+	return f.exactDesign(ctx, f.delayedRows(), true)
 }
 
 // features runs per-run steps on a matrix of features, in float64.
@@ -293,12 +307,15 @@ type tileGraph struct {
 	x     design
 	feeds engine.Feeds
 	fixed map[node]gorgonia.Value // those of feeds that are values
+
+	constants int
+	named     map[string]node
 }
 
 // newTileGraph brings the design into a new graph.
 func (f *fitter) newTileGraph() *tileGraph {
-	t := &tileGraph{g: gorgonia.NewGraph(), d: newDesigner(f.o, f.res.Form, nil), feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
-	t.x.form, t.d.lift = f.res.Form, f.lift()
+	t := &tileGraph{g: gorgonia.NewGraph(), d: newDesigner(f.o, f.res.Form, nil), feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}, named: map[string]node{}}
+	t.x.form, t.d.lift, t.d.constant = f.res.Form, f.lift(), t.constant
 	for i, field := range t.x.fields() {
 		if f.design[i] != nil {
 			*field = t.value(fmt.Sprintf("design%d", i), f.design[i])
@@ -380,13 +397,11 @@ func (f *fitter) chooseOne(ctx context.Context, out Outputs) error {
 	fit := t.d.fit(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision))
 	A := len(f.o.Alphas)
 	sums := make([]float64, A+1)
-	results := engine.Results{
-		op.Must(op.SumKept{}, fit.scores, fit.status): engine.PerTile(func(_ engine.Tile, v engine.Host) error {
-			for i, x := range v.Float64() {
-				sums[i%(A+1)] += x
-			}
-			return nil
-		}),
+	results := engine.Results{op.Must(op.SumKept{}, fit.scores, fit.status): addUp(sums)}
+	outer := make([][]float64, len(f.nested))
+	for i, o := range f.outerFolds(t, fit) {
+		outer[i] = make([]float64, A+1)
+		results[op.Must(op.SumKept{}, o.inner(), fit.status)] = addUp(outer[i])
 	}
 	if out.CVScores != nil {
 		results[t.masked(fit.scores, fit.status, f.o.Precision)] = engine.ToSink(out.CVScores)
@@ -394,15 +409,33 @@ func (f *fitter) chooseOne(ctx context.Context, out Outputs) error {
 	if _, err := engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling); err != nil {
 		return err
 	}
-	best := 0 // the larger of equals
-	for a, alpha := range f.o.Alphas {
-		if sums[a] > sums[best] || sums[a] == sums[best] && alpha > f.o.Alphas[best] {
+	for _, s := range outer {
+		f.outerAlphas = append(f.outerAlphas, f.o.best(s))
+	}
+	f.res.OneAlpha = f.o.best(sums)
+	f.o.Alphas = []float64{f.res.OneAlpha}
+	return nil
+}
+
+// addUp sums what SumKept gives over panels and tiles.
+func addUp(sums []float64) engine.Result {
+	return engine.PerTile(func(_ engine.Tile, v engine.Host) error {
+		for i, x := range v.Float64() {
+			sums[i%len(sums)] += x
+		}
+		return nil
+	})
+}
+
+// best is the alpha of the highest score, the larger of equals.
+func (o Options) best(scores []float64) float64 {
+	best := 0
+	for a, alpha := range o.Alphas {
+		if scores[a] > scores[best] || scores[a] == scores[best] && alpha > o.Alphas[best] {
 			best = a
 		}
 	}
-	f.res.OneAlpha = f.o.Alphas[best]
-	f.o.Alphas = []float64{f.res.OneAlpha}
-	return nil
+	return o.Alphas[best]
 }
 
 // masked gives x in a precision with NaN for voxels that are left out.
@@ -440,11 +473,8 @@ func (f *fitter) voxelGraph(out Outputs) (*tileGraph, engine.Results, engine.Til
 			results[t.masked(r.value, fit.status, f.o.Precision)] = engine.ToSink(r.sink)
 		}
 	}
-	if out.TestScore != nil && f.testX != nil {
-		score, judged := f.testScore(t, fit, tiling.Width)
-		results[t.masked(score, judged, f.o.Precision)] = engine.ToSink(out.TestScore)
-		results[op.Must(op.Zip{Kind: op.Sub}, judged, fit.status)] = engine.PerTile(f.countTest)
-	}
+	f.testResults(t, fit, out, tiling.Width, results)
+	f.nestedResults(t, fit, out, results)
 	if out.Status != nil {
 		results[op.Must(op.Copy{}, fit.status)] = engine.ToSink(out.Status)
 	}
@@ -467,21 +497,42 @@ func (f *fitter) count(t engine.Tile, status engine.Host) error {
 	return nil
 }
 
-// countTest counts the voxels of a tile that have a model and no held-out score.
-func (f *fitter) countTest(t engine.Tile, left engine.Host) error {
-	for _, s := range left.Float64()[:t.Hi-t.Lo] {
-		if s == op.NoScore {
-			f.res.NoTestScore++
+// countInto counts the voxels of a tile that have a model and no held-out score.
+func (f *fitter) countInto(n *int) func(t engine.Tile, left engine.Host) error {
+	return func(t engine.Tile, left engine.Host) error {
+		for _, s := range left.Float64()[:t.Hi-t.Lo] {
+			if s == op.NoScore {
+				*n++
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
-// testScore predicts the held-out rows and scores them; judged is the status of the
-// fit and of these scores. Features and responses are each about a constant, and
+// testResults adds the scores of held-out rows to the results of a tile.
+func (f *fitter) testResults(t *tileGraph, fit fitted, out Outputs, width int, results engine.Results) {
+	metrics := wanted(f.o.Score, out.TestScore, out.TestMetrics)
+	if f.testX == nil || len(metrics) == 0 {
+		return
+	}
+	scores := f.testScores(t, fit, width, metrics)
+	for _, m := range metrics {
+		judged := op.Must(op.ScoreStatus{To: f.o.Precision}, fit.status, scores[m])
+		if m == f.o.Score && out.TestScore != nil {
+			results[t.masked(scores[m], judged, f.o.Precision)] = engine.ToSink(out.TestScore)
+			results[op.Must(op.Zip{Kind: op.Sub}, judged, fit.status)] = engine.PerTile(f.countInto(&f.res.NoTestScore))
+		}
+		if sink := out.TestMetrics[m]; sink != nil {
+			// a node of its own: one result is for one sink
+			results[op.Must(op.Copy{}, t.masked(scores[m], judged, f.o.Precision))] = engine.ToSink(sink)
+		}
+	}
+}
+
+// testScores predicts the held-out rows and scores them by every metric. Features and responses are each about a constant, and
 // the difference of the two is told apart: predictions that vary little about a
 // large mean would lose their digits in float32.
-func (f *fitter) testScore(t *tileGraph, fit fitted, width int) (score, judged node) {
+func (f *fitter) testScores(t *tileGraph, fit fitted, width int, metrics []op.Score) map[op.Score]node {
 	runs := f.data.TestRuns
 	y := f.read(t, "testY", f.data.TestY, width)
 	ranges := op.Must(op.ColumnRange{Borders: runs}, y)
@@ -513,8 +564,11 @@ func (f *fitter) testScore(t *tileGraph, fit fitted, width int) (score, judged n
 	if about != nil {
 		gap = op.Must(op.Zip{Kind: op.Sub}, gap, about)
 	}
-	score = op.Must(op.ScorePredictions{Score: f.o.Score, Tol: op.LeftOver(f.o.Precision)}, p.z, prediction, flat, gap)
-	return score, op.Must(op.ScoreStatus{To: f.o.Precision}, fit.status, score)
+	scores := map[op.Score]node{}
+	for _, m := range metrics {
+		scores[m] = op.Must(op.ScorePredictions{Score: m, Tol: op.LeftOver(f.o.Precision)}, p.z, prediction, flat, gap)
+	}
+	return scores
 }
 
 // Tile is the graph that Fit runs over tiles of voxels, for who times it without

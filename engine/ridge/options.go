@@ -32,7 +32,11 @@ type Outputs struct {
 	CVScores  tile.Sink // a row per alpha
 	Intercept tile.Sink // 1 row
 	TestScore tile.Sink // 1 row
-	Status    tile.Sink // 1 row: op.Varies, op.Constant, op.NotFinite or op.NoScore
+	Nested    tile.Sink // 1 row: held-out score of nested cross-validation; with Options.Nested
+	// TestMetrics and NestedMetrics are further scores of the same held-out
+	// predictions, 1 row each.
+	TestMetrics, NestedMetrics map[op.Score]tile.Sink
+	Status                     tile.Sink // 1 row: op.Varies, op.Constant, op.NotFinite or op.NoScore
 }
 
 // PerRun is what is done to features and responses within each run.
@@ -52,6 +56,14 @@ type Options struct {
 	Folds  op.Borders // cuts the rows into contiguous folds, at least two
 	Runs   op.Borders // runs of the rows; nil: one run
 	Score  op.Score   // "": r2
+	// Gap rows of the same run on either side of a fold are not trained on when the fold
+	// is predicted, and belong to no inner fold when it is an outer one.
+	Gap int
+	// Nested also gives a held-out score: for each fold the alpha is chosen on the other
+	// folds (each in turn predicted from the rest), the model refitted on all of them
+	// and scored on the fold; the mean over folds. It wants at least three. Per-run steps
+	// that a fold would cut are done on training and on test rows each by themselves.
+	Nested bool
 	// OneAlpha takes the alpha with the highest mean score over the voxels kept
 	// for all voxels. It costs a second pass over Y.
 	OneAlpha bool
@@ -152,6 +164,9 @@ func (o *Options) check(d Data) error {
 		return fmt.Errorf("%d fold, want at least 2", o.Folds.Folds())
 	}
 	if err := checkBorders("runs", o.Runs, T, 1); err != nil {
+		return err
+	}
+	if err := o.checkSplits(); err != nil {
 		return err
 	}
 	if err := finite(d.X, false); err != nil {

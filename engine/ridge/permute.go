@@ -26,8 +26,8 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 	if n < 1 || K < 1 {
 		return nil, fmt.Errorf("null of %d draws of %d features, want at least one of each", n, K)
 	}
-	if len(o.Delays) > 0 || o.OneAlpha || o.Checkpoint != nil {
-		return nil, fmt.Errorf("a null has no delays, no alpha for all and no checkpoint")
+	if len(o.Delays) > 0 || o.OneAlpha || o.Nested || o.Checkpoint != nil {
+		return nil, fmt.Errorf("a null has no delays, no alpha for all, no nested folds and no checkpoint")
 	}
 	data := Data{X: tile.Matrix{Rows: T, Cols: K, Data: make([]float64, T*K)}, Y: Y}
 	if err := o.check(data); err != nil {
@@ -54,7 +54,7 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 		}
 		features(d, dst)
 	}
-	if f.own { // so will those of the other draws be
+	if f.own || o.Gap > 0 { // so will those of the other draws be
 		return oneByOne(ctx, f, y, n, draw)
 	}
 	g := gorgonia.NewGraph()

@@ -22,6 +22,7 @@ type prepared struct {
 	z     node // (P, 1, T, W)
 	shift node // (P, 1, 1, W) in the precision as read; nil after per-run steps, which remove it
 	unit  node // (P, 1, 1, W) in the precision as read: z is counted in 1/unit; nil: in 1
+	size  node // (P, R, 1, W) float64: largest magnitude in each run as read, counted as z is; nil without per-run steps
 }
 
 // apply shifts each column of y in the precision in which it was read, within each
@@ -49,13 +50,28 @@ func (s steps) apply(y, ranges node, parts op.Borders, trends node) prepared {
 		sized = append(sized, p.unit)
 	}
 	size := op.Must(op.ColumnSize{Borders: within}, sized...)
+	p.size = size
 	if trends != nil {
 		p.z = op.Must(op.Residualize{Borders: runs, Tol: s.tol}, p.z, trends, size)
+	}
+	if s.o.PerRun == ZScore {
+		p.size = op.Must(op.Zip{Kind: op.Mul}, size, op.Must(op.InverseRoot{}, s.variance(p.z)))
 	}
 	if s.o.PerRun != None {
 		p.z = op.Must(op.RunScale{Borders: runs, Unit: s.o.PerRun == ZScore, Tol: s.tol}, p.z, size)
 	}
 	return p
+}
+
+// variance is that of each column within each run, (P, R, 1, W).
+func (s steps) variance(z node) node {
+	n := make([]float64, s.runs.Folds())
+	for r := range n {
+		n[r] = 1 / float64(s.runs.Rows(r))
+	}
+	moments := op.Must(op.GroupScale{Factors: n}, op.Must(op.FoldMoments{Borders: s.runs}, z))
+	mean := first(moments)
+	return op.Must(op.Zip{Kind: op.Sub}, op.Must(op.Part{Axis: 2, Lo: 1}, moments), op.Must(op.Zip{Kind: op.Mul}, mean, mean))
 }
 
 // mergeBorders cuts rows wherever one of two cuts does.

@@ -15,6 +15,7 @@ type fitted struct {
 	weights   node // (P, 1, K, W)
 	intercept node // (P, 1, 1, W)
 	mean      node // (P, 1, 1, W) float64: of the responses; nil when not centred
+	responses responses
 }
 
 // cast converts x to a precision.
@@ -30,16 +31,23 @@ func cast(x node, to tensor.Dtype) node {
 type responses struct {
 	z       node // (P, 1, T, W) responses less the shift, in units
 	unit    node // (P, 1, 1, W) as in prepared
-	moments node // (P, F, 2, W) float64 sums and sums of squares of z per fold
+	pieces  node // (P, G, 2, W) float64 sums and sums of squares of z per piece
+	moments node // (P, F, 2, W) float64 those of test rows
 	sums    node // (P, M, 1, W) sums over training rows, in working precision
 	centre  node // (P, M or 1, 1, W) float64: what a model subtracts from z
 	mean    node // (P, 1, 1, W) float64: mean over all rows, in the units of Y; nil when not centred
 	flat    node // (P, F, 1, W) float64: 1 where a column is constant in a fold as read
-	silent  node // (P, F, 1, W) float64: 1 where the training rows of a model say nothing
+	silent  node // (P, F or M, 1, W) float64: 1 where the training rows of a model say nothing
+	ranges  node // (P, G, 2, W) of y as read
+	shift   node // as in prepared
+	size    node // as in prepared
 }
 
 // parts cuts the rows wherever a fold begins or, with per-run steps, a run.
 func (d designer) parts() op.Borders {
+	if d.rs != nil {
+		return d.rs.pieces
+	}
 	if d.o.perRunSteps() {
 		return mergeBorders(d.o.Folds, d.o.Runs)
 	}
@@ -56,39 +64,119 @@ func (d designer) respond(y, trends node, to tensor.Dtype) (r responses, status 
 	}
 	status = op.Must(op.ColumnStatus{Borders: within}, ranges)
 	p := steps{o: d.o, runs: d.o.Runs, tol: op.LeftOver(y.Dtype()), to: to, unit: true}.apply(y, ranges, parts, trends)
-	r.z, r.unit = p.z, p.unit
-	r.moments = op.Must(op.FoldMoments{Borders: d.o.Folds}, r.z)
-	sums := first(op.Must(op.LeaveOut{}, r.moments))
-	r.sums = cast(sums, to)
-	folds := partsOf(parts, d.o.Folds)
-	r.flat = op.Must(op.SameRows{Borders: folds}, ranges)
-	r.silent = d.silence(r, p, ranges, parts, trends != nil)
-	switch {
-	case d.o.centerY():
-		r.centre = op.Must(op.GroupScale{Factors: d.inverse(1)}, sums)
-		r.mean = d.inUnits(total(r.centre), p)
-	case p.shift != nil: // nothing is subtracted from y, so the shift is undone
-		r.centre = op.Must(op.GroupScale{Factors: []float64{-1}}, cast(op.Must(op.Zip{Kind: op.Mul}, p.shift, p.unit), op.Float64))
-	default:
-		r.centre = op.Must(op.GroupScale{Factors: []float64{0}}, op.Must(op.Part{Axis: 1, Hi: 1}, r.flat))
+	r.z, r.unit, r.ranges, r.shift, r.size = p.z, p.unit, ranges, p.shift, p.size
+	d.describe(&r)
+	if r.mean != nil {
+		r.mean = d.inUnits(r.mean, p)
 	}
 	return r, status
 }
 
-// silence marks the voxels of which the training rows of a model say nothing: they
-// are 0 there, or have one value where features or responses are centred. Runs that
+// describe takes the statistics of responses of which z is there.
+func (d designer) describe(r *responses) {
+	r.pieces = op.Must(op.FoldMoments{Borders: d.pieces()}, r.z)
+	r.moments = d.testing(r.pieces)
+	sums := first(d.training(r.pieces))
+	r.sums = cast(sums, r.z.Dtype())
+	r.flat, r.silent = d.same(*r)
+	switch {
+	case d.o.centerY():
+		r.centre = op.Must(op.GroupScale{Factors: d.inverse(1)}, sums)
+		r.mean = total(r.centre)
+	case r.shift != nil: // nothing is subtracted from y, so the shift is undone
+		shift := r.shift
+		if r.unit != nil {
+			shift = op.Must(op.Zip{Kind: op.Mul}, shift, r.unit)
+		}
+		r.centre = op.Must(op.GroupScale{Factors: []float64{-1}}, cast(shift, op.Float64))
+	default:
+		r.centre = op.Must(op.GroupScale{Factors: []float64{0}}, op.Must(op.Part{Axis: 1, Hi: 1}, r.flat))
+	}
+}
+
+// same says where responses are constant in test rows, and where training rows say nothing:
+// they are 0 there, or have one value where features or responses are centred. Runs that
 // are within the training rows, or lose trends, have nothing left of a constant, and
 // its products are 0; the rest of a run that a fold cuts keeps one about another mean.
-func (d designer) silence(r responses, p prepared, ranges node, parts op.Borders, detrended bool) node {
-	same := op.SameRows{Borders: partsOf(parts, d.o.Folds), Others: true, Zero: !d.o.centerX() && !d.o.centerY()}
-	switch {
-	case p.shift != nil:
-		return op.Must(same, ranges)
-	case !detrended && len(parts) > len(d.o.Runs):
-		same.Borders = partsOf(d.o.Folds, d.o.Folds)
-		return op.Must(same, op.Must(op.ColumnRange{Borders: d.o.Folds}, r.z))
+func (d designer) same(r responses) (flat, silent node) {
+	flat = d.sameIn(r.ranges, d.parts(), false, false)
+	zero := !d.o.centerX() && !d.o.centerY()
+	switch parts := d.parts(); {
+	case r.shift != nil:
+		return flat, d.sameIn(r.ranges, parts, true, zero)
+	case d.o.Trends.Cols == 0 && len(parts) > len(d.o.Runs):
+		return flat, d.sameIn(op.Must(op.ColumnRange{Borders: d.pieces()}, r.z), d.pieces(), true, zero)
 	}
-	return op.Must(op.GroupScale{Factors: factors(d.o.Folds.Folds(), 0)}, r.flat)
+	return flat, op.Must(op.GroupScale{Factors: factors(op.TypeOf(flat).Dims[1], 0)}, flat)
+}
+
+// sameIn says where columns have one value in the training or the test rows of every model,
+// from their ranges in parts.
+func (d designer) sameIn(ranges node, parts op.Borders, train, zero bool) node {
+	if d.rs == nil {
+		return op.Must(op.SameRows{Borders: partsOf(parts, d.o.Folds), Others: train, Zero: zero}, ranges)
+	}
+	if train {
+		return d.sameInSets(ranges, d.rs.train, zero)
+	}
+	return d.sameInSets(ranges, d.rs.test, zero)
+}
+
+// sameInSets says where columns have one value in the rows of each set.
+func (d designer) sameInSets(ranges node, sets []rowset, zero bool) node {
+	list, borders := d.rs.listed(sets)
+	t := op.TypeOf(ranges).Dims
+	x := op.Must(op.MatMul{}, d.constant(list, ranges.Dtype()), op.Must(op.Reshape{Groups: 1, Rows: t[1], Cols: t[2] * t[3]}, ranges))
+	x = op.Must(op.Reshape{Groups: list.Dims[2], Rows: t[2], Cols: t[3]}, x)
+	return op.Must(op.SameRows{Borders: borders, Zero: zero}, x)
+}
+
+// pieces cuts the rows into what statistics are taken of.
+func (d designer) pieces() op.Borders {
+	if d.rs != nil {
+		return d.rs.pieces
+	}
+	return d.o.Folds
+}
+
+// training sums statistics of pieces over the training rows of every model.
+func (d designer) training(x node) node {
+	if d.rs == nil {
+		return op.Must(op.LeaveOut{}, x)
+	}
+	return d.sum(x, d.rs.train)
+}
+
+// testing sums statistics of pieces over the test rows of every model.
+func (d designer) testing(x node) node {
+	if d.rs == nil {
+		return x
+	}
+	return d.sum(x, d.rs.test)
+}
+
+// sum adds up the pieces (B, G, R, C) of each set, (B, S, R, C): a product with ones and
+// zeros, so that nothing is subtracted from a total.
+func (d designer) sum(x node, sets []rowset) node {
+	t := op.TypeOf(x).Dims
+	y := op.Must(op.MatMul{}, d.constant(d.rs.chosen(sets), x.Dtype()), op.Must(op.Reshape{Groups: 1, Rows: t[1], Cols: t[2] * t[3]}, x))
+	return op.Must(op.Reshape{Groups: len(sets), Rows: t[2], Cols: t[3]}, y)
+}
+
+// covering cuts all rows so that each test set is in a fold of its own.
+func (d designer) covering() op.Borders {
+	if d.rs == nil {
+		return d.o.Folds
+	}
+	return d.rs.covering()
+}
+
+// tested gives the sizes of the test sets as borders.
+func (d designer) tested() op.Borders {
+	if d.rs == nil {
+		return d.o.Folds
+	}
+	return counts(d.rs.test)
 }
 
 // inUnits gives a mean of z in the units of Y.
@@ -103,12 +191,12 @@ func (d designer) inUnits(mean node, p prepared) node {
 }
 
 // perFold gives the part of x that belongs to folds when x has a group per
-// model, and x itself when one group serves all.
-func perFold(x node) node {
-	if op.TypeOf(x).Dims[1] == 1 {
-		return x
+// model, and x itself when it has one per fold or one for all.
+func (d designer) perFold(x node) node {
+	if op.TypeOf(x).Dims[1] == len(d.n) {
+		return folds(x)
 	}
-	return folds(x)
+	return x
 }
 
 // targets gives P (P, M, R, W), the responses in the eigenbasis of each model's
@@ -120,14 +208,14 @@ func perFold(x node) node {
 //
 // with B the cross products of features and z, c the centre, and N the rows.
 func (d designer) targets(x design, r responses) (P, C node) {
-	F := d.o.Folds.Folds()
+	F := len(d.n) - 1
 	centre := cast(r.centre, r.z.Dtype())
 	var B node
 	if x.form == Kernel {
 		P = op.Must(op.MatMul{}, x.rot, r.z)
 	} else {
-		B = op.Must(op.FoldCross{Borders: d.o.Folds}, x.x, r.z)
-		P = op.Must(op.MatMul{}, x.rot, op.Must(op.LeaveOut{}, B))
+		B = op.Must(op.FoldCross{Borders: d.pieces()}, x.x, r.z)
+		P = op.Must(op.MatMul{}, x.rot, d.training(B))
 		if x.shift != nil {
 			P = op.Must(op.OuterAdd{Factors: factors(F+1, 1)}, P, x.shift, r.sums)
 		}
@@ -136,13 +224,13 @@ func (d designer) targets(x design, r responses) (P, C node) {
 		P = op.Must(op.OuterAdd{Factors: factors(F+1, -1)}, P, x.ones, centre)
 	}
 	if x.form != Gram {
-		return P, op.Must(op.FoldCross{Borders: d.o.Folds}, x.rows, r.z)
+		return P, op.Must(op.FoldCross{Borders: d.covering()}, x.rows, r.z)
 	}
-	perRow := make([]float64, F)
+	perRow, tested := make([]float64, F), d.tested()
 	for f := range perRow {
-		perRow[f] = -1 / float64(d.o.Folds.Rows(f))
+		perRow[f] = -1 / float64(tested.Rows(f))
 	}
-	B = op.Must(op.OuterAdd{Factors: perRow}, B, x.sums, cast(first(r.moments), r.z.Dtype()))
+	B = op.Must(op.OuterAdd{Factors: perRow}, d.testing(B), x.sums, cast(first(r.moments), r.z.Dtype()))
 	return P, op.Must(op.MatMul{}, folds(x.rot), B)
 }
 
@@ -150,21 +238,26 @@ func (d designer) targets(x design, r responses) (P, C node) {
 func (d designer) score(x design, r responses, P, C node) node {
 	trained := folds(P)
 	if d.o.Score == op.R && d.lift > 0 {
-		trained = op.Must(op.GroupScale{Factors: factors(d.o.Folds.Folds(), d.lift)}, trained)
+		trained = op.Must(op.GroupScale{Factors: factors(len(d.n)-1, d.lift)}, trained)
 	}
 	operands := []node{trained, C, x.rows, folds(x.s), x.test}
-	var path op.Spec = op.PathRows{Alphas: d.o.Alphas, Borders: d.o.Folds}
+	var path op.Spec = op.PathRows{Alphas: d.o.Alphas, Borders: d.covering()}
 	if x.form == Gram {
 		operands[2] = x.gram
 		path = op.PathGram{Alphas: d.o.Alphas}
 	}
 	terms := op.Must(path, operands...)
-	scores := op.Must(op.MeanGroups{}, op.Must(op.CVScore{Score: d.o.Score, Borders: d.o.Folds}, terms, r.moments, perFold(r.centre), r.flat, r.silent))
-	if d.o.Score == op.MSE && r.unit != nil {
-		unit := cast(r.unit, op.Float64)
-		scores = op.Must(op.Zip{Kind: op.Div}, scores, op.Must(op.Zip{Kind: op.Mul}, unit, unit))
+	scores := op.Must(op.CVScore{Score: d.o.Score, Borders: d.tested()}, terms, r.moments, d.perFold(r.centre), r.flat, d.perFold(r.silent))
+	return inUnit(op.Must(op.MeanGroups{}, scores), d.o.Score, r.unit)
+}
+
+// inUnit gives scores of responses counted in a unit in that of the responses.
+func inUnit(scores node, score op.Score, unit node) node {
+	if score != op.MSE || unit == nil {
+		return scores
 	}
-	return scores
+	unit = cast(unit, op.Float64)
+	return op.Must(op.Zip{Kind: op.Div}, scores, op.Must(op.Zip{Kind: op.Mul}, unit, unit))
 }
 
 // fit adds the fit of responses y as read (P, 1, T, W) to their graph. The design is
@@ -184,7 +277,7 @@ func (d designer) fit(x design, y, trends node) fitted {
 	}
 	out.weights = op.Must(op.MatMul{}, x.back, op.Must(op.RidgeWeights{}, operands...))
 	out.intercept = d.intercept(x, r, out.weights)
-	out.mean = r.mean
+	out.mean, out.responses = r.mean, r
 	return out
 }
 

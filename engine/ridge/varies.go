@@ -48,6 +48,29 @@ func (f *fitter) variesOf(c columns) []float64 {
 	return variesIn(c, f.o.Folds, tol)
 }
 
+// varyIn judges columns, shifted by their offset, on some rows: 1, or 0 where centring
+// leaves nothing.
+func (f *fitter) varyIn(c columns, set rowset) []float64 {
+	tol := op.LeftOver(op.Float64)
+	if f.data.NarrowX {
+		tol = op.LeftOver(op.Float32)
+	}
+	low, high := factors(c.K, math.Inf(1)), factors(c.K, math.Inf(-1))
+	set.each(func(_, t int) {
+		for k, x := range c.x[t*c.K : (t+1)*c.K] {
+			low[k], high[k] = min(low[k], x), max(high[k], x)
+		}
+	})
+	flags := make([]float64, c.K)
+	for k := range flags {
+		size := max(math.Abs(low[k]+c.offset[k]), math.Abs(high[k]+c.offset[k]))
+		if high[k]-low[k] > tol*size {
+			flags[k] = 1
+		}
+	}
+	return flags
+}
+
 // variesIn compares the range over the training rows of each model with its size.
 func variesIn(c columns, folds op.Borders, tol float64) []float64 {
 	F, K := folds.Folds(), c.K

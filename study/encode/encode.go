@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"voxen/engine/op"
@@ -31,17 +30,19 @@ type Options struct {
 	TestConfounds []string `opt:"test-confounds" file:"in" doc:"confounds of held-out runs"`
 	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row (.npy)"`
 
-	CV       string          `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"kfold:N or runs (default: runs when there is more than one, else kfold:5)"`
+	CV       string          `opt:"cv" form:"kfold:N or runs, with ,gap=M" complete:"kfold:,runs" doc:"kfold:N, or runs: leave one out; ,gap=M leaves M rows of the run on either side of a test fold out of training; kfold:N,within=runs cuts each run (default: runs when there is more than one, else kfold:5)"`
 	Folds    step.Maybe[int] `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
 	Alphas   string          `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
 	AlphaPer string          `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
 	Score    string          `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen: r2, r or mse (negative)"`
 	step.RunSteps
-	Standardize string `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
-	Intercept   bool   `opt:"intercept" doc:"fit an intercept"`
-	Delays      string `opt:"delays" form:"a,b,c" doc:"shift the features by a,b,... rows, side by side"`
-	KeepScores  bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
-	Form        string `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
+	Standardize string   `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
+	Intercept   bool     `opt:"intercept" doc:"fit an intercept"`
+	Delays      string   `opt:"delays" form:"a,b,c" doc:"shift the features by a,b,... rows, side by side"`
+	Nested      bool     `opt:"nested" doc:"also score each fold with the alpha chosen on the others: a held-out score without held-out runs"`
+	Metrics     []string `opt:"metrics" list:"comma" complete:"r,r2,mse" doc:"further scores of held-out predictions: r,r2,mse"`
+	KeepScores  bool     `opt:"keep-scores" doc:"write the scores of all alphas"`
+	Form        string   `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
 }
 
 // New gives the step with every option at its default.
@@ -95,13 +96,31 @@ func (o *Options) Check() error {
 	case o.Runs != "" && len(o.Features) > 1:
 		return step.BadInput(o.Runs, "is given, but %d files are runs already", len(o.Features))
 	}
+	for i, m := range o.Metrics {
+		if !slices.Contains([]string{"r", "r2", "mse"}, m) {
+			return step.BadInput("", "--metrics %q, expected r, r2 or mse, with commas between", strings.Join(o.Metrics, ","))
+		}
+		if slices.Contains(o.Metrics[:i], m) {
+			return step.BadInput("", "--metrics %s names %s twice", strings.Join(o.Metrics, ","), m)
+		}
+	}
+	if len(o.Metrics) > 0 && !o.Nested && len(o.TestFeatures) == 0 {
+		return step.BadInput("", "--metrics %s without held-out predictions: give --nested or --test-features and --test-responses", strings.Join(o.Metrics, ","))
+	}
+	if o.CV != "" {
+		if f, err := ParseFolds(o.CV); err != nil {
+			return err
+		} else if o.Nested && f.N == 2 && !f.Within {
+			return step.BadInput("", "--nested with --cv %s, expected at least 3 folds", o.CV)
+		}
+	}
 	_, err := o.plan()
 	return err
 }
 
 // plan is what the engine is asked for.
 func (o *Options) plan() (ridge.Options, error) {
-	r := ridge.Options{Score: op.Score(o.Score), PerRun: ridge.PerRun(o.PerRun), Form: ridge.Form(o.Form), OneAlpha: o.AlphaPer == "all", Intercept: o.Intercept,
+	r := ridge.Options{Score: op.Score(o.Score), PerRun: ridge.PerRun(o.PerRun), Form: ridge.Form(o.Form), OneAlpha: o.AlphaPer == "all", Intercept: o.Intercept, Nested: o.Nested,
 		StandardizeFeatures:  o.Standardize == "features" || o.Standardize == "both",
 		StandardizeResponses: o.Standardize == "responses" || o.Standardize == "both"}
 	if _, err := o.Trend(); err != nil {
@@ -223,7 +242,7 @@ func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) 
 	if err != nil {
 		return err
 	}
-	res.Constant, res.NotFinite, res.NoScore, res.NoTestScore = 0, 0, 0, 0
+	res.Constant, res.NotFinite, res.NoScore = 0, 0, 0
 	const most = 256 // voxels read at once
 	y := make([]float64, T*most)
 	for v := 0; v < V; {
@@ -250,16 +269,22 @@ func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) 
 		}
 		v += n
 	}
-	if sinks.TestScore == nil {
-		return nil
-	}
-	scores, err := x.written(ctx, sinks.maps["test_score"], "test_score")
-	for v, s := range scores {
-		if s != s && chosen[v] == chosen[v] {
-			res.NoTestScore++
+	for name, n := range map[string]*int{"test_score": &res.NoTestScore, "nested_score": &res.NoNestedScore} {
+		if sinks.maps[name] == nil {
+			continue
+		}
+		scores, err := x.written(ctx, sinks.maps[name], name)
+		if err != nil {
+			return err
+		}
+		*n = 0
+		for v, s := range scores {
+			if s != s && chosen[v] == chosen[v] {
+				*n++
+			}
 		}
 	}
-	return err
+	return nil
 }
 
 // constant reports whether every stride-th value is the same, within each run where
@@ -283,7 +308,10 @@ func (x *encoder) constant(y []float64, stride int) bool {
 func (x *encoder) explain(err error) error {
 	var feature *ridge.FeatureError
 	var nothing *ridge.StepError
+	var split *ridge.SplitError
 	switch {
+	case errors.As(err, &split):
+		return step.BadInput("", "--cv %s: %v", x.cv, split)
 	case errors.As(err, &feature):
 		paths, borders := x.o.Features, x.y.Borders()
 		if feature.HeldOut {
@@ -350,7 +378,7 @@ func (x *encoder) read(ctx context.Context) error {
 	if x.plan.Runs, err = x.runs(ctx, borders); err != nil {
 		return err
 	}
-	if x.plan.Folds, err = x.folds(); err != nil {
+	if err := x.folds(); err != nil {
 		return err
 	}
 	if x.plan.Trends, err = x.nuisance(x.o.Confounds, x.y, x.plan.Runs); err != nil {
@@ -392,44 +420,27 @@ func (x *encoder) runs(ctx context.Context, files op.Borders) (op.Borders, error
 	return step.RunsOf(ctx, x.Env.FS, x.o.Runs, files)
 }
 
-// folds gives the folds of the cross-validation.
-func (x *encoder) folds() (op.Borders, error) {
-	T, runs, cv := x.data.X.Rows, x.plan.Runs, x.o.CV
+// folds gives the folds of the cross-validation, and their gap.
+func (x *encoder) folds() error {
+	cv := x.o.CV
 	if cv == "" {
 		cv = "kfold:5"
-		if runs.Folds() > 1 {
+		if x.plan.Runs.Folds() > 1 {
 			cv = "runs"
 		}
 	}
-	x.cv = cv
-	var folds op.Borders
-	switch kind, arg, _ := strings.Cut(cv, ":"); kind {
-	case "runs":
-		if arg != "" {
-			return nil, step.BadInput("", "--cv %q, expected kfold:N or runs", cv)
-		}
-		if runs.Folds() < 2 {
-			return nil, step.BadInput("", "--cv runs with one run, expected at least two: give one file per run, --runs, or --cv kfold:N")
-		}
-		folds = runs
-	case "kfold":
-		k, err := strconv.Atoi(arg)
-		if err != nil || k < 2 {
-			return nil, step.BadInput("", "--cv %q, expected kfold:N with N at least 2", cv)
-		}
-		if k > T {
-			return nil, step.BadInput("", "--cv %s with %d rows, expected at most one fold per two rows", cv, T)
-		}
-		folds = ridge.KFold(T, k)
-	default:
-		return nil, step.BadInput("", "--cv %q, expected kfold:N or runs", cv)
+	f, err := ParseFolds(cv)
+	if err != nil {
+		return err
 	}
-	for f := range folds.Folds() {
-		if folds.Rows(f) < 2 {
-			return nil, step.BadInput("", "fold %d of --cv %s has %d row, expected at least 2", f, cv, folds.Rows(f))
-		}
+	x.cv, x.plan.Gap = f.String(), f.Gap.Or(0)
+	if x.plan.Folds, err = f.Borders(x.plan.Runs); err != nil {
+		return err
 	}
-	return folds, nil
+	if n := x.plan.Folds.Folds(); x.o.Nested && n < 3 {
+		return step.BadInput("", "--nested with %d folds of --cv %s, expected at least 3: give --cv kfold:N or kfold:N,within=runs", n, x.cv)
+	}
+	return nil
 }
 
 // nuisance reads the confounds of files of responses and stacks the bases of what
@@ -512,15 +523,28 @@ func farFromZero(ctx context.Context, y tile.Source) (bool, error) {
 // designBytes bounds what the design of the features takes: a few float64
 // matrices per model.
 func designBytes(d ridge.Data, o ridge.Options) int64 {
-	K := int64(o.Features(d.X.Cols))
-	return 8 * 4 * int64(d.X.Rows+d.TestX.Rows) * K
+	K, T, F := int64(o.Features(d.X.Cols)), int64(d.X.Rows), int64(o.Folds.Folds())
+	n := 4 * (T + int64(d.TestX.Rows)) * K
+	if R := min(K, T); o.Nested { // of every pair of folds, a square each of directions and of products
+		n += F * F * R * R * 2
+	}
+	return 8 * n
 }
 
 // sinks are the outputs of encode, by the name of their file.
 type sinks struct {
 	ridge.Outputs
-	maps map[string]*store.ArraySink // of one row: written as images too
-	rows map[string]int
+	names []string // of the files, in order
+	maps  map[string]*store.ArraySink
+	rows  map[string]int
+}
+
+// output is a file of results.
+type output struct {
+	name string
+	rows int
+	dst  *tile.Sink
+	want bool
 }
 
 // outputs makes the files of the results.
@@ -532,19 +556,7 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 			return nil, err
 		}
 	}
-	for _, f := range []struct {
-		name string
-		rows int
-		dst  *tile.Sink
-		want bool
-	}{
-		{"weights", x.plan.Features(x.data.X.Cols), &s.Weights, true},
-		{"alpha", 1, &s.Alpha, true},
-		{"cv_score", 1, &s.CVScore, true},
-		{"cv_scores", len(x.plan.Alphas), &s.CVScores, x.o.KeepScores},
-		{"intercept", 1, &s.Intercept, x.plan.Intercept || x.plan.StandardizeFeatures || x.plan.StandardizeResponses},
-		{"test_score", 1, &s.TestScore, x.data.TestY != nil},
-	} {
+	for _, f := range x.wanted(s) {
 		if !f.want {
 			continue
 		}
@@ -553,9 +565,40 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 		if err != nil {
 			return nil, err
 		}
-		*f.dst, s.maps[f.name], s.rows[f.name] = sink, sink, f.rows
+		*f.dst, s.maps[f.name], s.rows[f.name], s.names = sink, sink, f.rows, append(s.names, f.name)
 	}
+	s.TestMetrics, s.NestedMetrics = x.metrics(s, "test"), x.metrics(s, "nested")
 	return s, nil
+}
+
+// wanted lists the outputs, and where their sinks go; those of --metrics go by their name
+// alone.
+func (x *encoder) wanted(s *sinks) []output {
+	held := x.data.TestY != nil
+	list := []output{
+		{"weights", x.plan.Features(x.data.X.Cols), &s.Weights, true},
+		{"alpha", 1, &s.Alpha, true},
+		{"cv_score", 1, &s.CVScore, true},
+		{"cv_scores", len(x.plan.Alphas), &s.CVScores, x.o.KeepScores},
+		{"intercept", 1, &s.Intercept, x.plan.Intercept || x.plan.StandardizeFeatures || x.plan.StandardizeResponses},
+		{"test_score", 1, &s.TestScore, held},
+		{"nested_score", 1, &s.Nested, x.o.Nested},
+	}
+	for _, m := range x.o.Metrics {
+		list = append(list, output{"test_" + m, 1, new(tile.Sink), held}, output{"nested_" + m, 1, new(tile.Sink), x.o.Nested})
+	}
+	return list
+}
+
+// metrics are the sinks of --metrics of a kind of predictions.
+func (x *encoder) metrics(s *sinks, kind string) map[op.Score]tile.Sink {
+	m := map[op.Score]tile.Sink{}
+	for _, metric := range x.o.Metrics {
+		if sink := s.maps[kind+"_"+metric]; sink != nil {
+			m[op.Score(metric)] = sink
+		}
+	}
+	return m
 }
 
 // manyDigits is the share of an SD from which on what float32 loses at the smallest
@@ -587,6 +630,7 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summ
 	x.LeaveOut(what, "not finite", res.NotFinite)
 	x.LeaveOut(what, "without a finite score", res.NoScore)
 	x.LeaveOut(what, "without a finite held-out score", res.NoTestScore)
+	x.LeaveOut(what, "without a finite nested score", res.NoNestedScore)
 	x.Result("panels_per_tile", float64(res.Voxels.Panels))
 	if res.OneAlpha > 0 {
 		x.Result("alpha", res.OneAlpha)
@@ -604,11 +648,9 @@ func (x *encoder) images(ctx context.Context, s *sinks) error {
 			return err
 		}
 	}
-	for _, name := range []string{"weights", "alpha", "cv_score", "cv_scores", "intercept", "test_score"} {
-		if sink := s.maps[name]; sink != nil {
-			if err := x.image(ctx, name, sink, s.rows[name]); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
+	for _, name := range s.names {
+		if err := x.image(ctx, name, s.maps[name], s.rows[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"voxen/study/step"
 )
@@ -30,7 +31,7 @@ type Summary struct {
 
 // ScoreSummary is how a score is spread over the voxels that have one.
 type ScoreSummary struct {
-	Name    string  `json:"name"` // of its file: cv_score, test_score
+	Name    string  `json:"name"` // of its file: cv_score, nested_score, test_score, test_r ...
 	Median  float64 `json:"median"`
 	High    float64 `json:"percentile_95"`
 	Highest float64 `json:"maximum"`
@@ -45,8 +46,8 @@ const manyAtEnds = 0.1
 // distribution fills in how scores and alphas are spread, in run.json too, and warns
 // of a grid of alphas that many voxels would leave.
 func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) error {
-	for _, name := range []string{"cv_score", "test_score"} {
-		if s.maps[name] == nil {
+	for _, name := range s.names {
+		if !isScore(name) {
 			continue
 		}
 		v, err := x.values(ctx, s, name)
@@ -72,6 +73,11 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 			100*sum.AtSmallest, few, 100*sum.AtLargest, many)
 	}
 	return nil
+}
+
+// isScore reports whether a result is a score of each voxel.
+func isScore(name string) bool {
+	return name == "cv_score" || strings.HasPrefix(name, "test_") || strings.HasPrefix(name, "nested_")
 }
 
 // values reads the numbers of a result of one row, those of voxels left out aside.
