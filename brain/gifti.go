@@ -442,7 +442,7 @@ var giftiTypes = map[string]Datatype{
 func (a *GiftiArray) dims(as attributes) error {
 	n, err := strconv.Atoi(as.attribute("Dimensionality"))
 	if err != nil || n < 1 || n > 6 {
-		return fmt.Errorf("Dimensionality is %q, expected 1 to 6", as.attribute("Dimensionality"))
+		return fmt.Errorf("attribute Dimensionality is %q, expected 1 to 6", as.attribute("Dimensionality"))
 	}
 	bytes := int64(a.Datatype.Size())
 	for i := range n {

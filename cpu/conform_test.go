@@ -4,14 +4,14 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/internal/conform"
+	"voxen/internal/conform/conformtest"
 )
 
-func TestConform(t *testing.T) { conform.Test(t, cpu.New(2)) }
+func TestConform(t *testing.T) { conformtest.All(t, cpu.New(2)) }
 
 func TestConformLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the reference takes seconds")
 	}
-	conform.TestLarge(t, cpu.New(2))
+	conformtest.Large(t, cpu.New(2))
 }

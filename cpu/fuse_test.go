@@ -4,12 +4,12 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/internal/conform"
+	"voxen/internal/conform/conformtest"
 )
 
 // More columns than a block of them has.
 func TestShiftMoments(t *testing.T) {
 	for threads := 1; threads <= 3; threads++ {
-		conform.TestShiftMoments(t, cpu.New(threads), 1301)
+		conformtest.ShiftMoments(t, cpu.New(threads), 1301)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"voxen/cuda/internal/lazy"
 	"voxen/cuda/internal/sim"
 	"voxen/engine"
-	"voxen/internal/conform"
+	"voxen/internal/conform/conformtest"
 )
 
 // device names a CUDA device ("cuda:0") on which to test in place of the stand-in,
@@ -84,7 +84,7 @@ func open(t *testing.T) *Backend {
 	return b
 }
 
-func TestConform(t *testing.T) { conform.Test(t, open(t)) }
+func TestConform(t *testing.T) { conformtest.All(t, open(t)) }
 
 // Without cuBLAS and cuSOLVER; every buffer between guard zones, blocks and
 // threads from the last to the first, static shared memory poisoned.
@@ -97,5 +97,5 @@ func TestConformOwnKernels(t *testing.T) {
 		control.Set("backwards", 1)
 		control.Set("poison", 1)
 	}
-	conform.Test(t, b)
+	conformtest.All(t, b)
 }

@@ -18,6 +18,7 @@ import (
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/internal/conform"
+	"voxen/internal/conform/conformtest"
 )
 
 // in is an operand in the case's precision, wide one in float64.
@@ -207,7 +208,7 @@ func TestSymEigRefuses(t *testing.T) {
 	}
 }
 
-func TestShiftMoments(t *testing.T) { conform.TestShiftMoments(t, open(t), 301) }
+func TestShiftMoments(t *testing.T) { conformtest.ShiftMoments(t, open(t), 301) }
 
 // Products read features through their delays, with the bits that they have for
 // features in memory.

@@ -303,7 +303,9 @@ func (s *Study) mask() {
 	s.masks = masks
 	size := float64(len(masks) * s.columns)
 	w := work{size: fmt.Sprintf("%d masks", len(masks)), bytes: size, output: float64(s.columns), memory: 3 * 8 * float64(s.columns)}
-	s.maskStep = s.add("", nil, w, &mask.Options{Masks: masks, Out: s.path("mask.nii.gz")})
+	o := mask.New()
+	o.Masks, o.Out = masks, s.path("mask.nii.gz")
+	s.maskStep = s.add("", nil, w, o)
 }
 
 // maskFile is the mask of the encoding models, "" for none.

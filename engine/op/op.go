@@ -329,33 +329,6 @@ func (p Part) Ref(out Tensor, in ...Tensor) {
 	gather(out, x.Data[off:], st)
 }
 
-// Split views the columns of every matrix as Groups blocks side by side:
-// (B, 1, R, Groups*C) becomes (B, Groups, R, C), as the heads of attention.
-type Split struct{ Groups int }
-
-// Infer wants one group and columns that Groups divides.
-func (s Split) Infer(in ...Type) (Type, error) {
-	if err := arity(s, in, 1); err != nil {
-		return Type{}, err
-	}
-	d := in[0].Dims
-	if d[1] != 1 || s.Groups < 1 || d[3]%s.Groups != 0 {
-		return Type{}, fmt.Errorf("Split: %v into %d groups", d, s.Groups)
-	}
-	return Type{in[0].Dtype, Dims{d[0], s.Groups, d[2], d[3] / s.Groups}}, nil
-}
-
-// Slice gives the view's strides: groups lie a block of columns apart.
-func (s Split) Slice(in Dims, strides [3]int) (int, [3]int) {
-	return 0, [3]int{strides[0], in[3] / s.Groups, strides[2]}
-}
-
-// Ref copies the blocks.
-func (s Split) Ref(out Tensor, in ...Tensor) {
-	_, st := s.Slice(in[0].Dims, DenseStrides(in[0].Dims))
-	gather(out, in[0].Data, st)
-}
-
 // Reshape views every batch of a dense array as other groups, rows and columns,
 // in the same row-major order: (B, M, R, C) becomes (B, Groups, Rows, Cols). The
 // operand is an input or a computed array, not a slice of one.

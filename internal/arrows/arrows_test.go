@@ -55,6 +55,7 @@ engine: engine/op engine/tile internal/heap
 cpu: engine internal/heap engine/op internal/blas internal/eig internal/sparse internal/sysblas internal/vec
 internal/eig internal/sparse internal/sysblas internal/vec: internal/blas
 internal/conform internal/coupling internal/permute internal/spatial: engine engine/op
+internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile
 cuda: engine internal/heap engine/op cuda/internal/lazy kernels
 cuda/internal/sim: kernels
@@ -96,7 +97,7 @@ func matches(t *testing.T, pattern, name string) bool {
 
 // listed is what go list says of a package.
 type listed struct {
-	Dir, ImportPath                   string
+	Dir, ImportPath, Name, Doc        string
 	Module                            struct{ Path string }
 	GoFiles, CgoFiles, IgnoredGoFiles []string
 }
@@ -108,7 +109,7 @@ func packages(t *testing.T) (all []listed) {
 		t.Skip("go is not there")
 	}
 	var said bytes.Buffer
-	list := exec.Command(command, "list", "-e", "-json=Dir,ImportPath,Module,GoFiles,CgoFiles,IgnoredGoFiles", "./...")
+	list := exec.Command(command, "list", "-e", "-json=Dir,ImportPath,Name,Doc,Module,GoFiles,CgoFiles,IgnoredGoFiles", "./...")
 	list.Dir, list.Stderr = "../..", &said
 	out, err := list.Output()
 	if err != nil {

@@ -37,10 +37,8 @@ var (
 	_ blas.Complex128 = Implementation{}
 )
 
-// Use makes this package the BLAS of gonum's blas32 and blas64, and so of mat and lapack, with all processors.
-func Use() { UseThreads(0) }
-
-// UseThreads is Use with a number of goroutines per call.
+// UseThreads makes this package the BLAS of gonum's blas32 and blas64, and so of mat and lapack, with a number of
+// goroutines per call; 0 is GOMAXPROCS.
 func UseThreads(threads int) {
 	im := Implementation{Threads: threads}
 	blas32.Use(im)

@@ -3,9 +3,5 @@
 // normalised error with a limit beside the case. An operation joins by being
 // listed in Cases; a test fails while one that has a backend method is missing.
 //
-// A backend's own test is one line:
-//
-//	func TestConform(t *testing.T) { conform.Test(t, cpu.New(2)) }
-//
-// The same list is what voxen bench times.
+// Package conformtest runs them as the test of a backend, and voxen bench times them.
 package conform

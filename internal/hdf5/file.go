@@ -228,9 +228,6 @@ func (c *cursor) addr() uint64 {
 	return a
 }
 
-// done returns the first error.
-func (c *cursor) done() error { return c.err }
-
 // fail sets err if nothing else has.
 func (c *cursor) fail(format string, args ...any) {
 	if c.err == nil {

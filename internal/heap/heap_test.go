@@ -150,6 +150,15 @@ func TestSlabs(t *testing.T) {
 			if src.room != room {
 				t.Errorf("%d bytes left out", room-src.room)
 			}
+			for range 3 {
+				if _, err := a.Alloc(size / 4); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a.Close()
+			if src.room != room || a.Unused() != 0 {
+				t.Errorf("closed with pieces in use: %d bytes left out", room-src.room)
+			}
 		})
 	}
 }

@@ -20,16 +20,6 @@ func Exists(fsys store.FS, path string) bool {
 	return err == nil
 }
 
-// OneOf refuses a value that is not in the list.
-func OneOf(flag, value string, list ...string) error {
-	for _, v := range list {
-		if v == value {
-			return nil
-		}
-	}
-	return BadInput("", "--%s %q, expected %s", flag, value, strings.Join(list, ", "))
-}
-
 // maxText bounds a text file, which is held in memory.
 const maxText = 1 << 30
 
