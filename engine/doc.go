@@ -8,14 +8,5 @@
 //
 // The package computes nothing itself and knows no estimators: those are in
 // ridge and dict, and what runs on a device is in the packages cpu and cuda,
-// which register themselves when they are imported.
-//
-//	import _ "voxen/cpu"
-//
-//	be, _, err := engine.Open("auto", engine.Config{Threads: 2})
-//	m := engine.NewMachine(be)
-//	err = m.Run(ctx,
-//		engine.Feeds{x: engine.Value(X), y: engine.Columns(source)},
-//		engine.Results{weights: engine.ToSink(sink)},
-//		engine.Tiling{Cols: source.Cols(), Width: 2048})
+// which register themselves when they are imported. The example has a graph of one's own.
 package engine

@@ -11,13 +11,6 @@
 // atoms take one step of block-coordinate descent on them. docs/numerics.md,
 // "Dictionary learning", says what was chosen and why.
 //
-//	be, _, err := engine.Open("auto", engine.Config{})
-//	o := dict.Defaults()
-//	o.Atoms, o.Seed = 64, 1
-//	fit, err := dict.Learn(ctx, be, source, o)
-//	// fit.Atoms (T x K), fit.Codes (sparse), fit.Objective, fit.Trace
-//	codes, err := dict.Encode(ctx, be, fit.Atoms, other, o)
-//
 // Results have the same bits for any number of threads and any memory bound.
 // The package knows no files.
 package dict

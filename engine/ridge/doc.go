@@ -9,10 +9,6 @@
 // "Ridge"). How that is done in detail, the Form, is chosen by a cost model from
 // the shapes alone.
 //
-//	be, _, err := engine.Open("auto", engine.Config{})
-//	fit, err := ridge.Fit(ctx, be, ridge.Data{X: X, Y: source}, ridge.Outputs{Weights: w, Alpha: a, CVScore: s},
-//		ridge.Options{Alphas: alphas, Folds: ridge.KFold(X.Rows, 5), Score: op.R2})
-//
 // The package knows no files and no images: X is a matrix, responses are a
 // tile.Source and results go to tile.Sinks.
 package ridge
