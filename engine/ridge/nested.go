@@ -72,7 +72,7 @@ func (f *fitter) nestedDesigns(ctx context.Context) error {
 		}
 		if w != nil {
 			n.fields[fieldShift], n.fields[fieldOnes] = nil, nil // steps have centred everything
-			n.train, n.tests, n.outer = w.pack(rs.train, e.train, c.K), w.pack(rs.test, e.tests, c.K), w.pack([]rowset{rs.outer}, e.outer, c.K)
+			n.train, n.tests, n.outer = w.pack(rs.train, e.train, c.K, false), w.pack(rs.test, e.tests, c.K, true), w.pack([]rowset{rs.outer}, e.outer, c.K, true)
 		}
 		f.nested = append(f.nested, n)
 	}
@@ -193,10 +193,9 @@ func row(x node, r int) node { return op.Must(op.Part{Axis: 2, Lo: r, Hi: r + 1}
 // set by themselves. What they leave has no mean.
 func (o *outerFold) statisticsWithin() {
 	w := o.n.within
-	G, q := w.pieces.Folds(), w.q
 	o.r.pieces = op.Must(op.FoldMoments{Borders: o.d.pieces()}, o.r.z)
 	basis := o.t.once("bases", w.bases)
-	along := op.Must(op.Reshape{Groups: 1, Rows: G * q, Cols: op.TypeOf(o.r.z).Dims[3]}, op.Must(op.FoldCross{Borders: o.d.pieces()}, basis, o.r.z))
+	along := op.Must(op.FoldCross{Borders: o.d.pieces()}, basis, o.r.z)
 	train, tests, outer := o.stepped(o.n.train, along), o.stepped(o.n.tests, along), o.stepped(o.n.outer, along)
 
 	one := o.d.constant(op.Tensor{Dims: op.Dims{1, 1, 1, 1}, Data: []float64{1}}, op.Float64)
@@ -228,11 +227,49 @@ type steppedSets struct {
 	scales node // (P, S, R, W) 1/SD in working precision; nil without ZScore
 }
 
-// stepped does the steps; along are the products with the bases of the pieces, (P, 1, G q, W).
-func (o *outerFold) stepped(p setSteps, along node) steppedSets {
+// along gives the products with the basis of each set and run, (P, S R, q, W), from those
+// with the bases of the pieces, (P, G, q0, W).
+func (o *outerFold) along(p setSteps, pieces node) node {
+	t := op.TypeOf(pieces).Dims
+	if p.apart {
+		return o.d.sum(op.Must(op.MatMul{}, o.d.constant(p.coef, pieces.Dtype()), pieces), p.perRun)
+	}
+	flat := op.Must(op.Reshape{Groups: 1, Rows: t[1] * t[2], Cols: t[3]}, pieces)
+	if o.n.within.o.Runs.Folds() == 1 {
+		return op.Must(op.MatMul{}, o.d.constant(p.coef, pieces.Dtype()), flat)
+	}
+	return o.alongRuns(p, flat)
+}
+
+// alongRuns is along by the pieces of each run alone, put in their places.
+func (o *outerFold) alongRuns(p setSteps, flat node) node {
+	w, to, W := o.n.within, o.r.z.Dtype(), op.TypeOf(flat).Dims[3]
+	S, R, q := len(p.sets), w.o.Runs.Folds(), p.coef.Dims[2]
+	var all node
+	for r := range R {
+		lo, hi := w.q*slices.Index(w.pieces, w.o.Runs[r]), w.q*slices.Index(w.pieces, w.o.Runs[r+1])
+		E, places := op.NewTensor(op.Dims{1, S, q, hi - lo}), op.NewTensor(op.Dims{1, 1, S * R, S})
+		for s := range S {
+			for j := range q {
+				copy(E.Mat(0, s)[j*(hi-lo):(j+1)*(hi-lo)], p.coef.Mat(0, s*R+r)[j*p.coef.Dims[3]+lo:])
+			}
+			places.Data[(s*R+r)*S+s] = 1
+		}
+		c := op.Must(op.MatMul{}, o.d.constant(E, to), op.Must(op.Part{Axis: 2, Lo: lo, Hi: hi}, flat))
+		operands := []node{o.d.constant(places, to), op.Must(op.Reshape{Groups: 1, Rows: S, Cols: q * W}, c)}
+		if all != nil {
+			operands = append(operands, all)
+		}
+		all = op.Must(op.MatMul{}, operands...)
+	}
+	return op.Must(op.Reshape{Groups: S * R, Rows: q, Cols: W}, all)
+}
+
+// stepped does the steps; pieces are the products with the bases of the pieces, (P, G, q0, W).
+func (o *outerFold) stepped(p setSteps, pieces node) steppedSets {
 	to, W := o.r.z.Dtype(), op.TypeOf(o.r.z).Dims[3]
 	S, R, q := len(p.sets), o.n.within.o.Runs.Folds(), p.coef.Dims[2]
-	out := steppedSets{coef: op.Must(op.MatMul{}, o.d.constant(p.coef, to), along)}
+	out := steppedSets{coef: o.along(p, pieces)}
 	ends := make(op.Borders, S*R+1)
 	for i := range ends {
 		ends[i] = i * q

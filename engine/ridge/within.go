@@ -33,6 +33,7 @@ type within struct {
 	wide   int       // regressors
 	size   []float64 // runs x K: largest magnitude of a feature as read
 	tol    float64
+	done   map[string]svd // of combine
 }
 
 // regressors gives what is regressed out, T x q: trends, and a constant where
@@ -53,7 +54,7 @@ func (o Options) regressors(T int) tile.Matrix {
 // newWithin makes the bases of the pieces, which runs do not cross.
 func (f *fitter) newWithin() (*within, error) {
 	T, N := f.data.X.Rows, f.o.regressors(f.data.X.Rows)
-	w := &within{o: f.o, pieces: f.o.pieces(), wide: N.Cols, tol: op.LeftOver(op.Float64)}
+	w := &within{o: f.o, pieces: f.o.pieces(), wide: N.Cols, tol: op.LeftOver(op.Float64), done: map[string]svd{}}
 	if f.data.NarrowX {
 		w.tol = op.LeftOver(op.Float32)
 	}
@@ -119,14 +120,21 @@ func (w *within) check() error {
 	return nil
 }
 
-// combine decomposes the regressors of run r at the rows of a set: u holds E.
+// combine decomposes the regressors of run r at the rows of a set: u holds E. Sets come
+// again: in checks, and as the training rows of two folds, either of which is the outer one.
 func (w *within) combine(r int, s rowset) svd {
+	name := fmt.Sprint(r, s)
+	if d, done := w.done[name]; done {
+		return d
+	}
 	var stack []float64
 	w.eachPiece(r, s, func(p, _ int) { stack = append(stack, w.small[p]...) })
-	if len(stack) == 0 {
-		return svd{}
+	var d svd
+	if len(stack) > 0 {
+		d = decompose(stack, len(stack)/w.wide, w.wide)
 	}
-	return decompose(stack, len(stack)/w.wide, w.wide)
+	w.done[name] = d
+	return d
 }
 
 // eachPiece calls f with the pieces of a set in a run, and where their bases begin
@@ -235,13 +243,15 @@ type setSteps struct {
 	sets    []rowset
 	perRun  []rowset  // of every set and run
 	rows    op.Tensor // (1, S, R, 1) rows
-	coef    op.Tensor // (1, S R, q, G q0): E
+	coef    op.Tensor // (1, S R, q, G q0): E; of disjoint sets (1, G, q, q0), that of each piece in its set
+	apart   bool      // the sets are disjoint
 	project op.Tensor // (1, S R, K, q)
 	scale   op.Tensor // (1, S R, K, 1); without data where all are 1
 }
 
-// pack puts the steps of sets side by side, padded with zeros.
-func (w *within) pack(sets []rowset, done []cleaned, K int) setSteps {
+// pack puts the steps of sets side by side, padded with zeros. Sets that are apart share
+// no piece: the products of a piece then serve one of them.
+func (w *within) pack(sets []rowset, done []cleaned, K int, apart bool) setSteps {
 	R, width, q := w.o.Runs.Folds(), w.pieces.Folds()*w.q, 1
 	for _, c := range done {
 		for _, run := range c.runs {
@@ -270,5 +280,25 @@ func (w *within) pack(sets []rowset, done []cleaned, K int) setSteps {
 	if !scaled {
 		p.scale = op.Tensor{}
 	}
+	if apart {
+		p.apart, p.coef = true, w.byPiece(p)
+	}
 	return p
+}
+
+// byPiece gives E of each piece in the set and run that has it, (1, G, q, q0).
+func (w *within) byPiece(p setSteps) op.Tensor {
+	G, q, wide := w.pieces.Folds(), p.coef.Dims[2], p.coef.Dims[3]
+	out := op.NewTensor(op.Dims{1, G, q, w.q})
+	for g := range G {
+		for i, s := range p.perRun {
+			if !s.has(w.pieces[g]) {
+				continue
+			}
+			for j := range q {
+				copy(out.Mat(0, g)[j*w.q:(j+1)*w.q], p.coef.Mat(0, i)[j*wide+g*w.q:])
+			}
+		}
+	}
+	return out
 }
