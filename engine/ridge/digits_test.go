@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -395,6 +396,7 @@ func TestVariesInOneFold(t *testing.T) {
 		"intercept":                       {Intercept: true},
 		"centred run, features scaled":    {PerRun: ridge.Center, StandardizeFeatures: true},
 		"scaled run, responses scaled":    {PerRun: ridge.ZScore, StandardizeResponses: true},
+		"a trend that is a mean":          {Trends: tile.Matrix{Rows: T, Cols: 1, Data: slices.Repeat([]float64{1 / math.Sqrt(T)}, T)}, Intercept: true},
 		"centred run, intercept, float64": {PerRun: ridge.Center, Intercept: true, Precision: op.Float64},
 	} {
 		x, y := signal(11, T, K, V)

@@ -96,15 +96,15 @@ func (d designer) describe(r *responses) {
 
 // same says where responses are constant in test rows, and where training rows say nothing:
 // they are 0 there, or have one value where features or responses are centred. Runs that
-// are within the training rows, or lose trends, have nothing left of a constant, and
-// its products are 0; the rest of a run that a fold cuts keeps one about another mean.
+// are within the training rows have nothing left of a constant, and its products are
+// 0; the rest of a run that a fold cuts keeps one about another mean.
 func (d designer) same(r responses) (flat, silent node) {
 	flat = d.sameIn(r.ranges, d.parts(), false, false)
 	zero := !d.o.centerX() && !d.o.centerY()
 	switch parts := d.parts(); {
 	case r.shift != nil:
 		return flat, d.sameIn(r.ranges, parts, true, zero)
-	case d.o.Trends.Cols == 0 && len(parts) > len(d.o.Runs):
+	case len(parts) > len(d.o.Runs):
 		return flat, d.sameIn(op.Must(op.ColumnRange{Borders: d.pieces()}, r.z), d.pieces(), true, zero)
 	}
 	return flat, op.Must(op.GroupScale{Factors: factors(op.TypeOf(flat).Dims[1], 0)}, flat)
