@@ -271,6 +271,7 @@ type modelSteps struct {
 	features []string // of each run
 	parts    []*Task  // the steps that make features and responses
 	subjects []string
+	nested   int     // of them with nested scores
 	encode   []*Task // of each subject
 	match    *Task
 	couple   *Task
@@ -455,6 +456,9 @@ func (s *Study) encode(m *modelSteps) error {
 			return err
 		}
 		m.subjects = append(m.subjects, name)
+		if o.Nested {
+			m.nested++
+		}
 		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, s.encodeWork(T, folds, o.Nested), &o))
 	}
 	return nil
@@ -540,8 +544,23 @@ func (s *Study) imageOf(out, name string) string {
 	return cmp.Or(brain.ResultName(path, s.recordings[0].bold), path+".npy")
 }
 
-// group adds the statistics over subjects of one model's scores: of held-out runs
-// if every subject has one, else of the cross-validation.
+// heldOut is the held-out score that all subjects have: of held-out runs if every one
+// has some, else of nested cross-validation; "" for none.
+func (s *Study) heldOut(m *modelSteps) string {
+	_, of := s.bySubject()
+	without := func(subject string) bool {
+		return !slices.ContainsFunc(of[subject], func(r recording) bool { return s.Stimulus[r.run].Test })
+	}
+	switch {
+	case !slices.ContainsFunc(m.subjects, without):
+		return "test_score"
+	case m.nested == len(m.subjects):
+		return "nested_score"
+	}
+	return ""
+}
+
+// group adds the statistics over subjects of one model's held-out scores.
 func (s *Study) group(m *modelSteps) error {
 	c := s.Group
 	switch {
@@ -553,12 +572,10 @@ func (s *Study) group(m *modelSteps) error {
 	case c.Atlas != "" && s.kind() == nil:
 		return s.bad("group.atlas", "is given, but the BOLD is arrays that lie nowhere: leave it out")
 	}
-	name := "test_score"
-	_, of := s.bySubject()
-	for _, subject := range m.subjects {
-		if !slices.ContainsFunc(of[subject], func(r recording) bool { return s.Stimulus[r.run].Test }) {
-			name = "cv_score"
-		}
+	name := s.heldOut(m)
+	if name == "" {
+		s.note("group is left out: not every subject has a held-out run or a nested score")
+		return nil
 	}
 	o := c.Options
 	o.Atlas, o.Participants, o.FisherZ, o.Out = s.resolve(c.Atlas), "", s.Encode.Score == "r", s.path(m.config.Name, "group")

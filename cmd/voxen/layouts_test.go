@@ -241,9 +241,9 @@ func TestRunNarrativesSurfaces(t *testing.T) {
 	}
 	f.wantInputs("tiny/sub-001", "--responses ds002345/derivatives/fmriprep/sub-001/func/sub-001_task-pieman_space-fsaverage6_hemi-L.func.gii",
 		"--responses ds002345/derivatives/fmriprep/sub-001/func/sub-001_task-pieman_space-fsaverage6_hemi-R.func.gii")
-	f.wantInputs("tiny/group", "--maps results/tiny/sub-002/cv_score_hemi-R.func.gii")
-	if _, err := os.Stat(f.path("results/tiny/group/t_hemi-L.func.gii")); err != nil {
-		t.Errorf("tests over subjects: %v", err)
+	f.wantInputs("tiny/group", "--maps results/tiny/sub-002/nested_score_hemi-R.func.gii")
+	if _, err := os.Stat(f.path("results/tiny/group/mean_hemi-L.func.gii")); err != nil {
+		t.Errorf("means over subjects: %v", err)
 	}
 	for name, want := range map[string]string{"--tr": "2", "--start": "-4.5"} {
 		if v := f.optionOf("tiny/volumes/pieman.npy.run.json", name); v != want {

@@ -22,7 +22,7 @@ import (
 
 // Options are the group step: tests over subjects.
 type Options struct {
-	Maps         []string `opt:"maps" file:"in" doc:"map of a subject, NIfTI, CIFTI dscalar, GIFTI or .npy; one per subject"`
+	Maps         []string `opt:"maps" file:"in" doc:"map of a subject, such as test_score or nested_score of encode: NIfTI, CIFTI dscalar, GIFTI or .npy; one per subject"`
 	Subjects     []string `opt:"subjects" key:"-" list:"comma" doc:"a,b,... names of the subjects (default: sub-NAME in the paths)"`
 	Mask         string   `opt:"mask" file:"in" doc:"mask of the images"`
 	Atlas        string   `opt:"atlas" file:"in" key:"atlas" doc:"label image: brain scores are means over its regions: of volumes, a dlabel, or L.label.gii,R.label.gii"`
@@ -48,6 +48,10 @@ type Summary struct {
 	Significant  int  `json:"significant"`  // of them, q < 0.05
 	Permutations int  `json:"permutations"` // of the test that took most
 	Exact        bool `json:"exact"`        // they are all there are, in every test
+	// Score is what the maps are, "test r" or "nested r2"; empty of maps that are no scores
+	// of encode. MeansOnly says that they are not tested: a subject has no null.
+	Score     string `json:"score,omitempty"`
+	MeansOnly bool   `json:"means_only"`
 }
 
 // New gives the step with every option at its default.
@@ -55,7 +59,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "group", Results: 1, Device: true}
+	return step.Command{Name: "group", Results: 2, Device: true}
 }
 
 // Check refuses options that do not go together.
@@ -79,9 +83,11 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// MoreInputs is the table of the atlas beside it.
+// MoreInputs are the table of the atlas beside it, and what encode wrote beside the maps:
+// what they are, and the means of their nulls.
 func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
-	return step.LabelTables(e.FS, "--atlas", o.Atlas)
+	tables, err := step.LabelTables(e.FS, "--atlas", o.Atlas)
+	return append(tables, beside(e.FS, o.Maps)...), err
 }
 
 // Do tests maps and indices over subjects and correlates brain scores with what a
@@ -95,8 +101,10 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	if err := g.group(ctx); err != nil {
 		return nil, err
 	}
-	g.sum.Tests = len(g.tests)
 	for _, t := range g.tests {
+		if t.df > 0 {
+			g.sum.Tests++
+		}
 		if t.q < 0.05 {
 			g.sum.Significant++
 		}
@@ -110,15 +118,19 @@ type grouper struct {
 	o            *Options
 	subjects     []string        // of the maps
 	maps         *step.Responses // a row per subject; nil without maps
+	nulls        *step.Responses // means of their nulls; nil of maps that are no scores, or without one
+	meansOnly    bool            // a score without a null is not tested
 	participants *Participants   // nil without a table
 	samples      []*sample
 	tests        []testRow
 	sum          Summary
 }
 
+const brainScore = "brain score"
+
 // sample is what is compared over subjects: brain scores or indices.
 type sample struct {
-	of       string // "brain score" or "index"
+	of       string // brainScore or "index"
 	subjects []string
 	names    []string
 	family   []int     // names of one family are corrected together
@@ -133,8 +145,10 @@ type testRow struct {
 }
 
 func (g *grouper) close() {
-	if g.maps != nil {
-		g.maps.Close()
+	for _, r := range []*step.Responses{g.maps, g.nulls} {
+		if r != nil {
+			r.Close()
+		}
 	}
 }
 
@@ -159,9 +173,44 @@ func (g *grouper) open(ctx context.Context) (err error) {
 		return err
 	}
 	g.Resolve("subjects", strings.Join(g.subjects, ","))
+	kind, without, err := scores(g.Env.FS, g.o.Maps)
+	if err != nil {
+		return err
+	}
 	budget := g.Env.Budget(g.Backend, 0)
-	g.maps, err = openMaps(ctx, g.Env, g.o.Maps, g.o.Mask, brain.Storage{Memory: max(budget/2, 64<<20)})
+	if g.maps, err = openMaps(ctx, g.Env, g.o.Maps, g.o.Mask, nil, brain.Storage{Memory: max(budget/2, 64<<20)}); err != nil {
+		return err
+	}
+	g.sum.Score, g.meansOnly = kind.kind, without != ""
+	g.sum.MeansOnly = g.meansOnly
+	if g.meansOnly {
+		g.Result("means_only", 1)
+	}
+	switch {
+	case g.meansOnly:
+		what := "tested"
+		if len(g.o.Scores) > 0 {
+			what = "tested or correlated"
+		}
+		g.Warn("%s: is a held-out score without the mean of its null beside it (%s, of encode --null): means alone are given, nothing is %s", without, nullMean, what)
+	case kind.kind != "":
+		var nulls []string
+		for _, path := range g.o.Maps {
+			nulls = append(nulls, nullOf(path))
+		}
+		g.Result("nulls", 1)
+		g.nulls, err = openMaps(ctx, g.Env, nulls, g.o.Mask, g.maps, brain.Storage{Memory: max(budget/4, 64<<20)})
+	}
 	return err
+}
+
+// compared are the maps that are compared over subjects.
+func (g *grouper) compared() compared {
+	c := compared{maps: g.maps, fisher: g.o.FisherZ}
+	if g.nulls != nil {
+		c.nulls = g.nulls
+	}
+	return c
 }
 
 // group runs all tests and writes what they found.
@@ -178,6 +227,10 @@ func (g *grouper) group(ctx context.Context) error {
 	}
 	err := g.Stage("testing", 0, func() error {
 		for _, s := range g.samples {
+			if g.meansOnly && s.of == brainScore {
+				g.meanRows(s)
+				continue
+			}
 			if err := g.means(ctx, s); err != nil {
 				return err
 			}
@@ -195,7 +248,11 @@ func (g *grouper) group(ctx context.Context) error {
 	return g.Job.WriteFile("group.tsv", func(w io.Writer) error {
 		t := store.NewTableWriter(w, "test", "of", "variable", "subjects", "estimate", "t", "df", "p_t", "p", "p_max", "q")
 		for _, r := range g.tests {
-			t.Row(r.test, r.of, r.variable, strconv.Itoa(r.subjects), step.Number(r.estimate), step.Number(r.t), strconv.Itoa(r.df), step.Number(r.pT), step.Number(r.p), step.Number(r.pM), step.Number(r.q))
+			df := "n/a"
+			if r.df > 0 {
+				df = strconv.Itoa(r.df)
+			}
+			t.Row(r.test, r.of, r.variable, strconv.Itoa(r.subjects), step.Number(r.estimate), step.Number(r.t), df, step.Number(r.pT), step.Number(r.p), step.Number(r.pM), step.Number(r.q))
 		}
 		return t.Flush()
 	})
@@ -214,9 +271,9 @@ func (g *grouper) test(ctx context.Context, p step.Part, run func(context.Contex
 
 // voxels tests every voxel of the maps and writes mean, t, p and q as maps.
 func (g *grouper) voxels(ctx context.Context) error {
-	var src tile.Source = g.maps
-	if g.o.FisherZ {
-		src = fisher{src}
+	src := g.compared()
+	if g.meansOnly {
+		return g.voxelMeans(ctx, src)
 	}
 	kept, err := step.NewSavedState(g.Job, "columns")
 	if err != nil {
@@ -250,6 +307,25 @@ func (g *grouper) voxels(ctx context.Context) error {
 	return nil
 }
 
+// voxelMeans writes the mean of every voxel, which is not tested.
+func (g *grouper) voxelMeans(ctx context.Context, src compared) error {
+	means, err := columnMeans(ctx, src)
+	if err != nil {
+		return err
+	}
+	for _, x := range means {
+		if math.IsNaN(x) {
+			g.sum.LeftOut++
+		}
+	}
+	g.sum.Subjects, g.sum.Voxels = src.Rows(), src.Cols()
+	g.LeaveOut("voxels", "not finite in a subject", g.sum.LeftOut)
+	if g.sum.LeftOut == src.Cols() {
+		return step.BadInput(g.o.Maps[0], "has no voxel to average: all %d are not finite in a subject", src.Cols())
+	}
+	return g.writeMap(ctx, "mean", means)
+}
+
 // writeMap writes one value per voxel, as an image too where the maps are images.
 func (g *grouper) writeMap(ctx context.Context, name string, values []float64) error {
 	err := g.Job.WriteFile(name+".npy", func(w io.Writer) error {
@@ -269,47 +345,107 @@ func (g *grouper) writeMap(ctx context.Context, name string, values []float64) e
 		Row: func(_ context.Context, _ int, dst []float64) error { copy(dst, values); return nil }})
 }
 
-// brainScores averages every subject's map over the whole brain and over the
-// regions of the atlas, and writes brain_scores.tsv.
+// brainScores averages every subject's map over the whole brain and over the regions of
+// the atlas, and the mean of its null over the same voxels; it writes brain_scores.tsv
+// and brain_nulls.tsv. What is tested is the score less that of the null.
 func (g *grouper) brainScores(ctx context.Context) (*sample, error) {
-	n := g.maps.Rows()
-	s := &sample{of: "brain score", subjects: g.subjects, names: []string{"whole brain"}, family: []int{0}}
-	whole, err := brain.RegionMeans(ctx, g.maps, make([]int, g.maps.Cols()), 1, false)
+	s := &sample{of: brainScore, subjects: g.subjects, names: []string{"whole brain"}, family: []int{0}}
+	scores, nulls, _, err := g.regionMeans(ctx, make([]int, g.maps.Cols()), 1)
 	if err != nil {
 		return nil, err
 	}
-	columns := [][]float64{whole.Values}
 	if g.o.Atlas != "" {
-		if err := g.maps.Average(ctx, g.Env, g.o.Atlas, nil); err != nil {
+		if scores, nulls, err = g.regions(ctx, s, scores, nulls); err != nil {
 			return nil, err
-		}
-		g.sum.Regions = g.maps.Cols()
-		values := make([]float64, n*g.sum.Regions)
-		if err := g.maps.ReadFloat64(ctx, 0, g.sum.Regions, values, g.sum.Regions); err != nil {
-			return nil, err
-		}
-		for r, name := range g.maps.Regions.Table.Distinct() {
-			if g.maps.Regions.Voxels[r] == 0 {
-				g.LeaveOut("regions", "without a voxel: "+name, 1)
-				continue
-			}
-			s.names, s.family = append(s.names, name), append(s.family, 1)
-			columns = append(columns, columnOf(values, n, g.sum.Regions, r))
 		}
 	}
-	s.data = make([]float64, n*len(columns))
+	n := g.maps.Rows()
+	table := *s
+	table.data = byRow(scores, n)
+	if err := g.Job.WriteFile("brain_scores.tsv", table.write); err != nil {
+		return nil, err
+	}
+	c := g.compared()
+	for _, x := range table.data { // the table holds scores, the tests their z
+		s.data = append(s.data, c.scaled(x))
+	}
+	if nulls == nil {
+		return s, nil
+	}
+	table.data = byRow(nulls, n)
+	for i, x := range table.data {
+		s.data[i] -= c.scaled(x)
+	}
+	return s, g.Job.WriteFile("brain_nulls.tsv", table.write)
+}
+
+// regions appends the regions of the atlas to a sample of the whole brain.
+func (g *grouper) regions(ctx context.Context, s *sample, scores, nulls [][]float64) (_, _ [][]float64, err error) {
+	if g.maps.Places == nil {
+		return nil, nil, step.BadInput(g.o.Atlas, "is an atlas, but maps %s are an array without places", g.o.Maps[0])
+	}
+	labels, err := g.maps.Places.Labels(ctx, g.Env.Files(), g.o.Atlas, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	g.Env.Notes(labels.Notes)
+	g.sum.Regions = len(labels.Table)
+	of, nullsOf, voxels, err := g.regionMeans(ctx, labels.At, g.sum.Regions)
+	if err != nil {
+		return nil, nil, err
+	}
+	for r, name := range labels.Table.Distinct() {
+		if voxels[r] == 0 {
+			g.LeaveOut("regions", "without a voxel: "+name, 1)
+			continue
+		}
+		s.names, s.family = append(s.names, name), append(s.family, 1)
+		scores = append(scores, of[r])
+		if nulls != nil {
+			nulls = append(nulls, nullsOf[r])
+		}
+	}
+	if len(s.names) == 1 {
+		return nil, nil, step.BadInput(g.o.Atlas, "has no region with a voxel that varies in %s", g.o.Maps[0])
+	}
+	return scores, nulls, nil
+}
+
+// regionMeans averages maps, and the means of their nulls if there are any, over the
+// voxels of each region that are compared: a column of subjects for each region, and how
+// many voxels went into it.
+func (g *grouper) regionMeans(ctx context.Context, region []int, regions int) (scores, nulls [][]float64, voxels []int, err error) {
+	c := g.compared()
+	used, err := brain.RegionMeans(ctx, c, region, regions, g.meansOnly)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	columns := func(src brain.Columns) ([][]float64, error) {
+		means, err := brain.RegionMeans(ctx, src, used.Used, regions, true)
+		if err != nil {
+			return nil, err
+		}
+		out := make([][]float64, regions)
+		for r := range out {
+			out[r] = columnOf(means.Values, means.Rows, regions, r)
+		}
+		return out, nil
+	}
+	if scores, err = columns(c.maps); err == nil && c.nulls != nil {
+		nulls, err = columns(c.nulls)
+	}
+	return scores, nulls, used.Voxels, err
+}
+
+// byRow lays columns of n values out by row.
+func byRow(columns [][]float64, n int) []float64 {
+	data := make([]float64, n*len(columns))
 	for j, c := range columns {
 		for i, x := range c {
-			s.data[i*len(columns)+j] = x
+			data[i*len(columns)+j] = x
 		}
 	}
-	err = g.Job.WriteFile("brain_scores.tsv", func(w io.Writer) error { return s.write(w) })
-	if g.o.FisherZ { // the table holds correlations, the tests their z
-		for i, x := range s.data {
-			s.data[i] = math.Atanh(x)
-		}
-	}
-	return s, err
+	return data
 }
 
 // columnOf copies column j of a (rows x cols) array.
@@ -342,6 +478,18 @@ func (s *sample) rows(keep []int) (*tile.Array[float64], error) {
 		data = append(data, s.data[i*K:(i+1)*K]...)
 	}
 	return tile.Of(len(keep), K, data)
+}
+
+// meanRows records the means of brain scores that are not tested.
+func (g *grouper) meanRows(s *sample) {
+	nan, n := math.NaN(), len(s.subjects)
+	for j, name := range s.names {
+		mean := 0.0
+		for _, x := range columnOf(s.data, n, len(s.names), j) {
+			mean += x / float64(n)
+		}
+		g.tests = append(g.tests, testRow{"mean", s.of, name, n, 0, mean, nan, nan, nan, nan, nan})
+	}
 }
 
 // means tests whether the means of a sample are 0.
@@ -422,27 +570,6 @@ func (g *grouper) record(test string, s *sample, n int, res *permute.Result) {
 	}
 }
 
-// fisher is atanh of correlations.
-type fisher struct{ tile.Source }
-
-// ReadFloat64 reads and transforms.
-func (f fisher) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
-	if err := f.Source.ReadFloat64(ctx, lo, hi, dst, stride); err != nil {
-		return err
-	}
-	for t := range f.Rows() {
-		for v := range hi - lo {
-			dst[t*stride+v] = math.Atanh(dst[t*stride+v])
-		}
-	}
-	return nil
-}
-
-// ReadFloat32 is ReadFloat64 rounded.
-func (f fisher) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
-	return step.ReadNarrow(ctx, f, lo, hi, dst, stride)
-}
-
 // subjectNames gives a name per map: those given, or the last sub-NAME of each path.
 func subjectNames(paths, given []string) ([]string, error) {
 	names := slices.Clone(given)
@@ -461,24 +588,28 @@ func subjectNames(paths, given []string) ([]string, error) {
 	return names, nil
 }
 
-// openMaps opens a map of one row per subject: arrays, or images of one sort.
-func openMaps(ctx context.Context, e *step.Env, paths []string, mask string, st brain.Storage) (*step.Responses, error) {
+// openMaps opens a map of one row per subject: arrays, or images of one sort. With first,
+// not nil, they have its voxels.
+func openMaps(ctx context.Context, e *step.Env, paths []string, mask string, first *step.Responses, st brain.Storage) (*step.Responses, error) {
 	var r *step.Responses
 	var err error
 	if brain.KindByName(paths[0]) == nil {
 		r, err = openVectors(e.FS, paths, mask)
 	} else {
-		r, err = step.OpenResponses(ctx, e, paths, brain.OpenOptions{Mask: mask, Rows: brain.MapRows}, nil, func(int) brain.Storage { return st })
+		r, err = step.OpenResponses(ctx, e, paths, brain.OpenOptions{Mask: mask, Rows: brain.MapRows}, first, func(int) brain.Storage { return st })
 	}
 	if err != nil {
 		return nil, err
+	}
+	if first == nil {
+		first = r
 	}
 	for i, p := range r.Parts {
 		switch {
 		case p.Rows() != 1:
 			err = step.BadInput(paths[i], "has %d maps, expected one", p.Rows())
-		case p.Cols() != r.Cols():
-			err = step.BadInput(paths[i], "has %d voxels, %s has %d", p.Cols(), paths[0], r.Cols())
+		case p.Cols() != first.Cols():
+			err = step.BadInput(paths[i], "has %d voxels, %s has %d", p.Cols(), first.Paths[0], first.Cols())
 		case p.Cols() == 0:
 			err = step.BadInput(paths[i], "has no voxels")
 		}

@@ -188,7 +188,7 @@ func checkResampled(t *testing.T, x *organizer, m *organized, want organizeGolde
 		}
 	}
 	numbers, kinds := m.index.numbers(), m.index.kinds()
-	for j, got := range intervalsOf(numbers, kinds, values, m.atoms.products.S) {
+	for j, got := range intervalsOf(numbers, kinds, values) {
 		if w := want.Intervals[j]; w == nil {
 			agree(t, "low end", got.low, nil)
 		} else {

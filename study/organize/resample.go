@@ -61,39 +61,35 @@ func (m *organized) bootstrap(ctx context.Context, o *Options, threads int, prog
 		return err
 	}
 	m.resampled = values
-	m.intervals = intervalsOf(numbers, m.index.kinds(), values, S)
+	m.intervals = intervalsOf(numbers, m.index.kinds(), values)
 	return nil
 }
 
-// intervalsOf gives the interval of each number over resamplings of S subjects in which
-// it is known.
-func intervalsOf(numbers []float64, kinds []index, values [][]float64, S int) []interval {
+// intervalsOf gives the interval of each number over resamplings in which it is known.
+func intervalsOf(numbers []float64, kinds []index, values [][]float64) []interval {
 	out := make([]interval, len(numbers))
 	for j, x := range numbers {
 		column := make([]float64, len(values))
 		for i, v := range values {
 			column[i] = v[j]
 		}
-		out[j] = about(x, column, S).within(x, kinds[j])
+		out[j] = about(x, column).within(x, kinds[j])
 	}
 	return out
 }
 
 // about is the symmetric bootstrap interval about a number (Hall 1988, Biometrika 75:713),
-//
-//	x -+ d sqrt(S / (S-1)),
-//
-// d the 95% quantile of |x* - x| over the resamplings, so that it holds its point, the
-// root what resamplings of few subjects lack in spread. The same with the quantiles of
-// Student's t, as for a mean, covers too much where networks change by steps.
-func about(x float64, resampled []float64, S int) interval {
+// x -+ d with d the 95% quantile of |x* - x| over the resamplings: it holds its point.
+// Widening it for few subjects, as for a mean, covers too much where networks change by
+// steps.
+func about(x float64, resampled []float64) interval {
 	var away []float64
 	for _, y := range resampled {
 		if !math.IsNaN(y - x) {
 			away = append(away, math.Abs(y-x))
 		}
 	}
-	d := step.Quantile(away, 0.95) * math.Sqrt(float64(S)/float64(S-1))
+	d := step.Quantile(away, 0.95)
 	return interval{x - d, x + d}
 }
 
@@ -225,7 +221,7 @@ func contrasts(models []*organized) []contrast {
 				c := contrast{a.name, b.name, index.name, x[j] - y[j], math.NaN(), interval{math.NaN(), math.NaN()}}
 				S := a.atoms.products.S
 				if S >= leastSubjects && S == b.atoms.products.S && !math.IsNaN(c.difference) {
-					c.p, c.interval = paired(c.difference, a.resampled, b.resampled, j, S)
+					c.p, c.interval = paired(c.difference, a.resampled, b.resampled, j)
 				}
 				out = append(out, c)
 			}
@@ -236,7 +232,7 @@ func contrasts(models []*organized) []contrast {
 
 // paired gives p = 2 (1 + min(b-, b+)) / (2 + N), at most 1, of a difference, with b- and
 // b+ of N resamplings on either side of 0 (those at 0 on both), and its interval.
-func paired(difference float64, a, b [][]float64, j, S int) (float64, interval) {
+func paired(difference float64, a, b [][]float64, j int) (float64, interval) {
 	var resampled []float64
 	below, above := 0, 0
 	for i := range a {
@@ -255,7 +251,7 @@ func paired(difference float64, a, b [][]float64, j, S int) (float64, interval) 
 	if len(resampled) == 0 {
 		return math.NaN(), interval{math.NaN(), math.NaN()}
 	}
-	return min(1, 2*float64(1+min(below, above))/float64(2+len(resampled))), about(difference, resampled, S)
+	return min(1, 2*float64(1+min(below, above))/float64(2+len(resampled))), about(difference, resampled)
 }
 
 // inParallel does n tasks, each of which says how much of the whole it was.

@@ -657,7 +657,11 @@ func groupTables(s *page.Section, t *store.Table) error {
 		rows[test] = append(rows[test], i)
 	}
 	for _, test := range tests {
-		out := page.Table{Caption: strings.ToUpper(test[:1]) + test[1:] + "; rows with q < 0.05 are set off.", Columns: []page.Column{{Name: "Of"}, {Name: "Subjects", Number: true}, {Name: "Estimate", Number: true},
+		caption := "; rows with q < 0.05 are set off."
+		if !slices.ContainsFunc(rows[test], func(i int) bool { return !step.Missing(columns["p"][i]) }) {
+			caption = "; means only: without the mean of each subject's null nothing is tested."
+		}
+		out := page.Table{Caption: strings.ToUpper(test[:1]) + test[1:] + caption, Columns: []page.Column{{Name: "Of"}, {Name: "Subjects", Number: true}, {Name: "Estimate", Number: true},
 			{Name: "t", Number: true}, {Name: "p", Number: true}, {Name: "familywise p", Number: true}, {Name: "q", Number: true}}}
 		for _, i := range rows[test] {
 			row := page.Row{Cells: []string{columns["variable"][i], columns["subjects"][i]}}

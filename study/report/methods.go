@@ -103,7 +103,12 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946)%s, and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
 			model.Name, learnedFrom(run), overRuns(run), option(run, "--fdr", "0.05"))
 	}
-	if run := b.of(model.Name + ": group"); run != nil {
+	if run := b.of(model.Name + ": group"); run != nil && run.Results["means_only"] > 0 {
+		m.add("Means over subjects of the %s are given without a test: there is no null to take off.", mapsOf(run))
+	} else if run != nil {
+		if run.Results["nulls"] > 0 {
+			m.add("The mean of its null was taken off each subject's %s.", mapsOf(run))
+		}
 		m.add("Means over subjects were tested by flipping the signs of subjects (%s draws, or all flips where they are fewer), with the familywise error by the maximum statistic (Winkler et al. 2014).", option(run, "--permutations", "?"))
 		if scores := option(run, "--scores", ""); scores != "" {
 			held := option(run, "--covariates", "")

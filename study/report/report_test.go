@@ -78,10 +78,11 @@ func planted(t *testing.T, dir string) report.Options {
 		out := path("encode", fmt.Sprintf("sub-%d", s))
 		fit := encode.New()
 		fit.Features, fit.Responses, fit.Mask, fit.Out = []string{path("dictionary", "atoms.npy")}, []string{file}, path("mask.nii.gz"), out
-		fit.Score, fit.PerRun, fit.Alphas = "r", "zscore", "1,10,100"
+		fit.Score, fit.PerRun, fit.Alphas, fit.Nested = "r", "zscore", "1,10,100", true
 		_, err := step.Do[*encode.Summary](ctx, env, fit)
 		must(err)
-		bold, maps, model.Encode = append(bold, file), append(maps, filepath.Join(out, "cv_score.nii.gz")), append(model.Encode, out)
+		bold, maps, model.Encode = append(bold, file), append(maps, filepath.Join(out, "nested_score.nii.gz")), append(model.Encode, out)
+		must((brain.Files{}).WriteMap(ctx, filepath.Join(out, "null_mean.nii.gz"), mask, make([]float64, mask.Len()), brain.MapOptions{}))
 	}
 	coupling := couple.New()
 	coupling.Responses, coupling.Bold, coupling.Mask, coupling.Atoms, coupling.Out = []string{responses}, bold[:1], path("mask.nii.gz"), 3, model.Couple

@@ -218,13 +218,12 @@ def model(name, seed, K, N, layers, S, signed, T=30, V=80, draws=99):
         e["permuted"].append(dict(order=order.tolist(), network_of=of, sign_of=signs, numbers=everything(of, signs, range(S))[3]))
     if S == 3:                                                 # symmetric, of the resamplings in which an index is known
         all = np.array([[np.nan if v is None else v for v in w["numbers"]] for w in e["resampled"]])
-        c = np.sqrt(S / (S - 1))
         for x, column in zip(numbers, all.T):
             column = column[np.isfinite(column)]
             if x is None or not len(column):
                 e["intervals"].append(None)
                 continue
-            d = c * np.quantile(np.abs(column - x), 0.95)
+            d = np.quantile(np.abs(column - x), 0.95)
             e["intervals"].append([x - d, x + d])
     return e
 
