@@ -61,6 +61,8 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 	for _, command := range []func() *cobra.Command{
 		a.devicesCommand,
 		a.encodeCommand,
+		a.predictCommand,
+		a.scoreCommand,
 		a.learnCommand,
 		a.extractCommand,
 		a.alignCommand,

@@ -37,9 +37,7 @@ images too when the responses are images, and run.json.` + "\n" + exitHelp,
 func encodeText(s *encode.Summary) string {
 	text := fmt.Sprintf("%d voxels, %d rows, %d features, %d folds: %s on %s in %s", s.Voxels, s.Rows, s.Features, s.Folds,
 		s.Form, s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
-	for _, score := range s.Scores {
-		text += fmt.Sprintf("\n%s: median %.3f, 95th percentile %.3f, maximum %.3f, above 0 in %d of %d voxels", score.Name, score.Median, score.High, score.Highest, score.Above0, score.Voxels)
-	}
+	text += scoresText(s.Scores)
 	text += fmt.Sprintf("\nalphas at the ends of the grid: %.1f%% of voxels the smallest, %.1f%% the largest", 100*s.AtSmallest, 100*s.AtLargest)
 	if s.Constant+s.NotFinite+s.NoScore > 0 {
 		text += fmt.Sprintf("\nleft out (NaN): %d constant and %d not finite", s.Constant, s.NotFinite)
@@ -51,4 +49,12 @@ func encodeText(s *encode.Summary) string {
 		text += fmt.Sprintf("\nalpha for all voxels: %g", s.OneAlpha)
 	}
 	return text + "\nresults in " + s.Out
+}
+
+// scoresText is a line for each score.
+func scoresText(scores []encode.ScoreSummary) (text string) {
+	for _, score := range scores {
+		text += fmt.Sprintf("\n%s: median %.3f, 95th percentile %.3f, maximum %.3f, above 0 in %d of %d voxels", score.Name, score.Median, score.High, score.Highest, score.Above0, score.Voxels)
+	}
+	return text
 }

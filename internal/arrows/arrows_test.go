@@ -39,7 +39,8 @@ study/match: internal/plotting internal/permute engine/ridge internal/spatial
 study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute
 study/learn: engine/dict
-study/encode: engine/ridge
+study/encode study/predict: engine/ridge
+study/score: study/encode engine/ridge
 study/step: engine/ridge
 study/extract: lm
 study/internal/steptest: study/step brain store engine/op cpu

@@ -54,12 +54,9 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 		if err != nil {
 			return err
 		}
-		score := summarize(name, v)
+		score := Summarize(name, v)
 		sum.Scores = append(sum.Scores, score)
-		x.Result(name+"_median", score.Median)
-		x.Result(name+"_percentile_95", score.High)
-		x.Result(name+"_maximum", score.Highest)
-		x.Result(name+"_above_0", float64(score.Above0))
+		score.Note(x.Run)
 	}
 	alphas, err := x.values(ctx, s, "alpha")
 	if err != nil || len(alphas) == 0 {
@@ -101,8 +98,16 @@ func (x *encoder) atEnds(alphas []float64) (smallest, largest float64) {
 	return smallest / n, largest / n
 }
 
-// summarize sorts the scores.
-func summarize(name string, scores []float64) ScoreSummary {
+// Note puts the numbers into run.json.
+func (s ScoreSummary) Note(r *step.Run) {
+	r.Result(s.Name+"_median", s.Median)
+	r.Result(s.Name+"_percentile_95", s.High)
+	r.Result(s.Name+"_maximum", s.Highest)
+	r.Result(s.Name+"_above_0", float64(s.Above0))
+}
+
+// Summarize sorts the scores of the voxels that have one, and says how they are spread.
+func Summarize(name string, scores []float64) ScoreSummary {
 	s := ScoreSummary{Name: name, Voxels: len(scores)}
 	if len(scores) == 0 {
 		return s
