@@ -111,7 +111,7 @@ func (f *files) participants(n int) {
 	for s := 1; s <= n; s++ {
 		id := fmt.Sprintf("sub-%02d", s)
 		os.MkdirAll(f.path(id), 0o777)
-		f.bytes(id+"/cv_score.nii.gz", scores(uint64(s), func(_ int, x float32) float32 { return 0.3 + 0.1*x }))
+		f.bytes(id+"/test_score.nii.gz", scores(uint64(s), func(_ int, x float32) float32 { return 0.3 + 0.1*x }))
 		table += fmt.Sprintf("%s\t%d\t%s\t%d\t%d\n", id, 60+7*s%11, []string{"F", "M"}[s%2], 8+5*s%7, 20+3*s%10)
 	}
 	f.bytes("participants.tsv", []byte(table))
