@@ -15,6 +15,7 @@ import (
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/match"
+	"voxen/study/null"
 	"voxen/study/organize"
 	"voxen/study/report"
 	"voxen/study/step"
@@ -33,7 +34,7 @@ type Config struct {
 	Align      align.Options    `key:"align" doc:"from words to volumes"`
 	Dictionary learn.Options    `key:"dictionary" doc:"the atoms of each model"`
 	Encode     encode.Options   `key:"encode" doc:"the encoding models of each subject"`
-	Match      match.Options    `key:"match" doc:"atoms against functional networks; left out without templates"`
+	Match      MatchConfig      `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   organize.Options `key:"organize" doc:"sub-groups of neurons; left out without templates"`
 	Couple     CoupleConfig     `key:"couple" doc:"single neurons with biological neurons"`
 	Group      GroupConfig      `key:"group" doc:"statistics over subjects; left out with a single subject"`
@@ -80,6 +81,12 @@ type StimulusConfig struct {
 // ModelConfig is one language model.
 type ModelConfig struct{ extract.Options }
 
+// MatchConfig are the options of match, and those of the stimulus null that it reads.
+type MatchConfig struct {
+	StimulusDraws int `key:"stimulus_draws" min:"1" doc:"draws of the stimulus null; 1,500 are the least at which one true atom of 64 can pass"`
+	match.Options
+}
+
 // CoupleConfig are the options of couple.
 type CoupleConfig struct {
 	Skip bool   `key:"skip" doc:"leave the step out"`
@@ -107,7 +114,7 @@ func DefaultConfig() Config {
 		Out:      "results",
 		Data:     DataConfig{Layout: "auto", Mask: "auto"},
 		Align:    *align.New(),
-		Match:    *match.New(),
+		Match:    MatchConfig{StimulusDraws: null.New().Draws, Options: *match.New()},
 		Organize: *organize.New(),
 	}
 	c.Dictionary = *learn.New()

@@ -17,6 +17,7 @@ import (
 	"voxen/study/group"
 	"voxen/study/learn"
 	"voxen/study/mask"
+	"voxen/study/null"
 	"voxen/study/step"
 )
 
@@ -629,7 +630,7 @@ func (s *Study) participants() string {
 
 // match adds the comparison of one model's maps with the networks.
 func (s *Study) match(m *modelSteps) error {
-	c, kind := s.Match, s.kind()
+	c, kind := s.Match.Options, s.kind()
 	switch {
 	case c.Templates == "":
 		s.note("match and organize are left out: match.templates names no networks")
@@ -655,8 +656,53 @@ func (s *Study) match(m *modelSteps) error {
 	n, K, V, draws := float64(len(o.Maps)), float64(s.Dictionary.Atoms), float64(s.columns), float64(c.Draws)
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * s.surrogateFlops(), bytes: 4 * n * K * V,
 		output: 8 * K * draws / 10, memory: 4*n*K*V + 64*8*V}
-	m.match = s.add(m.config.Name, slices.Clone(m.encode), w, &o)
+	from := slices.Clone(m.encode)
+	if made := s.null(m); made != nil {
+		o.Stimulus, from = made.out(), append(from, made)
+	} else {
+		o.Nulls = slices.DeleteFunc(slices.Clone(o.Nulls), func(null string) bool { return null == "stimulus" })
+	}
+	m.match = s.add(m.config.Name, from, w, &o)
 	return nil
+}
+
+// null adds the stimulus null of one model's maps, fitted as the encoding models are;
+// nil where it is not asked for or cannot be made.
+func (s *Study) null(m *modelSteps) *Task {
+	if !slices.Contains(s.Match.Nulls, "stimulus") {
+		return nil
+	}
+	if s.Encode.AlphaPer == "all" {
+		s.note("the stimulus null is left out: it chooses an alpha for each voxel, and encode.alpha_per is all")
+		return nil
+	}
+	if s.Encode.Atlas != "" {
+		s.note("the stimulus null is left out: encode.atlas asks for regions instead of voxels")
+		return nil
+	}
+	first := m.encode[0].Step.(*encode.Options)
+	o := null.New()
+	o.Features, o.Templates, o.Table, o.Mask = first.Features, s.resolve(s.Match.Templates), s.resolve(s.Match.Table), s.maskFile()
+	o.CV, o.Alphas, o.Score, o.RunSteps = first.CV, first.Alphas, first.Score, first.RunSteps
+	o.Standardize, o.Intercept, o.Delays = first.Standardize, first.Intercept, first.Delays
+	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.config.Name, "null")
+	for i, task := range m.encode {
+		e := task.Step.(*encode.Options)
+		if !slices.Equal(e.Features, first.Features) || len(e.Confounds) > 0 != (len(first.Confounds) > 0) {
+			s.note("the stimulus null is left out: sub-%s has other runs than sub-%s, and all subjects share the shifts of a draw", m.subjects[i], m.subjects[0])
+			return nil
+		}
+		o.Responses, o.Confounds = append(o.Responses, e.Responses...), append(o.Confounds, e.Confounds...)
+	}
+	from := slices.Clone(m.parts)
+	if s.maskStep != nil {
+		from = append(from, s.maskStep)
+	}
+	fit := m.encode[0].work
+	n, draws := float64(len(m.encode)), float64(o.Draws+2) // as heard, and once more to find the voxels
+	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(m.encode), o.Draws), flops: n * draws * fit.flops, bytes: n * fit.bytes,
+		output: 8 * draws * float64(s.Dictionary.Atoms), memory: 256<<20 + 200*draws*float64(s.Dictionary.Atoms)}
+	return s.add(m.config.Name, from, w, o)
 }
 
 // surrogateFlops is what a surrogate costs per voxel. In volumes random fields are

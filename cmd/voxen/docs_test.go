@@ -224,7 +224,7 @@ func TestStudyDocsNameFlags(t *testing.T) {
 	}
 	flag := regexp.MustCompile(`--[a-z][a-z-]*`)
 	root := (&app{}).root()
-	for _, name := range []string{"match", "organize", "couple", "group", "report", "run"} {
+	for _, name := range []string{"match", "null", "organize", "couple", "group", "report", "run"} {
 		var cmd *cobra.Command
 		for _, c := range root.Commands() {
 			if c.Name() == name {

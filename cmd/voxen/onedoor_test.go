@@ -121,6 +121,10 @@ func doorCalls(f *files) map[string][]call {
 	volume, surface, small := f.golden("match/volume"), f.golden("match/surface"), f.golden("organize/small")
 	study := f.path("study.yaml")
 	results := f.path("results")
+	maps := []string{"match"} // of the study that run has done
+	for s := range 4 {
+		maps = append(maps, "--maps", filepath.Join(results, "tiny-bert", fmt.Sprintf("sub-%02d", s+1), "weights.nii.gz"))
+	}
 	demo := to("", "demo", "--draws", "1", "--minilm", "none")
 	demo.slow = true
 	return map[string][]call{
@@ -161,6 +165,13 @@ func doorCalls(f *files) map[string][]call {
 			to("", "match", "--maps", volume("sub-01_space-MNI_weights.nii.gz"), "--templates", volume("networks_space-MNI_label.nii.gz"), "--draws", "20"),
 			to("", "match", "--maps", surface("weights.dscalar.nii"), "--templates", surface("networks.dlabel.nii"),
 				"--sphere", surface("sphere_hemi-L.surf.gii"), "--sphere", surface("sphere_hemi-R.surf.gii"), "--draws", "20"),
+			to("", append(maps, "--templates", f.path("example-data/networks.nii.gz"), "--stimulus-null", filepath.Join(results, "tiny-bert", "null"), "--draws", "20")...),
+		},
+		"null": {
+			to("", "null", "--features", f.path("x.npy"), "--responses", f.path("sub-1_bold.nii.gz"), "--mask", f.path("mask.nii.gz"),
+				"--confounds", f.path("confounds.tsv"), "--templates", f.path("atlas.nii.gz"), "--template-table", f.path("atlas.tsv"), "--draws", "3", "--cv", "kfold:3"),
+			to("", "null", "--features", f.path("x.npy"), "--responses", f.path("sub-1_bold.nii.gz"), "--runs", f.path("runs.npy"),
+				"--templates", f.path("atlas.nii.gz"), "--draws", "3"),
 		},
 		"organize": {to("", "organize", "--codes", small("codes.npz"), "--matches", small("matches.tsv"), "--responses", small("responses.npy"),
 			"--bootstraps", "10")},

@@ -69,6 +69,13 @@ func matched(name, says string, more ...string) refusal {
 	}, 2, says}
 }
 
+// nullOf refuses a null of a good array for its flags.
+func nullOf(name, says string, more ...string) refusal {
+	return refusal{name, func(f *files) []string {
+		return append([]string{"null", "--features", f.npy("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--templates", f.path("t.nii.gz"), "--out", f.path("out")}, more...)
+	}, 2, says}
+}
+
 // organized refuses an organize of the files and flags that make gives.
 func organized(name, says string, make func(f *files) []string) refusal {
 	return refusal{name, func(f *files) []string { return append([]string{"organize", "--out", f.path("out")}, make(f)...) }, 2, says}
@@ -116,6 +123,15 @@ func init() {
 		refusal{"a match with nothing", func(f *files) []string {
 			return []string{"match", "--maps", f.npy("w.npy", []int{2, 5}), "--out", f.path("out")}
 		}, 2, `--templates is needed`},
+		refusal{"a null of nothing", func(f *files) []string {
+			return []string{"null", "--features", f.npy("x.npy", []int{12, 3}), "--templates", f.path("t.nii.gz"), "--out", f.path("out")}
+		}, 2, `--responses is needed`},
+		nullOf("a null of no draws", `--draws 0, expected 1 to 1000000`, "--draws", "0"),
+		nullOf("a null of arrays that lie nowhere", `y.npy: is an array without a grid, expected --mask`),
+		nullOf("a null of runs that one subject lacks", `3 files of responses to 2 of features, expected as many runs of every subject`, "--features", "x.npy", "--responses", "a.npy", "--responses", "b.npy"),
+		nullOf("a null of slow trends without a time", `--detrend cosine:128 needs --tr`, "--mask", "m.nii.gz", "--detrend", "cosine:128"),
+		matched("a match of a null that is left out", `n: is a stimulus null, but --nulls maps leaves it out`, "--stimulus-null", "n", "--nulls", "maps"),
+		matched("a match by no null", `--nulls subjects: none of them is part of p with 1 subjects`, "--nulls", "subjects"),
 		matched("a match of no draws", `--draws 0, expected 1 to 1000000`, "--draws", "0"),
 		matched("a match whose rate is none", `--fdr 1, expected a number between 0 and 1`, "--fdr", "1"),
 		matched("maps without a grid", `weights.npy: is an array without a grid, expected --mask`),

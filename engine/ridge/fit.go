@@ -314,17 +314,29 @@ type tileGraph struct {
 
 // newTileGraph brings the design into a new graph.
 func (f *fitter) newTileGraph() *tileGraph {
-	t := &tileGraph{g: gorgonia.NewGraph(), d: newDesigner(f.o, f.res.Form, nil), feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}, named: map[string]node{}}
-	t.x.form, t.d.lift, t.d.constant = f.res.Form, f.lift(), t.constant
-	for i, field := range t.x.fields() {
+	t := emptyTileGraph()
+	t.d, t.x = f.designIn(t, "")
+	return t
+}
+
+func emptyTileGraph() *tileGraph {
+	return &tileGraph{g: gorgonia.NewGraph(), feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}, named: map[string]node{}}
+}
+
+// designIn brings the design into a graph, in which names of inputs begin so.
+func (f *fitter) designIn(t *tileGraph, of string) (designer, design) {
+	value := func(name string, v gorgonia.Value) node { return t.value(of+name, v) }
+	d, x := newDesigner(f.o, f.res.Form, nil), design{form: f.res.Form}
+	d.lift, d.constant = f.lift(), t.constant
+	for i, field := range x.fields() {
 		if f.design[i] != nil {
-			*field = t.value(fmt.Sprintf("design%d", i), f.design[i])
+			*field = value(fmt.Sprintf("design%d", i), f.design[i])
 		}
 	}
-	if t.x.x == nil && f.res.Form != Kernel {
-		t.x.x = f.delayed(t.value("X", f.working(f.x)), f.o.Runs, f.offset, t.value)
+	if x.x == nil && f.res.Form != Kernel {
+		x.x = f.delayed(value("X", f.working(f.x)), f.o.Runs, f.offset, value)
 	}
-	return t
+	return d, x
 }
 
 // working converts a value of this package to the working precision.

@@ -28,13 +28,14 @@ bench/gpu: cuda engine internal/conform engine/op
 bench/peers/worker: internal/blas internal/eig store study/encode
 bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge engine/tile
 
-study: study/step study/extract study/align study/learn study/encode study/mask study/match
+study: study/step study/extract study/align study/learn study/encode study/null study/mask study/match
 study: study/organize study/couple study/group study/report brain lm store engine engine/ridge testdata
 study/*: study/step brain store engine engine/op engine/tile
 study/demo: study/align study/encode study/extract study/learn study/match study/organize study/report
 study/demo: internal/plotting lm testdata
 study/report: study/couple study/match report internal/plotting
 study/organize: study/match internal/plotting
+study/null: study/encode study/match engine/ridge internal/stimulus
 study/match: internal/plotting internal/permute engine/ridge internal/spatial
 study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute
@@ -58,6 +59,7 @@ internal/eig internal/sparse internal/sysblas internal/vec: internal/blas
 internal/conform internal/coupling internal/permute internal/spatial: engine engine/op
 internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile
+internal/stimulus: engine/op
 cuda: engine internal/heap engine/op cuda/internal/lazy kernels
 cuda/internal/sim: kernels
 cuda/cudatest: cuda cuda/internal/lazy cuda/internal/sim engine

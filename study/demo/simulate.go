@@ -18,7 +18,18 @@ type PlantOptions struct {
 	Seed   uint64
 	Null   bool    // noise alone
 	Target float64 // median over voxels of the correlation of signal with signal plus noise; 0: 0.2
+	// Networks is the share of the noise's variance that is a course of each network, of
+	// every subject's own: what brains do without a stimulus.
+	Networks float64
+	// Loading, if it is not 0, plants one atom per network instead of two, with a loading of
+	// each subject's own, alike over the network, whose mean over subjects is so many
+	// between-subject SDs; below 0 the network is switched off by the atom.
+	Loading float64
 }
+
+// loadingSD is the between-subject SD of loadings, in SDs of a voxel's noise: a mean of 2
+// of them is a signal r of 0.04.
+const loadingSD = 0.02
 
 // Pair is an atom planted in a network.
 type Pair struct {
@@ -68,11 +79,19 @@ func Plant(atlas *brain.Atlas, mask *brain.Mask, atoms tile.Matrix, o PlantOptio
 		}
 		p.atoms = append(p.atoms, step.ZScore(z))
 	}
-	if err := p.choose(2 * len(atlas.Labels)); err != nil {
+	if err := p.choose(p.each() * len(atlas.Labels)); err != nil {
 		return nil, err
 	}
 	p.noise = newNoiseField(mask, 6)
 	return p, nil
+}
+
+// each is how many atoms are planted in a network.
+func (p *Planted) each() int {
+	if p.o.Loading != 0 {
+		return 1
+	}
+	return 2
 }
 
 // choose takes n atoms in random order, each if it is correlated by less than 0.3
@@ -82,7 +101,7 @@ func (p *Planted) choose(n int) error {
 	for _, k := range p.random.Perm(len(p.atoms)) {
 		alike := slices.ContainsFunc(p.Pairs, func(q Pair) bool { return !(math.Abs(step.Dot(p.atoms[k], p.atoms[q.Atom]))/float64(p.rows) < most) })
 		if !alike {
-			p.Pairs = append(p.Pairs, Pair{Network: len(p.Pairs) / 2, Atom: k})
+			p.Pairs = append(p.Pairs, Pair{Network: len(p.Pairs) / p.each(), Atom: k})
 		}
 		if len(p.Pairs) == n {
 			return nil
@@ -93,6 +112,9 @@ func (p *Planted) choose(n int) error {
 
 // Subject simulates the next subject, (T x voxels).
 func (p *Planted) Subject() *tile.Array[float32] {
+	if p.o.Loading != 0 {
+		return p.loaded()
+	}
 	T, V := p.rows, len(p.label)
 	signal := make([]float64, T*V)
 	for v, b := range p.label {
@@ -103,7 +125,7 @@ func (p *Planted) Subject() *tile.Array[float32] {
 			}
 		}
 	}
-	noise := p.noise.series(p.random.Uint64(), T)
+	noise := p.spontaneous()
 	scale := median(columnSDs(signal, V)) * math.Sqrt(1/(p.o.Target*p.o.Target)-1) / median(columnSDs(noise, V))
 	y := tile.NewArray[float32](T, V)
 	for i := range y.Data {
@@ -114,6 +136,52 @@ func (p *Planted) Subject() *tile.Array[float32] {
 		y.Data[i] = float32(1000 + 10*s)
 	}
 	return y
+}
+
+// loaded simulates a subject with loadings of its own.
+func (p *Planted) loaded() *tile.Array[float32] {
+	T, V := p.rows, len(p.label)
+	loading := make([]float64, len(p.Pairs))
+	for i := range loading {
+		loading[i] = loadingSD * (p.o.Loading + p.random.NormFloat64())
+	}
+	noise := p.spontaneous()
+	scale := 1 / median(columnSDs(noise, V))
+	y := tile.NewArray[float32](T, V)
+	for i := range y.Data {
+		s := scale * float64(noise[i])
+		if !p.o.Null {
+			b := p.label[i%V]
+			s += loading[b] * p.atoms[p.Pairs[b].Atom][i/V]
+		}
+		y.Data[i] = float32(1000 + 10*s)
+	}
+	return y
+}
+
+// spontaneous is the noise of a subject, (T x voxels), with the courses of networks.
+func (p *Planted) spontaneous() []float32 {
+	T, V := p.rows, len(p.label)
+	noise := p.noise.series(p.random.Uint64(), T)
+	if p.o.Networks == 0 {
+		return noise
+	}
+	courses := make([][]float64, 1+slices.Max(p.label))
+	for b := range courses {
+		course := make([]float64, T)
+		for t := range course {
+			course[t] = p.random.NormFloat64()
+			if t > 0 {
+				course[t] += 0.3 * course[t-1]
+			}
+		}
+		courses[b] = step.ZScore(course)
+	}
+	own, shared := math.Sqrt(1-p.o.Networks)/median(columnSDs(noise, V)), math.Sqrt(p.o.Networks)
+	for i, x := range noise {
+		noise[i] = float32(own*float64(x) + shared*courses[p.label[i%V]][i/V])
+	}
+	return noise
 }
 
 // noiseField makes noise that is smooth in space at the voxels of a mask.

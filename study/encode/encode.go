@@ -156,13 +156,17 @@ type encoder struct {
 	y     *step.Responses
 	testY *step.Responses
 
-	cv    string // by which folds are made, as --cv
-	begun bool   // some voxels were finished before the last fit, which did not count them
+	cv string // by which folds are made, as --cv
+	// of Open: what scratch files are called, and responses at whose places these lie
+	scratch string
+	like    *step.Responses
+
+	begun bool // some voxels were finished before the last fit, which did not count them
 }
 
 func newEncoder(o *Options, r *step.Run) (*encoder, error) {
 	plan, err := o.plan()
-	return &encoder{Run: r, o: o, plan: plan}, err
+	return &encoder{Run: r, o: o, plan: plan, scratch: "responses"}, err
 }
 
 func (x *encoder) close() {
@@ -364,7 +368,7 @@ func (x *encoder) finite(y []float64, stride int) bool {
 // read opens responses and loads features.
 func (x *encoder) read(ctx context.Context) error {
 	var err error
-	if x.y, err = x.openResponses(ctx, x.o.Responses, "responses", nil); err != nil {
+	if x.y, err = x.openResponses(ctx, x.o.Responses, x.scratch, x.like); err != nil {
 		return err
 	}
 	var borders op.Borders

@@ -8,7 +8,9 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"voxen/brain"
 	"voxen/engine/tile"
@@ -26,8 +28,10 @@ type Options struct {
 	Templates string   `opt:"templates" key:"templates" file:"in" required:"true" doc:"networks: labels, or one map each; NIfTI, dlabel.nii, dscalar.nii, or two .label.gii or .shape.gii with a comma between"`
 	Table     string   `opt:"template-table" key:"table" file:"in" doc:"index, name and color of templates in a volume (default: the .tsv beside them)"`
 	Spheres   []string `opt:"sphere" key:"spheres" file:"in" doc:"GIFTI sphere of a hemisphere, left then right, for maps on surfaces"`
+	Nulls     []string `opt:"nulls" list:"comma" default:"maps,subjects,stimulus" oneof:"maps,subjects,stimulus" doc:"what p is the largest of: surrogates of the maps, flips of subjects' signs, and the stimulus null where one is given (default: all)"`
 	Draws     int      `opt:"draws" default:"5000" min:"1" max:"1000000" doc:"surrogates of the null"`
 	Seed      uint64   `opt:"seed" doc:"of the surrogates"`
+	Stimulus  string   `opt:"stimulus-null" file:"folder" doc:"folder of voxen null of the same atoms, subjects and templates: its null is one of those that p is the largest of"`
 	FDR       float64  `opt:"fdr" default:"0.05" above:"0" below:"1" doc:"false discovery rate over atoms: one belongs to its best match below this q"`
 	Out       string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 }
@@ -41,7 +45,7 @@ type Summary struct {
 	Voxels   int    `json:"voxels"`   // compared: in both grids, finite in every map
 	LeftOut  int    `json:"left_out"` // voxels of the maps that were not
 	Draws    int    `json:"draws"`
-	Null     string `json:"null"` // variogram or spin
+	Null     string `json:"null"` // of maps: variogram or spin
 	Matched  int    `json:"matched"`
 }
 
@@ -73,6 +77,12 @@ func (o *Options) Check() error {
 			return step.BadInput(path, "is not of the kind of %s: give files of one kind", o.Maps[0])
 		}
 	}
+	if o.Stimulus != "" && !o.runs(nullStimulus) {
+		return step.BadInput(o.Stimulus, "is a stimulus null, but --nulls %s leaves it out", strings.Join(o.Nulls, ","))
+	}
+	if !o.runs(nullMaps) && o.Stimulus == "" && !(o.runs(nullSubjects) && len(o.Maps) >= FewestInP) {
+		return step.BadInput("", "--nulls %s: none of them is part of p with %d subjects and without --stimulus-null", strings.Join(o.Nulls, ","), len(o.Maps))
+	}
 	switch surface := o.surface(); {
 	case surface && len(o.Spheres) == 0:
 		return step.BadInput(o.Maps[0], "is on surfaces, whose null needs --sphere: the GIFTI sphere of each hemisphere, left then right")
@@ -84,6 +94,16 @@ func (o *Options) Check() error {
 	return nil
 }
 
+// The nulls of p, as --nulls names them.
+const (
+	nullMaps     = "maps"
+	nullSubjects = "subjects"
+	nullStimulus = "stimulus"
+)
+
+// runs reports whether a null is among those asked for.
+func (o *Options) runs(null string) bool { return slices.Contains(o.Nulls, null) }
+
 // mask is the mask of the maps: the one named, else that which encode wrote beside
 // them, "" if there is none.
 func (o *Options) mask(fsys store.FS) string {
@@ -94,18 +114,19 @@ func (o *Options) mask(fsys store.FS) string {
 	return beside
 }
 
-// table is the table of labels in a volume: the one named, else that beside the
-// templates, "" if there is none.
-func (o *Options) table(e *step.Env) (string, error) {
-	kind := brain.KindByName(o.Templates)
-	if o.Table != "" || kind == nil || kind.Geometry() != brain.OnGrid {
-		return o.Table, nil
+// TemplateTable is the table of labels of templates in a volume: the one named, else that
+// beside the templates, "" if there is none.
+func TemplateTable(e *step.Env, templates, table string) (string, error) {
+	kind := brain.KindByName(templates)
+	if table != "" || kind == nil || kind.Geometry() != brain.OnGrid {
+		return table, nil
 	}
 	files := e.Files()
-	return files.TableBeside(o.Templates)
+	return files.TableBeside(templates)
 }
 
-// MoreInputs are the mask beside the maps and the table beside the templates.
+// MoreInputs are the mask beside the maps, the table beside the templates, and the files
+// of the stimulus null.
 func (o *Options) MoreInputs(e *step.Env) (list []step.File, err error) {
 	mask := o.mask(e.FS)
 	if mask == "" && brain.KindByName(o.Maps[0]) == nil {
@@ -114,9 +135,14 @@ func (o *Options) MoreInputs(e *step.Env) (list []step.File, err error) {
 	if mask != o.Mask {
 		list = append(list, step.File{Role: "--mask", Path: mask})
 	}
-	table, err := o.table(e)
+	table, err := TemplateTable(e, o.Templates, o.Table)
 	if err == nil && table != o.Table {
 		list = append(list, step.File{Role: "--template-table", Path: table})
+	}
+	if o.Stimulus != "" {
+		for _, name := range []string{StimulusNull, StimulusObserved, networksFile} {
+			list = append(list, step.File{Role: "--stimulus-null", Path: filepath.Join(o.Stimulus, name)})
+		}
 	}
 	return list, err
 }
@@ -125,7 +151,7 @@ func (o *Options) MoreInputs(e *step.Env) (list []step.File, err error) {
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	x := &matcher{Run: r, o: o, mask: o.mask(r.Env.FS)}
 	var err error
-	if x.table, err = o.table(r.Env); err != nil {
+	if x.table, err = TemplateTable(r.Env, o.Templates, o.Table); err != nil {
 		return nil, err
 	}
 	if err := x.match(ctx); err != nil {
@@ -225,27 +251,41 @@ func (x *matcher) match(ctx context.Context) error {
 	products := Products{gram, len(x.o.Maps), x.maps.rows, len(x.networks)}
 	x.correlate(products)
 	var high tile.Matrix
-	if err := x.Stage("surrogates", x.o.Draws, func() (err error) { high, err = x.surrogates(ctx); return err }); err != nil {
+	if x.o.runs(nullMaps) {
+		if err := x.Stage("surrogates", x.o.Draws, func() (err error) { high, err = x.surrogates(ctx); return err }); err != nil {
+			return err
+		}
+	}
+	about, err := x.stimulus(ctx)
+	if err != nil {
 		return err
 	}
-	x.test(products, high)
+	x.test(products, high, about)
 	return x.Stage("writing", 0, func() error { return x.write(ctx, gram, high) })
 }
 
-// test fills in what the nulls say: high holds the largest |r| of surrogates, (atoms x
-// draws).
-func (x *matcher) test(g Products, high tile.Matrix) {
+// test fills in what the nulls say: high and about hold the largest |r| of surrogates
+// and of stimuli that were not heard, (atoms x draws); empty for one that was not run.
+func (x *matcher) test(g Products, high, about tile.Matrix) {
 	ps := make([]float64, g.K)
 	subjects := make([]float64, g.K)
 	for k := range subjects {
 		subjects[k] = math.NaN()
 	}
-	if g.S >= fewestFlipped {
+	if g.S >= fewestFlipped && x.o.runs(nullSubjects) {
 		subjects = g.flipped(x.o.Draws, x.o.Seed)
 	}
 	for k := range x.matches {
 		m := &x.matches[k]
-		m.nulls = pvalues{spatial.PValue(math.Abs(m.r[m.best]), high.Row(k)), subjects[k], math.NaN()}
+		m.nulls = pvalues{math.NaN(), subjects[k], math.NaN()}
+		for _, n := range []struct {
+			draws tile.Matrix
+			p     *float64
+		}{{high, &m.nulls.maps}, {about, &m.nulls.stimulus}} {
+			if n.draws.Rows > 0 {
+				*n.p = spatial.PValue(math.Abs(m.r[m.best]), n.draws.Row(k))
+			}
+		}
 		m.p = m.nulls.largest(g.S)
 		ps[k] = m.p
 	}
@@ -372,22 +412,15 @@ func (x *matcher) write(ctx context.Context, gram, high tile.Matrix) error {
 	if err := x.Job.WriteFile("matches.tsv", x.matchTable); err != nil {
 		return err
 	}
-	err := x.Job.WriteFile("networks.tsv", func(w io.Writer) error {
-		t := store.NewTableWriter(w, "index", "name", "color")
-		for _, n := range x.networks {
-			t.Row(strconv.Itoa(n.Key), n.Name, fmt.Sprintf("#%02x%02x%02x", n.Color[0], n.Color[1], n.Color[2]))
-		}
-		return t.Flush()
-	})
-	if err != nil {
+	if err := WriteNetworks(x.Job, x.networks); err != nil {
 		return err
 	}
 	arrays := []struct {
 		name string
 		m    tile.Matrix
 	}{{"subjects.npy", gram}, {"null.npy", high}}
-	if x.null() == spinNull {
-		arrays = arrays[:1] // the null was written draw by draw
+	if x.null() == spinNull || !x.o.runs(nullMaps) {
+		arrays = arrays[:1] // the null was written draw by draw, or there is none
 	}
 	for _, a := range arrays {
 		err := x.Job.WriteFile(a.name, func(w io.Writer) error { return store.WriteNpy(w, []int{a.m.Rows, a.m.Cols}, a.m.Data) })
@@ -399,6 +432,20 @@ func (x *matcher) write(ctx context.Context, gram, high tile.Matrix) error {
 		return err
 	}
 	return x.groupImages(ctx)
+}
+
+// networksFile is the table of networks that match and null write.
+const networksFile = "networks.tsv"
+
+// WriteNetworks writes networks.tsv: index, name and color.
+func WriteNetworks(job *store.Job, networks brain.LabelTable) error {
+	return job.WriteFile(networksFile, func(w io.Writer) error {
+		t := store.NewTableWriter(w, "index", "name", "color")
+		for _, n := range networks {
+			t.Row(strconv.Itoa(n.Key), n.Name, fmt.Sprintf("#%02x%02x%02x", n.Color[0], n.Color[1], n.Color[2]))
+		}
+		return t.Flush()
+	})
 }
 
 // matchTable writes matches.tsv.

@@ -1,0 +1,552 @@
+package ridge
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gorgonia.org/gorgonia"
+
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/engine/tile"
+)
+
+// Subject is one of those who heard the same stimulus.
+type Subject struct {
+	Y      tile.Source // responses, T x V
+	Trends tile.Matrix // as Options.Trends, the subject's own
+}
+
+// Saved keeps what MapNull has finished, over processes too.
+type Saved interface {
+	// Load gives what was saved last, or nil.
+	Load() ([]byte, error)
+	// Save replaces what is saved: the state after so many draws of panels.
+	Save(state []byte, done int) error
+}
+
+// MapProducts are sums over voxels of products of group-mean weight maps with templates.
+type MapProducts struct {
+	Draws, Maps, Templates int
+	Voxels                 int // that are summed over
+
+	// sums (draws x maps x (templates + 2)): of the map times each template, of the map,
+	// and of its squares. The mean over subjects lacks its 1/S, which no correlation sees.
+	sums []float64
+	// of the templates over the same voxels
+	mean, spread []float64
+}
+
+// Correlations fills r with the correlation of map k of a draw with every template; 0
+// where either is constant.
+func (p *MapProducts) Correlations(draw, k int, r []float64) {
+	row := p.sums[(draw*p.Maps+k)*(p.Templates+2):][:p.Templates+2]
+	n := float64(p.Voxels)
+	sum, squares := row[p.Templates], row[p.Templates+1]
+	spread := squares - sum*sum/n
+	for b := range p.Templates {
+		r[b] = 0
+		if spread > 1e-12*squares && p.spread[b] > 0 {
+			r[b] = max(-1, min(1, (row[b]-sum*p.mean[b])/math.Sqrt(spread*p.spread[b])))
+		}
+	}
+}
+
+// MapNull fits the encoding models of all subjects to the features of each of n draws,
+// the choice of alpha included, averages the weight maps over subjects, and keeps of
+// them the products with templates (L x V, of which a column that is not finite is left
+// out) alone. Voxels are read once, a panel of all subjects at a time; draws are batched
+// on the engine. A voxel that is left out in one subject's fit of draw 0 is left out.
+//
+// features fills the T x K features of a draw, row-major, which all subjects share.
+// Options are those of the fits but for Trends; OneAlpha, Nested and Checkpoint are refused. Where a
+// fold has a gap or features need their own decomposition, draws are computed one by one. saved, if any, keeps what is
+// finished. Progress counts draws of panels.
+func MapNull(ctx context.Context, be engine.Backend, subjects []Subject, K, n int, features func(draw int, dst []float64), templates tile.Matrix, o Options, saved Saved) (*MapProducts, error) {
+	m := &mapNull{be: be, o: o, subjects: subjects, features: features, templates: templates, n: n, k: K, saved: saved}
+	if err := m.prepare(ctx); err != nil {
+		return nil, err
+	}
+	for p := m.done / n; p < m.panels(); p++ {
+		if err := m.panel(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.save(); err != nil {
+		return nil, err
+	}
+	return m.out, nil
+}
+
+// mapNull is one call of MapNull.
+type mapNull struct {
+	be        engine.Backend
+	o         Options
+	form      Form
+	subjects  []Subject
+	features  func(draw int, dst []float64)
+	templates tile.Matrix
+	n, k      int // draws, columns of features
+	width     int
+	keep      []bool // voxels
+	apart     bool   // draws are computed one by one
+	out       *MapProducts
+
+	saved      Saved
+	done, kept int // draws of panels that are finished, and saved
+	last       time.Time
+}
+
+// panelBytes is what responses of one panel of all subjects may take; a panel is
+// narrower than others where they would take more. That follows from shapes alone.
+const panelBytes = 256 << 20
+
+// mapWidth is the width of panels of T rows and V voxels of S subjects.
+func mapWidth(T, V, S int) int {
+	width := Width(V)
+	for width > 64 && 8*T*S*width > panelBytes {
+		width /= 2
+	}
+	n := (V + width - 1) / width
+	return ((V+n-1)/n + 63) / 64 * 64 // panels of one width, the last with little padding
+}
+
+// MapPanels is the number of panels of voxels that MapNull reads, of T rows and V voxels
+// of S subjects.
+func MapPanels(T, V, S int) int {
+	width := mapWidth(T, V, S)
+	return (V + width - 1) / width
+}
+
+// MapBytes is what MapNull holds besides the buffers that Budget bounds: responses of a
+// panel as they are read and as they are fed, and the sums of n draws of K maps and L
+// templates, with their copy that is saved.
+func MapBytes(T, V, S, K, n, L int) int64 {
+	return 8*2*int64(T)*int64(S)*int64(mapWidth(T, V, S)) + 8*3*int64(n)*int64(K)*int64(L+2)
+}
+
+// prepare checks, finds the voxels, and goes on with what is saved.
+func (m *mapNull) prepare(ctx context.Context) error {
+	if m.n < 1 || m.k < 1 || len(m.subjects) == 0 {
+		return fmt.Errorf("null of %d draws of %d features of %d subjects, want at least one of each", m.n, m.k, len(m.subjects))
+	}
+	if m.o.OneAlpha || m.o.Nested || m.o.Checkpoint != nil {
+		return fmt.Errorf("a null of maps has no alpha for all voxels, no nested folds and no checkpoint of voxels")
+	}
+	T, V := m.subjects[0].Y.Rows(), m.subjects[0].Y.Cols()
+	if m.templates.Rows < 1 || m.templates.Cols != V {
+		return fmt.Errorf("templates are %d x %d, want at least one of %d voxels", m.templates.Rows, m.templates.Cols, V)
+	}
+	first := tile.Matrix{Rows: T, Cols: m.k, Data: make([]float64, T*m.k)}
+	m.features(0, first.Data)
+	if err := m.voxels(ctx, first); err != nil {
+		return err
+	}
+	m.width = mapWidth(T, V, len(m.subjects))
+	K, L := m.o.Features(m.k), m.templates.Rows
+	m.out = &MapProducts{Draws: m.n, Maps: K, Templates: L, sums: make([]float64, m.n*K*(L+2)), mean: make([]float64, L), spread: make([]float64, L)}
+	m.aboutTemplates()
+	return m.restore()
+}
+
+// voxels fits draw 0 to every subject, to find out which voxels have a model in all.
+func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
+	V := m.templates.Cols
+	m.keep = make([]bool, V)
+	for v := range m.keep {
+		m.keep[v] = true
+		for b := range m.templates.Rows {
+			x := m.templates.Data[b*V+v]
+			m.keep[v] = m.keep[v] && x-x == 0
+		}
+	}
+	for i, s := range m.subjects {
+		o, data := m.o, Data{X: X, Y: s.Y}
+		o.Trends, o.Progress = s.Trends, nil
+		if err := o.check(data); err != nil {
+			return err
+		}
+		if s.Y.Cols() != V {
+			return fmt.Errorf("subject %d has %d voxels, subject 0 has %d", i, s.Y.Cols(), V)
+		}
+		var err error
+		if m.form, err = o.form(X.Rows, o.Features(X.Cols)); err != nil {
+			return err
+		}
+		f := &fitter{be: m.be, o: o, data: data, res: Result{Form: m.form}}
+		if err := f.prepare(ctx); err != nil {
+			return err
+		}
+		m.apart = m.apart || f.own || o.Gap > 0
+		status := tile.NewArray[float64](1, V)
+		if err := f.voxels(ctx, Outputs{Status: status}); err != nil {
+			return err
+		}
+		for v, s := range status.Data {
+			m.keep[v] = m.keep[v] && s == op.Varies
+		}
+		m.o.Score, m.o.PerRun, m.o.Precision, m.o.Runs = o.Score, o.PerRun, o.Precision, o.Runs
+	}
+	return nil
+}
+
+// aboutTemplates takes means and sums of squares of the templates over the voxels kept.
+func (m *mapNull) aboutTemplates() {
+	for _, k := range m.keep {
+		if k {
+			m.out.Voxels++
+		}
+	}
+	for b := range m.out.Templates {
+		row := m.templates.Data[b*len(m.keep) : (b+1)*len(m.keep)]
+		constant, first := true, math.NaN()
+		for v, x := range row {
+			if !m.keep[v] {
+				continue
+			}
+			if first != first {
+				first = x
+			}
+			constant = constant && x == first
+			m.out.mean[b] += x / float64(m.out.Voxels)
+		}
+		for v, x := range row {
+			if m.keep[v] && !constant {
+				m.out.spread[b] += (x - m.out.mean[b]) * (x - m.out.mean[b])
+			}
+		}
+	}
+}
+
+// panels counts the panels of voxels.
+func (m *mapNull) panels() int { return (len(m.keep) + m.width - 1) / m.width }
+
+// panel computes the draws of a panel that are not finished.
+func (m *mapNull) panel(ctx context.Context, p int) error {
+	lo := p * m.width
+	data := panelData{hi: min(lo+m.width, len(m.keep)), lo: lo}
+	for _, s := range m.subjects {
+		y, err := m.responses(ctx, s.Y, data.lo, data.hi)
+		if err != nil {
+			return err
+		}
+		data.y = append(data.y, y)
+	}
+	data.templates = m.withOnes(data.lo, data.hi)
+	draws := m.batches
+	if m.apart {
+		draws = m.oneByOne
+	}
+	if err := draws(ctx, p, data); err != nil {
+		if saveErr := m.save(); saveErr != nil {
+			return saveErr
+		}
+		return err
+	}
+	m.done = (p + 1) * m.n
+	return nil
+}
+
+// panelData is what a panel reads, whatever the draw.
+type panelData struct {
+	lo, hi    int
+	y         []gorgonia.Value // of each subject
+	templates gorgonia.Value
+}
+
+// batches computes draws of a panel in batches, their designs on the device.
+func (m *mapNull) batches(ctx context.Context, p int, data panelData) error {
+	T := m.subjects[0].Y.Rows()
+	t := emptyTileGraph()
+	t.d = newDesigner(m.o, m.form, t.matrix("ones", tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)}, op.Float64))
+	t.d.constant = t.constant
+	in := m.drawn(t, T)
+	products, squares := m.products(t, data, func(i int) (designer, design) {
+		d := t.d
+		d.o.Trends = m.subjects[i].Trends
+		return d, m.design(t, in, i)
+	})
+	from, L := m.done-p*m.n, m.out.Templates
+	per := func(first, cols int) engine.Result {
+		return engine.PerTile(func(tl engine.Tile, v engine.Host) error {
+			m.add(tl.Panel, tl.Panels, first, cols, v.Float64())
+			return nil
+		})
+	}
+	results := engine.Results{products: per(0, L+1), squares: per(L+1, 1)}
+	tiling := engine.Tiling{Cols: m.n, Width: 1, Panels: max(1, m.o.Panels), Budget: m.o.Budget, Checkpoint: panelDone{m, p, from}}
+	if m.o.Progress != nil {
+		tiling.Progress = func(done, _ int) { m.o.Progress(p*m.n+done, m.panels()*m.n) }
+	}
+	_, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, tiling)
+	return err
+}
+
+// oneByOne computes draws of a panel whose designs are made on the host: those with gaps
+// beside folds, and of features' own decompositions.
+func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
+	T, L := m.subjects[0].Y.Rows(), m.out.Templates
+	for draw := m.done - p*m.n; draw < m.n; draw++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		X := tile.Matrix{Rows: T, Cols: m.k, Data: make([]float64, T*m.k)}
+		m.features(draw, X.Data)
+		fits := map[int]*fitter{}
+		for i, s := range m.subjects {
+			if m.like(i) != i {
+				continue
+			}
+			f := &fitter{be: m.be, o: m.o, data: Data{X: X, Y: s.Y}, res: Result{Form: m.form}}
+			f.o.Trends = s.Trends
+			if err := f.prepare(ctx); err != nil {
+				return err
+			}
+			fits[i] = f
+		}
+		t := emptyTileGraph()
+		products, squares := m.products(t, data, func(i int) (designer, design) { return fits[i].designIn(t, fmt.Sprintf("%d ", i)) })
+		var sums, squared gorgonia.Value
+		results := engine.Results{products: engine.Last(&sums), squares: engine.Last(&squared)}
+		if _, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, engine.Tiling{Budget: m.o.Budget}); err != nil {
+			return err
+		}
+		m.add(draw, 1, 0, L+1, sums.Data().([]float64))
+		m.add(draw, 1, L+1, 1, squared.Data().([]float64))
+		if err := (panelDone{m, p, 0}).Finish(draw, draw+1); err != nil {
+			return err
+		}
+		if m.o.Progress != nil {
+			m.o.Progress(m.done, m.panels()*m.n)
+		}
+	}
+	return nil
+}
+
+// like is the first subject with the same trends, whose design a subject shares.
+func (m *mapNull) like(i int) int {
+	return slices.IndexFunc(m.subjects, func(s Subject) bool { return slices.Equal(s.Trends.Data, m.subjects[i].Trends.Data) })
+}
+
+// products adds the fits of all subjects to the graph of a panel, and of the sum of their
+// maps the products with the templates and with ones, and the squares.
+func (m *mapNull) products(t *tileGraph, data panelData, make func(i int) (designer, design)) (products, squares node) {
+	type made struct {
+		d designer
+		x design
+	}
+	designs := map[int]made{}
+	var sum node
+	for i, s := range m.subjects {
+		like := m.like(i)
+		if like == i {
+			d, x := make(i)
+			designs[i] = made{d, x}
+		}
+		fit := designs[like].d.fit(designs[like].x, t.value(fmt.Sprintf("Y%d", i), data.y[i]), t.matrix(fmt.Sprintf("trends%d", i), s.Trends, m.o.Precision))
+		weights := cast(fit.weights, op.Float64)
+		if sum == nil {
+			sum = weights
+		} else {
+			sum = op.Must(op.Zip{Kind: op.Add}, sum, weights)
+		}
+	}
+	templates := t.value("templates", data.templates)
+	ones := op.Must(op.Part{Axis: 2, Lo: m.out.Templates, Hi: m.out.Templates + 1}, templates)
+	return op.Must(op.MatMul{TransB: true}, sum, templates), op.Must(op.MatMul{TransB: true}, op.Must(op.Zip{Kind: op.Mul}, sum, sum), ones)
+}
+
+// drawn adds the features of draws, and which of them vary.
+func (m *mapNull) drawn(t *tileGraph, T int) node {
+	perDraw := op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, T, m.k}}
+	in := op.Input(t.g, "X", perDraw)
+	varies := map[int][]float64{} // of the draws of a tile
+	t.feeds[in] = engine.Each(perDraw, func(tl engine.Tile, dst engine.Host) error {
+		for d := range tl.Panels {
+			x := dst.Float64()[d*T*m.k : (d+1)*T*m.k]
+			m.features(tl.Panel+d, x)
+			varies[d] = m.vary(x, T)
+		}
+		return nil
+	})
+	if !m.flagged() {
+		return in
+	}
+	models, K := len(t.d.n), m.out.Maps
+	flags := op.Type{Dtype: op.Float64, Dims: op.Dims{1, models, 1, K}}
+	t.d.varies = op.Input(t.g, "varies", flags)
+	t.feeds[t.d.varies] = engine.Each(flags, func(tl engine.Tile, dst engine.Host) error {
+		for d := range tl.Panels {
+			copy(dst.Float64()[d*models*K:(d+1)*models*K], varies[d])
+		}
+		return nil
+	})
+	return in
+}
+
+// flagged reports whether features that do not vary in training rows are left out of a
+// model; steps within runs make them 0 by themselves.
+func (m *mapNull) flagged() bool { return m.o.centerX() && !m.steps() }
+
+// steps reports whether anything is done within runs.
+func (m *mapNull) steps() bool {
+	return m.o.perRunSteps() || slices.ContainsFunc(m.subjects, func(s Subject) bool { return s.Trends.Cols > 0 })
+}
+
+// vary gives 1 for the columns, delays side by side, that vary in the training rows of
+// each model, else 0.
+func (m *mapNull) vary(x []float64, T int) []float64 {
+	if !m.flagged() {
+		return nil
+	}
+	c := columns{T: T, K: m.out.Maps, x: x}
+	if delays := m.o.Delays; len(delays) > 0 {
+		c.x = make([]float64, T*c.K)
+		for r := range m.o.Runs.Folds() {
+			for t := m.o.Runs[r]; t < m.o.Runs[r+1]; t++ {
+				for i, delay := range delays {
+					if from := t - delay; from >= m.o.Runs[r] && from < m.o.Runs[r+1] {
+						copy(c.x[t*c.K+i*m.k:][:m.k], x[from*m.k:])
+					}
+				}
+			}
+		}
+	}
+	c.offset = make([]float64, c.K)
+	if v := variesIn(c, m.o.Folds, op.LeftOver(op.Float64)); v != nil {
+		return v
+	}
+	return factors((m.o.Folds.Folds()+1)*c.K, 1)
+}
+
+// design makes the design of a subject's features.
+func (m *mapNull) design(t *tileGraph, in node, subject int) design {
+	s := m.subjects[subject]
+	o := m.o
+	o.Trends = s.Trends
+	x := o.cleanFeatures(in, t.matrix(fmt.Sprintf("trendsX%d", subject), s.Trends, op.Float64), o.Runs, false)
+	if len(o.Delays) > 0 {
+		x = op.Must(op.Delay{Borders: o.Runs, Delays: o.Delays}, x)
+	}
+	d := t.d
+	d.o.Trends = s.Trends
+	design := d.build(x, x, nil)
+	for _, field := range design.fields() {
+		if *field != nil {
+			*field = cast(*field, o.Precision)
+		}
+	}
+	return design
+}
+
+// responses reads a panel, (1, 1, T, width); voxels that are left out are 0, and so
+// are their weights.
+func (m *mapNull) responses(ctx context.Context, Y tile.Source, lo, hi int) (gorgonia.Value, error) {
+	t := op.NewTensor(op.Dims{1, 1, Y.Rows(), m.width})
+	if err := Y.ReadFloat64(ctx, lo, hi, t.Data, m.width); err != nil {
+		return nil, err
+	}
+	for i := range t.Data {
+		if v := lo + i%m.width; v >= hi || !m.keep[v] {
+			t.Data[i] = 0
+		}
+	}
+	return op.ToValue(t, m.o.asRead(Y)), nil
+}
+
+// withOnes gives the templates of a panel and below them a row of ones, 0 at voxels that
+// are left out.
+func (m *mapNull) withOnes(lo, hi int) gorgonia.Value {
+	L := m.out.Templates
+	t := op.NewTensor(op.Dims{1, 1, L + 1, m.width})
+	for v := lo; v < hi; v++ {
+		if !m.keep[v] {
+			continue
+		}
+		for b := range L {
+			t.Data[b*m.width+v-lo] = m.templates.Data[b*len(m.keep)+v]
+		}
+		t.Data[L*m.width+v-lo] = 1
+	}
+	return op.ToValue(t, op.Float64)
+}
+
+// add adds columns of some draws to the sums.
+func (m *mapNull) add(draw, draws, first, cols int, x []float64) {
+	K, across := m.out.Maps, m.out.Templates+2
+	for d := range draws {
+		for k := range K {
+			to := m.out.sums[((draw+d)*K+k)*across+first:][:cols]
+			for i := range to {
+				to[i] += x[(d*K+k)*cols+i]
+			}
+		}
+	}
+}
+
+// panelDone is the checkpoint of the draws of a panel, which finish in order.
+type panelDone struct {
+	m     *mapNull
+	panel int
+	from  int // draws that were finished before
+}
+
+// Done reports whether draws were finished before.
+func (c panelDone) Done(_, hi int) bool { return hi <= c.from }
+
+// saveEvery is how much work may be lost: the sums of 1,500 draws of 64 maps take 7 MB.
+const saveEvery = 5 * time.Second
+
+// Finish saves the sums now and then.
+func (c panelDone) Finish(_, hi int) error {
+	c.m.done = c.panel*c.m.n + hi
+	if time.Since(c.m.last) < saveEvery {
+		return nil
+	}
+	return c.m.save()
+}
+
+// mapState is the state of a null after its first draws of panels.
+type mapState struct {
+	Done int
+	Sums []float64
+}
+
+// restore goes on with what is saved.
+func (m *mapNull) restore() error {
+	m.last = time.Now()
+	if m.saved == nil {
+		return nil
+	}
+	data, err := m.saved.Load()
+	if err != nil || data == nil {
+		return err
+	}
+	var s mapState
+	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
+		return fmt.Errorf("saved state of a null of maps: %w", err)
+	}
+	if s.Done < 0 || s.Done > m.n*m.panels() || len(s.Sums) != len(m.out.sums) {
+		return fmt.Errorf("saved state of a null of maps is not of %d draws of %d panels", m.n, m.panels())
+	}
+	m.done, m.kept, m.out.sums = s.Done, s.Done, s.Sums
+	return nil
+}
+
+// save saves what is finished.
+func (m *mapNull) save() error {
+	if m.saved == nil || m.done == m.kept {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(mapState{m.done, m.out.sums}); err != nil {
+		return err
+	}
+	m.kept, m.last = m.done, time.Now()
+	return m.saved.Save(b.Bytes(), m.done)
+}

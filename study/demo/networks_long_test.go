@@ -1,0 +1,104 @@
+//go:build long
+
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// networksLog is where finished seeds of TestNetworksInTheNoiseFull are kept, so that it
+// goes on where it was stopped; remove it to begin anew.
+const networksLog = "../../build/networks-in-the-noise.tsv"
+
+// TestNetworksInTheNoiseFull is the check of the three nulls against networks in the
+// noise, recorded in docs/truth-check.md: 64 atoms, voxels of 6 mm, 500 draws.
+func TestNetworksInTheNoiseFull(t *testing.T) {
+	x := newTruth(t, 1, 2)
+	maps, all, few := []string{"maps"}, []string{"maps", "subjects", "stimulus"}, []string{"maps", "stimulus"}
+	checks := []struct {
+		networksCheck
+		seeds    uint64
+		reported int     // most null seeds that report any atom
+		share    float64 // least share of planted atoms that is found
+	}{
+		{networksCheck{8, 0.05, 0, 500, few}, 100, 10, 0},
+		{networksCheck{8, 0, 0, 500, few}, 20, 3, 0},
+		{networksCheck{8, 0.2, 0, 500, few}, 20, 3, 0},
+		{networksCheck{8, 0.05, 0, 500, maps}, 5, 5, 0}, // what the null of maps alone does
+		{networksCheck{12, 0.05, 2, 500, all}, 10, 0, 0.9},
+		{networksCheck{20, 0.05, 2, 500, all}, 10, 0, 0.9},
+		{networksCheck{8, 0.05, 2, 500, few}, 10, 0, 0.9},
+		{networksCheck{12, 0.05, -2, 500, all}, 5, 0, 0.9},
+		{networksCheck{12, 0.05, 1, 500, all}, 10, 0, 0}, // its power is stated
+	}
+	for seed := range uint64(100) { // a part of each, where it is stopped
+		for _, c := range checks {
+			if seed < c.seeds {
+				t.Logf("%+v, seed %d: %+v", c.networksCheck, seed, c.kept(t, x, seed))
+			}
+		}
+	}
+	for _, c := range checks {
+		var sum found
+		reported := 0
+		for seed := range c.seeds {
+			f := c.kept(t, x, seed)
+			sum = found{sum.planted + f.planted, sum.others + f.others, sum.negative + f.negative, sum.of + f.of, sum.ofOthers + f.ofOthers}
+			if f.of == 0 && f.others > 0 {
+				reported++
+			}
+		}
+		t.Logf("%+v: %+v of %d seeds, of which %d null seeds report an atom", c.networksCheck, sum, c.seeds, reported)
+		if reported > c.reported {
+			t.Errorf("%+v: %d of %d null seeds report an atom, expected at most %d", c.networksCheck, reported, c.seeds, c.reported)
+		}
+		if float64(sum.planted) < c.share*float64(sum.of) {
+			t.Errorf("%+v: %d of %d planted atoms found, expected %g of them", c.networksCheck, sum.planted, sum.of, c.share)
+		}
+		if sum.of > 0 && 10*sum.others > sum.ofOthers {
+			t.Errorf("%+v: %d of %d atoms that were not planted match, expected at most a tenth", c.networksCheck, sum.others, sum.ofOthers)
+		}
+		if c.Loading < 0 && sum.negative < sum.planted {
+			t.Errorf("%+v: %d of %d found as negative", c.networksCheck, sum.negative, sum.planted)
+		}
+	}
+}
+
+// kept is run, or what an earlier process found.
+func (c networksCheck) kept(t *testing.T, x *truth, seed uint64) (f found) {
+	t.Helper()
+	key := fmt.Sprintf("%d\t%g\t%g\t%d\t%s\t%d", c.Subjects, c.Share, c.Loading, c.Draws, strings.Join(c.Nulls, ","), seed)
+	text, err := os.ReadFile(networksLog)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(line), key+"\t")
+		if !ok {
+			continue
+		}
+		if _, err := fmt.Sscan(rest, &f.planted, &f.others, &f.negative, &f.of, &f.ofOthers); err != nil {
+			t.Fatalf("%s: %q: %v", networksLog, line, err)
+		}
+		return f
+	}
+	f = c.run(t, x, 64, seed)
+	if err := os.MkdirAll(filepath.Dir(networksLog), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.OpenFile(networksLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if _, err := fmt.Fprintf(log, "%s\t%d\t%d\t%d\t%d\t%d\n", key, f.planted, f.others, f.negative, f.of, f.ofOthers); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
