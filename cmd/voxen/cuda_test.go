@@ -14,8 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"voxen/cuda/internal/lazy"
-	"voxen/cuda/internal/sim"
+	"voxen/cuda/cudatest"
 	"voxen/store"
 )
 
@@ -24,15 +23,11 @@ import (
 // status.
 func onDevice(t *testing.T, settings string, args ...string) (said string, status int) {
 	t.Helper()
-	driver, err := sim.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd := process(t, args...)
-	cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH="+filepath.Dir(driver), lazy.SearchVariable+"="+filepath.Dir(driver), "CUSIM="+settings)
+	cmd.Env = append(cmd.Env, cudatest.Environment(t, settings)...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
-	err = cmd.Run()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

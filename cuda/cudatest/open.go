@@ -46,6 +46,18 @@ var load = sync.OnceValue(func() error {
 	return lazy.Load(path)
 })
 
+// Environment is what a process of the program needs to find the stand-in where its loader
+// looks, with settings of cuda/internal/sim/src/control.h.
+func Environment(t *testing.T, settings string) []string {
+	t.Helper()
+	driver, err := sim.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(driver)
+	return []string{"LD_LIBRARY_PATH=" + dir, lazy.SearchVariable + "=" + dir, "CUSIM=" + settings}
+}
+
 // Open gives a backend on CUDA that the test closes.
 func Open(t *testing.T) engine.Backend {
 	t.Helper()

@@ -127,13 +127,13 @@ func lock(path string) (unlock func(), err error) {
 // repository is the folder of go.mod: tests run where their sources are.
 func repository() string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
 }
 
 // compile makes the libraries: blocks of fibers, the kernels, the driver, and those
 // of CUDA that the backend looks for.
 func compile(root, dir string, o options) error {
-	src := filepath.Join(root, "cuda", "sim", "src")
+	src := filepath.Join(root, "cuda", "internal", "sim", "src")
 	flags := append(o.flags(), "-I"+src, "-I"+filepath.Join(root, "kernels"))
 	headers := strings.Fields(os.Getenv("CGO_CFLAGS"))
 	object := func(name string) string { return filepath.Join(dir, name+".o") }
