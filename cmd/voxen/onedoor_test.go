@@ -125,6 +125,10 @@ func doorCalls(f *files) map[string][]call {
 	for s := range 4 {
 		maps = append(maps, "--maps", filepath.Join(results, "tiny-bert", fmt.Sprintf("sub-%02d", s+1), "weights.nii.gz"))
 	}
+	f.bytes("confounds.tsv", []byte(table("motion", 12, count)))
+	fit := to("", "encode", "--features", f.named("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--runs", f.npy("runs.npy", []int{12}, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2),
+		"--test-features", f.npy("xt.npy", []int{12, 3}), "--test-responses", f.npy("yt.npy", []int{12, 5}),
+		"--confounds", f.path("confounds.tsv"), "--test-confounds", f.bytes("confounds-test.tsv", []byte(table("motion", 12, count))))
 	demo := to("", "demo", "--draws", "1", "--minilm", "none")
 	demo.slow = true
 	return map[string][]call{
@@ -139,9 +143,7 @@ func doorCalls(f *files) map[string][]call {
 		"demo":    {demo},
 		"devices": {{args: []string{"devices"}}},
 		"encode": {
-			to("", "encode", "--features", f.named("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--runs", f.npy("runs.npy", []int{12}, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2),
-				"--test-features", f.npy("xt.npy", []int{12, 3}), "--test-responses", f.npy("yt.npy", []int{12, 5}),
-				"--confounds", f.path("confounds.tsv"), "--test-confounds", f.bytes("confounds-test.tsv", []byte(table("motion", 12, count)))),
+			fit,
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("sub-1_bold.nii.gz"), "--mask", f.path("mask.nii.gz"), "--folds", "3"),
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("sub-1_bold.nii.gz"), "--atlas", f.labelled("atlas.nii.gz"), "--folds", "3"),
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.gifti("y_hemi-L.func.gii", 12, 9)+","+f.gifti("y_hemi-R.func.gii", 12, 7), "--folds", "3"),
@@ -175,6 +177,13 @@ func doorCalls(f *files) map[string][]call {
 		},
 		"organize": {to("", "organize", "--codes", small("codes.npz"), "--matches", small("matches.tsv"), "--responses", small("responses.npy"),
 			"--bootstraps", "10")},
+		// on what encode left, which goes before
+		"predict": {to(".npy", "predict", "--fit", fit.outs[0], "--features", f.path("x.npy"), "--confounds", f.path("confounds.tsv"), "--runs", f.path("runs.npy"))},
+		"score": {
+			to("", "score", "--predictions", f.npy("p.npy", []int{12, 5}), "--responses", f.path("y.npy"), "--confounds", f.path("confounds.tsv"), "--runs", f.path("runs.npy")),
+			to("", "score", "--predictions", f.npy("p7.npy", []int{12, 7}), "--responses", f.path("sub-1_bold.nii.gz"), "--mask", f.path("mask.nii.gz")),
+			to("", "score", "--predictions", f.npy("p2.npy", []int{12, 2}), "--responses", f.path("sub-1_bold.nii.gz"), "--atlas", f.path("atlas.nii.gz")),
+		},
 		// on what run left, which goes first
 		"report": {to(".html", "report", "--model", fmt.Sprintf("name=m,responses=%[1]s/volumes/alice.npy,learn=%[1]s/learn,encode=%[1]s/sub-01,match=%[1]s/match,couple=%[1]s/couple,group=%[1]s/group", filepath.Join(results, "tiny-bert")),
 			"--organize", filepath.Join(results, "organize"), "--runs", filepath.Join(results, "tiny-bert", "learn"), "--words", f.path("example-data/words.tsv"), "--tr", "2",
@@ -224,7 +233,7 @@ func (f *files) scoreMaps(n int) []string {
 	f.participants(n)
 	var args []string
 	for s := range n {
-		args = append(args, "--maps", f.path(fmt.Sprintf("sub-%02d/cv_score.nii.gz", s+1)))
+		args = append(args, "--maps", f.path(fmt.Sprintf("sub-%02d/test_score.nii.gz", s+1)))
 	}
 	return args
 }

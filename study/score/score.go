@@ -46,6 +46,11 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "score", Results: 1, Device: true}
 }
 
+// MoreInputs is the table of the atlas beside it.
+func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
+	return step.LabelTables(e.FS, "--atlas", o.Atlas)
+}
+
 // Check refuses options that do not go together.
 func (o *Options) Check() error {
 	n := len(o.Responses)
