@@ -94,6 +94,9 @@ func exampleInputs(t *testing.T, dir string) {
 	f.participants(8)
 	f.model("build/minilm", bertOf(384, 6)) // MiniLM's shape: the demo takes it
 	f.model("Llama-3.2-1B", llamaModel(32, 48, 16))
+	causal := llamaModel(32, 48, 2)
+	causal.config["tie_word_embeddings"] = true // it predicts words
+	f.model("gpt2", causal)
 }
 
 // participants makes a map of scores for each of n subjects, an atlas of two regions

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"unsafe"
 )
@@ -66,11 +66,13 @@ func (f *files) sparse(name string, rows, cols int) string {
 // printed.
 func within(t *testing.T, cmd *exec.Cmd, bound int64) string {
 	t.Helper()
+	status := filepath.Join(t.TempDir(), "status")
+	cmd.Env = append(cmd.Env, peakTo+"="+status)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	used := maxResident(cmd.ProcessState)
+	used := maxResident(t, status)
 	t.Logf("resident set at most %d MiB of %d", used>>20, bound>>20)
 	if used > bound {
 		t.Errorf("resident set reached %d bytes, --memory is %d", used, bound)
@@ -78,8 +80,23 @@ func within(t *testing.T, cmd *exec.Cmd, bound int64) string {
 	return string(out)
 }
 
-// maxResident is the largest resident set of an ended process in bytes.
-func maxResident(p *os.ProcessState) int64 { return p.SysUsage().(*syscall.Rusage).Maxrss << 10 }
+// maxResident is the largest resident set of an ended process in bytes, from a copy of
+// its /proc/self/status.
+func maxResident(t *testing.T, status string) int64 {
+	t.Helper()
+	text, err := os.ReadFile(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var kilobytes int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kilobytes); n == 1 {
+			return kilobytes << 10
+		}
+	}
+	t.Fatalf("no VmHWM in %q", text)
+	return 0
+}
 
 // A model several times larger than --memory streams through it layer by layer.
 func TestExtractMemoryBound(t *testing.T) {

@@ -55,9 +55,11 @@ func execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	r := &Run{Worker: &Worker{Env: e}, further: map[string]*store.Job{}, options: slices.Clone(jobs[0].Options), results: map[string]float64{}, number: s.Command().Results}
 	defer r.close()
 	if s.Command().Device {
-		if r.Worker, err = e.OpenDevice(); err != nil {
+		w, err := e.OpenDevice()
+		if err != nil {
 			return Outcome{}, err
 		}
+		r.Worker = w
 	}
 	if err := r.open(jobs); err != nil {
 		return Outcome{}, err
