@@ -29,8 +29,8 @@ func TestReportInBrowser(t *testing.T) {
 
 // The same of a study on surfaces.
 func TestSurfaceReportInBrowser(t *testing.T) {
-	o := onSurfaces(t, ".gii")
-	if _, err := step.Do[*report.Summary](context.Background(), steptest.Env(), &o); err != nil {
+	o := steptest.With(report.New(), onSurfaces(t, ".gii"))
+	if _, err := step.Do[*report.Summary](context.Background(), steptest.Env(), o); err != nil {
 		t.Fatal(err)
 	}
 	seen, err := browser.Look(context.Background(), o.Out, os.Getenv("VOXEN_SCREENSHOT"))
