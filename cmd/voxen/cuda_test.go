@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +118,7 @@ func TestEncodeGoesOnWithTheCPU(t *testing.T) {
 			continue
 		}
 		run := readRun(t, e.f.path(out))
+		run.Warnings = slices.DeleteFunc(run.Warnings, func(w string) bool { return strings.Contains(w, "have the smallest alpha") })
 		if run.Device.Name != "cpu" || !strings.Contains(run.Device.Reason, "device lost") || len(run.Warnings) != 1 {
 			t.Errorf("%s: %+v, warnings %q", fail, run.Device, run.Warnings)
 		}
