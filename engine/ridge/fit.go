@@ -527,16 +527,23 @@ func (f *fitter) testResults(t *tileGraph, fit fitted, out Outputs, width int, r
 	if f.testX == nil || len(metrics) == 0 {
 		return
 	}
-	scores := f.testScores(t, fit, width, metrics)
+	f.heldOut(t, fit, results, metrics, f.testScores(t, fit, width, metrics), out.TestScore, out.TestMetrics, &f.res.NoTestScore)
+}
+
+// heldOut sends held-out scores of each kind to their sinks: that by which alphas were
+// chosen to its own, counting the voxels that have a model and no such score, and those
+// of further metrics to theirs.
+func (f *fitter) heldOut(t *tileGraph, fit fitted, results engine.Results, metrics []op.Score, scores map[op.Score]node, own tile.Sink, further map[op.Score]tile.Sink, without *int) {
 	for _, m := range metrics {
-		judged := op.Must(op.ScoreStatus{To: f.o.Precision}, fit.status, scores[m])
-		if m == f.o.Score && out.TestScore != nil {
-			results[t.masked(scores[m], judged, f.o.Precision)] = engine.ToSink(out.TestScore)
-			results[op.Must(op.Zip{Kind: op.Sub}, judged, fit.status)] = engine.PerTile(f.countInto(&f.res.NoTestScore))
+		score := scores[m]
+		judged := op.Must(op.ScoreStatus{To: f.o.Precision}, fit.status, score)
+		if m == f.o.Score && own != nil {
+			results[t.masked(score, judged, f.o.Precision)] = engine.ToSink(own)
+			results[op.Must(op.Zip{Kind: op.Sub}, judged, fit.status)] = engine.PerTile(f.countInto(without))
 		}
-		if sink := out.TestMetrics[m]; sink != nil {
+		if sink := further[m]; sink != nil {
 			// a node of its own: one result is for one sink
-			results[op.Must(op.Copy{}, t.masked(scores[m], judged, f.o.Precision))] = engine.ToSink(sink)
+			results[op.Must(op.Copy{}, t.masked(score, judged, f.o.Precision))] = engine.ToSink(sink)
 		}
 	}
 }

@@ -457,16 +457,5 @@ func (f *fitter) nestedResults(t *tileGraph, fit fitted, out Outputs, results en
 	if len(f.nested) == 0 || len(metrics) == 0 {
 		return
 	}
-	scores := f.nestedScores(t, fit, metrics)
-	for _, m := range metrics {
-		judged := op.Must(op.ScoreStatus{To: f.o.Precision}, fit.status, scores[m])
-		if m == f.o.Score && out.Nested != nil {
-			results[t.masked(scores[m], judged, f.o.Precision)] = engine.ToSink(out.Nested)
-			results[op.Must(op.Zip{Kind: op.Sub}, judged, fit.status)] = engine.PerTile(f.countInto(&f.res.NoNestedScore))
-		}
-		if sink := out.NestedMetrics[m]; sink != nil {
-			// a node of its own: one result is for one sink
-			results[op.Must(op.Copy{}, t.masked(scores[m], judged, f.o.Precision))] = engine.ToSink(sink)
-		}
-	}
+	f.heldOut(t, fit, results, metrics, f.nestedScores(t, fit, metrics), out.Nested, out.NestedMetrics, &f.res.NoNestedScore)
 }
