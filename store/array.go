@@ -41,6 +41,44 @@ type Array interface {
 	Close() error
 }
 
+// matrix is what every Array says of itself, for the types of this package to embed.
+type matrix struct {
+	name  string // for messages: the path, or path and name in it
+	dtype DType
+	shape []int // of the file
+	rows  int
+	cols  int
+}
+
+func matrixOf(name string, d DType, shape []int) matrix {
+	m := matrix{name: name, dtype: d, shape: shape, rows: 1, cols: 1}
+	if len(shape) > 0 {
+		m.rows = shape[0]
+		for _, n := range shape[1:] {
+			m.cols *= n
+		}
+	}
+	return m
+}
+
+// Name implements Array.
+func (m *matrix) Name() string { return m.name }
+
+// Shape implements Array.
+func (m *matrix) Shape() []int { return slices.Clone(m.shape) }
+
+// DType implements Array.
+func (m *matrix) DType() DType { return m.dtype }
+
+// Wide implements Array.
+func (m *matrix) Wide() bool { return m.dtype.Wide() }
+
+// Rows implements Array.
+func (m *matrix) Rows() int { return m.rows }
+
+// Cols implements Array.
+func (m *matrix) Cols() int { return m.cols }
+
 // Format is a kind of file that holds arrays. A new one is a type that is an Array
 // and a call of RegisterFormat.
 type Format struct {

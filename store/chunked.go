@@ -13,15 +13,11 @@ import (
 // are unpacked one after the other; what the next block needs of the last ones is
 // kept, see chunkMemory.
 type chunked struct {
-	name   string
+	matrix
 	chunks *hdf5.Chunks
-	dtype  DType
-	shape  []int // of the view
-	file   []int // the same in the order of the file
+	file   []int // its shape in the order of the file
 	index  int   // along an axis of the file before those; -1: none
 	turned bool  // the view's axes are the file's in reverse
-	rows   int
-	cols   int
 	closer io.Closer
 	kept   int64 // bytes of chunks between reads
 	// unpacked has the same array in one piece, after Unpack; nil before
@@ -38,16 +34,9 @@ func newChunked(name string, closer io.Closer, d *hdf5.Dataset, dtype DType, sha
 	if err != nil {
 		return nil, hdf5Error(name, err)
 	}
-	a := &chunked{name: name, chunks: c, dtype: dtype, shape: shape, index: index, closer: closer, rows: 1, cols: 1}
-	a.file = d.Shape
+	a := &chunked{matrix: matrixOf(name, dtype, shape), chunks: c, file: d.Shape, index: index, closer: closer}
 	if index >= 0 {
 		a.file = a.file[1:]
-	}
-	if len(shape) > 0 {
-		a.rows = shape[0]
-		for _, n := range shape[1:] {
-			a.cols *= n
-		}
 	}
 	a.turned = turned && len(shape) > 1
 	a.keep(chunkMemory)
@@ -79,24 +68,6 @@ func (a *chunked) columnBytes() int64 {
 	}
 	return int64(max(a.file[rows]-1, 0)/lengths[rows]+1) * a.chunks.Bytes()
 }
-
-// Name implements Array.
-func (a *chunked) Name() string { return a.name }
-
-// Shape implements Array.
-func (a *chunked) Shape() []int { return append([]int(nil), a.shape...) }
-
-// DType implements Array.
-func (a *chunked) DType() DType { return a.dtype }
-
-// Wide implements Array.
-func (a *chunked) Wide() bool { return a.dtype.Wide() }
-
-// Rows implements Array.
-func (a *chunked) Rows() int { return a.rows }
-
-// Cols implements Array.
-func (a *chunked) Cols() int { return a.cols }
 
 // Close implements Array.
 func (a *chunked) Close() error {

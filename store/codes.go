@@ -355,36 +355,6 @@ func needWide(rows, cols int, nnz int64) bool {
 	return max(int64(rows), int64(cols), nnz) > math.MaxInt32
 }
 
-// WriteSparse writes a matrix as scipy.sparse.save_npz writes a CSC matrix,
-// with values of float32 or float64.
-func WriteSparse(w io.Writer, s *Sparse, d DType) error {
-	if d != Float32 && d != Float64 {
-		return fmt.Errorf("cannot write a sparse matrix of %s", d)
-	}
-	nnz := int64(len(s.Data))
-	if len(s.Indptr) != s.Cols+1 || s.Indptr[s.Cols] != nnz || len(s.Indices) != len(s.Data) {
-		return fmt.Errorf("a sparse matrix of %d columns with %d pointers, %d rows and %d values", s.Cols, len(s.Indptr), len(s.Indices), len(s.Data))
-	}
-	wide := needWide(s.Rows, s.Cols, nnz)
-	return writeSparseMembers(w, s.Rows, s.Cols, s.Indptr, wide, sparseStreams{
-		indices: func(w io.Writer) error {
-			if wide {
-				return writeLittle(w, Int64, bytesOf(castInts[int64](s.Indices)))
-			}
-			return writeLittle(w, Int32, bytesOf(s.Indices))
-		},
-		dtype: d,
-		data: func(w io.Writer) error {
-			if d == Float64 {
-				return writeLittle(w, d, bytesOf(s.Data))
-			}
-			raw := make([]float32, len(s.Data))
-			cast(raw, s.Data)
-			return writeLittle(w, d, bytesOf(raw))
-		},
-	})
-}
-
 func castInts[D, S int32 | int64](src []S) []D {
 	out := make([]D, len(src))
 	for i, x := range src {

@@ -15,14 +15,10 @@ import (
 // through buffers of 256 KiB where elements are converted or transposed, so
 // nothing of the file stays in the memory of the process.
 type flat struct {
-	name    string // for messages: the path, or path and name in it
+	matrix
 	r       io.ReaderAt
 	offset  int64
-	dtype   DType
-	shape   []int
-	fortran bool // first axis contiguous
-	rows    int
-	cols    int
+	fortran bool      // first axis contiguous
 	closer  io.Closer // nil when the file belongs to another
 }
 
@@ -31,18 +27,8 @@ func newFlat(name string, r io.ReaderAt, offset int64, d DType, shape []int, for
 	if !ok || bytes > math.MaxInt64-offset {
 		return nil, inputErrorf(name, "shape %s of %s is too large", shapeString(shape), d)
 	}
-	a := &flat{name: name, r: r, offset: offset, dtype: d, shape: shape, fortran: fortran, rows: 1, cols: 1}
-	if len(shape) > 0 {
-		a.rows = shape[0]
-		for _, n := range shape[1:] {
-			a.cols *= n
-		}
-	}
-	return a, nil
+	return &flat{matrix: matrixOf(name, d, shape), r: r, offset: offset, fortran: fortran}, nil
 }
-
-// Name implements Array.
-func (a *flat) Name() string { return a.name }
 
 // Close implements Array.
 func (a *flat) Close() error {
@@ -51,21 +37,6 @@ func (a *flat) Close() error {
 	}
 	return a.closer.Close()
 }
-
-// Shape implements Array.
-func (a *flat) Shape() []int { return append([]int(nil), a.shape...) }
-
-// DType implements Array.
-func (a *flat) DType() DType { return a.dtype }
-
-// Wide implements Array.
-func (a *flat) Wide() bool { return a.dtype.Wide() }
-
-// Rows implements Array.
-func (a *flat) Rows() int { return a.rows }
-
-// Cols implements Array.
-func (a *flat) Cols() int { return a.cols }
 
 // AsRow implements Array.
 func (a *flat) AsRow() Array {

@@ -112,25 +112,6 @@ func sameMembers(t *testing.T, got []byte, file string) {
 	}
 }
 
-// TestWriteSparse writes the members that scipy writes, byte for byte.
-func TestWriteSparse(t *testing.T) {
-	s, err := ReadSparse(context.Background(), OS{}, golden("codes_f4.npz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, d := range map[string]DType{"codes_f4.npz": Float32, "codes_f8_stored.npz": Float64} {
-		var b bytes.Buffer
-		if err := WriteSparse(&b, s, d); err != nil {
-			t.Fatal(err)
-		}
-		sameMembers(t, b.Bytes(), file)
-	}
-	s.Indptr = s.Indptr[1:]
-	if err := WriteSparse(io.Discard, s, Float32); err == nil {
-		t.Error("a matrix with too few pointers was written")
-	}
-}
-
 // archiveOf makes a .npz of members that may be wrong.
 func archiveOf(t testing.TB, members ...any) []byte {
 	t.Helper()

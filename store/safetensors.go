@@ -39,12 +39,11 @@ type TensorInfo struct {
 // Safetensors is an open .safetensors file, or several that share one index.
 // Its methods and its tensors may be used from several goroutines at once.
 type Safetensors struct {
-	path     string
-	tensors  map[string]tensorPlace
-	order    []string // names as the files have them
-	metadata map[string]string
-	files    []File
-	paths    []string // of the files, after that of the index
+	path    string
+	tensors map[string]tensorPlace
+	order   []string // names as the files have them
+	files   []File
+	paths   []string // of the files, after that of the index
 }
 
 var safetensorsTypes = map[string]DType{
@@ -74,7 +73,7 @@ func OpenSafetensors(fsys FS, path string) (*Safetensors, error) {
 			return nil, inputErrorf(folder, "has neither model.safetensors nor model.safetensors.index.json")
 		}
 	}
-	s := &Safetensors{path: path, tensors: map[string]tensorPlace{}, metadata: map[string]string{}}
+	s := &Safetensors{path: path, tensors: map[string]tensorPlace{}}
 	var err error
 	if strings.HasSuffix(path, ".index.json") {
 		s.paths = []string{path}
@@ -152,7 +151,7 @@ func (s *Safetensors) openFile(fsys FS, path string) error {
 
 // addFile adds the tensors of an open file, which the caller closes.
 func (s *Safetensors) addFile(path string, f File, size int64) error {
-	header, metadata, start, err := readSafetensorsHeader(path, f, size)
+	header, start, err := readSafetensorsHeader(path, f, size)
 	if err != nil {
 		return err
 	}
@@ -163,9 +162,6 @@ func (s *Safetensors) addFile(path string, f File, size int64) error {
 		t.begin += start
 		s.tensors[t.name] = tensorPlace{t, path, f}
 		s.order = append(s.order, t.name)
-	}
-	for k, v := range metadata {
-		s.metadata[k] = v
 	}
 	return nil
 }
@@ -186,10 +182,6 @@ func (s *Safetensors) Paths() []string { return slices.Clone(s.paths) }
 
 // Names lists the tensors in the order of their bytes, shard after shard.
 func (s *Safetensors) Names() []string { return slices.Clone(s.order) }
-
-// Metadata returns the strings that the files carry, those of later shards
-// before those of earlier ones of the same name.
-func (s *Safetensors) Metadata() map[string]string { return s.metadata }
 
 // Has reports whether there is a tensor of the name.
 func (s *Safetensors) Has(name string) bool {
@@ -230,7 +222,7 @@ func matchSafetensors(head []byte) bool {
 // openTensorFile is Format.Open of .safetensors files: without a name it is the
 // only tensor, or the one called "responses".
 func openTensorFile(path string, f File, size int64, name string) (Array, error) {
-	s := &Safetensors{path: path, tensors: map[string]tensorPlace{}, metadata: map[string]string{}}
+	s := &Safetensors{path: path, tensors: map[string]tensorPlace{}}
 	if err := s.addFile(path, f, size); err != nil {
 		return nil, err
 	}
@@ -282,82 +274,82 @@ type tensorEntry struct {
 
 // readSafetensorsHeader reads and checks the header of a file of size bytes.
 // The entries come in the order of their bytes, which begin at start.
-func readSafetensorsHeader(path string, r io.ReaderAt, size int64) (entries []tensorEntry, metadata map[string]string, start int64, err error) {
+func readSafetensorsHeader(path string, r io.ReaderAt, size int64) (entries []tensorEntry, start int64, err error) {
 	var head [8]byte
 	if size < 8 {
-		return nil, nil, 0, inputErrorf(path, "has %d bytes, too few for a .safetensors", size)
+		return nil, 0, inputErrorf(path, "has %d bytes, too few for a .safetensors", size)
 	}
 	if _, err := r.ReadAt(head[:], 0); err != nil {
-		return nil, nil, 0, pathError(path, err)
+		return nil, 0, pathError(path, err)
 	}
 	length := binary.LittleEndian.Uint64(head[:])
 	if length > maxSafetensorsHeader || int64(length) > size-8 {
-		return nil, nil, 0, inputErrorf(path, "asks for a header of %d bytes, the file has %d: not a .safetensors, or cut short", length, size)
+		return nil, 0, inputErrorf(path, "asks for a header of %d bytes, the file has %d: not a .safetensors, or cut short", length, size)
 	}
 	if err := Allow(r, path, headerFactor*int64(length)); err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	text := make([]byte, length)
 	if n, err := r.ReadAt(text, 8); n < len(text) {
-		return nil, nil, 0, pathError(path, err)
+		return nil, 0, pathError(path, err)
 	}
 	start = 8 + int64(length)
-	entries, metadata, err = parseSafetensorsHeader(text)
+	entries, err = parseSafetensorsHeader(text)
 	if err == nil {
 		err = checkOffsets(entries, size-start)
 	}
 	if err != nil {
-		return nil, nil, 0, &InputError{Path: path, Msg: "bad .safetensors header", Err: err}
+		return nil, 0, &InputError{Path: path, Msg: "bad .safetensors header", Err: err}
 	}
-	return entries, metadata, start, nil
+	return entries, start, nil
 }
 
 // parseSafetensorsHeader reads the JSON. It goes by tokens, so that a name that
 // comes twice is an error and not silently the last.
-func parseSafetensorsHeader(text []byte) ([]tensorEntry, map[string]string, error) {
+func parseSafetensorsHeader(text []byte) ([]tensorEntry, error) {
 	if len(text) == 0 || text[0] != '{' {
-		return nil, nil, fmt.Errorf("does not begin with {")
+		return nil, fmt.Errorf("does not begin with {")
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if _, err := dec.Token(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var entries []tensorEntry
-	var metadata map[string]string
 	seen := map[string]bool{}
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		name, _ := token.(string)
 		if seen[name] {
-			return nil, nil, fmt.Errorf("name %q twice", name)
+			return nil, fmt.Errorf("name %q twice", name)
 		}
 		seen[name] = true
 		if name == "__metadata__" {
-			if err := dec.Decode(&metadata); err != nil {
-				return nil, nil, fmt.Errorf("__metadata__: %w", err)
+			var strings map[string]string // checked, of no use here
+			if err := dec.Decode(&strings); err != nil {
+				return nil, fmt.Errorf("__metadata__: %w", err)
 			}
 			continue
 		}
 		var raw rawTensor
 		if err := dec.Decode(&raw); err != nil {
-			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
 		e, err := raw.check(name)
 		if err != nil {
-			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
+			return nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
 		entries = append(entries, e)
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if rest := bytes.TrimRight(text[dec.InputOffset():], " "); len(rest) > 0 {
-		return nil, nil, fmt.Errorf("%d bytes after the JSON", len(rest))
+		return nil, fmt.Errorf("%d bytes after the JSON", len(rest))
 	}
-	return entries, metadata, nil
+	return entries, nil
 }
 
 type rawTensor struct {

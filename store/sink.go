@@ -42,16 +42,6 @@ func CreateNpySink(fsys FS, path string, d DType, rows, cols int, v Vector) (*Ar
 	return createSink(fsys, path, npyHeaderBytes(d, shape), d, rows, cols)
 }
 
-// CreateSafetensorsSink makes a .safetensors of a single (rows x cols) tensor
-// with the given name and, optionally, metadata.
-func CreateSafetensorsSink(fsys FS, path, name string, d DType, rows, cols int, metadata map[string]string) (*ArraySink, error) {
-	header, err := safetensorsSinkHeader(path, name, d, rows, cols, metadata)
-	if err != nil {
-		return nil, err
-	}
-	return createSink(fsys, path, header, d, rows, cols)
-}
-
 func safetensorsSinkHeader(path, name string, d DType, rows, cols int, metadata map[string]string) ([]byte, error) {
 	shape, err := sinkShape(path, d, rows, cols, AsMatrix)
 	if err != nil {

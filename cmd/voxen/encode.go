@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"voxen/study/encode"
+	"voxen/study/step"
 )
 
 // encodeCommand is voxen encode.
@@ -52,7 +53,7 @@ func encodeText(s *encode.Summary) string {
 }
 
 // scoresText is a line for each score.
-func scoresText(scores []encode.ScoreSummary) (text string) {
+func scoresText(scores []step.ScoreSummary) (text string) {
 	for _, score := range scores {
 		text += fmt.Sprintf("\n%s: median %.3f, 95th percentile %.3f, maximum %.3f, above 0 in %d of %d voxels", score.Name, score.Median, score.High, score.Highest, score.Above0, score.Voxels)
 	}

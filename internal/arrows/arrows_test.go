@@ -41,7 +41,7 @@ study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute
 study/learn: engine/dict
 study/encode study/predict: engine/ridge
-study/score: study/encode engine/ridge
+study/score: engine/ridge
 study/step: engine/ridge
 study/extract: lm
 study/internal/steptest: study/step brain store engine/op cpu
@@ -56,6 +56,7 @@ engine/*: engine engine/op engine/tile
 engine: engine/op engine/tile internal/heap
 cpu: engine internal/heap engine/op internal/blas internal/eig internal/sparse internal/sysblas internal/vec
 internal/eig internal/sparse internal/sysblas internal/vec: internal/blas
+internal/blas internal/eig: internal/team
 internal/conform internal/coupling internal/permute internal/spatial: engine engine/op
 internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile

@@ -52,7 +52,7 @@ var reaching = map[string][]string{
 // pastJob are the functions of the store that write a file by its path: a step writes
 // through its job. The digests that a study remembers and the lock on its folder are no
 // results, and store keeps them.
-var pastJob = []string{"WriteFile", "SaveNpy", "CreateNpySink", "CreateSafetensorsSink", "OpenJob"}
+var pastJob = []string{"WriteFile", "SaveNpy", "CreateNpySink", "OpenJob"}
 
 // ofFS are the methods by which a store.FS, by these names, is changed.
 var ofFS = []string{"Create", "Edit", "MkdirAll", "Remove", "Rename", "SyncDir"}

@@ -83,9 +83,6 @@ func sRowTile6AVX2(k int, a *float32, lda int, b *float32, c *float32, ldc int, 
 func sPackRowsAVX2(dst *float32, src *float32, lds int, rows int, np int, ps int)
 
 //go:noescape
-func sPackShiftAVX2(dst *float32, src *float32, lds int, rows int, np int, ps int, shift *float32)
-
-//go:noescape
 func sTransposeAVX2(dst *float32, rows **float32, off int, k int, ldd int)
 
 //go:noescape
@@ -184,13 +181,7 @@ func dRowTile6AVX2(k int, a *float64, lda int, b *float64, c *float64, ldc int, 
 func dPackRowsAVX2(dst *float64, src *float64, lds int, rows int, np int, ps int)
 
 //go:noescape
-func dPackShiftAVX2(dst *float64, src *float64, lds int, rows int, np int, ps int, shift *float64)
-
-//go:noescape
 func dTransposeAVX2(dst *float64, rows **float64, off int, k int, ldd int)
-
-//go:noescape
-func dWidenShiftAVX2(dst *float64, src *float32, lds int, rows int, np int, ps int, shift *float64)
 
 //go:noescape
 func dDotAVX2(n int, x *float64, a *float64) float64

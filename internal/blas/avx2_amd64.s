@@ -4285,45 +4285,6 @@ panel:
 	VZEROUPPER
 	RET
 
-// func sPackShiftAVX2(dst *float32, src *float32, lds int, rows int, np int, ps int, shift *float32)
-// Requires: AVX, MMX+
-TEXT ·sPackShiftAVX2(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ lds+16(FP), DX
-	MOVQ rows+24(FP), BX
-	MOVQ np+32(FP), SI
-	MOVQ ps+40(FP), DI
-	MOVQ shift+48(FP), R12
-
-row:
-	MOVQ CX, R8
-	MOVQ AX, R9
-	MOVQ SI, R10
-	LEAQ (CX)(DX*4), R11
-	MOVQ R12, R13
-
-panel:
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	PREFETCHT0 (R11)
-	VSUBPS     (R13), Y0, Y0
-	VMOVUPS    Y0, (R9)
-	VSUBPS     32(R13), Y1, Y1
-	VMOVUPS    Y1, 32(R9)
-	ADDQ       $0x00000040, R8
-	ADDQ       $0x00000040, R11
-	ADDQ       DI, R9
-	ADDQ       $0x00000040, R13
-	DECQ       R10
-	JNE        panel
-	ADDQ       DX, CX
-	ADDQ       $0x00000040, AX
-	DECQ       BX
-	JNE        row
-	VZEROUPPER
-	RET
-
 // func sTransposeAVX2(dst *float32, rows **float32, off int, k int, ldd int)
 // Requires: AVX, MMX+
 TEXT ·sTransposeAVX2(SB), NOSPLIT, $0-40
@@ -8447,45 +8408,6 @@ panel:
 	VZEROUPPER
 	RET
 
-// func dPackShiftAVX2(dst *float64, src *float64, lds int, rows int, np int, ps int, shift *float64)
-// Requires: AVX, MMX+
-TEXT ·dPackShiftAVX2(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ lds+16(FP), DX
-	MOVQ rows+24(FP), BX
-	MOVQ np+32(FP), SI
-	MOVQ ps+40(FP), DI
-	MOVQ shift+48(FP), R12
-
-row:
-	MOVQ CX, R8
-	MOVQ AX, R9
-	MOVQ SI, R10
-	LEAQ (CX)(DX*4), R11
-	MOVQ R12, R13
-
-panel:
-	VMOVUPD    (R8), Y0
-	VMOVUPD    32(R8), Y1
-	PREFETCHT0 (R11)
-	VSUBPD     (R13), Y0, Y0
-	VMOVUPD    Y0, (R9)
-	VSUBPD     32(R13), Y1, Y1
-	VMOVUPD    Y1, 32(R9)
-	ADDQ       $0x00000040, R8
-	ADDQ       $0x00000040, R11
-	ADDQ       DI, R9
-	ADDQ       $0x00000040, R13
-	DECQ       R10
-	JNE        panel
-	ADDQ       DX, CX
-	ADDQ       $0x00000040, AX
-	DECQ       BX
-	JNE        row
-	VZEROUPPER
-	RET
-
 // func dTransposeAVX2(dst *float64, rows **float64, off int, k int, ldd int)
 // Requires: AVX, MMX+
 TEXT ·dTransposeAVX2(SB), NOSPLIT, $0-40
@@ -8527,45 +8449,6 @@ loop:
 	ADDQ       $0x00000020, DX
 	SUBQ       $0x00000004, BX
 	JG         loop
-	VZEROUPPER
-	RET
-
-// func dWidenShiftAVX2(dst *float64, src *float32, lds int, rows int, np int, ps int, shift *float64)
-// Requires: AVX, MMX+
-TEXT ·dWidenShiftAVX2(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ lds+16(FP), DX
-	MOVQ rows+24(FP), BX
-	MOVQ np+32(FP), SI
-	MOVQ ps+40(FP), DI
-	MOVQ shift+48(FP), R8
-
-row:
-	MOVQ CX, R9
-	MOVQ AX, R10
-	MOVQ SI, R11
-	MOVQ R8, R13
-	LEAQ (CX)(DX*4), R12
-
-panel:
-	PREFETCHT0 (R12)
-	VCVTPS2PD  (R9), Y0
-	VSUBPD     (R13), Y0, Y0
-	VMOVUPD    Y0, (R10)
-	VCVTPS2PD  16(R9), Y1
-	VSUBPD     32(R13), Y1, Y1
-	VMOVUPD    Y1, 32(R10)
-	ADDQ       $0x00000020, R9
-	ADDQ       $0x00000020, R12
-	ADDQ       $0x00000040, R13
-	ADDQ       DI, R10
-	DECQ       R11
-	JNE        panel
-	ADDQ       DX, CX
-	ADDQ       $0x00000040, AX
-	DECQ       BX
-	JNE        row
 	VZEROUPPER
 	RET
 

@@ -155,9 +155,6 @@ func sRowTile6AVX512(k int, a *float32, lda int, b *float32, c *float32, ldc int
 func sPackRowsAVX512(dst *float32, src *float32, lds int, rows int, np int, ps int)
 
 //go:noescape
-func sPackShiftAVX512(dst *float32, src *float32, lds int, rows int, np int, ps int, shift *float32)
-
-//go:noescape
 func sTransposeAVX512(dst *float32, rows **float32, off int, k int, ldd int)
 
 //go:noescape
@@ -328,13 +325,7 @@ func dRowTile6AVX512(k int, a *float64, lda int, b *float64, c *float64, ldc int
 func dPackRowsAVX512(dst *float64, src *float64, lds int, rows int, np int, ps int)
 
 //go:noescape
-func dPackShiftAVX512(dst *float64, src *float64, lds int, rows int, np int, ps int, shift *float64)
-
-//go:noescape
 func dTransposeAVX512(dst *float64, rows **float64, off int, k int, ldd int)
-
-//go:noescape
-func dWidenShiftAVX512(dst *float64, src *float32, lds int, rows int, np int, ps int, shift *float64)
 
 //go:noescape
 func dDotAVX512(n int, x *float64, a *float64) float64

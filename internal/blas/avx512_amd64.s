@@ -12767,46 +12767,6 @@ panel:
 	VZEROUPPER
 	RET
 
-// func sPackShiftAVX512(dst *float32, src *float32, lds int, rows int, np int, ps int, shift *float32)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·sPackShiftAVX512(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ lds+16(FP), DX
-	MOVQ rows+24(FP), BX
-	MOVQ np+32(FP), SI
-	MOVQ ps+40(FP), DI
-	MOVQ shift+48(FP), R12
-
-row:
-	MOVQ CX, R8
-	MOVQ AX, R9
-	MOVQ SI, R10
-	LEAQ (CX)(DX*4), R11
-	MOVQ R12, R13
-
-panel:
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	VSUBPS     (R13), Z0, Z0
-	VMOVUPS    Z0, (R9)
-	VSUBPS     64(R13), Z1, Z1
-	VMOVUPS    Z1, 64(R9)
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R11
-	ADDQ       DI, R9
-	ADDQ       $0x00000080, R13
-	DECQ       R10
-	JNE        panel
-	ADDQ       DX, CX
-	ADDQ       $0x00000080, AX
-	DECQ       BX
-	JNE        row
-	VZEROUPPER
-	RET
-
 // func sTransposeAVX512(dst *float32, rows **float32, off int, k int, ldd int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·sTransposeAVX512(SB), NOSPLIT, $0-40
@@ -25148,46 +25108,6 @@ panel:
 	VZEROUPPER
 	RET
 
-// func dPackShiftAVX512(dst *float64, src *float64, lds int, rows int, np int, ps int, shift *float64)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·dPackShiftAVX512(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ lds+16(FP), DX
-	MOVQ rows+24(FP), BX
-	MOVQ np+32(FP), SI
-	MOVQ ps+40(FP), DI
-	MOVQ shift+48(FP), R12
-
-row:
-	MOVQ CX, R8
-	MOVQ AX, R9
-	MOVQ SI, R10
-	LEAQ (CX)(DX*4), R11
-	MOVQ R12, R13
-
-panel:
-	VMOVUPD    (R8), Z0
-	VMOVUPD    64(R8), Z1
-	PREFETCHT0 (R11)
-	PREFETCHT0 64(R11)
-	VSUBPD     (R13), Z0, Z0
-	VMOVUPD    Z0, (R9)
-	VSUBPD     64(R13), Z1, Z1
-	VMOVUPD    Z1, 64(R9)
-	ADDQ       $0x00000080, R8
-	ADDQ       $0x00000080, R11
-	ADDQ       DI, R9
-	ADDQ       $0x00000080, R13
-	DECQ       R10
-	JNE        panel
-	ADDQ       DX, CX
-	ADDQ       $0x00000080, AX
-	DECQ       BX
-	JNE        row
-	VZEROUPPER
-	RET
-
 // func dTransposeAVX512(dst *float64, rows **float64, off int, k int, ldd int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·dTransposeAVX512(SB), NOSPLIT, $0-40
@@ -25265,45 +25185,6 @@ loop:
 	ADDQ       $0x00000040, DX
 	SUBQ       $0x00000008, BX
 	JG         loop
-	VZEROUPPER
-	RET
-
-// func dWidenShiftAVX512(dst *float64, src *float32, lds int, rows int, np int, ps int, shift *float64)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·dWidenShiftAVX512(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ lds+16(FP), DX
-	MOVQ rows+24(FP), BX
-	MOVQ np+32(FP), SI
-	MOVQ ps+40(FP), DI
-	MOVQ shift+48(FP), R8
-
-row:
-	MOVQ CX, R9
-	MOVQ AX, R10
-	MOVQ SI, R11
-	MOVQ R8, R13
-	LEAQ (CX)(DX*4), R12
-
-panel:
-	PREFETCHT0 (R12)
-	VCVTPS2PD  (R9), Z0
-	VSUBPD     (R13), Z0, Z0
-	VMOVUPD    Z0, (R10)
-	VCVTPS2PD  32(R9), Z1
-	VSUBPD     64(R13), Z1, Z1
-	VMOVUPD    Z1, 64(R10)
-	ADDQ       $0x00000040, R9
-	ADDQ       $0x00000040, R12
-	ADDQ       $0x00000080, R13
-	ADDQ       DI, R10
-	DECQ       R11
-	JNE        panel
-	ADDQ       DX, CX
-	ADDQ       $0x00000080, AX
-	DECQ       BX
-	JNE        row
 	VZEROUPPER
 	RET
 

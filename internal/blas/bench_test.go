@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/blas"
+
+	"voxen/internal/team"
 )
 
 func fill[T Float](seed uint64, n int) []T {
@@ -58,7 +60,7 @@ func BenchmarkPeak(b *testing.B) {
 			b.Run(l.String(), func(b *testing.B) {
 				ks := kernelsOf[float32](l)
 				for b.Loop() {
-					each(threads, threads, func(_, _ int) { ks.peak(1000000) })
+					team.Each(threads, threads, func(_, _ int) { ks.peak(1000000) })
 				}
 				report(b, float64(threads)*1e6*float64(ks.peakFlops))
 			})

@@ -1,9 +1,6 @@
 package blas
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "voxen/internal/team"
 
 // smallWork is the number of multiply-adds below which a second goroutine costs more than it brings (about 10 us).
 const smallWork = 1 << 20
@@ -45,29 +42,5 @@ func (c *crew[T]) each(n int, f func(t, i int)) {
 		c.run(n, f)
 		return
 	}
-	each(len(c.bufs), n, f)
-}
-
-// each calls f(t, i) once for every i < n from the given number of goroutines, t < threads telling them apart; the
-// calling one is the first.
-func each(threads, n int, f func(t, i int)) {
-	threads = min(threads, n)
-	if threads <= 1 {
-		for i := range n {
-			f(0, i)
-		}
-		return
-	}
-	var next atomic.Int64
-	work := func(t int) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(t, i)
-		}
-	}
-	var wg sync.WaitGroup
-	for t := 1; t < threads; t++ {
-		wg.Go(func() { work(t) })
-	}
-	work(0)
-	wg.Wait()
+	team.Each(len(c.bufs), n, f)
 }

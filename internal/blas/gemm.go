@@ -209,7 +209,7 @@ func (t *chunkTask[T]) packB(dst []T) {
 	j := 0
 	if from.deep && from.stored == whole && t.w >= nr {
 		j = t.w / nr
-		from.packFull(t.ks, t.buf, dst, t.j0, j, t.p0, t.kb, t.stride)
+		from.packFull(t.ks, dst, t.j0, j, t.p0, t.kb, t.stride)
 	}
 	for ; j < t.panels; j++ {
 		from.pack(t.ks, t.buf, dst[j*t.stride:], nr, t.j0+j*nr, min(nr, t.w-j*nr), t.p0, t.kb)

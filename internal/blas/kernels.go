@@ -2,6 +2,9 @@ package blas
 
 import "unsafe"
 
+// Float is an element type of the products.
+type Float interface{ float32 | float64 }
+
 // tileFunc computes one tile of C = alpha*A*B (acc 0) or C += alpha*A*B (acc 1) from a panel of A, k groups of as many
 // elements as the tile has rows, and a panel of B, k groups of nr. ldc and pfs are in bytes. Memory from pf on is
 // prefetched, one row of the tile for every four steps of k, pfs apart. Bit j of mask selects column j of C.
@@ -37,10 +40,6 @@ type kernels[T Float] struct {
 
 	// packRows sets dst[q*ps + p*nr + j] = src[p*lds + q*nr + j] for q < np, j < nr; lds and ps in bytes.
 	packRows func(dst, src *T, lds, rows, np, ps int)
-	// packShift is packRows less shift[q*nr + j].
-	packShift func(dst, src *T, lds, rows, np, ps int, shift *T)
-	// widenShift is packShift from float32; nil for float32 itself.
-	widenShift func(dst *T, src *float32, lds, rows, np, ps int, shift *T)
 	// transpose sets dst[p*ldd + i] = rows[i][off + p] for i < lanes, p < k, k a multiple of lanes; off, ldd in bytes. It
 	// writes in the order of p, lanes elements each.
 	transpose func(dst *T, rows **T, off, k, ldd int)

@@ -35,7 +35,7 @@ func avx512Set() *set {
 				sPower12AVX512, sPower13AVX512, sPower14AVX512},
 			rowTile: []rowTileFunc[float32]{nil, sRowTile1AVX512, sRowTile2AVX512, sRowTile3AVX512, sRowTile4AVX512, sRowTile5AVX512, sRowTile6AVX512}, nw: 64,
 			scalePath: sScalePathAVX512,
-			packRows:  sPackRowsAVX512, packShift: sPackShiftAVX512, transpose: sTransposeAVX512,
+			packRows:  sPackRowsAVX512, transpose: sTransposeAVX512,
 			dot: sDotAVX512, dots: sDotsAVX512, axpy: sAxpyAVX512, axpys: sAxpysAVX512, dotAxpy: sDotAxpyAVX512,
 			peak: sPeakAVX512, peakFlops: 24 * 32,
 		},
@@ -52,9 +52,9 @@ func avx512Set() *set {
 				dPower12AVX512, dPower13AVX512, dPower14AVX512},
 			rowTile: []rowTileFunc[float64]{nil, dRowTile1AVX512, dRowTile2AVX512, dRowTile3AVX512, dRowTile4AVX512, dRowTile5AVX512, dRowTile6AVX512}, nw: 32,
 			scalePath: dScalePathAVX512,
-			packRows:  dPackRowsAVX512, packShift: dPackShiftAVX512, transpose: dTransposeAVX512,
+			packRows:  dPackRowsAVX512, transpose: dTransposeAVX512,
 			dot: dDotAVX512, dots: dDotsAVX512, axpy: dAxpyAVX512, axpys: dAxpysAVX512, dotAxpy: dDotAxpyAVX512,
-			widenShift: dWidenShiftAVX512, peak: dPeakAVX512, peakFlops: 24 * 16,
+			peak: dPeakAVX512, peakFlops: 24 * 16,
 		},
 	}
 }
@@ -70,7 +70,7 @@ func avx2Set() *set {
 				sPower6AVX2},
 			rowTile: []rowTileFunc[float32]{nil, sRowTile1AVX2, sRowTile2AVX2, sRowTile3AVX2, sRowTile4AVX2, sRowTile5AVX2, sRowTile6AVX2}, nw: 16,
 			scalePath: sScalePathAVX2,
-			packRows:  sPackRowsAVX2, packShift: sPackShiftAVX2, transpose: sTransposeAVX2,
+			packRows:  sPackRowsAVX2, transpose: sTransposeAVX2,
 			dot: sDotAVX2, dots: sDotsAVX2, axpy: sAxpyAVX2, axpys: sAxpysAVX2, dotAxpy: sDotAxpyAVX2,
 			peak: sPeakAVX2, peakFlops: 12 * 16,
 		},
@@ -83,9 +83,9 @@ func avx2Set() *set {
 				dPower6AVX2},
 			rowTile: []rowTileFunc[float64]{nil, dRowTile1AVX2, dRowTile2AVX2, dRowTile3AVX2, dRowTile4AVX2, dRowTile5AVX2, dRowTile6AVX2}, nw: 8,
 			scalePath: dScalePathAVX2,
-			packRows:  dPackRowsAVX2, packShift: dPackShiftAVX2, transpose: dTransposeAVX2,
+			packRows:  dPackRowsAVX2, transpose: dTransposeAVX2,
 			dot: dDotAVX2, dots: dDotsAVX2, axpy: dAxpyAVX2, axpys: dAxpysAVX2, dotAxpy: dDotAxpyAVX2,
-			widenShift: dWidenShiftAVX2, peak: dPeakAVX2, peakFlops: 12 * 8,
+			peak: dPeakAVX2, peakFlops: 12 * 8,
 		},
 	}
 }

@@ -19,7 +19,7 @@ func neonSet() *set {
 			power: []func(k int, a, b, q, s *float32){nil, sPower1NEON, sPower2NEON, sPower3NEON, sPower4NEON, sPower5NEON,
 				sPower6NEON, sPower7NEON, sPower8NEON},
 			scalePath: sScalePathNEON,
-			packRows:  genericPackRows[float32](8), packShift: genericPackShift[float32](8), transpose: genericTranspose[float32],
+			packRows:  genericPackRows[float32](8), transpose: genericTranspose[float32],
 			dot: sDotNEON, dots: sDotsNEON, axpy: sAxpyNEON, axpys: sAxpysNEON, dotAxpy: sDotAxpyNEON,
 			peak: sPeakNEON, peakFlops: 16 * 8,
 		},
@@ -32,9 +32,9 @@ func neonSet() *set {
 			power: []func(k int, a, b, q, s *float64){nil, dPower1NEON, dPower2NEON, dPower3NEON, dPower4NEON, dPower5NEON,
 				dPower6NEON, dPower7NEON, dPower8NEON},
 			scalePath: dScalePathNEON,
-			packRows:  genericPackRows[float64](4), packShift: genericPackShift[float64](4), transpose: genericTranspose[float64],
+			packRows:  genericPackRows[float64](4), transpose: genericTranspose[float64],
 			dot: dDotNEON, dots: dDotsNEON, axpy: dAxpyNEON, axpys: dAxpysNEON, dotAxpy: dDotAxpyNEON,
-			widenShift: genericWidenShift[float64](4), peak: dPeakNEON, peakFlops: 16 * 4,
+			peak: dPeakNEON, peakFlops: 16 * 4,
 		},
 	}
 }

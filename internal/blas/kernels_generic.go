@@ -13,8 +13,8 @@ func genericSet() *set {
 
 func genericKernels[T Float]() kernels[T] {
 	ks := kernels[T]{mr: 4, nr: 4, lanes: 4, kc: 256, nc: 256, mc: 1024,
-		packRows: genericPackRows[T](4), packShift: genericPackShift[T](4), transpose: genericTranspose[T],
-		widenShift: genericWidenShift[T](4), peak: genericPeak[T], peakFlops: 16,
+		packRows: genericPackRows[T](4), transpose: genericTranspose[T],
+		peak: genericPeak[T], peakFlops: 16,
 		dot: genericDot[T], dots: genericDots[T], axpy: genericAxpy[T], axpys: genericAxpys[T], dotAxpy: genericDotAxpy[T],
 		tile: make([]tileFunc[T], 5), scalePath: genericScalePath[T],
 		quad: make([]func(k int, a, b, p, q *T), 5), power: make([]func(k int, a, b, q, s *T), 5)}
@@ -97,34 +97,6 @@ func genericPackRows[T Float](nr int) func(dst, src *T, lds, rows, np, ps int) {
 // panelRow is the i-th group of nr elements from an offset in bytes on.
 func panelRow[T Float](x *T, offset, i, nr int) []T {
 	return unsafe.Slice((*T)(unsafe.Add(unsafe.Pointer(x), offset+i*nr*sizeOf[T]())), nr)
-}
-
-// genericPackShift makes the packing of panels of nr columns less a shift.
-func genericPackShift[T Float](nr int) func(dst, src *T, lds, rows, np, ps int, shift *T) {
-	return func(dst, src *T, lds, rows, np, ps int, shift *T) {
-		for p := range rows {
-			for q := range np {
-				to, from, s := panelRow(dst, q*ps, p, nr), panelRow(src, p*lds, q, nr), panelRow(shift, 0, q, nr)
-				for j := range to {
-					to[j] = from[j] - s[j]
-				}
-			}
-		}
-	}
-}
-
-// genericWidenShift makes the packing of panels of nr columns from float32, less a shift.
-func genericWidenShift[T Float](nr int) func(dst *T, src *float32, lds, rows, np, ps int, shift *T) {
-	return func(dst *T, src *float32, lds, rows, np, ps int, shift *T) {
-		for p := range rows {
-			for q := range np {
-				to, from, s := panelRow(dst, q*ps, p, nr), panelRow(src, p*lds, q, nr), panelRow(shift, 0, q, nr)
-				for j := range to {
-					to[j] = T(from[j]) - s[j]
-				}
-			}
-		}
-	}
 }
 
 // genericTranspose writes p by p, as packAcross requires.

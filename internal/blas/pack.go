@@ -1,15 +1,11 @@
 package blas
 
-import "unsafe"
-
 // source is one factor of a product as it lies in memory: element (x, p), x a row of A or a column of B and p the
 // index that is summed over.
 type source[T Float] struct {
 	data   []T
-	narrow []float32 // instead of data: elements to be widened; needs deep
 	ld     int
 	deep   bool // element (x, p) is data[p*ld + x], else data[x*ld + p]
-	shift  []T  // subtracted from element (x, p): shift[x]; nil is none; needs deep
 	stored part // upper or lower: data is a symmetric matrix of which that triangle is read; deep is not used then
 }
 
@@ -22,56 +18,18 @@ func (s *source[T]) pack(ks *kernels[T], buf *buffers[T], dst []T, step, x0, w, 
 	case !s.deep:
 		s.packAcross(ks, buf, dst, step, x0, w, p0, kb)
 	case w == ks.nr && step == ks.nr:
-		s.packFull(ks, buf, dst, x0, 1, p0, kb, 0)
-	case s.narrow != nil:
-		for p := range kb {
-			from := s.narrow[(p0+p)*s.ld+x0:][:w]
-			to := dst[p*step:][:w]
-			for i, v := range from {
-				to[i] = T(v)
-			}
-			s.subtract(to, x0)
-		}
+		s.packFull(ks, dst, x0, 1, p0, kb, 0)
 	default:
 		for p := range kb {
-			to := dst[p*step:][:w]
-			copy(to, s.data[(p0+p)*s.ld+x0:])
-			s.subtract(to, x0)
+			copy(dst[p*step:][:w], s.data[(p0+p)*s.ld+x0:])
 		}
-	}
-}
-
-func (s *source[T]) subtract(row []T, x0 int) {
-	if s.shift == nil {
-		return
-	}
-	for i, v := range s.shift[x0 : x0+len(row)] {
-		row[i] -= v
 	}
 }
 
 // packFull packs np whole panels of nr columns of a deep source, ps elements apart.
-func (s *source[T]) packFull(ks *kernels[T], buf *buffers[T], dst []T, x0, np, p0, kb, ps int) {
+func (s *source[T]) packFull(ks *kernels[T], dst []T, x0, np, p0, kb, ps int) {
 	size := sizeOf[T]()
-	switch {
-	case s.narrow != nil:
-		ks.widenShift(&dst[0], &s.narrow[p0*s.ld+x0], s.ld*4, kb, np, ps*size, s.shiftAt(buf, x0, np*ks.nr))
-	case s.shift != nil:
-		ks.packShift(&dst[0], &s.data[p0*s.ld+x0], s.ld*size, kb, np, ps*size, &s.shift[x0])
-	default:
-		ks.packRows(&dst[0], &s.data[p0*s.ld+x0], s.ld*size, kb, np, ps*size)
-	}
-}
-
-// shiftAt returns the shift from column x0 on, n zeros without one.
-func (s *source[T]) shiftAt(buf *buffers[T], x0, n int) *T {
-	if s.shift != nil {
-		return &s.shift[x0]
-	}
-	for len(buf.zeros) < n {
-		buf.zeros = append(buf.zeros, 0)
-	}
-	return &buf.zeros[0]
+	ks.packRows(&dst[0], &s.data[p0*s.ld+x0], s.ld*size, kb, np, ps*size)
 }
 
 // packAcross packs a source whose elements lie along p, by transposing squares of lanes x lanes. The last square along
@@ -128,16 +86,10 @@ func (s *source[T]) ahead(x, p int) *T {
 	if !s.deep || s.stored != whole {
 		return nil
 	}
-	if s.narrow != nil {
-		return (*T)(unsafe.Pointer(at(s.narrow, p*s.ld+x)))
-	}
 	return at(s.data, p*s.ld+x)
 }
 
 // pitch is the distance in bytes from one p to the next of a deep source.
 func (s *source[T]) pitch() int {
-	if s.narrow != nil {
-		return s.ld * 4
-	}
 	return s.ld * sizeOf[T]()
 }

@@ -11,12 +11,11 @@ type Scratch struct {
 
 // buffers are the packing buffers for one element type.
 type buffers[T Float] struct {
-	a, b  []T
-	tile  []T    // one tile, where C cannot be written in place
-	zeros []T    // a shift of nothing
-	x, y  []T    // vectors whose elements lie apart
-	four  [4]T   // factors or results of four rows
-	rows  [16]*T // the rows of a square that is transposed
+	a, b []T
+	tile []T    // one tile, where C cannot be written in place
+	x, y []T    // vectors whose elements lie apart
+	four [4]T   // factors or results of four rows
+	rows [16]*T // the rows of a square that is transposed
 }
 
 func buffersOf[T Float](s *Scratch) *buffers[T] {

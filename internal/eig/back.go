@@ -6,6 +6,7 @@ import (
 	gonum "gonum.org/v1/gonum/blas"
 
 	"voxen/internal/blas"
+	"voxen/internal/team"
 )
 
 // back turns the eigenvectors of the tridiagonal matrix, rows of q, into those of A,
@@ -48,12 +49,12 @@ func (s *back) run(ctx context.Context, threads int, q []float64, im blas.Implem
 	size := blockFor(s.n)
 	blocks := (s.n - 1 + size - 1) / size
 	bounds := func(i int) (a, b int) { return 1 + i*size, min(1+(i+1)*size, s.n) }
-	each(threads, blocks, func(t, i int) {
+	team.Each(threads, blocks, func(t, i int) {
 		a, b := bounds(blocks - 1 - i) // the long ones first
 		s.triangle(&s.hands[t], a, b, im)
 	})
 	rows := min(rowsPerTask, (s.n+threads-1)/threads)
-	each(threads, (s.n+rows-1)/rows, func(t, task int) {
+	team.Each(threads, (s.n+rows-1)/rows, func(t, task int) {
 		first := task * rows
 		m := min(rows, s.n-first)
 		y, p := q[first*s.ld:], s.hands[t].qv

@@ -9,6 +9,7 @@ import (
 	gonum "gonum.org/v1/gonum/blas"
 
 	"voxen/internal/blas"
+	"voxen/internal/team"
 )
 
 // division finds the eigensystem of a symmetric tridiagonal matrix by divide and conquer: the matrix is torn into
@@ -45,12 +46,12 @@ const negligible = 1e-40
 func (s *division) run(ctx context.Context, threads int, im blas.Implementation) error {
 	s.flush()
 	s.tear()
-	each(threads, (s.n+63)/64, func(_, i int) {
+	team.Each(threads, (s.n+63)/64, func(_, i int) {
 		clear(s.q[i*64*s.ld : min(i*64+64, s.n)*s.ld])
 	})
 	leaves := s.tree[0]
 	failed := make([]error, len(leaves))
-	each(threads, len(leaves), func(_, i int) { failed[i] = s.leaf(leaves[i]) })
+	team.Each(threads, len(leaves), func(_, i int) { failed[i] = s.leaf(leaves[i]) })
 	for _, err := range failed {
 		if err != nil {
 			return err
@@ -143,7 +144,7 @@ func sortBy(order []int, values []float64) {
 func (s *division) mergeLevel(threads int, level []span, im blas.Implementation) {
 	if len(level) >= threads {
 		im.Threads = 1
-		each(threads, len(level), func(_, i int) { s.merge(1, level[i], im) })
+		team.Each(threads, len(level), func(_, i int) { s.merge(1, level[i], im) })
 		return
 	}
 	for _, b := range level {
@@ -310,13 +311,13 @@ func (m *merger) solve(threads int) {
 	k, ld := m.k, m.division.ld
 	width := pad(m.n)
 	eq := newEquation(m.kernels, m.poles[:pad(k)], m.polesZ[:pad(k)], k, m.strength)
-	each(threads, (k+rootsPerTask-1)/rootsPerTask, func(_, task int) {
+	team.Each(threads, (k+rootsPerTask-1)/rootsPerTask, func(_, task int) {
 		for j := task * rootsPerTask; j < min(k, (task+1)*rootsPerTask); j++ {
 			m.org[j], m.mu[j] = eq.root(j)
 			copy(m.q2[(m.lo+j)*ld+m.lo:][:width], m.q[(m.lo+m.place[j])*ld+m.lo:])
 		}
 	})
-	each(threads, (pad(k)+weightsPerTask-1)/weightsPerTask, func(_, task int) {
+	team.Each(threads, (pad(k)+weightsPerTask-1)/weightsPerTask, func(_, task int) {
 		i := task * weightsPerTask
 		n := min(weightsPerTask, pad(k)-i)
 		m.weights(n, k, &m.group[i], &m.weight[i], &m.poles[0], &m.org[0], &m.mu[0])
@@ -330,7 +331,7 @@ func (m *merger) solve(threads int) {
 	for i, row := range m.gone {
 		copy(m.q2[(m.lo+k+i)*ld+m.lo:][:width], m.q[(m.lo+row)*ld+m.lo:])
 	}
-	each(threads, (k+rootsPerTask-1)/rootsPerTask, func(_, task int) {
+	team.Each(threads, (k+rootsPerTask-1)/rootsPerTask, func(_, task int) {
 		for j := task * rootsPerTask; j < min(k, (task+1)*rootsPerTask); j++ {
 			row := &m.s[(m.lo+j)*ld]
 			squares := m.vector(pad(k), row, &m.groupZ[0], &m.group[0], m.org[j], m.mu[j])

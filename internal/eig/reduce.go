@@ -6,6 +6,7 @@ import (
 	gonum "gonum.org/v1/gonum/blas"
 
 	"voxen/internal/blas"
+	"voxen/internal/team"
 )
 
 // reduction brings a symmetric matrix A to tridiagonal form by Householder reflectors Hi = I - tau[i] v vᵀ,
@@ -127,7 +128,7 @@ func (r *reduction) panel(threads, m, lo int) {
 	}
 	threads = min(threads, len(r.live))
 	bar := newBarrier(threads, r.pause)
-	fork(threads, func(t int) {
+	team.Fork(threads, func(t int) {
 		mine := r.live[t*len(r.live)/threads : (t+1)*len(r.live)/threads]
 		for i := m - 1; i >= lo; i-- {
 			r.column(bar, &r.hands[t], mine, t*len(r.live)/threads, i)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"voxen/internal/blas"
+	"voxen/internal/team"
 )
 
 // Solve decomposes the matrices of p; see Sym for the conventions. Results do not depend on the number of threads, on
@@ -44,7 +45,7 @@ func (w *Workspace) stack(ctx context.Context, p *Problem) error {
 	failed.Store(int64(p.Count))
 	errs := make([]error, hands)
 	at := make([]int, hands)
-	fork(hands, func(t int) {
+	team.Fork(hands, func(t int) {
 		mine := w
 		if t > 0 {
 			mine = w.others[t-1]
@@ -126,7 +127,7 @@ func (p *Problem) largest(threads int) (float64, error) {
 		return p.largestOf(0, p.N)
 	}
 	bigs, errs := make([]float64, tasks), make([]error, tasks)
-	each(threads, tasks, func(_, i int) {
+	team.Each(threads, tasks, func(_, i int) {
 		bigs[i], errs[i] = p.largestOf(i*rowsPerLoad, min(p.N, (i+1)*rowsPerLoad))
 	})
 	big := 0.0
@@ -166,7 +167,7 @@ func (p *Problem) largestOf(lo, hi int) (float64, error) {
 func (p *Problem) load(threads int, a []float64, ld, exp int) {
 	// In two steps, since 2^-exp itself may overflow.
 	scale, again := math.Ldexp(1, -exp/2), math.Ldexp(1, -exp+exp/2)
-	each(threads, (pad(p.N)+rowsPerLoad-1)/rowsPerLoad, func(_, task int) {
+	team.Each(threads, (pad(p.N)+rowsPerLoad-1)/rowsPerLoad, func(_, task int) {
 		lo, hi := task*rowsPerLoad, min((task+1)*rowsPerLoad, pad(p.N))
 		for i := lo; i < hi; i++ {
 			row := a[i*ld:][:ld]
@@ -188,7 +189,7 @@ const vectorsPerTask = 8
 
 // store writes the values, times 2^exp, and the vectors, rows of q, in order, each with its sign.
 func (p *Problem) store(threads int, d, q []float64, ld int, order []int, exp int) {
-	each(threads, (p.N+vectorsPerTask-1)/vectorsPerTask, func(_, task int) {
+	team.Each(threads, (p.N+vectorsPerTask-1)/vectorsPerTask, func(_, task int) {
 		lo, hi := task*vectorsPerTask, min((task+1)*vectorsPerTask, p.N)
 		var signs [vectorsPerTask]float64
 		var rows [vectorsPerTask][]float64

@@ -22,21 +22,11 @@ type Summary struct {
 	NoScore   int     `json:"no_score,omitempty"`
 	OneAlpha  float64 `json:"alpha,omitempty"`
 
-	Scores []ScoreSummary `json:"scores"` // the selection score, then held-out ones
+	Scores []step.ScoreSummary `json:"scores"` // the selection score, then held-out ones
 	// Shares of the fitted voxels whose alpha is the smallest or the largest of the
 	// grid: where it is not small the grid is too narrow, or there is nothing to fit.
 	AtSmallest float64 `json:"at_smallest_alpha"`
 	AtLargest  float64 `json:"at_largest_alpha"`
-}
-
-// ScoreSummary is how a score is spread over the voxels that have one.
-type ScoreSummary struct {
-	Name    string  `json:"name"` // of its file: cv_score, nested_score, test_score, test_r ...
-	Median  float64 `json:"median"`
-	High    float64 `json:"percentile_95"`
-	Highest float64 `json:"maximum"`
-	Above0  int     `json:"above_0"`
-	Voxels  int     `json:"voxels"`
 }
 
 // manyAtEnds is the share of voxels at the ends of the grid of alphas above which the
@@ -54,7 +44,7 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 		if err != nil {
 			return err
 		}
-		score := Summarize(name, v)
+		score := step.Summarize(name, v)
 		sum.Scores = append(sum.Scores, score)
 		score.Note(x.Run)
 	}
@@ -96,24 +86,4 @@ func (x *encoder) atEnds(alphas []float64) (smallest, largest float64) {
 	}
 	n := float64(len(alphas))
 	return smallest / n, largest / n
-}
-
-// Note puts the numbers into run.json.
-func (s ScoreSummary) Note(r *step.Run) {
-	r.Result(s.Name+"_median", s.Median)
-	r.Result(s.Name+"_percentile_95", s.High)
-	r.Result(s.Name+"_maximum", s.Highest)
-	r.Result(s.Name+"_above_0", float64(s.Above0))
-}
-
-// Summarize sorts the scores of the voxels that have one, and says how they are spread.
-func Summarize(name string, scores []float64) ScoreSummary {
-	s := ScoreSummary{Name: name, Voxels: len(scores)}
-	if len(scores) == 0 {
-		return s
-	}
-	slices.Sort(scores)
-	first, _ := slices.BinarySearch(scores, math.SmallestNonzeroFloat64)
-	s.Median, s.High, s.Highest, s.Above0 = step.Quantile(scores, 0.5), step.Quantile(scores, 0.95), scores[len(scores)-1], len(scores)-first
-	return s
 }

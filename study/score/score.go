@@ -11,7 +11,6 @@ import (
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/store"
-	"voxen/study/encode"
 	"voxen/study/step"
 )
 
@@ -31,11 +30,11 @@ type Options struct {
 // Summary is what the score step found.
 type Summary struct {
 	step.Ended
-	Rows    int                   `json:"rows"`
-	Voxels  int                   `json:"voxels"`
-	Runs    int                   `json:"runs"`
-	NoScore int                   `json:"no_score,omitempty"` // voxels of which a score is not finite
-	Scores  []encode.ScoreSummary `json:"scores"`
+	Rows    int                 `json:"rows"`
+	Voxels  int                 `json:"voxels"`
+	Runs    int                 `json:"runs"`
+	NoScore int                 `json:"no_score,omitempty"` // voxels of which a score is not finite
+	Scores  []step.ScoreSummary `json:"scores"`
 }
 
 // New gives the step with every option at its default.
@@ -210,7 +209,7 @@ func (s *scorer) finish(ctx context.Context, sum *Summary) error {
 				scores = append(scores, x)
 			}
 		}
-		of := encode.Summarize(m, scores)
+		of := step.Summarize(m, scores)
 		sum.Scores = append(sum.Scores, of)
 		of.Note(s.Run)
 	}

@@ -45,11 +45,7 @@ func writeSet(s *set) {
 		s.rowTile(rows)
 	}
 	s.packRows()
-	s.packShift()
 	s.transpose()
-	if s.elem == f64 {
-		s.widenRows()
-	}
 	s.dot()
 	s.dots()
 	s.axpy()

@@ -11,46 +11,16 @@ import (
 // packRows copies rows of np*nr elements into np panels: dst[q*ps + p*nr + j] = src[p*lds + q*nr + j].
 // lds and ps are in bytes. The row four further on is prefetched.
 func (s *set) packRows() {
-	s.rowsLoop("PackRows", fmt.Sprintf("func(dst, src *%s, lds, rows, np, ps int)", s.goType), nil)
-}
-
-// packShift is packRows with shift[q*nr + j] subtracted from every row.
-func (s *set) packShift() {
-	var shift, at reg.Register
-	s.rowsLoop("PackShift", fmt.Sprintf("func(dst, src *%[1]s, lds, rows, np, ps int, shift *%[1]s)", s.goType),
-		&rowOp{
-			begin: func() { shift, at = arg("shift"), GP64() },
-			row:   func() { MOVQ(shift, at) },
-			vector: func(v int, r reg.Register) {
-				s.sub(mem(at, v*s.bytes), r, r)
-			},
-			next: func() { ADDQ(imm(s.nv*s.bytes), at) },
-		})
-}
-
-// rowOp changes the vectors on their way from src to dst.
-type rowOp struct {
-	begin, row, next func()
-	vector           func(v int, r reg.Register)
-}
-
-func (s *set) rowsLoop(what, sig string, op *rowOp) {
-	TEXT(s.fn(what), NOSPLIT, sig)
+	TEXT(s.fn("PackRows"), NOSPLIT, fmt.Sprintf("func(dst, src *%s, lds, rows, np, ps int)", s.goType))
 	Pragma("noescape")
 	dst, src, lds := arg("dst"), arg("src"), arg("lds")
 	rows, np, ps := arg("rows"), arg("np"), arg("ps")
 	from, to, left, ahead := GP64(), GP64(), GP64(), GP64()
-	if op != nil {
-		op.begin()
-	}
 	Label("row")
 	MOVQ(src, from)
 	MOVQ(dst, to)
 	MOVQ(np, left)
 	LEAQ(operand.Mem{Base: src, Index: lds, Scale: 4}, ahead)
-	if op != nil {
-		op.row()
-	}
 	Label("panel")
 	for v := range s.nv {
 		s.load(mem(from, v*s.bytes), s.vec[v])
@@ -59,50 +29,10 @@ func (s *set) rowsLoop(what, sig string, op *rowOp) {
 		PREFETCHT0(mem(ahead, d))
 	}
 	for v := range s.nv {
-		if op != nil {
-			op.vector(v, s.vec[v])
-		}
 		s.store(s.vec[v], mem(to, v*s.bytes))
 	}
 	ADDQ(imm(s.nv*s.bytes), from)
 	ADDQ(imm(s.nv*s.bytes), ahead)
-	ADDQ(ps, to)
-	if op != nil {
-		op.next()
-	}
-	DECQ(left)
-	JNE(operand.LabelRef("panel"))
-	ADDQ(lds, src)
-	ADDQ(imm(s.nv*s.bytes), dst)
-	DECQ(rows)
-	JNE(operand.LabelRef("row"))
-	VZEROUPPER()
-	RET()
-}
-
-// widenRows is packShift from float32 to float64: dst = float64(src) - shift.
-func (s *set) widenRows() {
-	TEXT(s.fn("WidenShift"), NOSPLIT, "func(dst *float64, src *float32, lds, rows, np, ps int, shift *float64)")
-	Pragma("noescape")
-	dst, src, lds := arg("dst"), arg("src"), arg("lds")
-	rows, np, ps, shift := arg("rows"), arg("np"), arg("ps"), arg("shift")
-	from, to, left, ahead, at := GP64(), GP64(), GP64(), GP64(), GP64()
-	Label("row")
-	MOVQ(src, from)
-	MOVQ(dst, to)
-	MOVQ(np, left)
-	MOVQ(shift, at)
-	LEAQ(operand.Mem{Base: src, Index: lds, Scale: 4}, ahead)
-	Label("panel")
-	PREFETCHT0(mem(ahead, 0))
-	for v := range s.nv {
-		VCVTPS2PD(mem(from, v*s.bytes/2), s.vec[v])
-		s.sub(mem(at, v*s.bytes), s.vec[v], s.vec[v])
-		s.store(s.vec[v], mem(to, v*s.bytes))
-	}
-	ADDQ(imm(s.nv*s.bytes/2), from)
-	ADDQ(imm(s.nv*s.bytes/2), ahead)
-	ADDQ(imm(s.nv*s.bytes), at)
 	ADDQ(ps, to)
 	DECQ(left)
 	JNE(operand.LabelRef("panel"))

@@ -5,38 +5,6 @@ import (
 	"sync/atomic"
 )
 
-// fork calls f(t) for every t < threads, each on its own goroutine, the calling one among them, and waits for them.
-func fork(threads int, f func(t int)) {
-	if threads <= 1 {
-		f(0)
-		return
-	}
-	var wg sync.WaitGroup
-	for t := 1; t < threads; t++ {
-		wg.Go(func() { f(t) })
-	}
-	f(0)
-	wg.Wait()
-}
-
-// each calls f(t, i) once for every i < n from up to the given number of goroutines, t telling them apart. They take
-// the next i when they are free.
-func each(threads, n int, f func(t, i int)) {
-	threads = min(threads, n)
-	if threads <= 1 {
-		for i := range n {
-			f(0, i)
-		}
-		return
-	}
-	var next atomic.Int64
-	fork(threads, func(t int) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(t, i)
-		}
-	})
-}
-
 const (
 	// spins is how often a waiting goroutine looks before it parks, pauseSteps apart: about 10 us in all, a little more
 	// than parking and waking cost. A goroutine whose peer lost its processor gives its own up soon.
