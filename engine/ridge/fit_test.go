@@ -321,6 +321,54 @@ func TestPasses(t *testing.T) {
 	}
 }
 
+// One alpha for all has the highest mean over the voxels of all panels and tiles: not
+// over the last ones, which would choose otherwise here, in either order.
+func TestOneAlphaIsOfAllPanels(t *testing.T) {
+	const T, K, V = 24, 3, ridge.PanelWidth + 5
+	for _, noiseFirst := range []bool{false, true} {
+		for _, panels := range []int{1, 2} {
+			X, Y := problem(15, T, K, V, 0.1, 0)
+			r := rand.New(rand.NewPCG(16, 2))
+			noise := func(v int) bool { return v < ridge.PanelWidth == noiseFirst }
+			for i := range Y.Data {
+				if noise(i % V) {
+					Y.Data[i] = r.NormFloat64()
+				}
+			}
+			alphas := []float64{0.1, 10, 1e4}
+			got, sinks := newOutputs(K, V, len(alphas))
+			o := ridge.Options{Alphas: alphas, Folds: ridge.KFold(T, 3), OneAlpha: true, Panels: panels}
+			res, err := ridge.Fit(context.Background(), cpu.New(1), ridge.Data{X: X, Y: Y}, sinks, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all, last [3]float64
+			for i, s := range got.scores.Data {
+				a, v := i/V, i%V
+				all[a] += s
+				if v >= ridge.PanelWidth {
+					last[a] += s
+				}
+			}
+			largest := func(sums [3]float64) float64 {
+				best := 0
+				for a := range sums {
+					if sums[a] > sums[best] {
+						best = a
+					}
+				}
+				return alphas[best]
+			}
+			if largest(all) == largest(last) {
+				t.Fatalf("noise first %v: the last panel would choose %g, too: no test", noiseFirst, largest(last))
+			}
+			if res.OneAlpha != largest(all) {
+				t.Errorf("noise first %v, %d panels a tile: alpha %g, want %g", noiseFirst, panels, res.OneAlpha, largest(all))
+			}
+		}
+	}
+}
+
 // Of alphas with one mean score over the voxels the larger is taken for all: features
 // of zeros score the same at every alpha.
 func TestOneAlphaTakesTheLargerOfEquals(t *testing.T) {
