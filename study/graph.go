@@ -448,6 +448,10 @@ func (s *Study) encode(m *modelSteps) error {
 				o.Confounds = append(o.Confounds, r.confounds)
 			}
 		}
+		if err := s.repeats(name, &o); err != nil {
+			return err
+		}
+		o.Images = "all" // later steps read them
 		from := m.parts
 		if s.maskStep != nil {
 			from = append(slices.Clone(from), s.maskStep)
@@ -462,6 +466,26 @@ func (s *Study) encode(m *modelSteps) error {
 		}
 		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, s.encodeWork(T, folds, o.Nested), &o))
 	}
+	return nil
+}
+
+// repeats takes the held-out runs of a subject as presentations of one stimulus, where it is
+// asked for.
+func (s *Study) repeats(subject string, o *encode.Options) error {
+	const key = "encode.test_repeats"
+	if !o.TestRepeats {
+		return nil
+	}
+	first := slices.IndexFunc(s.Stimulus, func(run StimulusConfig) bool { return run.Test })
+	for i, run := range s.Stimulus {
+		if run.Test && (run.Words != s.Stimulus[first].Words || run.Volumes != s.Stimulus[first].Volumes || run.Start != s.Stimulus[first].Start) {
+			return s.bad(key, "is true, but held-out run %s has other words, volumes or start than %s: expected repeats of one stimulus", s.Stimulus[i].Name, s.Stimulus[first].Name)
+		}
+	}
+	if n := len(o.TestResponses); n < 2 {
+		return s.bad(key, "is true, and sub-%s has %d held-out runs: expected at least 2", subject, n)
+	}
+	o.TestFeatures = o.TestFeatures[:1]
 	return nil
 }
 

@@ -39,7 +39,9 @@ func encodeText(s *encode.Summary) string {
 	text := fmt.Sprintf("%d voxels, %d rows, %d features, %d folds: %s on %s in %s", s.Voxels, s.Rows, s.Features, s.Folds,
 		s.Form, s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	text += scoresText(s.Scores)
-	text += fmt.Sprintf("\nalphas at the ends of the grid: %.1f%% of voxels the smallest, %.1f%% the largest", 100*s.AtSmallest, 100*s.AtLargest)
+	if s.WithAlpha > 0 {
+		text += fmt.Sprintf("\nalphas at the ends of the grid: %.1f%% of voxels the smallest, %.1f%% the largest", 100*s.AtSmallest, 100*s.AtLargest)
+	}
 	if s.Constant+s.NotFinite+s.NoScore > 0 {
 		text += fmt.Sprintf("\nleft out (NaN): %d constant and %d not finite", s.Constant, s.NotFinite)
 		if s.NoScore > 0 {

@@ -125,6 +125,11 @@ var refusals = []refusal{
 	flags("folds and cv", `--folds 3 and --cv runs`, "--folds", "3", "--cv", "runs"),
 
 	// options of encode
+	flags("outputs", `--outputs cv: "cv" is not made with these options, expected all, scores, or of weights`, "--outputs", "cv"),
+	flags("weights in bytes", `--weights-dtype "int8", expected float16, float32 or float64`, "--weights-dtype", "int8"),
+	flags("images", `--images "big", expected auto, all or none`, "--images", "big"),
+	flags("predictions of nothing", `--save-predictions without held-out runs`, "--save-predictions"),
+	flags("repeats of nothing", `--test-repeats with 0 file of responses, expected at least two`, "--test-repeats"),
 	flags("negative alpha", `alphas "1,-2": -2 is not positive`, "--alphas", "1,-2"),
 	flags("alpha zero", `0 is not positive`, "--alphas", "0,1"),
 	flags("alphas that are no numbers", `"ten" is not a number`, "--alphas", "1,ten"),

@@ -35,6 +35,8 @@ type Result struct {
 	// Rounding is about what float32 products add to scores at the smallest alpha: see
 	// fitter.rounding. 0 in float64.
 	Rounding float64
+	// NoCeiling counts voxels with a model that have no noise ceiling (Repeats).
+	NoCeiling int
 	// NoNestedScore counts voxels with a model whose nested score is not a number.
 	NoNestedScore int
 	Design        engine.Stats
@@ -521,13 +523,24 @@ func (f *fitter) countInto(n *int) func(t engine.Tile, left engine.Host) error {
 	}
 }
 
-// testResults adds the scores of held-out rows to the results of a tile.
+// testResults adds the scores of held-out rows to the results of a tile, their predictions
+// and what repeats say.
 func (f *fitter) testResults(t *tileGraph, fit fitted, out Outputs, width int, results engine.Results) {
 	metrics := wanted(f.o.Score, out.TestScore, out.TestMetrics)
-	if f.testX == nil || len(metrics) == 0 {
+	repeats := f.o.TestRepeats > 0 && out.Repeats != Repeats{}
+	if f.testX == nil || len(metrics) == 0 && !repeats && out.Predictions == nil {
 		return
 	}
-	f.heldOut(t, fit, results, metrics, f.testScores(t, fit, width, metrics), out.TestScore, out.TestMetrics, &f.res.NoTestScore)
+	h := f.heldOutRows(t, fit, width)
+	f.heldOut(t, fit, results, metrics, f.testScores(h, metrics), out.TestScore, out.TestMetrics, &f.res.NoTestScore)
+	if repeats {
+		r := f.testScores(h, []op.Score{op.R})[op.R]
+		has := t.repeatResults(fit.status, h.z, r, f.data.TestRuns, f.o.Precision, out.Repeats, results)
+		results[op.Must(op.Zip{Kind: op.Sub}, has, fit.status)] = engine.PerTile(f.countInto(&f.res.NoCeiling))
+	}
+	if out.Predictions != nil {
+		results[t.masked(h.predicted(), fit.status, f.o.Precision)] = engine.ToSink(out.Predictions)
+	}
 }
 
 // heldOut sends held-out scores of each kind to their sinks: that by which alphas were
@@ -548,44 +561,70 @@ func (f *fitter) heldOut(t *tileGraph, fit fitted, results engine.Results, metri
 	}
 }
 
-// testScores predicts the held-out rows and scores them by every metric. Features and responses are each about a constant, and
-// the difference of the two is told apart: predictions that vary little about a
-// large mean would lose their digits in float32.
-func (f *fitter) testScores(t *tileGraph, fit fitted, width int, metrics []op.Score) map[op.Score]node {
+// heldOut are held-out rows in the graph of a tile. Features and responses are each about
+// a constant, and the difference of the two is told apart: predictions that vary little
+// about a large mean would lose their digits in float32.
+type heldOut struct {
+	z             node // (P, 1, n T, W) responses after their per-run steps, of all repeats
+	y, prediction node // (P, 1, T, W) responses and predictions that are compared: of repeats the means
+	flat          node // (P, 1, 1, W) float64: 1 where responses are constant as read
+	gap           node // (P, 1, 1, W) float64: what responses are about, less what predictions are about
+	about         node // (P, 1, 1, W) float64: what predictions are about; nil: 0
+}
+
+// heldOutRows prepares the held-out responses and predicts them.
+func (f *fitter) heldOutRows(t *tileGraph, fit fitted, width int) heldOut {
 	runs := f.data.TestRuns
 	y := f.read(t, "testY", f.data.TestY, width)
 	ranges := op.Must(op.ColumnRange{Borders: runs}, y)
 	s := steps{o: f.o, runs: runs, tol: op.LeftOver(y.Dtype()), to: f.o.Precision}
 	p := s.apply(y, ranges, runs, t.matrix("testTrends", f.o.TestTrends, f.o.Precision))
-	flat := op.Must(op.SameRows{Borders: op.Borders{0, runs.Folds()}}, ranges)
+	h := heldOut{z: p.z, y: p.z, flat: op.Must(op.SameRows{Borders: op.Borders{0, runs.Folds()}}, ranges)}
 
 	x := f.delayed(t.value("testX", f.working(f.testX)), runs, f.offset, t.value)
 	if t.x.rest != nil && len(f.o.Delays) > 0 { // rows of zeros before a run move the mean
 		x = op.Must(op.SubRow{}, x, t.x.rest)
 	}
-	prediction := op.Must(op.MatMul{}, x, fit.weights)
-
-	gap := op.Must(op.GroupScale{Factors: []float64{0}}, flat) // what responses are about, less what predictions are about
-	if p.shift != nil {
-		gap = cast(p.shift, op.Float64)
+	h.prediction = op.Must(op.MatMul{}, x, fit.weights)
+	if n := f.o.TestRepeats; n > 0 {
+		h.y, h.prediction = overRepeats(n, h.y), overRepeats(n, h.prediction)
 	}
-	var about node // what predictions are about
+	if f.o.ZScoreMean {
+		h.y = zscored(h.y, op.Borders{0, op.TypeOf(h.y).Dims[2]})
+	}
+	h.gap = op.Must(op.GroupScale{Factors: []float64{0}}, h.flat)
+	if p.shift != nil && !f.o.ZScoreMean {
+		h.gap = cast(p.shift, op.Float64)
+	}
 	if t.x.mean == nil {
 		offset := t.value("offsetX", f.working(f.delayedOffset()))
-		about = cast(op.Must(op.MatMul{}, offset, fit.weights), op.Float64)
+		h.about = cast(op.Must(op.MatMul{}, offset, fit.weights), op.Float64)
 	}
 	switch {
-	case about != nil && fit.mean != nil:
-		about = op.Must(op.Zip{Kind: op.Add}, about, fit.mean)
+	case h.about != nil && fit.mean != nil:
+		h.about = op.Must(op.Zip{Kind: op.Add}, h.about, fit.mean)
 	case fit.mean != nil:
-		about = fit.mean
+		h.about = fit.mean
 	}
-	if about != nil {
-		gap = op.Must(op.Zip{Kind: op.Sub}, gap, about)
+	if h.about != nil {
+		h.gap = op.Must(op.Zip{Kind: op.Sub}, h.gap, h.about)
 	}
+	return h
+}
+
+// predicted are the predictions in the units of the responses after their per-run steps.
+func (h heldOut) predicted() node {
+	if h.about == nil {
+		return h.prediction
+	}
+	return op.Must(op.Zip{Kind: op.Add}, h.prediction, cast(h.about, h.prediction.Dtype()))
+}
+
+// testScores scores the predictions of the held-out rows by every metric.
+func (f *fitter) testScores(h heldOut, metrics []op.Score) map[op.Score]node {
 	scores := map[op.Score]node{}
 	for _, m := range metrics {
-		scores[m] = op.Must(op.ScorePredictions{Score: m, Tol: op.LeftOver(f.o.Precision)}, p.z, prediction, flat, gap)
+		scores[m] = op.Must(op.ScorePredictions{Score: m, Tol: op.LeftOver(f.o.Precision)}, h.y, h.prediction, h.flat, h.gap)
 	}
 	return scores
 }

@@ -36,6 +36,8 @@ type Outputs struct {
 	// TestMetrics and NestedMetrics are further scores of the same held-out
 	// predictions, 1 row each.
 	TestMetrics, NestedMetrics map[op.Score]tile.Sink
+	Predictions                tile.Sink // a row per held-out row, of repeats one each: in the units of Y after per-run steps
+	Repeats                    Repeats   // with Options.TestRepeats
 	Status                     tile.Sink // 1 row: op.Varies, op.Constant, op.NotFinite or op.NoScore
 }
 
@@ -64,6 +66,12 @@ type Options struct {
 	// and scored on the fold; the mean over folds. It wants at least three. Per-run steps
 	// that a fold would cut are done on training and on test rows each by themselves.
 	Nested bool
+	// TestRepeats says, if not 0, that the held-out runs are so many presentations of one
+	// stimulus, of equal length: scores are of the mean over them of the responses after
+	// their per-run steps, with the mean of the predictions (those differ by confounds
+	// alone). ZScoreMean z-scores the mean of the responses again.
+	TestRepeats int
+	ZScoreMean  bool
 	// OneAlpha takes the alpha with the highest mean score over the voxels kept
 	// for all voxels. It costs a second pass over Y.
 	OneAlpha bool
@@ -153,6 +161,9 @@ func (o *Options) check(d Data) error {
 		if d.TestY.Rows() != d.TestX.Rows || d.TestY.Cols() != d.Y.Cols() {
 			return fmt.Errorf("held-out responses are %d x %d, want %d x %d", d.TestY.Rows(), d.TestY.Cols(), d.TestX.Rows, d.Y.Cols())
 		}
+	}
+	if err := o.checkRepeats(d); err != nil {
+		return err
 	}
 	if err := checkAlphas(o.Alphas); err != nil {
 		return err

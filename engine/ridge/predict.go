@@ -116,13 +116,24 @@ func (o *Options) within(T int) {
 // the units after them, as Predict gives it. Responses that are constant (as read, within
 // each run where there are per-run steps) have r2 and r 0, constant predictions r 0. A voxel
 // of which a response or a prediction is not finite is NaN, and so is a score that the
-// precision has no number for. Of the options Runs, Trends, PerRun, Precision, Panels,
+// precision has no number for. With TestRepeats the runs of Y are so many presentations
+// of one stimulus, P (T / TestRepeats, V) predicts their mean, and repeats takes what they
+// say. Of the options Runs, Trends, PerRun, TestRepeats, ZScoreMean, Precision, Panels,
 // Budget, Checkpoint and Progress are read.
-func Score(ctx context.Context, be engine.Backend, P, Y tile.Source, out map[op.Score]tile.Sink, o Options) (engine.Stats, error) {
+func Score(ctx context.Context, be engine.Backend, P, Y tile.Source, out map[op.Score]tile.Sink, repeats Repeats, o Options) (engine.Stats, error) {
 	o.within(Y.Rows())
+	rows := Y.Rows()
+	if n := o.TestRepeats; n > 0 {
+		if err := equalRuns(n, o.Runs, rows); err != nil {
+			return engine.Stats{}, err
+		}
+		rows /= n
+	}
 	switch {
-	case P.Rows() != Y.Rows() || P.Cols() != Y.Cols():
-		return engine.Stats{}, fmt.Errorf("predictions are %d x %d, responses %d x %d", P.Rows(), P.Cols(), Y.Rows(), Y.Cols())
+	case P.Rows() != rows || P.Cols() != Y.Cols():
+		return engine.Stats{}, fmt.Errorf("predictions are %d x %d, want %d x %d", P.Rows(), P.Cols(), rows, Y.Cols())
+	case o.ZScoreMean && o.TestRepeats == 0:
+		return engine.Stats{}, fmt.Errorf("the mean of repeats is z-scored again, but there are none")
 	case Y.Rows() < 2 || Y.Cols() < 1:
 		return engine.Stats{}, fmt.Errorf("responses are %d x %d, want at least two rows and a voxel", Y.Rows(), Y.Cols())
 	case o.Trends.Cols > 0 && o.Trends.Rows != Y.Rows():
@@ -141,12 +152,18 @@ func Score(ctx context.Context, be engine.Backend, P, Y tile.Source, out map[op.
 	z := steps{o: o, runs: o.Runs, tol: op.LeftOver(stored(Y)), to: op.Float64}.apply(y, ranges, o.Runs, t.matrix("trends", o.Trends, op.Float64))
 	flat := op.Must(op.SameRows{Borders: op.Borders{0, o.Runs.Folds()}}, ranges)
 	none := op.Must(op.GroupScale{Factors: []float64{0}}, flat)
-	gap := none // predictions are about 0
-	if z.shift != nil {
+	gap, scored := none, z.z // predictions are about 0
+	if o.TestRepeats > 0 {
+		scored = overRepeats(o.TestRepeats, scored)
+	}
+	switch {
+	case o.ZScoreMean:
+		scored = zscored(scored, op.Borders{0, rows})
+	case z.shift != nil:
 		gap = z.shift
 	}
 	by := func(metric op.Score) node {
-		return op.Must(op.ScorePredictions{Score: metric, Tol: op.LeftOver(stored(P))}, z.z, p, flat, gap)
+		return op.Must(op.ScorePredictions{Score: metric, Tol: op.LeftOver(stored(P))}, scored, p, flat, gap)
 	}
 	// only the squared error says of every voxel whether its values are finite
 	finite := op.Must(op.ScoreStatus{To: op.Float64}, none, by(op.MSE))
@@ -155,6 +172,9 @@ func Score(ctx context.Context, be engine.Backend, P, Y tile.Source, out map[op.
 		score := by(metric)
 		judged := op.Must(op.ScoreStatus{To: o.Precision}, finite, score)
 		results[t.masked(score, judged, o.Precision)] = engine.ToSink(sink)
+	}
+	if o.TestRepeats > 0 && repeats != (Repeats{}) {
+		t.repeatResults(finite, z.z, by(op.R), o.Runs, o.Precision, repeats, results)
 	}
 	return engine.NewMachine(be).Run(ctx, t.feeds, results, tiling)
 }

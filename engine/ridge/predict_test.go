@@ -64,7 +64,7 @@ func TestPredictAndScoreAgreeWithFit(t *testing.T) {
 				if _, err := ridge.Predict(context.Background(), be, testX, false, model, P, later); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := ridge.Score(context.Background(), be, P, testY, map[op.Score]tile.Sink{metric: score}, later); err != nil {
+				if _, err := ridge.Score(context.Background(), be, P, testY, map[op.Score]tile.Sink{metric: score}, ridge.Repeats{}, later); err != nil {
 					t.Fatal(err)
 				}
 				for v, want := range got.test.Data {
@@ -116,7 +116,7 @@ func TestScoreOfConstantPredictions(t *testing.T) {
 			P.Data[i*3+v], Y.Data[i*3+v] = float32(p), float32(y)
 		}
 	}
-	if _, err := ridge.Score(context.Background(), cpu.New(1), P, Y, map[op.Score]tile.Sink{op.R: r}, ridge.Options{}); err != nil {
+	if _, err := ridge.Score(context.Background(), cpu.New(1), P, Y, map[op.Score]tile.Sink{op.R: r}, ridge.Repeats{}, ridge.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if r.Data[0] != 0 || r.Data[1] != 0 || math.Abs(r.Data[2]-1) > 1e-5 {
@@ -150,6 +150,6 @@ func predictError(X tile.Matrix, model ridge.Weights, out tile.Sink, o ridge.Opt
 }
 
 func scoringError(P, Y tile.Source, o ridge.Options) error {
-	_, err := ridge.Score(context.Background(), cpu.New(1), P, Y, map[op.Score]tile.Sink{op.R2: tile.NewArray[float64](1, Y.Cols())}, o)
+	_, err := ridge.Score(context.Background(), cpu.New(1), P, Y, map[op.Score]tile.Sink{op.R2: tile.NewArray[float64](1, Y.Cols())}, ridge.Repeats{}, o)
 	return err
 }

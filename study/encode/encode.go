@@ -41,8 +41,10 @@ type Options struct {
 	Delays      string   `opt:"delays" form:"a,b,c" doc:"shift the features by a,b,... rows, side by side"`
 	Nested      bool     `opt:"nested" doc:"also score each fold with the alpha chosen on the others: a held-out score without held-out runs"`
 	Metrics     []string `opt:"metrics" list:"comma" complete:"r,r2,mse" doc:"further scores of held-out predictions: r,r2,mse"`
-	KeepScores  bool     `opt:"keep-scores" doc:"write the scores of all alphas"`
-	Form        string   `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
+	step.Repeats
+	Written
+	KeepScores bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
+	Form       string `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
 }
 
 // New gives the step with every option at its default.
@@ -50,7 +52,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "encode", Results: 2, Device: true}
+	return step.Command{Name: "encode", Results: 3, Device: true}
 }
 
 // MoreInputs is the table of the atlas beside it.
@@ -67,12 +69,15 @@ func (o *Options) Check() error {
 			return step.BadInput("", "--folds %d and --cv %s are given, expected one of them", o.Folds.Value, o.CV)
 		}
 	}
+	if err := o.Repeats.Check(len(o.TestFeatures), len(o.TestResponses)); err != nil {
+		return err
+	}
 	pairs := []struct {
 		n, m int
 		what string
 	}{
 		{len(o.Features), len(o.Responses), "files of features and %d of responses"},
-		{len(o.TestFeatures), len(o.TestResponses), "test files of features and %d of responses"},
+		{len(o.testFiles()), len(o.TestResponses), "test files of features and %d of responses"},
 	}
 	if len(o.Confounds) > 0 {
 		pairs = append(pairs, []struct {
@@ -113,6 +118,9 @@ func (o *Options) Check() error {
 		} else if o.Nested && f.N == 2 && !f.Within {
 			return step.BadInput("", "--nested with --cv %s, expected at least 3 folds", o.CV)
 		}
+	}
+	if err := o.checkWritten(); err != nil {
+		return err
 	}
 	_, err := o.plan()
 	return err
@@ -242,7 +250,8 @@ func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
 // responses are read again.
 func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) error {
 	V, T := x.y.Cols(), x.y.Rows()
-	chosen, err := x.written(ctx, sinks.maps["alpha"], "alpha")
+	model := sinks.withModel()
+	chosen, err := x.written(ctx, sinks.maps[model], model)
 	if err != nil {
 		return err
 	}
@@ -273,7 +282,7 @@ func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) 
 		}
 		v += n
 	}
-	for name, n := range map[string]*int{"test_score": &res.NoTestScore, "nested_score": &res.NoNestedScore} {
+	for name, n := range map[string]*int{"test_score": &res.NoTestScore, "nested_score": &res.NoNestedScore, step.NoiseCeiling: &res.NoCeiling} {
 		if sinks.maps[name] == nil {
 			continue
 		}
@@ -319,7 +328,7 @@ func (x *encoder) explain(err error) error {
 	case errors.As(err, &feature):
 		paths, borders := x.o.Features, x.y.Borders()
 		if feature.HeldOut {
-			paths, borders = x.o.TestFeatures, x.testY.Borders()
+			paths, borders = x.o.testFiles(), x.testY.Borders()
 		}
 		file, row := place(borders, feature.Row)
 		return step.BadInput(paths[file], "has %g at row %d, column %d, expected %s: give the features in a smaller unit, or --precision float64",
@@ -462,13 +471,13 @@ func (x *encoder) readTest(ctx context.Context) error {
 	if x.testY, err = x.openResponses(ctx, x.o.TestResponses, "test", x.y); err != nil {
 		return err
 	}
-	if x.data.TestX, x.data.TestRuns, x.data.NarrowTestX, err = step.LoadFeatures(ctx, x.Env.FS, x.o.TestFeatures); err != nil {
+	if err := x.loadTest(ctx); err != nil {
 		return err
 	}
 	if x.data.TestX.Cols != x.data.X.Cols {
 		return step.BadInput(x.o.TestFeatures[0], "has %d columns, %s has %d", x.data.TestX.Cols, x.o.Features[0], x.data.X.Cols)
 	}
-	if err := sameRows(x.o.TestFeatures, x.data.TestRuns, x.data.TestX.Cols, x.o.TestResponses, x.testY); err != nil {
+	if err := sameRows(x.o.testFiles(), x.data.TestRuns, x.data.TestX.Cols, x.o.TestResponses, x.testY); err != nil {
 		return err
 	}
 	x.data.TestY = x.testY
@@ -560,12 +569,13 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 			return nil, err
 		}
 	}
-	for _, f := range x.wanted(s) {
-		if !f.want {
-			continue
-		}
-		vector := store.Vector(f.rows == 1 && f.name != "weights" && f.name != "cv_scores")
-		sink, err := x.Job.CreateNpy(ctx, f.name+".npy", step.DType(x.Env.Precision), f.rows, V, vector)
+	chosen, err := x.o.chosen(x.wanted(s))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range chosen {
+		vector := store.Vector(f.rows == 1 && !slices.Contains([]string{"weights", "cv_scores", "predictions"}, f.name))
+		sink, err := x.Job.CreateNpy(ctx, f.name+".npy", x.dtype(f.name), f.rows, V, vector)
 		if err != nil {
 			return nil, err
 		}
@@ -587,6 +597,11 @@ func (x *encoder) wanted(s *sinks) []output {
 		{"intercept", 1, &s.Intercept, x.plan.Intercept || x.plan.StandardizeFeatures || x.plan.StandardizeResponses},
 		{"test_score", 1, &s.TestScore, held},
 		{"nested_score", 1, &s.Nested, x.o.Nested},
+	}
+	if held {
+		rows := x.testY.Rows() / max(1, x.plan.TestRepeats)
+		list = append(list, output{"predictions", rows, &s.Predictions, x.o.Predictions}, output{step.ExplainableVariance, 1, &s.Repeats.Explainable, x.o.TestRepeats},
+			output{step.NoiseCeiling, 1, &s.Repeats.Ceiling, x.o.TestRepeats}, output{step.Normalized, 1, &s.Repeats.Normalized, x.o.TestRepeats})
 	}
 	for _, m := range x.o.Metrics {
 		list = append(list, output{"test_" + m, 1, new(tile.Sink), held}, output{"nested_" + m, 1, new(tile.Sink), x.o.Nested})
@@ -614,6 +629,9 @@ const manyDigits = 1e-4
 func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summary, error) {
 	sum := &Summary{Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(), Folds: x.plan.Folds.Folds(),
 		Form: string(res.Form), Constant: res.Constant, NotFinite: res.NotFinite, NoScore: res.NoScore, OneAlpha: res.OneAlpha}
+	if err := x.weightsHeld(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := x.Stage("writing", 0, func() error { return x.images(ctx, s) }); err != nil {
 		return nil, err
 	}
@@ -635,6 +653,7 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summ
 	x.LeaveOut(what, "without a finite score", res.NoScore)
 	x.LeaveOut(what, "without a finite held-out score", res.NoTestScore)
 	x.LeaveOut(what, "without a finite nested score", res.NoNestedScore)
+	x.LeaveOut(what, step.NoCeiling, res.NoCeiling)
 	x.Result("panels_per_tile", float64(res.Voxels.Panels))
 	if res.OneAlpha > 0 {
 		x.Result("alpha", res.OneAlpha)
@@ -653,6 +672,9 @@ func (x *encoder) images(ctx context.Context, s *sinks) error {
 		}
 	}
 	for _, name := range s.names {
+		if !x.withImage(name, s.rows[name]) {
+			continue
+		}
 		if err := x.image(ctx, name, s.maps[name], s.rows[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -675,6 +697,8 @@ func (x *encoder) labels(name string) func(r int) string {
 		return func(r int) string { return fmt.Sprintf("weights %d", r) }
 	case "cv_scores":
 		return func(r int) string { return fmt.Sprintf("cv_score at alpha %g", x.plan.Alphas[r]) }
+	case "predictions":
+		return func(r int) string { return fmt.Sprintf("prediction of row %d", r) }
 	}
 	return func(int) string { return name }
 }

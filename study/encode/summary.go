@@ -27,6 +27,7 @@ type Summary struct {
 	// grid: where it is not small the grid is too narrow, or there is nothing to fit.
 	AtSmallest float64 `json:"at_smallest_alpha"`
 	AtLargest  float64 `json:"at_largest_alpha"`
+	WithAlpha  int     `json:"-"` // voxels whose alpha is written
 }
 
 // manyAtEnds is the share of voxels at the ends of the grid of alphas above which the
@@ -48,10 +49,14 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 		sum.Scores = append(sum.Scores, score)
 		score.Note(x.Run)
 	}
+	if s.maps["alpha"] == nil {
+		return nil
+	}
 	alphas, err := x.values(ctx, s, "alpha")
 	if err != nil || len(alphas) == 0 {
 		return err
 	}
+	sum.WithAlpha = len(alphas)
 	sum.AtSmallest, sum.AtLargest = x.atEnds(alphas)
 	x.Result("at_smallest_alpha", sum.AtSmallest)
 	x.Result("at_largest_alpha", sum.AtLargest)
@@ -62,9 +67,9 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 	return nil
 }
 
-// isScore reports whether a result is a score of each voxel.
+// isScore reports whether a result is a score of each voxel, or bounds one.
 func isScore(name string) bool {
-	return name == "cv_score" || strings.HasPrefix(name, "test_") || strings.HasPrefix(name, "nested_")
+	return slices.Contains([]string{"cv_score", step.ExplainableVariance, step.NoiseCeiling}, name) || strings.HasPrefix(name, "test_") || strings.HasPrefix(name, "nested_")
 }
 
 // values reads the numbers of a result of one row, those of voxels left out aside.

@@ -25,6 +25,7 @@ type Options struct {
 	Runs        string   `opt:"runs" file:"in" doc:"one integer label per row (.npy), where one file holds several runs"`
 	Metrics     []string `opt:"metrics" list:"comma" default:"r2" oneof:"r,r2,mse" doc:"scores, separated by commas: r2, r, mse (negative)"`
 	step.RunSteps
+	step.Repeats
 }
 
 // Summary is what the score step found.
@@ -54,6 +55,8 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 func (o *Options) Check() error {
 	n := len(o.Responses)
 	switch m, c := len(o.Predictions), len(o.Confounds); {
+	case o.TestRepeats && (m != 1 || n < 2):
+		return step.BadInput("", "--test-repeats with %d files of predictions and %d of responses, expected one of predictions, and the responses of each repeat", m, n)
 	case m != n && m != 1:
 		return step.BadInput("", "%d files of predictions and %d of responses, expected one of each per run, or predictions in one file", m, n)
 	case c > 0 && c != n:
@@ -62,6 +65,9 @@ func (o *Options) Check() error {
 		return step.BadInput("", "--confound-columns %q without --confounds", strings.Join(o.ConfoundColumns, ","))
 	case o.Runs != "" && n > 1:
 		return step.BadInput(o.Runs, "is given, but %d files are runs already", n)
+	}
+	if o.ZScoreRepeats && !o.TestRepeats {
+		return step.BadInput("", "--zscore-repeats without --test-repeats: there is no mean of repeats")
 	}
 	for i, m := range o.Metrics {
 		if slices.Contains(o.Metrics[:i], m) {
@@ -89,6 +95,7 @@ type scorer struct {
 	p, y  *step.Responses
 	plan  ridge.Options
 	sinks []*store.ArraySink
+	names []string // of the results
 }
 
 func (s *scorer) close() {
@@ -114,13 +121,16 @@ func (s *scorer) read(ctx context.Context) (err error) {
 	if err := s.sameShape(files); err != nil {
 		return err
 	}
-	if files[files.Folds()] < 2 {
-		return step.BadInput(s.o.Responses[0], "has %d row, expected at least 2", s.y.Rows())
+	if s.p.Rows() < 2 {
+		return step.BadInput(s.o.Responses[0], "has %d row, expected at least 2", s.p.Rows())
 	}
 	if s.plan.Runs, err = step.RunsOf(ctx, s.Env.FS, s.o.Runs, files); err != nil {
 		return err
 	}
 	s.plan.PerRun = ridge.PerRun(s.o.PerRun)
+	if s.o.TestRepeats {
+		s.plan.TestRepeats, s.plan.ZScoreMean = len(s.o.Responses), s.o.ZScoreRepeats
+	}
 	s.plan.Trends, err = s.o.Bases(s.Env, s.o.Confounds, s.y, s.plan.Runs)
 	s.y.WarnTR(s.Env, s.o.TR.Or(0))
 	return err
@@ -130,6 +140,12 @@ func (s *scorer) read(ctx context.Context) (err error) {
 func (s *scorer) sameShape(files op.Borders) error {
 	if n, v := s.p.Cols(), s.y.Cols(); n != v {
 		return step.BadInput(s.o.Predictions[0], "has %d voxels, %s has %d", n, s.o.Responses[0], v)
+	}
+	if s.o.TestRepeats {
+		if n, want := s.p.Rows(), files.Rows(0); n != want {
+			return step.BadInput(s.o.Predictions[0], "has %d rows, %s has %d: repeats are predicted once", n, s.o.Responses[0], want)
+		}
+		return s.o.EqualRows(s.y)
 	}
 	if len(s.o.Predictions) == 1 && len(s.o.Responses) > 1 {
 		if n, want := s.p.Rows(), s.y.Rows(); n != want {
@@ -151,18 +167,22 @@ func (s *scorer) score(ctx context.Context) (*Summary, error) {
 	V := s.y.Cols()
 	sinks := map[op.Score]tile.Sink{}
 	for _, m := range s.o.Metrics {
-		sink, err := s.Job.CreateNpy(ctx, m+".npy", step.DType(s.Env.Precision), 1, V, store.AsVector)
+		sink, err := s.create(ctx, m)
 		if err != nil {
 			return nil, err
 		}
-		s.sinks, sinks[op.Score(m)] = append(s.sinks, sink), sink
+		sinks[op.Score(m)] = sink
+	}
+	repeats, err := s.createRepeats(ctx)
+	if err != nil {
+		return nil, err
 	}
 	s.plan.Precision, s.plan.Checkpoint = s.Env.Precision, s.Job
 	s.plan.Progress = func(done, _ int) { s.Progress(done) }
-	err := s.Stage("scoring", V, func() error {
+	err = s.Stage("scoring", V, func() error {
 		return s.Compute(ctx, step.Part{What: "columns", N: V, Finished: s.Job.Finished}, func(ctx context.Context) error {
 			s.plan.Budget = s.Env.Budget(s.Backend, 0)
-			_, err := ridge.Score(ctx, s.Backend, s.p, s.y, sinks, s.plan)
+			_, err := ridge.Score(ctx, s.Backend, s.p, s.y, sinks, repeats, s.plan)
 			return s.Env.Refuse(s.o.Explain(err))
 		})
 	})
@@ -171,6 +191,31 @@ func (s *scorer) score(ctx context.Context) (*Summary, error) {
 	}
 	sum := &Summary{Rows: s.y.Rows(), Voxels: V, Runs: s.plan.Runs.Folds()}
 	return sum, s.Stage("writing", 0, func() error { return s.finish(ctx, sum) })
+}
+
+// create makes the file of a result.
+func (s *scorer) create(ctx context.Context, name string) (*store.ArraySink, error) {
+	sink, err := s.Job.CreateNpy(ctx, name+".npy", step.DType(s.Env.Precision), 1, s.y.Cols(), store.AsVector)
+	s.sinks, s.names = append(s.sinks, sink), append(s.names, name)
+	return sink, err
+}
+
+// createRepeats makes the files of what repeats say.
+func (s *scorer) createRepeats(ctx context.Context) (out ridge.Repeats, err error) {
+	if !s.o.TestRepeats {
+		return out, nil
+	}
+	for _, f := range []struct {
+		name string
+		dst  *tile.Sink
+	}{{step.ExplainableVariance, &out.Explainable}, {step.NoiseCeiling, &out.Ceiling}, {step.Normalized, &out.Normalized}} {
+		sink, err := s.create(ctx, f.name)
+		if err != nil {
+			return out, err
+		}
+		*f.dst = sink
+	}
+	return out, nil
 }
 
 // finish writes images of image responses and says what was found.
@@ -190,8 +235,8 @@ func (s *scorer) finish(ctx context.Context, sum *Summary) error {
 			return err
 		}
 	}
-	missing := map[int]bool{}
-	for _, m := range s.o.Metrics {
+	missing, noCeiling := map[int]bool{}, 0
+	for _, m := range s.names {
 		if s.y.Places != nil {
 			if err := s.ResultImage(ctx, s.y, m, 1, func(int) string { return m }); err != nil {
 				return err
@@ -203,10 +248,13 @@ func (s *scorer) finish(ctx context.Context, sum *Summary) error {
 		}
 		var scores []float64
 		for v, x := range row {
-			if math.IsNaN(x) {
-				missing[v] = true
-			} else {
+			switch {
+			case !math.IsNaN(x):
 				scores = append(scores, x)
+			case slices.Contains(s.o.Metrics, m):
+				missing[v] = true
+			case m == step.NoiseCeiling && !missing[v]:
+				noCeiling++
 			}
 		}
 		of := step.Summarize(m, scores)
@@ -215,6 +263,7 @@ func (s *scorer) finish(ctx context.Context, sum *Summary) error {
 	}
 	sum.NoScore = len(missing)
 	s.LeaveOut("voxels", "with a score that is not finite", sum.NoScore)
+	s.LeaveOut("voxels", step.NoCeiling, noCeiling)
 	if sum.NoScore == sum.Voxels {
 		return step.BadInput(s.o.Predictions[0], "has no voxel to score: of %d, none has finite predictions, responses and scores", sum.Voxels)
 	}

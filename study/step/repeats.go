@@ -1,0 +1,43 @@
+package step
+
+// Repeats are the options of held-out runs that are presentations of one stimulus.
+type Repeats struct {
+	TestRepeats   bool `opt:"test-repeats" doc:"all --test-responses are repeats of one stimulus, with one --test-features: scores are of their mean"`
+	ZScoreRepeats bool `opt:"zscore-repeats" doc:"z-score the mean of the repeats again before it is scored"`
+}
+
+// Check refuses repeats that are none.
+func (r Repeats) Check(features, responses int) error {
+	switch {
+	case r.ZScoreRepeats && !r.TestRepeats:
+		return BadInput("", "--zscore-repeats without --test-repeats: there is no mean of repeats")
+	case !r.TestRepeats:
+		return nil
+	case responses < 2:
+		return BadInput("", "--test-repeats with %d file of responses, expected at least two", responses)
+	case features != 1:
+		return BadInput("", "--test-repeats with %d files of features, expected one: what was presented in all repeats", features)
+	}
+	return nil
+}
+
+// EqualRows wants repeats of one length.
+func (r Repeats) EqualRows(y *Responses) error {
+	b := y.Borders()
+	for i := range b.Folds() {
+		if r.TestRepeats && b.Rows(i) != b.Rows(0) {
+			return BadInput(y.Paths[i], "has %d rows, %s has %d: repeats of one stimulus have the same", b.Rows(i), y.Paths[0], b.Rows(0))
+		}
+	}
+	return nil
+}
+
+// Names of what repeats say of a voxel.
+const (
+	ExplainableVariance = "explainable_variance"
+	NoiseCeiling        = "noise_ceiling"
+	Normalized          = "test_r_normalized"
+)
+
+// NoCeiling says why a voxel has no ceiling.
+const NoCeiling = "without a noise ceiling: explainable variance of at most 0.01"
