@@ -22,8 +22,39 @@ type Confounds struct {
 // Confounds reads columns of an fMRIPrep confounds table
 // (desc-confounds_timeseries.tsv) by name; a name may hold *, ? and [...], and no
 // names ask for all columns. Values that are n/a at the head of a column, as in
-// derivatives, take the first value below them; n/a elsewhere is refused.
+// derivatives, take the first value below them; n/a elsewhere is refused. A derivative
+// or square by fMRIPrep's names (x_derivative1, x_power2, x_derivative1_power2) that the
+// table lacks is computed of x, and stands after the columns that are there.
 func (f Files) Confounds(file string, names []string) (*Confounds, error) {
+	t, err := f.table(file)
+	if err != nil {
+		return nil, err
+	}
+	there, made := t.split(names)
+	t.close()
+	if len(made) == 0 {
+		return f.confounds(file, names)
+	}
+	of := []string{}
+	for _, d := range made {
+		of = append(of, d.of)
+	}
+	base, err := f.confounds(file, of)
+	if err != nil {
+		return nil, err
+	}
+	out := &Confounds{Rows: base.Rows}
+	if len(there) > 0 {
+		if out, err = f.confounds(file, there); err != nil {
+			return nil, err
+		}
+	}
+	out.derive(made, base)
+	return out, nil
+}
+
+// confounds reads columns that a table has.
+func (f Files) confounds(file string, names []string) (*Confounds, error) {
 	t, err := f.table(file)
 	if err != nil {
 		return nil, err

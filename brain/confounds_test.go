@@ -30,6 +30,32 @@ func TestReadConfounds(t *testing.T) {
 	}
 }
 
+// Derivatives and squares that a table lacks are computed; those that it has are read.
+func TestConfoundsComputed(t *testing.T) {
+	path := writeTable(t, "confounds.tsv", "rot_x\ttrans_x\ttrans_x_derivative1\n1\t2\tn/a\n3\t5\t7\n-2\t1\t-4\n")
+	for name, want := range map[string][]float64{
+		"trans_x_derivative1":        {7, 7, -4},
+		"trans_x_derivative1_power2": {49, 49, 16},
+		"trans_x_power2":             {4, 25, 1},
+		"rot_x_derivative1":          {2, 2, -5},
+		"rot_x_derivative1_power2":   {4, 4, 25},
+		"rot_x_power2":               {1, 9, 4},
+	} {
+		c, err := disk.Confounds(path, []string{"rot_x", name})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if !slices.Equal(c.Names, []string{"rot_x", name}) || !slices.Equal(c.Columns[1], want) {
+			t.Errorf("%q: %v, want %s %v", c.Names, c.Columns, name, want)
+		}
+	}
+	_, err := disk.Confounds(path, []string{"csf_derivative1"})
+	refused(t, err, "confounds.tsv", `no column "csf_derivative1"`)
+	if names, err := disk.ConfoundNames(path); err != nil || !slices.Equal(names, []string{"rot_x", "trans_x", "trans_x_derivative1"}) {
+		t.Errorf("header is %q (%v)", names, err)
+	}
+}
+
 func TestReadConfoundsRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		text    string

@@ -55,7 +55,7 @@ type DataConfig struct {
 	Exclude    []string        `key:"exclude" doc:"subjects to leave out"`
 	Subjects   []SubjectConfig `key:"subjects" doc:"files by subject, instead of a dataset"`
 	Mask       string          `key:"mask" doc:"auto: where all brain masks agree (fMRIPrep); none: every voxel; or a file"`
-	Confounds  []string        `key:"confounds" doc:"columns of the confounds tables to regress out, with * and ? for any letters; none if empty"`
+	Confounds  []string        `key:"confounds" doc:"columns of the confounds tables to regress out, with * and ? for any letters, or none; of fMRIPrep's tables 24 motion parameters and five aCompCor components if not given"`
 }
 
 // SubjectConfig names the files of one subject.
@@ -188,7 +188,7 @@ func (c *Config) check() error {
 	case c.Out == "":
 		return c.bad("out", "is empty, expected a folder")
 	}
-	for _, f := range []func() error{c.checkModels, c.checkStimulus, c.checkSubjects, c.checkOptions} {
+	for _, f := range []func() error{c.checkConfounds, c.checkModels, c.checkStimulus, c.checkSubjects, c.checkOptions} {
 		if err := f(); err != nil {
 			return err
 		}

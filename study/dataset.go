@@ -65,7 +65,7 @@ type dataset struct {
 // order of runs.
 func (c *Config) recordings(fsys store.FS, warn func(string, ...any)) ([]recording, error) {
 	if len(c.Data.Subjects) > 0 {
-		return c.listed(), nil
+		return c.listed(fsys), nil
 	}
 	d := &dataset{c: c, fsys: fsys, root: c.resolve(c.Data.Dataset), files: map[string][]bidsFile{}, warn: warn}
 	if err := d.open(); err != nil {
@@ -82,13 +82,16 @@ func (c *Config) recordings(fsys store.FS, warn func(string, ...any)) ([]recordi
 }
 
 // listed takes the files that the configuration names.
-func (c *Config) listed() []recording {
+func (c *Config) listed(fsys store.FS) []recording {
 	var all []recording
 	for _, s := range c.Data.Subjects {
 		for i, bold := range s.Bold {
 			r := recording{subject: s.Name, run: i, bold: c.resolve(bold)}
-			if len(c.Data.Confounds) > 0 {
+			switch {
+			case len(s.Confounds) > 0 && (len(c.Data.Confounds) > 0 || c.controlled()):
 				r.confounds = c.resolve(s.Confounds[i])
+			case bold != "" && c.controlled():
+				r.confounds = confoundsBeside(fsys, r.bold)
 			}
 			if bold != "" {
 				all = append(all, r)
@@ -356,10 +359,8 @@ func (d *dataset) recording(subject string, run int) (*recording, error) {
 		r.mask = d.beside(runs[0], func(f bidsFile) bool {
 			return f.suffix == "mask" && f.entities["desc"] == "brain" && f.entities["space"] == runs[0].entities["space"] && f.entities["res"] == runs[0].entities["res"]
 		})
-		if len(d.c.Data.Confounds) > 0 {
-			r.confounds = d.beside(runs[0], func(f bidsFile) bool {
-				return f.entities["desc"] == "confounds" && f.ext == ".tsv" && (f.suffix == "timeseries" || f.suffix == "regressors")
-			})
+		if len(d.c.Data.Confounds) > 0 || d.c.controlled() && !runs[0].cleaned() {
+			r.confounds = d.beside(runs[0], bidsFile.isConfounds)
 		}
 	}
 	if len(d.c.Data.Confounds) > 0 && r.confounds == "" {

@@ -61,7 +61,7 @@ type Study struct {
 	voxel      float64  // their size in mm; 0 if not of a volume
 	masks      []string // the brain masks that maskStep joins
 	maskStep   *Task
-	notes      []string // why steps are left out
+	notes      []string // why steps are left out, and what is done unasked
 	warn       func(format string, args ...any)
 }
 
@@ -79,6 +79,9 @@ func OpenStudy(fsys store.FS, path string, warn func(format string, args ...any)
 	}
 	if len(s.recordings) == 0 {
 		return nil, s.bad("data.subjects", "have no files of BOLD")
+	}
+	if err := s.controls(); err != nil {
+		return nil, err
 	}
 	if err := s.files(); err != nil {
 		return nil, err

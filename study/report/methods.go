@@ -11,6 +11,7 @@ import (
 	page "voxen/report"
 	"voxen/store"
 	"voxen/study/match"
+	"voxen/study/step"
 )
 
 // reference is a work that the methods rest on.
@@ -91,8 +92,8 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	}
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
-			m.add("With the atoms of %s as fixed regressors, a ridge regression was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s) and scaled (%s) within runs. The method is that of voxel-wise encoding with cross-validated ridge (Dupré la Tour et al. 2022).",
-				model.Name, n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), option(run, "--per-run", "none"))
+			m.add("With the atoms of %s as fixed regressors, a ridge regression was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs. The method is that of voxel-wise encoding with cross-validated ridge (Dupré la Tour et al. 2022).",
+				model.Name, n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
@@ -133,6 +134,18 @@ func mapsOf(run *store.Run) string {
 		}
 	}
 	return "value of the map"
+}
+
+// confoundsOf says what was regressed out besides trends.
+func confoundsOf(run *store.Run) string {
+	columns := option(run, "--confound-columns", "")
+	switch {
+	case inputsAs(run, "--confounds") == 0:
+		return "no confounds"
+	case columns == "":
+		return "all columns of the confounds tables"
+	}
+	return step.ControlsInWords(strings.Split(columns, ","))
 }
 
 // folds says how the cross-validation cut the rows.

@@ -107,6 +107,29 @@ func (c *ConfoundRows) file(row int) int {
 	return i
 }
 
+// warnMany says so of the run of which regressors, trends among them, take the largest share of
+// rows, if that is more than a third.
+func (c *ConfoundRows) warnMany(e *Env, bases tile.Matrix, runs op.Borders) {
+	worst, most, share := 0, 0, 1.0/3
+	for r := range runs.Folds() {
+		n := 0
+		for j := range bases.Cols {
+			for t := runs[r]; t < runs[r+1]; t++ {
+				if bases.Data[t*bases.Cols+j] != 0 {
+					n++
+					break
+				}
+			}
+		}
+		if s := float64(n) / float64(runs.Rows(r)); s > share {
+			worst, most, share = r, n, s
+		}
+	}
+	if most > 0 {
+		e.Warn("%s: trends and confounds are %d regressors of a run of %d rows, more than a third: fewer of them, or slower trends, leave more of the signal", c.at(runs[worst]), most, runs.Rows(worst))
+	}
+}
+
 // ReadConfounds reads a table for each file of responses.
 func (e *Env) ReadConfounds(paths []string, columns string, r *Responses) (*ConfoundRows, error) {
 	if len(paths) == 0 {

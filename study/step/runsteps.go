@@ -45,7 +45,11 @@ func (s RunSteps) Bases(e *Env, confounds []string, files *Responses, runs op.Bo
 	if err != nil {
 		return tile.Matrix{}, err
 	}
-	return Nuisance{Trend: trend, TR: s.TR.Or(0), Flag: s.Detrend}.Bases(runs, rows)
+	m, err := Nuisance{Trend: trend, TR: s.TR.Or(0), Flag: s.Detrend}.Bases(runs, rows)
+	if err == nil && rows != nil {
+		rows.warnMany(e, m, runs)
+	}
+	return m, err
 }
 
 // Explain puts the engine's refusal of trends and confounds that leave nothing of a run
