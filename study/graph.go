@@ -401,6 +401,9 @@ func (s *Study) learn(m *modelSteps) {
 	o.Responses, o.Out = m.aligned, s.path(c.Name, "learn")
 	T, K, N := float64(s.rows()), float64(d.Atoms), float64(m.neurons)
 	passes := float64(d.Epochs + 1)
+	if d.Seeds > 1 {
+		passes *= float64(d.Seeds + 1) // the halves together as one
+	}
 	w := work{size: fmt.Sprintf("%d volumes x %d neurons, %d atoms", s.rows(), m.neurons, d.Atoms),
 		// D's of every signal, its code, the statistics; an update of D per batch
 		flops: passes * (N*(4*T*K+codeFlops*K*K) + math.Ceil(N/float64(d.Batch))*(2*T*K*K)), bytes: passes * 4 * T * N,

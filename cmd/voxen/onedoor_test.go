@@ -158,7 +158,8 @@ func doorCalls(f *files) map[string][]call {
 				"--participants", f.path("participants.tsv"), "--scores", "MoCA", "--covariates", "age", "--permutations", "20")...),
 			to("", "group", "--indices", f.bytes("indices.tsv", []byte("participant_id\tbalance\na\t7\nb\t5\nc\t6\n"))),
 		},
-		"learn":    {to("", "learn", "--responses", f.named("r1.npy", []int{20, 30}), "--responses", f.npy("r2.npy", []int{10, 30}), "--atoms", "4", "--batch", "8")},
+		"learn": {to("", "learn", "--responses", f.named("r1.npy", []int{20, 30}), "--responses", f.npy("r2.npy", []int{10, 30}), "--atoms", "4", "--batch", "8", "--seeds", "2"),
+			to("", "learn", "--shared", "a="+f.path("r1.npy")+",b="+f.npy("r3.npy", []int{20, 10}), "--atoms", "4", "--batch", "8")},
 		"licences": {{args: []string{"licences"}}},
 		"match": {
 			to("", "match", "--maps", volume("sub-01_space-MNI_weights.nii.gz"), "--maps", volume("sub-02_space-MNI_weights.nii.gz"),

@@ -47,6 +47,19 @@ func responses(name, says string, make func(f *files) string, more ...string) re
 	return refusal{name, func(f *files) []string { return encodeArgs(f, f.npy("x.npy", []int{12, 3}), make(f), more...) }, 2, says}
 }
 
+// sharedRefusal refuses a learn of A.npy and B.npy, named in --shared.
+func sharedRefusal(name, says string, runs ...string) refusal {
+	return refusal{name, func(f *files) []string {
+		f.npy("A.npy", []int{8, 5})
+		f.npy("B.npy", []int{6, 5})
+		args := []string{"learn", "--out", f.path("out")}
+		for _, run := range runs {
+			args = append(args, "--shared", strings.ReplaceAll(run, "=", "="+f.path("")+"/"))
+		}
+		return args
+	}, 2, says}
+}
+
 // learnRefusal refuses a learn of the file that make writes.
 func learnRefusal(name, says string, make func(f *files) string, more ...string) refusal {
 	return refusal{name, func(f *files) []string {
@@ -315,6 +328,13 @@ var refusals = []refusal{
 	}),
 	learnRefusal("no signals", `s.npy`, func(f *files) string { return f.header("s.npy", "<f4", "(8, 0)", 0) }),
 	learnRefusal("signals in one dimension", `s.npy: has shape \[8\]`, func(f *files) string { return f.npy("s.npy", []int{8}) }),
+	{"a learn of nothing", func(f *files) []string { return []string{"learn", "--out", f.path("out")} }, 2, `--responses is needed, or --shared`},
+	learnRefusal("both one model and several", `--responses and --shared are both given`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--shared", "a=s.npy"),
+	sharedRefusal("a model without a name", `--shared .*"A.npy", expected MODEL=FILE`, "A.npy"),
+	sharedRefusal("a model that is there twice", `model a is there twice`, "a=A.npy,a=B.npy"),
+	sharedRefusal("other models in another run", `--shared has models a, b in one run and b, a in another`, "a=A.npy,b=B.npy", "b=B.npy,a=A.npy"),
+	sharedRefusal("models of unlike length", `B.npy: has 6 rows, .*A.npy has 8`, "a=A.npy,b=B.npy"),
+	learnRefusal("no seed", `--seeds 0, expected 1 to 1000`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--seeds", "0"),
 	learnRefusal("no atoms", `--atoms 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--atoms", "0"),
 	learnRefusal("negative lambda", `--lambda -1`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "-1"),
 	learnRefusal("no passes", `--epochs 0`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--epochs", "0"),

@@ -6,23 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"voxen/engine/dict"
 	"voxen/engine/op"
+	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study/step"
 )
 
 // Options are the learn step: one dictionary of the columns of all runs.
 type Options struct {
-	Responses   []string `opt:"responses" file:"in" required:"true" doc:"signals, (T, N) .npy, .safetensors or HDF5 (FILE:/NAME): one per column; one file per run, rows below each other"`
+	Responses   []string `opt:"responses" file:"in" doc:"signals, (T, N) .npy, .safetensors or HDF5 (FILE:/NAME): one per column; one file per run, rows below each other"`
+	Shared      []Shared `opt:"shared" file:"lists" form:"MODEL=FILE,..." doc:"in place of --responses, for one dictionary of several models: a file of each, MODEL=FILE with commas between; one value per run, with the same models"`
 	Out         string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 	Atoms       int      `opt:"atoms" default:"64" min:"1" doc:"atoms to learn"`
 	Lambda      float64  `opt:"lambda" default:"0.15" min:"0" max:"1e38" doc:"weight of the L1 norm of the codes; the default presumes standardized columns"`
 	Epochs      int      `opt:"epochs" default:"4" min:"1" doc:"passes over the signals"`
 	Batch       int      `opt:"batch" default:"512" min:"1" doc:"signals per step"`
 	Seed        uint64   `opt:"seed" doc:"of the first atoms and the order of signals"`
+	Seeds       int      `opt:"seeds" default:"1" min:"1" max:"1000" doc:"above 1: dictionaries of so many seeds, from --seed on, and one of each half of the rows say how stable the atoms of --seed are (stability.tsv)"`
 	NonNegative bool     `opt:"nonnegative" doc:"codes are at least 0"`
 	Standardize string   `opt:"standardize" default:"columns" oneof:"none,columns" doc:"none, or columns: every signal to mean 0 and L2 norm 1"`
 }
@@ -37,6 +43,10 @@ type Summary struct {
 	Objective float64 `json:"objective"` // of all signals, codes solved to 1e-6
 	Density   float64 `json:"density"`   // share of the codes that are not 0
 	Constant  int     `json:"constant"`  // signals without a code
+	// Of the median atom, with more than one seed: its mean cosine over the other seeds,
+	// and that of its codes in the two halves, nil where those are too short.
+	Stability *float64 `json:"stability,omitempty"`
+	Halves    *float64 `json:"halves,omitempty"`
 }
 
 // New gives the step with every option at its default.
@@ -47,25 +57,45 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "learn", Results: 1, Device: true}
 }
 
-// Check has nothing to refuse that the options do not refuse one by one.
-func (o *Options) Check() error { return nil }
+// Check wants the signals once, of the same models in every run.
+func (o *Options) Check() error {
+	switch r, s := len(o.Responses), len(o.Shared); {
+	case r == 0 && s == 0:
+		return step.BadInput("", "--responses is needed, or --shared")
+	case r > 0 && s > 0:
+		return step.BadInput("", "--responses and --shared are both given, expected one of them")
+	}
+	for _, run := range o.Shared {
+		if first := o.Shared[0].models(); !slices.Equal(run.models(), first) {
+			return step.BadInput("", "--shared has models %s in one run and %s in another, expected the same in the same order", strings.Join(first, ", "), strings.Join(run.models(), ", "))
+		}
+	}
+	return nil
+}
 
-// MoreInputs are the tables of columns beside the responses.
+// MoreInputs are the files of --shared, and the tables of columns beside all files.
 func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
-	return step.ColumnTables(e.FS, o.Responses), nil
+	var list []step.File
+	models, files := o.files()
+	for i, paths := range files {
+		if models != nil {
+			for _, path := range paths {
+				list = append(list, step.File{Role: "--shared", Path: path})
+			}
+		}
+		list = append(list, step.ColumnTables(e.FS, files[i])...)
+	}
+	return list, nil
 }
 
 // Do learns a dictionary from the columns of the files and writes atoms, codes and the
 // trace of the objective.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
-	src, err := step.OpenStack(r.Env, o.Responses)
+	src, err := openSignals(r.Env, o)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	if src.Rows() == 0 || src.Cols() == 0 {
-		return nil, step.BadInput(o.Responses[0], "is %d x %d, expected at least one row and one signal", src.Rows(), src.Cols())
-	}
 	l := &learner{Run: r, o: o, src: src}
 	return l.learn(ctx)
 }
@@ -73,38 +103,59 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 // learner is one execution of the step.
 type learner struct {
 	*step.Run
-	o   *Options
-	src *step.Responses
+	o      *Options
+	src    *signals
+	budget int64 // of the engine, in bytes
 }
 
 // plan is what the engine is asked for.
-func (l *learner) plan(budget int64, saved *step.SavedState) dict.Options {
+func (l *learner) plan(seed uint64, saved *step.SavedState) dict.Options {
 	p := dict.Defaults()
-	p.Atoms, p.Lambda, p.Epochs, p.Batch, p.Seed = l.o.Atoms, l.o.Lambda, l.o.Epochs, l.o.Batch, l.o.Seed
+	p.Atoms, p.Lambda, p.Epochs, p.Batch, p.Seed = l.o.Atoms, l.o.Lambda, l.o.Epochs, l.o.Batch, seed
 	p.NonNegative, p.Standardize = l.o.NonNegative, dict.Standardize(l.o.Standardize)
-	p.Precision, p.Memory, p.Checkpoint = l.Env.Precision, budget, saved
+	p.Precision, p.Memory, p.Checkpoint = l.Env.Precision, l.budget, saved
 	p.Progress = func(done, _ int) { l.Progress(done) }
 	return p
 }
 
-func (l *learner) learn(ctx context.Context) (*Summary, error) {
-	budget := l.Env.HostBudget(0)
-	saved, err := step.NewSavedState(l.Job, "passes")
+// dictionary learns one from signals; its passes are kept under a name of its own, empty
+// for the one that is written.
+func (l *learner) dictionary(ctx context.Context, name string, src tile.Source, seed uint64) (res *dict.Result, err error) {
+	stage, note := "learning (signals)", "passes"
+	if name != "" {
+		stage, note = "learning "+name+" (signals)", "passes of "+name
+	}
+	saved, err := step.NewSavedState(l.Job, note)
 	if err != nil {
 		return nil, err
 	}
-	var res *dict.Result
-	err = l.Stage("learning (signals)", l.src.Cols()*(l.o.Epochs+1), func() error {
+	err = l.Stage(stage, src.Cols()*(l.o.Epochs+1), func() error {
 		return l.Compute(ctx, saved.Passes(l.o.Epochs), func(ctx context.Context) error {
-			res, err = dict.Learn(ctx, l.Backend, l.src, l.plan(budget, saved))
-			return l.refuse(err, budget)
+			res, err = dict.Learn(ctx, l.Backend, src, l.plan(seed, saved))
+			return l.refuse(err)
 		})
 	})
+	return res, err
+}
+
+// compared is what comparing dictionaries holds besides the one that is learned: atoms
+// of two, their cosines, and the codes of a half at their most.
+func (l *learner) compared() int64 {
+	if l.o.Seeds == 1 {
+		return 0
+	}
+	T, K, N := int64(l.src.Rows()), int64(l.o.Atoms), int64(l.src.Cols())
+	return 8*K*(2*T+2*K) + 12*K*N
+}
+
+func (l *learner) learn(ctx context.Context) (*Summary, error) {
+	l.budget = l.Env.HostBudget(l.compared())
+	res, err := l.dictionary(ctx, "", l.src, l.o.Seed)
 	if err != nil {
 		return nil, err
 	}
 	if res.Zero == l.src.Cols() {
-		return nil, step.BadInput(l.o.Responses[0], "has no signal to learn from: all %d columns are constant", res.Zero)
+		return nil, step.BadInput(l.src.parts[0].Paths[0], "has no signal to learn from: all %d columns are constant", res.Zero)
 	}
 	if len(res.Codes.Values) == 0 {
 		l.Warn("every code is 0: --lambda %g is above every correlation of a signal with an atom", l.o.Lambda)
@@ -112,7 +163,30 @@ func (l *learner) learn(ctx context.Context) (*Summary, error) {
 	if err := l.Stage("writing", 0, func() error { return l.write(ctx, res) }); err != nil {
 		return nil, err
 	}
-	return l.summary(res), nil
+	sum := l.summary(res)
+	if l.o.Seeds == 1 {
+		return sum, nil
+	}
+	res.Codes = dict.Codes{} // written
+	s, err := l.stability(ctx, res.Atoms)
+	if err != nil {
+		return nil, err
+	}
+	l.stable(sum, s)
+	return sum, l.Job.WriteFile("stability.tsv", s.write)
+}
+
+// stable says how stable the median atom is, in run.json too.
+func (l *learner) stable(sum *Summary, s *stability) {
+	say := func(name string, of []float64, dst **float64) {
+		if m := step.Quantile(of, 0.5); !math.IsNaN(m) {
+			*dst = &m
+			l.Result(name, m)
+		}
+	}
+	mean, _ := s.means()
+	say("stability_median", mean, &sum.Stability)
+	say("halves_median", s.halves, &sum.Halves)
 }
 
 // summary says what was found, in run.json too.
@@ -128,17 +202,18 @@ func (l *learner) summary(res *dict.Result) *Summary {
 }
 
 // refuse turns errors about the signals into ones about the file.
-func (l *learner) refuse(err error, budget int64) error {
+func (l *learner) refuse(err error) error {
 	var bad *dict.NotFinite
 	if errors.As(err, &bad) {
 		l.Job.Discard()
-		path, row := l.src.FileOf(bad.Row)
-		return step.BadInput(path, "has %v at row %d, column %d: signals must be finite", bad.Value, row, bad.Signal)
+		path, row, column := l.src.at(bad.Row, bad.Signal)
+		return step.BadInput(path, "has %v at row %d, column %d: signals must be finite", bad.Value, row, column)
 	}
 	var large *dict.Overflow
 	if errors.As(err, &large) {
 		l.Job.Discard()
-		return step.BadInput(l.o.Responses[0], "has values in column %d whose squares overflow, expected smaller ones or --standardize columns", large.Signal)
+		path, _, column := l.src.at(0, large.Signal)
+		return step.BadInput(path, "has values in column %d whose squares overflow, expected smaller ones or --standardize columns", column)
 	}
 	return l.Env.Refuse(err)
 }
@@ -156,7 +231,7 @@ func (l *learner) write(ctx context.Context, res *dict.Result) error {
 	if err := res.Codes.WriteTo(ctx, codes, l.Env.Precision == op.Float64); err != nil {
 		return err
 	}
-	if err := step.CarryColumns(l.Env.FS, l.o.Responses[0], l.Job, "columns.tsv"); err != nil {
+	if err := l.src.writeColumns(l.Env, l.Job); err != nil {
 		return err
 	}
 	return l.Job.WriteFile("objective.tsv", func(w io.Writer) error {
@@ -171,7 +246,7 @@ func (l *learner) write(ctx context.Context, res *dict.Result) error {
 // writeAtoms writes the atoms and, of several runs, the rows of each: the features of
 // encoding models.
 func (l *learner) writeAtoms(ctx context.Context, res *dict.Result) error {
-	K, borders := res.Atoms.Cols, l.src.Borders()
+	K, borders := res.Atoms.Cols, l.src.parts[0].Borders()
 	write := func(name string, lo, hi int) error {
 		sink, err := l.Job.CreateNpy(ctx, name, step.DType(l.Env.Precision), hi-lo, K, store.AsMatrix)
 		if err != nil {

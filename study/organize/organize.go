@@ -25,13 +25,14 @@ import (
 )
 
 // Options are the organize step (docs/study.md, "organize"). The lists of codes, matches
-// and responses have a value for each model, in the order in which models are shown.
+// and responses have a value for each model, in the order in which models are shown; models that share
+// a dictionary (learn --shared) have one of codes and matches between them.
 type Options struct {
 	// Codes are codes.npz of learn; columns.tsv beside one names the neurons.
-	Codes []string `opt:"codes" file:"in" required:"true" doc:"codes.npz of learn, with columns.tsv beside it; one per model"`
+	Codes []string `opt:"codes" file:"in" required:"true" doc:"codes.npz of learn, with columns.tsv beside it; one per model, or one of the models that share a dictionary"`
 	// Matches are matches.tsv of match. What match wrote beside one (subjects.npy) gives
 	// consistency over subjects, intervals and contrasts.
-	Matches []string `opt:"matches" file:"in" required:"true" doc:"matches.tsv of match; one per model"`
+	Matches []string `opt:"matches" file:"in" required:"true" doc:"matches.tsv of match; one for each --codes"`
 	// Responses, (time, neurons), are what was learned from; none leaves compactness out.
 	Responses  []Runs  `opt:"responses" file:"lists" doc:"responses that were learned from, for compactness; one per model, with commas between runs"`
 	Threshold  float64 `opt:"threshold" default:"0.5" above:"0" max:"1" doc:"least share of a neuron's codes on a network's atoms to be in its sub-group"`
@@ -84,7 +85,7 @@ func (o *Options) Command() step.Command {
 
 // Check refuses lists that are not of as many models.
 func (o *Options) Check() error {
-	if n := len(o.Codes); len(o.Matches) != n || len(o.Responses) != 0 && len(o.Responses) != n {
+	if n := len(o.Codes); len(o.Matches) != n || len(o.Responses) != 0 && len(o.Responses) < n {
 		return step.BadInput("", "%d --codes, %d --matches and %d --responses, expected as many of each (or no --responses)", n, len(o.Matches), len(o.Responses))
 	}
 	return nil
@@ -127,12 +128,13 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	x := &organizer{Run: r, o: o}
 	err := r.Stage("reading", len(o.Codes), func() error {
 		for i := range o.Codes {
-			model, err := x.readModel(ctx, i)
-			if err != nil {
+			if err := x.readModels(ctx, i); err != nil {
 				return err
 			}
-			x.models = append(x.models, model)
 			r.Progress(i + 1)
+		}
+		if n := len(x.models); len(o.Responses) > n {
+			return step.BadInput("", "%d --responses, expected one for each model (%d)", len(o.Responses), n)
 		}
 		return x.sameNetworks()
 	})
@@ -165,6 +167,7 @@ type organizer struct {
 // organized is one model with what was found.
 type organized struct {
 	name     string
+	from     int // which codes and matches
 	neurons  neurons
 	networks brain.LabelTable
 	atoms    MatchedAtoms
@@ -192,48 +195,91 @@ func (m *organized) summary() ModelSummary {
 		Diversity: opt(m.index.diversity), Consistency: opt(m.index.overLayers), DiversityCorrected: opt(m.index.effective), ConsistencyCorrected: opt(m.index.cosine)}
 }
 
-// readModel loads codes, names, matches and, if they are there, what match knows of
-// subjects.
-func (x *organizer) readModel(ctx context.Context, i int) (*organized, error) {
+// readModels loads codes, names, matches and, if they are there, what match knows of
+// subjects: of the model, or of each that shares the dictionary.
+func (x *organizer) readModels(ctx context.Context, i int) error {
 	path := x.o.Codes[i]
 	codes, err := store.ReadSparse(ctx, x.Env.FS, path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if codes.Rows < 1 || codes.Cols < 1 {
-		return nil, step.BadInput(path, "is %d x %d, expected at least one atom and one neuron", codes.Rows, codes.Cols)
+		return step.BadInput(path, "is %d x %d, expected at least one atom and one neuron", codes.Rows, codes.Cols)
 	}
 	table := columns(path)
 	names, err := step.ReadColumns(x.Env.FS, table, codes.Cols)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if names == nil {
-		return nil, step.BadInput(path, "has no columns.tsv beside it, which says what model and layer each neuron is of")
+		return step.BadInput(path, "has no columns.tsv beside it, which says what model and layer each neuron is of")
 	}
-	m := &organized{name: names.Model[0]}
-	for i, name := range names.Model {
-		if name != m.name {
-			return nil, step.BadInput(table, "has models %q and %q (neuron %d), expected one", m.name, name, i)
+	first := len(x.models)
+	for _, of := range byModel(names.Model) {
+		m := &organized{name: names.Model[of[0]], from: i}
+		if m.neurons, err = newNeurons(columnsOnly(codes, of), names.Only(of), table); err != nil {
+			return err
+		}
+		x.models = append(x.models, m)
+	}
+	for at, m := range x.models[first:] {
+		if err := x.readMatches(ctx, m, x.o.Matches[i], codes.Rows); err != nil {
+			return err
+		}
+		if err := x.readResponses(ctx, m, first+at); err != nil {
+			return err
 		}
 	}
-	if m.neurons, err = newNeurons(codes, names, table); err != nil {
-		return nil, err
-	}
-	if err := x.readMatches(ctx, m, x.o.Matches[i], codes.Rows); err != nil {
-		return nil, err
-	}
-	if len(x.o.Responses) > 0 {
-		m.neurons.responses, err = x.standardized(ctx, x.o.Responses[i], codes.Cols)
-		constant := 0
-		for _, z := range m.neurons.responses {
-			if z == nil {
-				constant++
-			}
+	return nil
+}
+
+// byModel lists the columns of each model, in the order in which models come.
+func byModel(models []string) (list [][]int) {
+	at := map[string]int{}
+	for n, name := range models {
+		i, there := at[name]
+		if !there {
+			i = len(list)
+			at[name], list = i, append(list, nil)
 		}
-		x.LeaveOut("neurons of "+m.name, "a constant response, which has no compactness", constant)
+		list[i] = append(list[i], n)
 	}
-	return m, err
+	return list
+}
+
+// columnsOnly are some columns of codes: those themselves where they are all.
+func columnsOnly(codes *store.Sparse, columns []int) *store.Sparse {
+	if len(columns) == codes.Cols {
+		return codes
+	}
+	out := &store.Sparse{Rows: codes.Rows, Cols: len(columns), Indptr: []int64{0}}
+	for _, n := range columns {
+		rows, values := codes.Column(n)
+		out.Indices, out.Data = append(out.Indices, rows...), append(out.Data, values...)
+		out.Indptr = append(out.Indptr, int64(len(out.Data)))
+	}
+	return out
+}
+
+// readResponses reads the responses of model number i, if they are given.
+func (x *organizer) readResponses(ctx context.Context, m *organized, i int) (err error) {
+	switch given := len(x.o.Responses); {
+	case given == 0:
+		return nil
+	case i >= given:
+		return step.BadInput(x.o.Codes[m.from], "has model %q, number %d, expected --responses for each", m.name, i+1)
+	}
+	if m.neurons.responses, err = x.standardized(ctx, x.o.Responses[i], len(m.neurons.unit)); err != nil {
+		return err
+	}
+	constant := 0
+	for _, z := range m.neurons.responses {
+		if z == nil {
+			constant++
+		}
+	}
+	x.LeaveOut("neurons of "+m.name, "a constant response, which has no compactness", constant)
+	return nil
 }
 
 // readMatches reads matches.tsv, and subjects.npy beside it.
@@ -294,12 +340,12 @@ func (x *organizer) sameNetworks() error {
 	for i, m := range x.models {
 		for _, other := range x.models[:i] {
 			if other.name == m.name {
-				return step.BadInput(x.o.Codes[i], "is of model %q, which is there already", m.name)
+				return step.BadInput(x.o.Codes[m.from], "is of model %q, which is there already", m.name)
 			}
 		}
 		same := slices.EqualFunc(m.networks, first.networks, func(a, b brain.Label) bool { return a.Name == b.Name })
 		if !same {
-			return step.BadInput(x.o.Matches[i], "has other networks than %s", x.o.Matches[0])
+			return step.BadInput(x.o.Matches[m.from], "has other networks than %s", x.o.Matches[0])
 		}
 	}
 	return nil
@@ -308,7 +354,7 @@ func (x *organizer) sameNetworks() error {
 // analyse computes indices, their intervals and their chance.
 func (x *organizer) analyse(ctx context.Context) error {
 	done := 0
-	for i, m := range x.models {
+	for _, m := range x.models {
 		m.given = m.atoms.belong(x.o.FDR)
 		m.index = m.neurons.indices(m.given, len(m.networks), x.o.Threshold)
 		m.index.over(m.atoms.agreement(m.given, len(m.networks)), m.everySubject())
@@ -322,7 +368,7 @@ func (x *organizer) analyse(ctx context.Context) error {
 		}
 		done += x.o.Draws
 		if m.index.assigned == 0 {
-			x.Warn("%s: no neuron of %s is in the sub-group of a network", x.o.Codes[i], m.name)
+			x.Warn("%s: no neuron of %s is in the sub-group of a network", x.o.Codes[m.from], m.name)
 		}
 	}
 	return nil

@@ -103,11 +103,10 @@ func TestOrganizeIndices(t *testing.T) {
 			e.Begin()
 			x := &organizer{Run: &step.Run{Worker: &step.Worker{Env: e}}, o: goldenModel(name)}
 			x.o.Bootstraps, x.o.Draws = 20, 20
-			m, err := x.readModel(context.Background(), 0)
-			if err != nil {
+			if err := x.readModels(context.Background(), 0); err != nil {
 				t.Fatal(err)
 			}
-			x.models = append(x.models, m)
+			m := x.models[0]
 			if err := x.analyse(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -301,6 +300,82 @@ func checkEnds(t *testing.T, path string) {
 
 // TestOrganizeNothing: without a matched atom no neuron has a sub-group, and what
 // cannot be known is n/a.
+// Models that share a dictionary are organised each by itself: their neurons have the
+// networks and shares that they have without the others, and responses of their own.
+func TestOrganizeShared(t *testing.T) {
+	dir := t.TempDir()
+	alone := goldenModel("small")
+	alone.Out, alone.Bootstraps, alone.Draws = filepath.Join(dir, "alone"), 10, 10
+	shared := goldenModel("small")
+	if err := os.CopyFS(filepath.Join(dir, "dictionary"), os.DirFS(filepath.Join(organizeFolder, "small"))); err != nil {
+		t.Fatal(err)
+	}
+	shared.Codes = []string{filepath.Join(dir, "dictionary", "codes.npz")}
+	table := filepath.Join(dir, "dictionary", "columns.tsv")
+	names, err := store.ReadTable(store.OS{}, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := slices.Index(names.Columns, "model")
+	text, data := strings.Join(names.Columns, "\t")+"\n", map[string][]float64{}
+	responses, dims, err := store.LoadFloat64(context.Background(), store.OS{}, shared.Responses[0][0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, row := range names.Rows {
+		row[model] = []string{"a", "b", "a"}[n%3]
+		text += strings.Join(row, "\t") + "\n"
+	}
+	for i, x := range responses {
+		of := names.Rows[i%dims[1]][model]
+		data[of] = append(data[of], x)
+	}
+	if err := os.WriteFile(table, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	shared.Responses = nil
+	for _, name := range []string{"a", "b"} {
+		path := filepath.Join(dir, name+".npy")
+		if err := store.SaveNpy(store.OS{}, path, []int{dims[0], len(data[name]) / dims[0]}, data[name]); err != nil {
+			t.Fatal(err)
+		}
+		shared.Responses = append(shared.Responses, Runs{path})
+	}
+	shared.Out, shared.Bootstraps, shared.Draws = filepath.Join(dir, "shared"), 10, 10
+	for _, o := range []*Options{alone, shared} {
+		if _, err := step.Do[*Summary](context.Background(), &step.Env{}, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	neurons := func(o *Options) *store.Table {
+		table, err := store.ReadTable(store.OS{}, filepath.Join(o.Out, "neurons.tsv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	got, at := neurons(shared).Rows, 0
+	for _, name := range []string{"a", "b"} {
+		for n, want := range neurons(alone).Rows {
+			if names.Rows[n][model] != name {
+				continue
+			}
+			if want[0] = name; !slices.Equal(got[at], want) {
+				t.Errorf("neuron %d of %s: %v, expected %v", n, name, got[at], want)
+			}
+			at++
+		}
+	}
+	if at != len(got) {
+		t.Errorf("%d neurons, expected %d", len(got), at)
+	}
+	few := *shared
+	few.Out, few.Responses = filepath.Join(dir, "few"), shared.Responses[:1]
+	if _, err := step.Do[*Summary](context.Background(), &step.Env{}, &few); err == nil || !strings.Contains(err.Error(), `has model "b", number 2, expected --responses for each`) {
+		t.Errorf("responses of one of two models: %v", err)
+	}
+}
+
 func TestOrganizeNothing(t *testing.T) {
 	o := goldenModel("small")
 	o.FDR, o.Bootstraps, o.Draws, o.Out = 1e-9, 10, 10, filepath.Join(t.TempDir(), "none")
@@ -353,7 +428,7 @@ func TestOrganizeRefusals(t *testing.T) {
 		"has no best match of atom 12":                                       func(o *Options) { o.Matches = large.Matches },
 		`is of model "small-model", which is there already`:                  func(o *Options) { *o = *goldenModel("small", "small") },
 		"2 --codes, 1 --matches and 1 --responses, expected as many of each": func(o *Options) { o.Codes = append(o.Codes, large.Codes...) },
-		"1 --codes, 1 --matches and 2 --responses":                           func(o *Options) { o.Responses = append(o.Responses, large.Responses...) },
+		"2 --responses, expected one for each model (1)":                     func(o *Options) { o.Responses = append(o.Responses, large.Responses...) },
 		"--threshold 1.5, expected a number above 0, at most 1":              func(o *Options) { o.Threshold = 1.5 },
 		"--threshold 0, expected a number above 0":                           func(o *Options) { o.Threshold = 0 },
 		"--fdr 0, expected a number between 0 and 1":                         func(o *Options) { o.FDR = 0 },

@@ -210,7 +210,7 @@ func (b *reporter) learning(ctx context.Context) error {
 	var series []page.Series
 	t := page.Table{Caption: "Dictionaries. The objective is the mean over all neurons of 1/2 |s - D a|² + λ |a|₁; density is the share of codes that are not 0.",
 		Columns: []page.Column{{Name: "Model"}, {Name: "Neurons", Number: true}, {Name: "Volumes", Number: true}, {Name: "Atoms", Number: true}, {Name: "λ", Number: true}, {Name: "Objective", Number: true}, {Name: "Density", Number: true}}}
-	var figures []page.Block
+	var figures, stable []page.Block
 	for _, m := range b.o.Models {
 		if m.Learn == "" {
 			s.Add(b.lack("%s: no dictionary was given.", m.Name))
@@ -226,6 +226,13 @@ func (b *reporter) learning(ctx context.Context) error {
 		}
 		if run != nil {
 			row[5], row[6] = short(run.Results["objective"]), short(run.Results["density"])
+			if c, ok := run.Results["stability_median"]; ok {
+				text := fmt.Sprintf("%s: over %s seeds the median atom is found again with a cosine of %s", m.Name, option(run, "--seeds", "?"), short(c))
+				if h, ok := run.Results["halves_median"]; ok {
+					text += fmt.Sprintf("; the codes of its likes in the two halves of the responses have %s", short(h))
+				}
+				stable = append(stable, page.Text(text+"."))
+			}
 		}
 		curve, err := b.objective(m)
 		if err != nil {
@@ -256,6 +263,7 @@ func (b *reporter) learning(ctx context.Context) error {
 	if len(t.Rows) > 0 {
 		s.Add(t)
 	}
+	s.Add(stable...)
 	if len(series) > 0 {
 		s.Add(page.Chart{XLabel: "step", YLabel: "objective of the batch", Series: series,
 			Caption: "Learning curves: objective of each step's batch of neurons, coded over the atoms before the step.", Alt: "objective by step, falling as the dictionary is learned"}.Figure())

@@ -67,6 +67,16 @@ func (n *ColumnNames) Of(column int) []string {
 	return []string{n.Model[column], n.Layer[column], n.Unit[column], n.Tap[column]}
 }
 
+// Only is the table of some columns.
+func (n *ColumnNames) Only(columns []int) *ColumnNames {
+	o := &ColumnNames{}
+	for _, c := range columns {
+		o.Model, o.Layer = append(o.Model, n.Model[c]), append(o.Layer, n.Layer[c])
+		o.Unit, o.Tap = append(o.Unit, n.Unit[c]), append(o.Tap, n.Tap[c])
+	}
+	return o
+}
+
 // ColumnTables are the tables of columns that lie beside files, as inputs.
 func ColumnTables(fsys store.FS, paths []string) []File {
 	var files []File
