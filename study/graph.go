@@ -164,6 +164,10 @@ func (s *StimulusConfig) columns() brain.WordColumns {
 // time finds the volumes and the TR of a run, which are those of all subjects.
 func (s *Study) time(i int) error {
 	run, key := &s.Stimulus[i], element("stimulus", i)
+	trimmed, err := step.ParseTrim("--trim-features", s.Encode.TrimFeatures)
+	if err != nil {
+		return s.bad("encode.trim_features", "is refused: %v", err)
+	}
 	first, given, warned := "", run.TR > 0, false
 	for _, r := range s.recordings {
 		if r.run != i {
@@ -176,8 +180,8 @@ func (s *Study) time(i int) error {
 		s.columns, s.voxel = max(s.columns, sh.columns), sh.voxel
 		if first == "" {
 			first = r.bold
-			if run.Volumes == 0 {
-				run.Volumes = sh.volumes
+			if run.Volumes == 0 { // of features: responses may lack what these lose
+				run.Volumes = sh.volumes + trimmed.Sum()
 			}
 			if run.TR == 0 {
 				run.TR = sh.tr
@@ -194,7 +198,10 @@ func (s *Study) time(i int) error {
 			s.warn("%s is %g s, but %s has %g s between volumes, by its header or sidecar", key+".tr", run.TR, r.bold, sh.tr)
 			warned = true
 		}
-		if sh.volumes != run.Volumes {
+		if sh.volumes+trimmed.Sum() != run.Volumes {
+			if trimmed.Sum() > 0 {
+				return s.bad(key+".volumes", "is %d, but %s has %d volumes, and encode.trim_features %s leaves %d", run.Volumes, r.bold, sh.volumes, s.Encode.TrimFeatures, run.Volumes-trimmed.Sum())
+			}
 			return s.bad(key+".volumes", "is %d, but %s has %d volumes: leave sub-%s out (data.exclude) or give files of one length", run.Volumes, r.bold, sh.volumes, r.subject)
 		}
 	}
@@ -437,11 +444,15 @@ func (s *Study) encode(m *modelSteps) error {
 		o := s.Encode
 		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.config.Name, "sub-"+name)
 		o.ConfoundColumns, o.TR = s.Data.Confounds, step.Some(s.shapes[0].tr)
+		left, err := s.trims()
+		if err != nil {
+			return err
+		}
 		T, volumes := 0, []int(nil)
 		for _, r := range of[name] {
 			T += s.shapes[r.run].volumes
 			if !s.Stimulus[r.run].Test {
-				volumes = append(volumes, s.shapes[r.run].volumes)
+				volumes = append(volumes, s.shapes[r.run].volumes-left.Sum())
 			}
 			if s.Stimulus[r.run].Test {
 				o.TestFeatures, o.TestResponses = append(o.TestFeatures, m.features[r.run]), append(o.TestResponses, r.bold)
@@ -473,6 +484,24 @@ func (s *Study) encode(m *modelSteps) error {
 		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, s.encodeWork(T, folds, o.Nested), &o))
 	}
 	return nil
+}
+
+// trims are the rows that every run loses before it is fitted.
+func (s *Study) trims() (step.Ends, error) {
+	both, err := step.ParseTrim("--trim", s.Encode.Trim)
+	if err != nil {
+		return both, s.bad("encode.trim", "is refused: %v", err)
+	}
+	features, err := step.ParseTrim("--trim-features", s.Encode.TrimFeatures)
+	if err != nil {
+		return both, s.bad("encode.trim_features", "is refused: %v", err)
+	}
+	for i, run := range s.Stimulus {
+		if all := both.Both(features).Sum(); run.Volumes <= all {
+			return both, s.bad("encode.trim", "and encode.trim_features leave nothing of %s, which has %d volumes", s.Stimulus[i].Name, run.Volumes)
+		}
+	}
+	return both.Both(features), nil
 }
 
 // repeats takes the held-out runs of a subject as presentations of one stimulus, where it is
@@ -713,7 +742,7 @@ func (s *Study) null(m *modelSteps) *Task {
 	first := m.encode[0].Step.(*encode.Options)
 	o := null.New()
 	o.Features, o.Templates, o.Table, o.Mask = first.Features, s.resolve(s.Match.Templates), s.resolve(s.Match.Table), s.maskFile()
-	o.CV, o.Alphas, o.Score, o.RunSteps = first.CV, first.Alphas, first.Score, first.RunSteps
+	o.CV, o.Alphas, o.Score, o.Trims, o.RunSteps = first.CV, first.Alphas, first.Score, first.Trims, first.RunSteps
 	o.Standardize, o.Intercept, o.Delays = first.Standardize, first.Intercept, first.Delays
 	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.config.Name, "null")
 	for i, task := range m.encode {
@@ -794,6 +823,10 @@ func (s *Study) couple(m *modelSteps) {
 		subjects++
 	}
 	if c.Skip || len(o.Bold) == 0 {
+		return
+	}
+	if s.Encode.TrimFeatures != "" {
+		s.note("couple is left out: encode.trim_features says that BOLD lacks volumes that neurons have")
 		return
 	}
 	if len(without) > 0 {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"voxen/store"
@@ -79,8 +81,47 @@ func TestHDF5Inputs(t *testing.T) {
 	}
 }
 
+// TestTutorialLayout: the files of voxelwise_tutorials are fitted as they are, with the
+// onsets of their runs and the repeats of their test stimulus.
+func TestTutorialLayout(t *testing.T) {
+	const from = "../../testdata/store/hdf5/tutorial_"
+	args := []string{"encode", "--features", from + "features.hdf:/X_train", "--responses", from + "responses.hdf:/Y_train", "--delays", "1,2",
+		"--test-features", from + "features.hdf:/X_test", "--test-repeats", "--metrics", "r"}
+	for r := range 4 {
+		args = append(args, "--test-responses", fmt.Sprintf("%sresponses.hdf:/Y_test:%d", from, r))
+	}
+	labels, runs := make([]float64, 3*24), filepath.Join(t.TempDir(), "runs.npy")
+	for i := range labels {
+		labels[i] = float64(i / 24)
+	}
+	sink, err := store.CreateNpySink(store.OS{}, runs, store.Float64, 1, len(labels), store.AsVector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.WriteFloat64(t.Context(), 0, len(labels), labels, len(labels)); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Close(); err != nil {
+		t.Fatal(err)
+	}
+	onsets, labelled := t.TempDir(), t.TempDir()
+	mustRun(t, append(args, "--runs", from+"features.hdf:/run_onsets", "--out", filepath.Join(onsets, "fit"))...)
+	mustRun(t, append(args, "--runs", runs, "--out", filepath.Join(labelled, "fit"))...)
+	for _, name := range []string{"weights", "cv_score", "test_score", "test_r_normalized", "explainable_variance"} {
+		a, err := os.ReadFile(filepath.Join(onsets, "fit", name+".npy"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(labelled, "fit", name+".npy"))
+		if err != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s of onsets differs from that of labels: %v", name, err)
+		}
+	}
+}
+
 // TestHuthLayout: a study of responses and words in the files of ds003020, .hf5 and
-// TextGrid, runs as they are.
+// TextGrid, runs as they are, with responses as long as the features and with responses
+// that come trimmed.
 func TestHuthLayout(t *testing.T) {
 	here, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -99,15 +140,39 @@ models:
   - {name: tiny, path: example-data/model}
 dictionary: {atoms: 2}
 `, here, here)
+	trimmed := study + `align: {within: lanczos, hrf: none}
+encode: {delays: "1,2,3,4", trim_features: "10:5", detrend: linear, nested: false}
+`
+	for i, text := range []string{study, trimmed} {
+		checkHuth(t, fmt.Sprintf("results%d", i), text, map[bool]int{true: 15}[i == 1])
+	}
+}
+
+// checkHuth runs a study of ds003020's files, of which responses lack so many rows.
+func checkHuth(t *testing.T, out, study string, lack int) {
+	study = strings.Replace(study, "out: results", "out: "+out, 1)
 	if err := os.WriteFile("study.yaml", []byte(study), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	mustRun(t, "run", "study.yaml")
-	scores, shape, err := store.LoadFloat64(t.Context(), store.OS{}, "results/tiny/sub-UTS01/cv_score.npy")
+	scores, shape, err := store.LoadFloat64(t.Context(), store.OS{}, out+"/tiny/sub-UTS01/cv_score.npy")
 	if err != nil || len(scores) != 37 {
 		t.Errorf("scores of shape %v, want (37,): %v", shape, err)
 	}
-	rows, _, err := store.LoadFloat64(t.Context(), store.OS{}, "results/tiny/words/story.npy")
+	volumes, err := store.OpenArray(store.OS{}, out+"/tiny/volumes/story.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer volumes.Close()
+	bold, err := store.OpenArray(store.OS{}, strings.TrimSuffix(strings.TrimPrefix(regexp.MustCompile(`bold: "[^"]*"`).FindString(study), `bold: "`), `"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bold.Close()
+	if volumes.Rows() != bold.Rows()+lack {
+		t.Errorf("%d volumes of features to %d of BOLD, want %d more", volumes.Rows(), bold.Rows(), lack)
+	}
+	rows, _, err := store.LoadFloat64(t.Context(), store.OS{}, out+"/tiny/words/story.npy")
 	if err != nil || len(rows)%6 != 0 {
 		t.Errorf("%d values of words, want 6 rows: %v", len(rows), err)
 	}

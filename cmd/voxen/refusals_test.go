@@ -140,6 +140,9 @@ var refusals = []refusal{
 	// options of encode
 	flags("outputs", `--outputs cv: "cv" is not made with these options, expected all, scores, or of weights`, "--outputs", "cv"),
 	flags("weights in bytes", `--weights-dtype "int8", expected float16, float32 or float64`, "--weights-dtype", "int8"),
+	flags("trim of a word", `--trim "few", expected A:B, whole numbers of rows from 0`, "--trim", "few"),
+	flags("trim of all rows", `--trim 6:6 leaves nothing of run 0, which has 12 rows`, "--trim", "6:6"),
+	flags("trim of features alone", `x.npy: has 9 rows, trimmed, .*y.npy has 12`, "--trim-features", "2:1"),
 	flags("images", `--images "big", expected auto, all or none`, "--images", "big"),
 	flags("predictions of nothing", `--save-predictions without held-out runs`, "--save-predictions"),
 	flags("repeats of nothing", `--test-repeats with 0 file of responses, expected at least two`, "--test-repeats"),

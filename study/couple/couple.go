@@ -272,7 +272,7 @@ func (c *coupler) readBiological(ctx context.Context) error {
 		if want := c.x.Parts[i].Rows(); a.Rows() != want {
 			return step.BadInput(path, "has %d rows, %s has %d", a.Rows(), c.o.Responses[i], want)
 		}
-		m, err := step.LoadMatrix(ctx, path, a)
+		m, err := step.LoadMatrix(ctx, path, a, nil)
 		if err != nil {
 			return err
 		}

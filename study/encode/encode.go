@@ -28,13 +28,14 @@ type Options struct {
 	TestFeatures  []string `opt:"test-features" file:"in" doc:"features of held-out runs"`
 	TestResponses []string `opt:"test-responses" file:"in" doc:"responses of held-out runs"`
 	TestConfounds []string `opt:"test-confounds" file:"in" doc:"confounds of held-out runs"`
-	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row (.npy)"`
+	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row, or the first row of each run (.npy or HDF5)"`
 
 	CV       string          `opt:"cv" form:"kfold:N or runs, with ,gap=M" complete:"kfold:,runs" doc:"kfold:N, or runs: leave one out; ,gap=M leaves M rows of the run on either side of a test fold out of training; kfold:N,within=runs cuts each run (default: runs when there is more than one, else kfold:5)"`
 	Folds    step.Maybe[int] `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
 	Alphas   string          `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
 	AlphaPer string          `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
 	Score    string          `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen: r2, r or mse (negative)"`
+	step.Trims
 	step.RunSteps
 	Standardize string   `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
 	Intercept   bool     `opt:"intercept" doc:"fit an intercept"`
@@ -68,6 +69,9 @@ func (o *Options) Check() error {
 		} else if o.CV != cv {
 			return step.BadInput("", "--folds %d and --cv %s are given, expected one of them", o.Folds.Value, o.CV)
 		}
+	}
+	if err := o.Trims.Check(); err != nil {
+		return err
 	}
 	if err := o.Repeats.Check(len(o.TestFeatures), len(o.TestResponses)); err != nil {
 		return err
@@ -161,6 +165,8 @@ type encoder struct {
 	o     *Options
 	plan  ridge.Options
 	data  ridge.Data
+	x     step.Features
+	testX step.Features
 	y     *step.Responses
 	testY *step.Responses
 
@@ -326,11 +332,12 @@ func (x *encoder) explain(err error) error {
 	case errors.As(err, &split):
 		return step.BadInput("", "--cv %s: %v", x.cv, split)
 	case errors.As(err, &feature):
-		paths, borders := x.o.Features, x.y.Borders()
+		paths, features := x.o.Features, x.x
 		if feature.HeldOut {
-			paths, borders = x.o.testFiles(), x.testY.Borders()
+			paths, features = x.o.testFiles(), x.testX
 		}
-		file, row := place(borders, feature.Row)
+		file, row := place(features.Files, feature.Row)
+		row = features.KeptOf(file).At(row)
 		return step.BadInput(paths[file], "has %g at row %d, column %d, expected %s: give the features in a smaller unit, or --precision float64",
 			feature.Value, row, feature.Column, feature.Want)
 	case errors.As(err, &nothing) && nothing.Trends > 0:
@@ -380,15 +387,12 @@ func (x *encoder) read(ctx context.Context) error {
 	if x.y, err = x.openResponses(ctx, x.o.Responses, x.scratch, x.like); err != nil {
 		return err
 	}
-	var borders op.Borders
-	if x.data.X, borders, x.data.NarrowX, err = step.LoadFeatures(ctx, x.Env.FS, x.o.Features); err != nil {
+	x.data.Y, x.plan.Runs = x.y, x.y.Runs()
+	if x.x, err = x.loadFeatures(ctx, x.o.Features, x.o.Runs); err != nil {
 		return err
 	}
-	x.data.Y = x.y
-	if err := sameRows(x.o.Features, borders, x.data.X.Cols, x.o.Responses, x.y); err != nil {
-		return err
-	}
-	if x.plan.Runs, err = x.runs(ctx, borders); err != nil {
+	x.data.X, x.data.NarrowX = x.x.Matrix, x.x.Narrow
+	if err := x.sameRows(x.o.Features, x.x, x.o.Responses, x.y); err != nil {
 		return err
 	}
 	if err := x.folds(); err != nil {
@@ -406,31 +410,51 @@ func (x *encoder) read(ctx context.Context) error {
 
 // openResponses opens files with memory for what has to be unpacked.
 func (x *encoder) openResponses(ctx context.Context, paths []string, name string, first *step.Responses) (*step.Responses, error) {
-	return x.OpenResponses(ctx, step.ResponseFiles{Paths: paths, Mask: x.o.Mask, Atlas: x.o.Atlas, Name: name}, first)
+	files := step.ResponseFiles{Paths: paths, Mask: x.o.Mask, Atlas: x.o.Atlas, Name: name}
+	var err error
+	if files.Trim, err = step.ParseTrim("--trim", x.o.Trim); err != nil {
+		return nil, err
+	}
+	if name == x.scratch { // held-out files are runs of their own
+		files.Runs = x.o.Runs
+	}
+	return x.OpenResponses(ctx, files, first)
 }
 
 // sameRows wants as many rows of features as of responses in every run. Where a file
 // has that many columns instead, it is named as the one that lies the other way.
-func sameRows(features []string, fb op.Borders, nFeatures int, responses []string, y *step.Responses) error {
-	rb := y.Borders()
+func (x *encoder) sameRows(features []string, f step.Features, responses []string, y *step.Responses) error {
+	fb, rb := f.Files, y.Borders()
+	after := ""
+	if x.o.Trim != "" || x.o.TrimFeatures != "" {
+		after = ", trimmed"
+	}
 	for i := range features {
 		nf, nr := fb.Rows(i), rb.Rows(i)
 		switch {
 		case nf == nr:
-		case nFeatures == nr && y.Cols() != nf:
-			return step.BadInput(features[i], "has %d rows, %s has %d%s", nf, responses[i], nr, step.TurnedHint)
+		case f.Cols == nr && y.Cols() != nf:
+			return step.BadInput(features[i], "has %d rows%s, %s has %d%s", nf, after, responses[i], nr, step.TurnedHint)
 		case y.Cols() == nf:
-			return step.BadInput(responses[i], "has %d rows, %s has %d%s", nr, features[i], nf, step.TurnedHint)
+			return step.BadInput(responses[i], "has %d rows%s, %s has %d%s", nr, after, features[i], nf, step.TurnedHint)
 		default:
-			return step.BadInput(features[i], "has %d rows, %s has %d", nf, responses[i], nr)
+			return step.BadInput(features[i], "has %d rows%s, %s has %d", nf, after, responses[i], nr)
 		}
 	}
 	return nil
 }
 
-// runs gives the runs of the rows: the files, or the labels of --runs.
-func (x *encoder) runs(ctx context.Context, files op.Borders) (op.Borders, error) {
-	return step.RunsOf(ctx, x.Env.FS, x.o.Runs, files)
+// loadFeatures reads files of features, less the ends of their runs.
+func (x *encoder) loadFeatures(ctx context.Context, paths []string, labels string) (step.Features, error) {
+	both, err := step.ParseTrim("--trim", x.o.Trim)
+	if err != nil {
+		return step.Features{}, err
+	}
+	features, err := step.ParseTrim("--trim-features", x.o.TrimFeatures)
+	if err != nil {
+		return step.Features{}, err
+	}
+	return step.LoadFeatures(ctx, x.Env.FS, paths, labels, both.Both(features))
 }
 
 // folds gives the folds of the cross-validation, and their gap.
@@ -477,7 +501,7 @@ func (x *encoder) readTest(ctx context.Context) error {
 	if x.data.TestX.Cols != x.data.X.Cols {
 		return step.BadInput(x.o.TestFeatures[0], "has %d columns, %s has %d", x.data.TestX.Cols, x.o.Features[0], x.data.X.Cols)
 	}
-	if err := sameRows(x.o.testFiles(), x.data.TestRuns, x.data.TestX.Cols, x.o.TestResponses, x.testY); err != nil {
+	if err := x.sameRows(x.o.testFiles(), x.testX, x.o.TestResponses, x.testY); err != nil {
 		return err
 	}
 	x.data.TestY = x.testY

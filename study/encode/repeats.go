@@ -6,25 +6,31 @@ import (
 
 	"voxen/engine/op"
 	"voxen/engine/tile"
-	"voxen/study/step"
 )
 
 // loadTest reads the held-out features; those of repeats stand below each other once for
 // each, since the confounds of each are its own.
 func (x *encoder) loadTest(ctx context.Context) error {
 	var err error
-	if x.data.TestX, x.data.TestRuns, x.data.NarrowTestX, err = step.LoadFeatures(ctx, x.Env.FS, x.o.TestFeatures); err != nil || !x.o.TestRepeats {
+	if x.testX, err = x.loadFeatures(ctx, x.o.TestFeatures, ""); err != nil {
 		return err
 	}
-	if err := x.o.EqualRows(x.testY); err != nil {
-		return err
+	if x.o.TestRepeats {
+		if err := x.o.EqualRows(x.testY); err != nil {
+			return err
+		}
+		once, n := x.testX, len(x.o.TestResponses)
+		x.testX.Matrix = tile.Matrix{Rows: n * once.Rows, Cols: once.Cols, Data: slices.Repeat(once.Data, n)}
+		x.testX.Files, x.testX.Kept = op.Borders{0}, nil
+		for i := range n {
+			x.testX.Files = append(x.testX.Files, (i+1)*once.Rows)
+		}
+		if once.Kept != nil {
+			x.testX.Kept = slices.Repeat(once.Kept, n)
+		}
+		x.plan.TestRepeats, x.plan.ZScoreMean = n, x.o.ZScoreRepeats
 	}
-	once, n := x.data.TestX, len(x.o.TestResponses)
-	x.data.TestX, x.data.TestRuns = tile.Matrix{Rows: n * once.Rows, Cols: once.Cols, Data: slices.Repeat(once.Data, n)}, op.Borders{0}
-	for i := range n {
-		x.data.TestRuns = append(x.data.TestRuns, (i+1)*once.Rows)
-	}
-	x.plan.TestRepeats, x.plan.ZScoreMean = n, x.o.ZScoreRepeats
+	x.data.TestX, x.data.TestRuns, x.data.NarrowTestX = x.testX.Matrix, x.testX.Files, x.testX.Narrow
 	return nil
 }
 

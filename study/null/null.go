@@ -35,6 +35,7 @@ type Options struct {
 	CV     string `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"as of encode, and so are all that follow"`
 	Alphas string `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
 	Score  string `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen"`
+	step.Trims
 	step.RunSteps
 	Standardize string `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
 	Intercept   bool   `opt:"intercept" doc:"fit an intercept"`
@@ -110,7 +111,7 @@ func (o *Options) subject(s int) *encode.Options {
 	if len(o.Confounds) > 0 {
 		e.Confounds = o.Confounds[s*n : (s+1)*n]
 	}
-	e.CV, e.Alphas, e.Score, e.RunSteps = o.CV, o.Alphas, o.Score, o.RunSteps
+	e.CV, e.Alphas, e.Score, e.Trims, e.RunSteps = o.CV, o.Alphas, o.Score, o.Trims, o.RunSteps
 	e.Standardize, e.Intercept, e.Delays = o.Standardize, o.Intercept, o.Delays
 	return e
 }

@@ -75,6 +75,7 @@ const runName = "run.json"
 // fit is what a folder of voxen encode says of its models.
 type fit struct {
 	steps      step.RunSteps
+	trims      step.Trims
 	delays     []int
 	confounded bool
 	weights    string // path
@@ -113,6 +114,10 @@ func (f *fit) read(path string, run *store.Run) (err error) {
 	given := map[string]string{}
 	for _, o := range run.Options {
 		given[o.Name] = o.Value
+	}
+	f.trims = step.Trims{Trim: given["--trim"], TrimFeatures: given["--trim-features"]}
+	if err := f.trims.Check(); err != nil {
+		return step.BadInput(path, "option %v", err)
 	}
 	for _, o := range step.Options(&f.steps) {
 		value, ok := given["--"+o.Name]
@@ -154,6 +159,7 @@ type predictor struct {
 	plan   ridge.Options
 	x      tile.Matrix
 	files  op.Borders // rows of the files of x
+	kept   []step.Kept
 	narrow bool
 	model  ridge.Weights
 	opened []store.Array
@@ -176,26 +182,34 @@ func (p *predictor) read(ctx context.Context) (err error) {
 	case !given && p.fit.confounded:
 		return step.BadInput(p.o.Fit, "was fitted with confounds, expected --confounds for each file of features")
 	}
-	if p.x, p.files, p.narrow, err = step.LoadFeatures(ctx, p.Env.FS, p.o.Features); err != nil {
+	both, _ := step.ParseTrim("--trim", p.fit.trims.Trim) // checked as they were read
+	alone, _ := step.ParseTrim("--trim-features", p.fit.trims.TrimFeatures)
+	f, err := step.LoadFeatures(ctx, p.Env.FS, p.o.Features, p.o.Runs, both.Both(alone))
+	if err != nil {
 		return err
 	}
-	if p.plan.Runs, err = step.RunsOf(ctx, p.Env.FS, p.o.Runs, p.files); err != nil {
-		return err
-	}
-	if p.plan.Trends, err = p.trends(); err != nil {
+	p.x, p.kept, p.files, p.narrow, p.plan.Runs = f.Matrix, f.Kept, f.Files, f.Narrow, f.Runs
+	if p.plan.Trends, err = p.trends(ctx, both, alone); err != nil {
 		return err
 	}
 	p.plan.PerRun, p.plan.Delays = ridge.PerRun(p.fit.steps.PerRun), p.fit.delays
 	return p.openModel()
 }
 
-// trends are the bases of what is removed from the runs of the features.
-func (p *predictor) trends() (tile.Matrix, error) {
+// trends are the bases of what is removed from the runs of the features. Tables of
+// confounds are as long as responses, which lack what features alone lose.
+func (p *predictor) trends(ctx context.Context, both, alone step.Ends) (tile.Matrix, error) {
 	rows, err := step.OpenStack(p.Env, p.o.Features)
 	if err != nil {
 		return tile.Matrix{}, err
 	}
 	defer rows.Close()
+	if err := rows.TrimRuns(ctx, p.Env, p.o.Runs, alone); err != nil {
+		return tile.Matrix{}, err
+	}
+	if err := rows.Trim(rows.Runs(), both); err != nil {
+		return tile.Matrix{}, err
+	}
 	return p.fit.steps.Bases(p.Env, p.o.Confounds, rows, p.plan.Runs)
 }
 
@@ -287,6 +301,10 @@ func (p *predictor) explain(err error) error {
 	for feature.Row >= p.files[file+1] {
 		file++
 	}
+	row := feature.Row - p.files[file]
+	if p.kept != nil {
+		row = p.kept[file].At(row)
+	}
 	return step.BadInput(p.o.Features[file], "has %g at row %d, column %d, expected %s: give the features in a smaller unit, or --precision float64",
-		feature.Value, feature.Row-p.files[file], feature.Column, feature.Want)
+		feature.Value, row, feature.Column, feature.Want)
 }

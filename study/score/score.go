@@ -23,6 +23,7 @@ type Options struct {
 	Atlas       string   `opt:"atlas" file:"in" doc:"label image: the mean of each of its regions is a response (.nii.gz, .dlabel.nii, or .label.gii)"`
 	Confounds   []string `opt:"confounds" file:"in" doc:"table of confounds, regressed out of the responses within each run; one file per run"`
 	Runs        string   `opt:"runs" file:"in" doc:"one integer label per row (.npy), where one file holds several runs"`
+	Trim        string   `opt:"trim" form:"A:B" doc:"leave out the first A and the last B rows of each run of the responses; predictions of a fit that did so come without them"`
 	Metrics     []string `opt:"metrics" list:"comma" default:"r2" oneof:"r,r2,mse" doc:"scores, separated by commas: r2, r, mse (negative)"`
 	step.RunSteps
 	step.Repeats
@@ -74,6 +75,9 @@ func (o *Options) Check() error {
 			return step.BadInput("", "--metrics %s names %s twice", strings.Join(o.Metrics, ","), m)
 		}
 	}
+	if _, err := step.ParseTrim("--trim", o.Trim); err != nil {
+		return err
+	}
 	_, err := o.Trend()
 	return err
 }
@@ -108,7 +112,11 @@ func (s *scorer) close() {
 
 // read opens responses and predictions, of as many rows in every run.
 func (s *scorer) read(ctx context.Context) (err error) {
-	if s.y, err = s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.Responses, Mask: s.o.Mask, Atlas: s.o.Atlas, Name: "responses"}, nil); err != nil {
+	trim, err := step.ParseTrim("--trim", s.o.Trim)
+	if err != nil {
+		return err
+	}
+	if s.y, err = s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.Responses, Mask: s.o.Mask, Atlas: s.o.Atlas, Name: "responses", Runs: s.o.Runs, Trim: trim}, nil); err != nil {
 		return err
 	}
 	if s.p, err = s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.Predictions, Name: "predictions"}, nil); err != nil {
@@ -124,9 +132,7 @@ func (s *scorer) read(ctx context.Context) (err error) {
 	if s.p.Rows() < 2 {
 		return step.BadInput(s.o.Responses[0], "has %d row, expected at least 2", s.p.Rows())
 	}
-	if s.plan.Runs, err = step.RunsOf(ctx, s.Env.FS, s.o.Runs, files); err != nil {
-		return err
-	}
+	s.plan.Runs = s.y.Runs()
 	s.plan.PerRun = ridge.PerRun(s.o.PerRun)
 	if s.o.TestRepeats {
 		s.plan.TestRepeats, s.plan.ZScoreMean = len(s.o.Responses), s.o.ZScoreRepeats

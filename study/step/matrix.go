@@ -66,8 +66,9 @@ func OpenMatrix(fsys store.FS, path string) (store.Array, error) {
 // maxFeatures bounds the values of features, which are held in memory in float64.
 const maxFeatures = 1 << 31
 
-// LoadMatrix reads one file of features and refuses what is not finite.
-func LoadMatrix(ctx context.Context, path string, a store.Array) (tile.Matrix, error) {
+// LoadMatrix reads one file of features, the rows that are kept (nil: all), and refuses
+// what is not finite in them.
+func LoadMatrix(ctx context.Context, path string, a store.Array, kept Kept) (tile.Matrix, error) {
 	m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols()}
 	switch {
 	case m.Rows == 0 || m.Cols == 0:
@@ -79,9 +80,11 @@ func LoadMatrix(ctx context.Context, path string, a store.Array) (tile.Matrix, e
 	if err := a.ReadFloat64(ctx, 0, m.Cols, m.Data, m.Cols); err != nil {
 		return m, err
 	}
+	m.Data = kept.cut(m.Data, m.Cols)
+	m.Rows = len(m.Data) / m.Cols
 	for i, x := range m.Data {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return m, BadInput(path, "has %v at row %d, column %d: features must be finite", x, i/m.Cols, i%m.Cols)
+			return m, BadInput(path, "has %v at row %d, column %d: features must be finite", x, kept.At(i/m.Cols), i%m.Cols)
 		}
 	}
 	return m, nil

@@ -149,8 +149,13 @@ func (e *Env) ReadConfounds(paths []string, columns string, r *Responses) (*Conf
 		if err != nil {
 			return nil, err
 		}
-		if t.Rows != c.borders.Rows(i) {
-			return nil, BadInput(path, "has %d rows, %s has %d", t.Rows, r.Paths[i], c.borders.Rows(i))
+		if n := r.asRead(i); t.Rows != n {
+			return nil, BadInput(path, "has %d rows, %s has %d", t.Rows, r.Paths[i], n)
+		}
+		if r.trimmed != nil {
+			for j, column := range t.Columns {
+				t.Columns[j] = r.trimmed[i].cut(column, 1)
+			}
 		}
 		if t.Filled > 0 {
 			filled, tables, first = filled+t.Filled, tables+1, cmp.Or(first, path)

@@ -20,6 +20,9 @@ type Responses struct {
 	Regions *RegionMeans // of an atlas; nil without one
 	Closers []func() error
 	timed   []timed
+	runs    op.Borders
+	whole   op.Borders // rows of each file before they were trimmed
+	trimmed []Kept     // rows that are left of each file; nil: all
 }
 
 // timed is an image that says its time between volumes.

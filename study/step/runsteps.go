@@ -67,7 +67,8 @@ func (s RunSteps) Explain(err error) error {
 }
 
 // RunsOf gives the runs of the rows of files: the files, or those of the labels at path,
-// one per row; the rows of a run are contiguous.
+// one per row; the rows of a run are contiguous. Fewer numbers that increase from 0 are the
+// first rows of the runs (run_onsets of voxelwise_tutorials).
 func RunsOf(ctx context.Context, fsys store.FS, path string, files op.Borders) (op.Borders, error) {
 	if path == "" {
 		return files, nil
@@ -76,7 +77,11 @@ func RunsOf(ctx context.Context, fsys store.FS, path string, files op.Borders) (
 	if err != nil {
 		return nil, err
 	}
-	if rows := files[files.Folds()]; len(shape) != 1 || shape[0] != rows {
+	rows := files[files.Folds()]
+	if b := onsets(labels, rows); len(shape) == 1 && len(labels) < rows && b != nil {
+		return b, nil
+	}
+	if len(shape) != 1 || shape[0] != rows {
 		return nil, BadInput(path, "has shape %v, expected one label for each of %d rows", shape, rows)
 	}
 	b := op.Borders{0}
@@ -96,28 +101,70 @@ func RunsOf(ctx context.Context, fsys store.FS, path string, files op.Borders) (
 	return append(b, len(labels)), nil
 }
 
-// LoadFeatures reads files of features into one matrix, with the rows of each; narrow
-// says that none has more digits than float32.
-func LoadFeatures(ctx context.Context, fsys store.FS, paths []string) (m tile.Matrix, borders op.Borders, narrow bool, err error) {
-	borders, narrow = op.Borders{0}, true
-	for _, path := range paths {
-		a, err := OpenMatrix(fsys, path)
-		if err != nil {
-			return m, nil, false, err
-		}
-		narrow = narrow && !a.Wide()
-		part, err := LoadMatrix(ctx, path, a)
-		a.Close()
-		if err != nil {
-			return m, nil, false, err
-		}
-		if m.Rows > 0 && part.Cols != m.Cols {
-			return m, nil, false, BadInput(path, "has %d columns, %s has %d", part.Cols, paths[0], m.Cols)
-		}
-		m = tile.Matrix{Rows: m.Rows + part.Rows, Cols: part.Cols, Data: append(m.Data, part.Data...)}
-		borders = append(borders, m.Rows)
+// onsets are the borders of runs that begin at some of the rows; nil for what are no onsets.
+func onsets(first []int64, rows int) op.Borders {
+	if len(first) == 0 || first[0] != 0 || first[len(first)-1] >= int64(rows) {
+		return nil
 	}
-	return m, borders, narrow, nil
+	var b op.Borders
+	for i, t := range first {
+		if i > 0 && t <= first[i-1] {
+			return nil
+		}
+		b = append(b, int(t))
+	}
+	return append(b, rows)
+}
+
+// Features are files of features in one matrix.
+type Features struct {
+	tile.Matrix
+	Files  op.Borders // rows of each file that are kept
+	Runs   op.Borders
+	Narrow bool   // none has more digits than float32
+	Kept   []Kept // rows of each file; nil: all
+}
+
+// LoadFeatures reads files of features, less the ends of each run; runs are those of the
+// labels at a path, or the files (RunsOf).
+func LoadFeatures(ctx context.Context, fsys store.FS, paths []string, labels string, ends Ends) (Features, error) {
+	f := Features{Files: op.Borders{0}, Narrow: true}
+	arrays, err := OpenStack(&Env{FS: fsys}, paths)
+	if err != nil {
+		return f, err
+	}
+	defer arrays.Close()
+	files := arrays.Borders()
+	if f.Runs, err = RunsOf(ctx, fsys, labels, files); err != nil {
+		return f, err
+	}
+	if ends.Sum() > 0 {
+		whole := f.Runs
+		if f.Runs, err = ends.Within(whole); err != nil {
+			return f, err
+		}
+		f.Kept = ends.Kept(files, whole)
+	}
+	f.Cols = arrays.Cols()
+	for i, path := range paths {
+		a := arrays.Parts[i].(store.Array) // opened as such
+		f.Narrow = f.Narrow && !a.Wide()
+		part, err := LoadMatrix(ctx, path, a, f.KeptOf(i))
+		if err != nil {
+			return f, err
+		}
+		f.Data, f.Rows = append(f.Data, part.Data...), f.Rows+part.Rows
+		f.Files = append(f.Files, f.Rows)
+	}
+	return f, nil
+}
+
+// KeptOf are the rows of a file that are kept; nil: all.
+func (f Features) KeptOf(i int) Kept {
+	if f.Kept == nil {
+		return nil
+	}
+	return f.Kept[i]
 }
 
 // ResponseFiles are the files of a step's responses, and where their voxels are.
@@ -125,6 +172,8 @@ type ResponseFiles struct {
 	Paths       []string
 	Mask, Atlas string // "": none
 	Name        string // of the scratch files of what has to be unpacked
+	Runs        string // labels of the runs that are trimmed, as RunsOf reads them
+	Trim        Ends
 }
 
 // OpenResponses opens responses with memory for what has to be unpacked. With first, not
@@ -147,8 +196,15 @@ func (r *Run) OpenResponses(ctx context.Context, f ResponseFiles, first *Respons
 	if scratchErr != nil {
 		return nil, scratchErr
 	}
-	if err != nil || f.Atlas == "" {
-		return y, err
+	if err != nil {
+		return nil, err
+	}
+	if err := y.TrimRuns(ctx, r.Env, f.Runs, f.Trim); err != nil {
+		y.Close()
+		return nil, err
+	}
+	if f.Atlas == "" {
+		return y, nil
 	}
 	var training *RegionMeans
 	if first != nil {
