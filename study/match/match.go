@@ -260,6 +260,9 @@ func (x *matcher) match(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if about.Cols > 0 {
+		x.Result("stimulus_draws", float64(about.Cols))
+	}
 	x.test(products, high, about)
 	return x.Stage("writing", 0, func() error { return x.write(ctx, gram, high) })
 }

@@ -87,18 +87,18 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 		m.add("Responses of %s per word were combined (%s) within volumes of %s s and %s.", model.Name, option(run, "--within", "mean"), option(run, "--tr", "?"), response)
 	}
 	if run := b.of(model.Name + ": learn"); run != nil {
-		m.add("The response of each neuron of %s was scaled (%s), and %s atoms were learned by online dictionary learning with an L1 penalty λ = %s on the codes in %s passes over batches of %s signals (Mairal et al. 2009).",
-			model.Name, option(run, "--standardize", "none"), option(run, "--atoms", "?"), option(run, "--lambda", "?"), option(run, "--epochs", "?"), option(run, "--batch", "?"))
+		m.add("The response of each neuron of %s was scaled (%s), and %s atoms were learned by online dictionary learning with an L1 penalty λ = %s on the codes in %s passes over batches of %s signals (seed %s; Mairal et al. 2009).",
+			model.Name, option(run, "--standardize", "none"), option(run, "--atoms", "?"), option(run, "--lambda", "?"), option(run, "--epochs", "?"), option(run, "--batch", "?"), option(run, "--seed", "0"))
 	}
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
-			m.add("With the atoms of %s as fixed regressors, a ridge regression was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs. The method is that of voxel-wise encoding with cross-validated ridge (Dupré la Tour et al. 2022).",
-				model.Name, n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"))
+			m.add("With the atoms of %s as fixed regressors, a ridge regression was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs. %s The method is that of voxel-wise encoding with cross-validated ridge (Dupré la Tour et al. 2022).",
+				model.Name, n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), heldOutOf(run))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
-		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation; its best match is the template of the largest |r|, of either sign. Its p-value is (1 + b)/(1 + n) from the distribution of the maximum of |r| over templates in n = %s surrogates that keep the spatial autocorrelation (random fields with the variogram of the map in volumes, rotations of the templates on surfaces: Alexander-Bloch et al. 2018)%s; the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
-			templateNames(run), option(run, "--draws", "?"), flips(run), option(run, "--fdr", "0.05"))
+		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation; its best match is the template of the largest |r|, of either sign. Its p-value is (1 + b)/(1 + n), the largest of those from the distributions of the maximum of |r| over templates in %s; the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
+			templateNames(run), nullsOf(run), option(run, "--fdr", "0.05"))
 	}
 	if run := b.of(model.Name + ": couple"); run != nil {
 		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946)%s, and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
@@ -127,7 +127,7 @@ func mapsOf(run *store.Run) string {
 		if in.Role != "--maps" {
 			continue
 		}
-		for _, k := range []scoreKind{heldOut, selection} {
+		for _, k := range scoreKinds {
 			if strings.HasPrefix(filepath.Base(in.Path), k.file) {
 				return k.name
 			}
@@ -160,12 +160,43 @@ func folds(run *store.Run) string {
 	return strings.TrimPrefix(cv, "kfold:") + " contiguous folds"
 }
 
-// flips says that the signs of subjects were flipped, where that is part of p.
-func flips(run *store.Run) string {
-	if run.Results["subjects"] < match.FewestInP {
-		return ""
+// nullsOf lists the nulls that take part in p, with their draws and seeds.
+func nullsOf(run *store.Run) string {
+	asked := strings.Split(option(run, "--nulls", "maps,subjects,stimulus"), ",")
+	draws, seed := option(run, "--draws", "?"), option(run, "--seed", "0")
+	var list []string
+	if slices.Contains(asked, "maps") {
+		list = append(list, fmt.Sprintf("n = %s surrogates that keep the spatial autocorrelation (random fields with the variogram of the map in volumes, rotations of the templates on surfaces: Alexander-Bloch et al. 2018; seed %s)", draws, seed))
 	}
-	return " or, if that is larger, from the distribution in maps of which the signs of subjects were flipped (Winkler et al. 2014)"
+	if slices.Contains(asked, "subjects") && run.Results["subjects"] >= match.FewestInP {
+		list = append(list, fmt.Sprintf("maps of which the signs of subjects were flipped (at most %s draws; Winkler et al. 2014)", draws))
+	}
+	if inputsAs(run, "--stimulus-null") > 0 && slices.Contains(asked, "stimulus") {
+		text := "maps of encoding models that were fitted again, the choice of the penalty included, to atoms that were shifted against the responses or whose phases were drawn anew"
+		if n := run.Results["stimulus_draws"]; n > 0 {
+			text += fmt.Sprintf(" (n = %g)", n)
+		}
+		list = append(list, text)
+	}
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+// heldOutOf says of which data the scores are that models were not chosen by.
+func heldOutOf(run *store.Run) string {
+	var list []string
+	if n := inputsAs(run, "--test-responses"); n > 0 {
+		list = append(list, fmt.Sprintf("Models were tested on %d held-out %s (test score).", n, plural(n, "run")))
+	}
+	if option(run, "--nested", "") == "true" {
+		list = append(list, "Each fold was also predicted by a model whose penalty was chosen on the other folds alone and which was fitted to them (nested score).")
+	}
+	if len(list) == 0 {
+		return "No data were held out from the choice of the penalty."
+	}
+	return strings.Join(list, " ")
 }
 
 // templateNames lists the files of templates that match read.

@@ -23,20 +23,24 @@ type scoreKind struct {
 	name string
 }
 
-// The score of data that models were not fitted to, and that by which alphas were
-// chosen, which is above 0 on noise.
+// The held-out scores, of runs that models were not fitted to and of nested folds, and
+// that by which alphas were chosen, which is above 0 on noise.
 var (
-	heldOut   = scoreKind{"test_score", "held-out score"}
+	heldOut   = scoreKind{"test_score", "held-out score (test score)"}
+	nested    = scoreKind{"nested_score", "held-out score (nested score)"}
 	selection = scoreKind{"cv_score", "selection score"}
 )
 
-// of names the score by its measure, if that is known: "held-out r".
+// scoreKinds lists them, that which is shown of several first.
+var scoreKinds = []scoreKind{heldOut, nested, selection}
+
+// of names the score by its measure, if that is known: "held-out r (test score)".
 func (k scoreKind) of(measure string) string {
 	switch {
 	case measure == "score":
 		return k.name
-	case k == heldOut:
-		return "held-out " + measure
+	case k != selection:
+		return strings.Replace(k.name, "score", measure, 1)
 	}
 	return k.name + " " + measure
 }
@@ -46,14 +50,14 @@ func (b *reporter) scoreOf(m Model) string {
 	return option(b.of(m.Name+": encode "+m.Subjects[0]), "--score", "score")
 }
 
-// shownScore is the kind whose maps are shown of a model: held out if every subject has it.
+// shownScore is the kind whose maps are shown of a model: the first that every subject has.
 func (b *reporter) shownScore(m Model) scoreKind {
-	for _, dir := range m.Encode {
-		if !b.there(filepath.Join(dir, heldOut.file+".npy")) {
-			return selection
+	for _, k := range scoreKinds {
+		if !slices.ContainsFunc(m.Encode, func(dir string) bool { return !b.there(filepath.Join(dir, k.file+".npy")) }) {
+			return k
 		}
 	}
-	return heldOut
+	return selection
 }
 
 // quality shows what went into the encoding models and how well they predict.
@@ -61,6 +65,7 @@ func (b *reporter) quality(ctx context.Context) error {
 	s := b.page.Section("quality", "Data and fit quality", "Rows and voxels of each subject, what was left out, and how well responses are predicted.")
 	tables := map[scoreKind]*page.Table{
 		heldOut:   {Caption: "Held-out prediction (test_score): of runs that models were not fitted to, over voxels that were fitted. A voxel that is constant or not finite has no model and is left out."},
+		nested:    {Caption: "Held-out prediction (nested_score): of each fold by a model whose alpha was chosen on the other folds alone and which was fitted to them, the mean over folds, over voxels that were fitted. A voxel that is constant or not finite has no model and is left out."},
 		selection: {Caption: "Selection score (cv_score): the cross-validated score at the alpha that was chosen by it, over voxels that were fitted. It is above 0 on noise, and says how models were selected, not how well they predict. A voxel that is constant or not finite has no model and is left out."},
 	}
 	for _, t := range tables {
@@ -68,14 +73,14 @@ func (b *reporter) quality(ctx context.Context) error {
 			{Name: "Median", Number: true}, {Name: "95th percentile", Number: true}, {Name: "Highest", Number: true}}
 	}
 	for _, m := range b.o.Models {
-		for _, k := range []scoreKind{heldOut, selection} {
+		for _, k := range scoreKinds {
 			if err := b.scoreTable(ctx, s, m, k, tables[k]); err != nil {
 				return err
 			}
 		}
 	}
 	var blocks []page.Block
-	for _, k := range []scoreKind{heldOut, selection} {
+	for _, k := range scoreKinds {
 		if len(tables[k].Rows) > 0 {
 			blocks = append(blocks, *tables[k])
 		}

@@ -107,7 +107,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. What it shows was computed by others, in their precision.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "report", Results: 1, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "report", Results: 2, File: true, Neutral: []string{"precision"}}
 }
 
 // Check refuses options that do not go together, and names what has no name.

@@ -169,7 +169,8 @@ func TestReport(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Simulated data.", "The BOLD is simulated.", "minilm: encode sub-2", "sha256:", "1 voxels (constant)",
-		"minilm: the 4 atoms over time", "2 of 4 atoms that belong to a network", "Back &amp; below", "minilm: selection score r, mean over 3 subjects",
+		"minilm: the 4 atoms over time", "2 of 4 atoms that belong to a network", "Back &amp; below", "minilm: held-out r (nested score), mean over 3 subjects",
+		"chosen on the other folds alone", "seed 0; Mairal", "freed of no confounds",
 		"Diversity by layer.", "The balance of each model", "minilm: interaction", "Sub-groups: compactness", "Words (z, times heard)", "Correlation with MoCA of brain score",
 		"pairs are anchored", "Mairal et al. 2009", "Freedman, D. and Lane, D. (1983)", "over 2 seeds the median atom is found again with a cosine of", "4 atoms were learned by online dictionary learning", "ridge regression was fitted to every voxel of 3 subjects",
 		"NiiVue", "network templates",
@@ -239,20 +240,25 @@ func TestReportScores(t *testing.T) {
 	}
 	save("sub-1", "cv_score.npy", 0.111, 0.222, 0.333)
 	save("sub-2", "cv_score.npy", 0.444, 0.555, 0.666)
-	for _, c := range []struct {
-		subjects      []string // who have a held-out run
+	both := []string{"sub-1", "sub-2"}
+	for i, c := range []struct {
+		file          string
+		subjects      []string // who have it
 		want, without string
+		inputs        int
 	}{
-		{nil, "distribution of the selection score", "eld-out prediction"},
-		{[]string{"sub-1"}, "distribution of the selection score", "distribution of the held-out"},
-		{[]string{"sub-1", "sub-2"}, "distribution of the held-out score", "distribution of the selection"},
+		{"", nil, "distribution of the selection score", "eld-out prediction", 2},
+		{"nested_score.npy", both[:1], "distribution of the selection score", "distribution of the held-out", 3},
+		{"nested_score.npy", both, "distribution of the held-out score (nested score)", "distribution of the selection", 4},
+		{"test_score.npy", both[:1], "distribution of the held-out score (nested score)", "distribution of the selection", 5},
+		{"test_score.npy", both, "distribution of the held-out score (test score)", "(nested score) over voxels", 6},
 	} {
 		for _, s := range c.subjects {
-			save(s, "test_score.npy", 0.777, 0.888, 0.999)
+			save(s, c.file, 0.777, 0.888, 0.999)
 		}
 		o := report.New()
 		o.Models = []report.Model{{Name: "m", Encode: []string{filepath.Join(dir, "sub-1"), filepath.Join(dir, "sub-2")}}}
-		o.Out = filepath.Join(dir, fmt.Sprintf("%d.html", len(c.subjects)))
+		o.Out = filepath.Join(dir, fmt.Sprintf("%d.html", i))
 		if _, err := step.Do[*report.Summary](context.Background(), &step.Env{}, o); err != nil {
 			t.Fatal(err)
 		}
@@ -260,12 +266,12 @@ func TestReportScores(t *testing.T) {
 		if !strings.Contains(page, c.want) || strings.Contains(page, c.without) {
 			t.Errorf("with held-out runs of %v: no %q, or %q is there", c.subjects, c.want, c.without)
 		}
-		held, chosen, both := strings.Cut(page, "Selection score (cv_score)")
-		if !both || !strings.Contains(chosen, "0.222") || strings.Contains(held, "0.888") != (len(c.subjects) > 0) {
+		held, chosen, there := strings.Cut(page, "Selection score (cv_score)")
+		if !there || !strings.Contains(chosen, "0.222") || strings.Contains(held, "0.888") != (len(c.subjects) > 0) {
 			t.Errorf("with held-out runs of %v: tables of scores are not those of the files", c.subjects)
 		}
 		run, err := store.ReadRun(store.OS{}, o.Out+".run.json")
-		if err != nil || len(run.Inputs) != 2+len(c.subjects) {
+		if err != nil || len(run.Inputs) != c.inputs {
 			t.Errorf("inputs %v, %v", run.Inputs, err)
 		}
 	}
