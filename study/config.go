@@ -287,6 +287,11 @@ func (c *Config) checkOptions() error {
 	if _, err := step.ParseDelays(c.Encode.Delays); err != nil {
 		return c.bad("encode.delays", "is refused: %v", err)
 	}
+	for key, value := range map[string]string{"trim": c.Encode.Trim, "trim_features": c.Encode.TrimFeatures} {
+		if _, err := step.ParseTrim("--"+strings.ReplaceAll(key, "_", "-"), value); err != nil {
+			return c.bad("encode."+key, "is refused: %v", err)
+		}
+	}
 	for key, value := range map[string]string{"align.detrend": c.Align.Detrend, "encode.detrend": c.Encode.Detrend, "couple.detrend": c.Couple.Detrend} {
 		if _, err := brain.ParseTrend(value); err != nil {
 			return c.bad(key, "is refused: %v", err)

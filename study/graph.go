@@ -164,10 +164,7 @@ func (s *StimulusConfig) columns() brain.WordColumns {
 // time finds the volumes and the TR of a run, which are those of all subjects.
 func (s *Study) time(i int) error {
 	run, key := &s.Stimulus[i], element("stimulus", i)
-	trimmed, err := step.ParseTrim("--trim-features", s.Encode.TrimFeatures)
-	if err != nil {
-		return s.bad("encode.trim_features", "is refused: %v", err)
-	}
+	_, trimmed := s.Encode.Ends() // checked with the configuration
 	first, given, warned := "", run.TR > 0, false
 	for _, r := range s.recordings {
 		if r.run != i {
@@ -488,14 +485,7 @@ func (s *Study) encode(m *modelSteps) error {
 
 // trims are the rows that every run loses before it is fitted.
 func (s *Study) trims() (step.Ends, error) {
-	both, err := step.ParseTrim("--trim", s.Encode.Trim)
-	if err != nil {
-		return both, s.bad("encode.trim", "is refused: %v", err)
-	}
-	features, err := step.ParseTrim("--trim-features", s.Encode.TrimFeatures)
-	if err != nil {
-		return both, s.bad("encode.trim_features", "is refused: %v", err)
-	}
+	both, features := s.Encode.Ends()
 	for i, run := range s.Stimulus {
 		if all := both.Both(features).Sum(); run.Volumes <= all {
 			return both, s.bad("encode.trim", "and encode.trim_features leave nothing of %s, which has %d volumes", s.Stimulus[i].Name, run.Volumes)
@@ -508,17 +498,21 @@ func (s *Study) trims() (step.Ends, error) {
 // asked for.
 func (s *Study) repeats(subject string, o *encode.Options) error {
 	const key = "encode.test_repeats"
-	if !o.TestRepeats {
+	switch {
+	case o.TestRepeats:
+	case o.ZScoreRepeats:
+		return s.bad("encode.zscore_repeats", "is true without encode.test_repeats")
+	default:
 		return nil
+	}
+	if n := len(o.TestResponses); n < 2 {
+		return s.bad(key, "is true, and sub-%s has %d held-out runs: expected at least 2", subject, n)
 	}
 	first := slices.IndexFunc(s.Stimulus, func(run StimulusConfig) bool { return run.Test })
 	for i, run := range s.Stimulus {
 		if run.Test && (run.Words != s.Stimulus[first].Words || run.Volumes != s.Stimulus[first].Volumes || run.Start != s.Stimulus[first].Start) {
 			return s.bad(key, "is true, but held-out run %s has other words, volumes or start than %s: expected repeats of one stimulus", s.Stimulus[i].Name, s.Stimulus[first].Name)
 		}
-	}
-	if n := len(o.TestResponses); n < 2 {
-		return s.bad(key, "is true, and sub-%s has %d held-out runs: expected at least 2", subject, n)
 	}
 	o.TestFeatures = o.TestFeatures[:1]
 	return nil

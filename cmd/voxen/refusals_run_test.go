@@ -86,6 +86,15 @@ func init() {
 		config("value without text", `line \d+: out is empty, expected text`, "out: results", "out:"),
 		config("alphas of a study", `line \d+: encode.alphas is refused: .*-1 is not positive`, "alphas: 1:1e4:9", "alphas: 3,-1"),
 		config("detrend of a study", `line \d+: encode.detrend is refused: .*cosine:SECONDS`, "alphas: 1", "detrend: cosine\n  alphas: 1"),
+		config("trim of a study", `line \d+: encode.trim is refused: --trim "3", expected A:B`, "alphas: 1", "trim: 3\n  alphas: 1"),
+		config("trim of features of a study", `line \d+: encode.trim_features is refused: --trim-features "x:1", expected A:B`, "alphas: 1", "trim_features: x:1\n  alphas: 1"),
+		studied("trim of all volumes", `line \d+: encode.trim and encode.trim_features leave nothing of`, func(f *files) { f.edit("alphas: 1", "trim: 900:900\n  alphas: 1") }),
+		studied("volumes that trimmed features have not", `line \d+: stimulus\[0\].volumes is 20, but .* volumes, and encode.trim_features 10:5 leaves 5`, func(f *files) {
+			f.edit("tr: 2", "tr: 2\n    volumes: 20")
+			f.edit("alphas: 1", "trim_features: 10:5\n  alphas: 1")
+		}),
+		studied("repeats without held-out runs", `line \d+: encode.test_repeats is true, and sub-01 has 0 held-out runs: expected at least 2`, func(f *files) { f.edit("alphas: 1", "test_repeats: true\n  alphas: 1") }),
+		studied("mean of no repeats", `line \d+: encode.zscore_repeats is true without encode.test_repeats`, func(f *files) { f.edit("alphas: 1", "zscore_repeats: true\n  alphas: 1") }),
 		config("false discovery rate above one", `line \d+: match.fdr is "5", expected a number between 0 and 1`, "draws: 200", "fdr: 5"),
 		config("stride beyond the window", `line \d+: models\[0\].stride is 50, expected at most the window of 40 words`, "stride: 20", "stride: 50"),
 		config("unknown tap", `line \d+: models\[0\].tap is "ffn.in"`, "window: 40", "window: 40\n    tap: ffn.in"),

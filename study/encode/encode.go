@@ -411,10 +411,7 @@ func (x *encoder) read(ctx context.Context) error {
 // openResponses opens files with memory for what has to be unpacked.
 func (x *encoder) openResponses(ctx context.Context, paths []string, name string, first *step.Responses) (*step.Responses, error) {
 	files := step.ResponseFiles{Paths: paths, Mask: x.o.Mask, Atlas: x.o.Atlas, Name: name}
-	var err error
-	if files.Trim, err = step.ParseTrim("--trim", x.o.Trim); err != nil {
-		return nil, err
-	}
+	files.Trim, _ = x.o.Ends()
 	if name == x.scratch { // held-out files are runs of their own
 		files.Runs = x.o.Runs
 	}
@@ -446,14 +443,7 @@ func (x *encoder) sameRows(features []string, f step.Features, responses []strin
 
 // loadFeatures reads files of features, less the ends of their runs.
 func (x *encoder) loadFeatures(ctx context.Context, paths []string, labels string) (step.Features, error) {
-	both, err := step.ParseTrim("--trim", x.o.Trim)
-	if err != nil {
-		return step.Features{}, err
-	}
-	features, err := step.ParseTrim("--trim-features", x.o.TrimFeatures)
-	if err != nil {
-		return step.Features{}, err
-	}
+	both, features := x.o.Ends()
 	return step.LoadFeatures(ctx, x.Env.FS, paths, labels, both.Both(features))
 }
 

@@ -182,8 +182,7 @@ func (p *predictor) read(ctx context.Context) (err error) {
 	case !given && p.fit.confounded:
 		return step.BadInput(p.o.Fit, "was fitted with confounds, expected --confounds for each file of features")
 	}
-	both, _ := step.ParseTrim("--trim", p.fit.trims.Trim) // checked as they were read
-	alone, _ := step.ParseTrim("--trim-features", p.fit.trims.TrimFeatures)
+	both, alone := p.fit.trims.Ends() // checked as they were read
 	f, err := step.LoadFeatures(ctx, p.Env.FS, p.o.Features, p.o.Runs, both.Both(alone))
 	if err != nil {
 		return err

@@ -24,6 +24,13 @@ func (t Trims) Check() error {
 	return err
 }
 
+// Ends are those of options that Check has passed: of both, and of features alone.
+func (t Trims) Ends() (both, features Ends) {
+	both, _ = ParseTrim("--trim", t.Trim)
+	features, _ = ParseTrim("--trim-features", t.TrimFeatures)
+	return both, features
+}
+
 // Ends are the rows that are left out at the head and the tail of each run.
 type Ends struct {
 	Head, Tail int

@@ -77,4 +77,16 @@ r = encode("volume", "--responses", "y.nii.gz", "--atlas", "l.nii.gz")
 im = nib.load("volume/cv_score.nii.gz")
 same("volume", im.get_fdata(dtype="f4"), np.where(atlas == 2, r["cv_score"][0, 0], np.where(atlas == 9, r["cv_score"][0, 1], np.nan)).astype("f4"))
 same("affine", im.affine, bold.affine)
+# the lines of docs/formats.md that load all results, of a fit with delays
+encode("fit", "--responses", "y.nii.gz", "--delays", "0,2", "--keep-scores", "--test-features", "x.npy", "--test-responses", "y.nii.gz", "--save-predictions")
+text = open(f"{here}/../../docs/formats.md").read().split("### encode")[1]
+D, K, lines = 2, 3, text.split("```python\n")[1].split("```")[0]
+exec(lines)
+same("results", sorted(fit) == ["alpha", "cv_score", "cv_scores", "predictions", "test_score", "weights"], True)
+x = np.load("x.npy")
+x = x - x.mean(0)
+delayed = [x, np.vstack([np.zeros((2, K)), x[:-2]])]
+predicted = sum(d @ w for d, w in zip(delayed, weights.astype("f8")))
+if not np.allclose(predicted, fit["predictions"], atol=1e-5):  # float32
+    raise SystemExit("weights by delay do not predict what was saved")
 print(f"{checked} comparisons of encode's maps hold with nibabel {nib.__version__}")
