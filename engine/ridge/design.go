@@ -42,6 +42,8 @@ type designer struct {
 	// varies (B, M, 1, K) is 0 for features that centring leaves nothing of in the
 	// training rows of a model, and 1 for others; nil: none are
 	varies node
+	// weight (1, 1, 1, K) multiplies the features of a draw of banded ridge; nil: 1
+	weight node
 	lift   float64 // see fitter.lift
 	// rs, if any, says which rows the models are trained and tested on; else each fold is
 	// predicted from all other rows
@@ -135,16 +137,24 @@ func (d designer) means(x node) node {
 }
 
 // scales gives 1/SD over the training rows, or 1, and 0 for features that do not
-// vary in them; nil where that is 1 for all.
+// vary in them, times the weight of their band; nil where that is 1 for all.
 func (d designer) scales(x node) node {
-	if !d.o.StandardizeFeatures {
-		return d.varies
+	scale := d.varies
+	if d.o.StandardizeFeatures {
+		scale = times(op.Must(op.FeatureScale{Rows: d.n}, d.moments(x)), scale)
 	}
-	scale := op.Must(op.FeatureScale{Rows: d.n}, d.moments(x))
-	if d.varies != nil {
-		scale = op.Must(op.Zip{Kind: op.Mul}, scale, d.varies)
+	return times(scale, d.weight)
+}
+
+// times multiplies; nil is 1.
+func times(x, y node) node {
+	switch {
+	case x == nil:
+		return y
+	case y == nil:
+		return x
 	}
-	return scale
+	return op.Must(op.Zip{Kind: op.Mul}, x, y)
 }
 
 // eigen splits a cleaned eigendecomposition into Q' and s.

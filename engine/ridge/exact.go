@@ -398,8 +398,8 @@ func (f *fitter) training(ctx context.Context, d resampled, m int) (trained, err
 	return e, nil
 }
 
-// columnScales gives 1/SD of the training rows a, where that is asked for, and 0 for
-// columns to be left out.
+// columnScales gives 1/SD of the training rows a, where that is asked for, times the
+// weight of each column's band, and 0 for columns to be left out.
 func (f *fitter) columnScales(d resampled, set rowset, a []float64) []float64 {
 	K := d.c.K
 	scale, square := factors(K, 1), make([]float64, K)
@@ -407,8 +407,11 @@ func (f *fitter) columnScales(d resampled, set rowset, a []float64) []float64 {
 		square[i%K] += x * x
 	}
 	for k := range scale {
+		if f.weight != nil {
+			scale[k] = f.weight[k]
+		}
 		if f.o.StandardizeFeatures && square[k] > 0 {
-			scale[k] = 1 / math.Sqrt(square[k]/float64(len(a)/K))
+			scale[k] *= 1 / math.Sqrt(square[k]/float64(len(a)/K))
 		}
 	}
 	if d.judged && d.within == nil && f.o.centerX() {

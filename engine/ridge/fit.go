@@ -85,6 +85,8 @@ type fitter struct {
 	// outerAlphas are those of all voxels in every outer fold, with Options.OneAlpha
 	outerAlphas []float64
 	pass        int
+	weight      []float64 // K: by which columns of the design are multiplied, in banded ridge; nil: 1
+	steps       *within   // of nested folds that cut runs; made once
 }
 
 // matrixValue makes a (1, 1, rows, cols) value.
@@ -251,6 +253,9 @@ func (f *fitter) makeDesign(ctx context.Context) error {
 	d := newDesigner(f.o, f.res.Form, value("ones", matrixValue(tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)})))
 	if varies := f.varies(); varies != nil {
 		d.varies = value("varies", varies)
+	}
+	if f.weight != nil {
+		d.weight = value("weight", matrixValue(tile.Matrix{Rows: 1, Cols: len(f.weight), Data: f.weight}))
 	}
 	x := value("X", f.x)
 	shifted := f.delayed(x, f.o.Runs, f.offset, value)

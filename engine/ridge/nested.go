@@ -44,16 +44,14 @@ func nestedForm(f Form) Form {
 
 // nestedDesigns makes those of all outer folds.
 func (f *fitter) nestedDesigns(ctx context.Context) error {
-	var w *within
-	if f.o.perRunSteps() && f.o.cutsRuns() {
+	if f.steps == nil && f.o.perRunSteps() && f.o.cutsRuns() {
 		var err error
-		if w, err = f.newWithin(); err != nil {
+		if f.steps, err = f.newWithin(); err != nil {
 			return err
 		}
+		f.steps.bases = f.stored(1, f.data.X.Rows, f.steps.q, f.steps.basis)
 	}
-	if w != nil {
-		w.bases = f.stored(1, f.data.X.Rows, w.q, w.basis)
-	}
+	w := f.steps
 	c, form := f.delayedRows(), nestedForm(f.res.Form)
 	R, across := c.K, c.K
 	if form == Kernel {

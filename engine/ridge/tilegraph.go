@@ -270,7 +270,22 @@ func (d designer) fit(x design, y, trends node) fitted {
 	out.status = op.Must(op.ScoreStatus{To: d.o.Precision}, status, out.scores)
 	chosen := op.Must(op.SelectAlpha{Alphas: d.o.Alphas}, out.scores)
 	out.alpha, out.best = first(chosen), op.Must(op.Part{Axis: 2, Lo: 1}, chosen)
+	d.refit(x, r, P, &out)
+	return out
+}
 
+// fitAt adds the fit at an alpha per voxel, float64 (P, 1, 1, W), that was chosen before.
+func (d designer) fitAt(x design, y, trends, alpha node) fitted {
+	r, status := d.respond(y, trends, d.o.Precision)
+	P, _ := d.targets(x, r)
+	out := fitted{alpha: alpha, status: status}
+	d.refit(x, r, P, &out)
+	return out
+}
+
+// refit gives the weights of the model of all rows at the alpha of each voxel, and its
+// intercept.
+func (d designer) refit(x design, r responses, P node, out *fitted) {
 	operands := []node{total(P), total(x.s), cast(out.alpha, d.o.Precision)}
 	if r.unit != nil {
 		operands = append(operands, r.unit)
@@ -278,7 +293,6 @@ func (d designer) fit(x design, y, trends node) fitted {
 	out.weights = op.Must(op.MatMul{}, x.back, op.Must(op.RidgeWeights{}, operands...))
 	out.intercept = d.intercept(x, r, out.weights)
 	out.mean, out.responses = r.mean, r
-	return out
 }
 
 // intercept is mean(y) - mean(x)'W, each mean 0 where it is not subtracted; nil
