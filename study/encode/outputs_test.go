@@ -1,6 +1,7 @@
 package encode_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/engine/ridge"
 	"voxen/store"
 	"voxen/study/encode"
 	"voxen/study/internal/steptest"
@@ -76,6 +78,65 @@ func TestRepeatsAreScoredAsTheirMean(t *testing.T) {
 		if d := worst(get(s.Out, of), get(o.Out, name)); !(d < 1e-5) {
 			t.Errorf("%s of score differs from that of encode by %g", of, d)
 		}
+	}
+}
+
+// stopper ends a step when some of its voxels are done.
+type stopper struct {
+	step.Quiet
+	cancel func()
+}
+
+func (s *stopper) Progress(done int) {
+	if done > 0 {
+		s.cancel()
+	}
+}
+
+// A fit to repeats that was interrupted ends with the same files and counts, though alphas
+// are not among its outputs.
+func TestRepeatsGoOn(t *testing.T) {
+	dir := t.TempDir()
+	const V = 12*ridge.PanelWidth + 30
+	o, _ := repeatsIn(t, dir, 2, 11, V)
+	y, tested := loadNpy(t, o.Responses[0]), loadNpy(t, o.TestResponses[0])
+	for i := range 40 {
+		y[i*V+V-3] = 4 // no model
+	}
+	tested[V-1] = math.NaN() // no held-out score, and no ceiling
+	saveNpy(t, o.Responses[0], []int{40, V}, y)
+	saveNpy(t, o.TestResponses[0], []int{11, V}, tested)
+	o.TestRepeats, o.Outputs, o.Alphas = true, []string{"test_score", "noise_ceiling", "cv_score"}, "1,10"
+	if _, err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	parts := o
+	parts.Out = filepath.Join(dir, "parts")
+	interrupted, cancel := context.WithCancel(ctx)
+	e := steptest.Env()
+	e.Report = &stopper{cancel: cancel}
+	if _, err := step.Do[*encode.Summary](interrupted, e, steptest.With(encode.New(), parts)); err == nil {
+		t.Fatal("not interrupted")
+	}
+	if _, err := run(parts); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range o.Outputs {
+		a, b := loadNpy(t, filepath.Join(o.Out, name+".npy")), loadNpy(t, filepath.Join(parts.Out, name+".npy"))
+		if d := worst(a, b); d != 0 {
+			t.Errorf("%s differs by %g", name, d)
+		}
+	}
+	a, err := store.ReadRun(store.OS{}, filepath.Join(o.Out, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := store.ReadRun(store.OS{}, filepath.Join(parts.Out, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.LeftOut) != 3 || !slices.Equal(a.LeftOut, b.LeftOut) {
+		t.Errorf("left out %v, in one go %v; want constant voxels, and those without a score or a ceiling", b.LeftOut, a.LeftOut)
 	}
 }
 

@@ -212,6 +212,45 @@ func TestNullGoesOn(t *testing.T) {
 	}
 }
 
+// A null that leaves rows out is that of files without them.
+func TestNullOfTrimmedRuns(t *testing.T) {
+	dir := t.TempDir()
+	whole := heard(t, dir, 2, 2)
+	whole.Draws = 20
+	cut := *whole
+	whole.Trim, cut.Out = "4:2", filepath.Join(dir, "cut")
+	ends := func(paths []string) (short []string) {
+		for _, path := range paths {
+			x, shape, err := store.LoadFloat64(context.Background(), store.OS{}, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			short = append(short, path+".cut.npy")
+			x = x[4*shape[1] : (shape[0]-2)*shape[1]]
+			if err := store.SaveNpy(store.OS{}, path+".cut.npy", []int{shape[0] - 6, shape[1]}, x); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return short
+	}
+	cut.Features, cut.Responses = ends(cut.Features), ends(cut.Responses)
+	for _, o := range []*Options{whole, &cut} {
+		if _, err := step.Do[*Summary](context.Background(), steptest.Env(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"null.npy", "observed.npy"} {
+		a, err := os.ReadFile(filepath.Join(whole.Out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(cut.Out, name))
+		if err != nil || string(a) != string(b) {
+			t.Errorf("%s differs: %v", name, err)
+		}
+	}
+}
+
 func TestNullRefusals(t *testing.T) {
 	dir := t.TempDir()
 	good := heard(t, dir, 2, 2)
