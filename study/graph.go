@@ -543,8 +543,20 @@ func (s *Study) folds(o *encode.Options, volumes []int) (int, error) {
 	}
 	o.CV = f.String()
 	n := f.N
-	if f.Within || f.Runs {
+	switch {
+	case f.Chunks != nil:
+		n = f.Chunks.Boots
+	case f.Rule != "":
+		n = 1
+	case f.Within || f.Runs:
 		n = len(volumes) * max(1, f.N)
+	}
+	if o.Nested && !f.ByFolds() {
+		if s.Config.lines["encode.nested"] > 0 {
+			return 0, s.bad("encode.nested", "is true, and encode.cv is %s: expected folds", o.CV)
+		}
+		o.Nested = false
+		s.note("nested scores are left out: encode.cv is %s, and they need folds", o.CV)
 	}
 	if o.Nested && n < 3 {
 		if s.Config.lines["encode.nested"] > 0 {

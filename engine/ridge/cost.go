@@ -57,11 +57,23 @@ func Choose(T, K, F, A int) Form {
 	return best
 }
 
+// cheapest is the form of a fit of which none is asked for. Rules need the decomposition of
+// one side alone.
+func (o Options) cheapest(T, K int) Form {
+	switch {
+	case o.Rule == "":
+		return Choose(T, K, o.models(), len(o.Alphas))
+	case K > T:
+		return Kernel
+	}
+	return Gram
+}
+
 // form resolves the form of a fit.
 func (o Options) form(T, K int) (Form, error) {
 	switch o.Form {
 	case "":
-		return Choose(T, K, o.Folds.Folds(), len(o.Alphas)), nil
+		return o.cheapest(T, K), nil
 	case Gram, Rows, Kernel, SVD:
 		if !o.Form.feasible(o) {
 			return "", fmt.Errorf("form svd cannot standardise features within training rows: use kernel")

@@ -31,6 +31,8 @@ type design struct {
 	rest  node // (1, 1, 1, K) mean of the features less what was subtracted from them before; nil when not centred
 	x     node // (1, 1, T, K or R) shifted features of the statistics; nil for kernels
 	sums  node // (1, F, 1, K) their sums over each fold; form gram only
+
+	leverage *leverage // of all rows; with Options.Rule
 }
 
 // designer builds designs with given options.
@@ -56,7 +58,7 @@ func newDesigner(o Options, form Form, ones node) designer {
 	d := designer{o: o, form: form, ones: ones}
 	rs := o.plain()
 	d.models(rs)
-	if o.Gap > 0 {
+	if o.resampled() {
 		d.rs = &rs
 	}
 	return d

@@ -235,7 +235,12 @@ func (f *fitter) exact(ctx context.Context, d resampled) (exactly, error) {
 		R, across = c.T, c.T
 	}
 	out := exactly{s: make([]float64, M*R), rot: make([]float64, M*R*across), shift: make([]float64, M*R), ones: make([]float64, M*R),
-		rows: make([]float64, c.T*R), test: make([]float64, F*R), sums: make([]float64, F*c.K)}
+		test: make([]float64, F*R), sums: make([]float64, F*c.K)}
+	at := counts(d.rs.test)
+	if !d.rs.overlap {
+		at = nil // rows have their own places
+	}
+	out.rows = make([]float64, d.rs.length(c.T)*R)
 	if d.form == Gram {
 		out.gram = make([]float64, F*R*R)
 	}
@@ -280,7 +285,12 @@ func (f *fitter) exact(ctx context.Context, d resampled) (exactly, error) {
 		if d.form == Gram {
 			copy(out.gram[m*R*R:], t.gram(d.form, R))
 		}
-		set.each(func(i, row int) { copy(out.rows[row*R:(row+1)*R], t.rows[i*R:(i+1)*R]) })
+		set.each(func(i, row int) {
+			if at != nil {
+				row = at[m] + i
+			}
+			copy(out.rows[row*R:(row+1)*R], t.rows[i*R:(i+1)*R])
+		})
 	}
 	return out, nil
 }
@@ -500,7 +510,7 @@ const (
 
 // keep stores a design of R directions, of K features or across rows.
 func (f *fitter) keep(e exactly, R, across, K int) {
-	f.design = f.fields(e, f.res.Form, f.o.Folds.Folds(), R, across, K)
+	f.design = f.fields(e, f.res.Form, f.o.models(), R, across, K)
 }
 
 // fields are those of a design of F folds that does not have the features themselves.
@@ -513,11 +523,15 @@ func (f *fitter) fields(e exactly, form Form, F, R, across, K int) []gorgonia.Va
 	if !f.o.centerX() {
 		d[fieldOnes] = f.stored(F+1, 1, R, e.ones)
 	}
-	d[fieldTest], d[fieldBack] = f.stored(F, 1, R, e.test), f.stored(1, K, R, e.back)
+	d[fieldBack] = f.stored(1, K, R, e.back)
+	if F == 0 { // no fold is predicted
+		return d
+	}
+	d[fieldTest] = f.stored(F, 1, R, e.test)
 	if form == Gram {
 		d[fieldGram], d[fieldSums] = f.stored(F, R, R, e.gram), f.stored(F, 1, K, e.sums)
 	} else {
-		d[fieldRows] = f.stored(1, f.data.X.Rows, R, e.rows)
+		d[fieldRows] = f.stored(1, len(e.rows)/R, R, e.rows)
 	}
 	return d
 }

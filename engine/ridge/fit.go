@@ -80,6 +80,7 @@ type fitter struct {
 	raw      gorgonia.Value   // x before the shift
 	offset   gorgonia.Value   // what columns of x were shifted by
 	design   []gorgonia.Value // fields of the design in working precision; nil where absent
+	leverage *leverage        // of all rows, with Options.Rule
 	own      bool             // the design is of the features' own decomposition
 	nested   []nestedDesign   // of every outer fold, with Options.Nested
 	// outerAlphas are those of all voxels in every outer fold, with Options.OneAlpha
@@ -138,7 +139,9 @@ func (f *fitter) plainDesign(ctx context.Context) error {
 	case f.res.Form == SVD:
 		f.own = true
 		return f.independent(ctx)
-	case f.o.Gap > 0:
+	case f.o.Rule != "":
+		return f.ruleDesign(ctx)
+	case f.o.resampled():
 		return f.exactDesign(ctx, f.delayedRows(), false)
 	}
 	if err := f.makeDesign(ctx); err != nil || !f.graded() {
@@ -334,7 +337,7 @@ func emptyTileGraph() *tileGraph {
 func (f *fitter) designIn(t *tileGraph, of string) (designer, design) {
 	value := func(name string, v gorgonia.Value) node { return t.value(of+name, v) }
 	d, x := newDesigner(f.o, f.res.Form, nil), design{form: f.res.Form}
-	d.lift, d.constant = f.lift(), t.constant
+	d.lift, d.constant, x.leverage = f.lift(), t.constant, f.leverage
 	for i, field := range x.fields() {
 		if f.design[i] != nil {
 			*field = value(fmt.Sprintf("design%d", i), f.design[i])

@@ -182,7 +182,7 @@ func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
 		if err := f.prepare(ctx); err != nil {
 			return err
 		}
-		m.apart = m.apart || f.own || o.Gap > 0
+		m.apart = m.apart || f.own || o.resampled()
 		status := tile.NewArray[float64](1, V)
 		if err := f.voxels(ctx, Outputs{Status: status}); err != nil {
 			return err
@@ -190,7 +190,7 @@ func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
 		for v, s := range status.Data {
 			m.keep[v] = m.keep[v] && s == op.Varies
 		}
-		m.o.Score, m.o.PerRun, m.o.Precision, m.o.Runs = o.Score, o.PerRun, o.Precision, o.Runs
+		m.o.Score, m.o.PerRun, m.o.Precision, m.o.Runs, m.o.Folds = o.Score, o.PerRun, o.Precision, o.Runs, o.Folds
 	}
 	return nil
 }

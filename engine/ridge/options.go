@@ -55,7 +55,9 @@ const (
 // r2_score, but for Alphas and Folds, which must be set.
 type Options struct {
 	Alphas []float64  // positive and distinct
-	Folds  op.Borders // cuts the rows into contiguous folds, at least two
+	Folds  op.Borders // cuts the rows into contiguous folds, at least two; nil with Rule or Chunks
+	Rule   Rule       // leave-one-out or generalised cross-validation in place of folds; "": neither
+	Chunks *Chunks    // random held-out chunks in place of folds; nil: none
 	Runs   op.Borders // runs of the rows; nil: one run
 	Score  op.Score   // "": r2
 	// Gap rows of the same run on either side of a fold are not trained on when the fold
@@ -168,11 +170,8 @@ func (o *Options) check(d Data) error {
 	if err := checkAlphas(o.Alphas); err != nil {
 		return err
 	}
-	if err := checkBorders("folds", o.Folds, T, 2); err != nil {
+	if err := o.checkFolds(T); err != nil {
 		return err
-	}
-	if o.Folds.Folds() < 2 {
-		return fmt.Errorf("%d fold, want at least 2", o.Folds.Folds())
 	}
 	if err := checkBorders("runs", o.Runs, T, 1); err != nil {
 		return err
@@ -187,6 +186,20 @@ func (o *Options) check(d Data) error {
 		return err
 	}
 	return o.checkSteps(d)
+}
+
+// checkFolds wants two folds at least, or what stands in their place.
+func (o *Options) checkFolds(T int) error {
+	if o.Rule != "" || o.Chunks != nil {
+		return o.checkHeldOut(T)
+	}
+	if err := checkBorders("folds", o.Folds, T, 2); err != nil {
+		return err
+	}
+	if o.Folds.Folds() < 2 {
+		return fmt.Errorf("%d fold, want at least 2", o.Folds.Folds())
+	}
+	return nil
 }
 
 // checkAlphas wants positive, finite, distinct alphas.

@@ -54,7 +54,7 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 		}
 		features(d, dst)
 	}
-	if f.own || o.Gap > 0 { // so will those of the other draws be
+	if f.own || o.resampled() { // so will those of the other draws be
 		return oneByOne(ctx, f, y, n, draw)
 	}
 	g := gorgonia.NewGraph()

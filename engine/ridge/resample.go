@@ -70,6 +70,8 @@ type resampling struct {
 	train  []rowset
 	test   []rowset
 	outer  rowset // where the last model is tested; nil: nowhere
+	// overlap says that test sets share rows: what is made of their rows is below each other
+	overlap bool
 }
 
 // around is fold f with its gap: as many rows of the same run on either side.
@@ -109,6 +111,12 @@ func (o Options) all() rowset { return rowset{{0, o.Folds[o.Folds.Folds()]}} }
 // plain is the cross-validation that chooses alphas: each fold is predicted from all
 // rows but those around it; the last model is of all rows.
 func (o Options) plain() resampling {
+	switch {
+	case o.Chunks != nil:
+		return o.chunked()
+	case o.Rule != "": // all rows are scored at once
+		return resampling{pieces: o.pieces(), train: []rowset{o.all()}, test: []rowset{o.all()}}
+	}
 	r := resampling{pieces: o.pieces()}
 	for f := range o.Folds.Folds() {
 		r.train, r.test = append(r.train, o.all().without(o.around(f))), append(r.test, o.fold(f))
@@ -209,14 +217,26 @@ func counts(sets []rowset) op.Borders {
 	return b
 }
 
-// covering cuts all rows so that each test set lies in a fold of its own.
+// covering cuts all rows so that each test set lies in a fold of its own; those of sets
+// that overlap are below each other.
 func (r resampling) covering() op.Borders {
+	if r.overlap {
+		return counts(r.test)
+	}
 	b := make(op.Borders, len(r.test)+1)
 	for f, s := range r.test[1:] {
 		b[f+1] = s[0].lo
 	}
 	b[len(r.test)] = r.pieces[len(r.pieces)-1]
 	return b
+}
+
+// length is the number of rows that what is made of test rows has, of T rows in all.
+func (r resampling) length(T int) int {
+	if r.overlap {
+		return counts(r.test)[len(r.test)]
+	}
+	return T
 }
 
 // chosen gives for every set a row with 1 at the pieces that it has, else 0.
@@ -231,6 +251,16 @@ func (r resampling) chosen(sets []rowset) op.Tensor {
 		}
 	}
 	return w
+}
+
+// below gives the rows of all test sets below each other, as a product with ones and zeros.
+func (r resampling) below() op.Tensor {
+	T, n := r.pieces[len(r.pieces)-1], counts(r.test)
+	x := op.NewTensor(op.Dims{1, 1, n[len(r.test)], T})
+	for f, s := range r.test {
+		s.each(func(i, t int) { x.Data[(n[f]+i)*T+t] = 1 })
+	}
+	return x
 }
 
 // listed gives a row for every piece of every set, in order, with 1 at that piece, and

@@ -209,22 +209,9 @@ func (d designer) perFold(x node) node {
 // with B the cross products of features and z, c the centre, and N the rows.
 func (d designer) targets(x design, r responses) (P, C node) {
 	F := len(d.n) - 1
-	centre := cast(r.centre, r.z.Dtype())
-	var B node
-	if x.form == Kernel {
-		P = op.Must(op.MatMul{}, x.rot, r.z)
-	} else {
-		B = op.Must(op.FoldCross{Borders: d.pieces()}, x.x, r.z)
-		P = op.Must(op.MatMul{}, x.rot, d.training(B))
-		if x.shift != nil {
-			P = op.Must(op.OuterAdd{Factors: factors(F+1, 1)}, P, x.shift, r.sums)
-		}
-	}
-	if x.ones != nil {
-		P = op.Must(op.OuterAdd{Factors: factors(F+1, -1)}, P, x.ones, centre)
-	}
+	P, B := d.trainedOn(x, r)
 	if x.form != Gram {
-		return P, op.Must(op.FoldCross{Borders: d.covering()}, x.rows, r.z)
+		return P, op.Must(op.FoldCross{Borders: d.covering()}, x.rows, d.testRows(r.z))
 	}
 	perRow, tested := make([]float64, F), d.tested()
 	for f := range perRow {
@@ -232,6 +219,33 @@ func (d designer) targets(x design, r responses) (P, C node) {
 	}
 	B = op.Must(op.OuterAdd{Factors: perRow}, d.testing(B), x.sums, cast(first(r.moments), r.z.Dtype()))
 	return P, op.Must(op.MatMul{}, folds(x.rot), B)
+}
+
+// testRows gives the rows of the test sets, as covering cuts them.
+func (d designer) testRows(z node) node {
+	if d.rs == nil || !d.rs.overlap {
+		return z
+	}
+	return op.Must(op.MatMul{}, d.constant(d.rs.below(), z.Dtype()), z)
+}
+
+// trainedOn gives P of targets, and B of each piece but for kernels.
+func (d designer) trainedOn(x design, r responses) (P, B node) {
+	models := len(d.n)
+	centre := cast(r.centre, r.z.Dtype())
+	if x.form == Kernel {
+		P = op.Must(op.MatMul{}, x.rot, r.z)
+	} else {
+		B = op.Must(op.FoldCross{Borders: d.pieces()}, x.x, r.z)
+		P = op.Must(op.MatMul{}, x.rot, d.training(B))
+		if x.shift != nil {
+			P = op.Must(op.OuterAdd{Factors: factors(models, 1)}, P, x.shift, r.sums)
+		}
+	}
+	if x.ones != nil {
+		P = op.Must(op.OuterAdd{Factors: factors(models, -1)}, P, x.ones, centre)
+	}
+	return P, B
 }
 
 // score gives the mean score over folds of every alpha, float64 (P, 1, A, W).
@@ -265,8 +279,14 @@ func inUnit(scores node, score op.Score, unit node) node {
 func (d designer) fit(x design, y, trends node) fitted {
 	var out fitted
 	r, status := d.respond(y, trends, d.o.Precision)
-	P, C := d.targets(x, r)
-	out.scores = d.score(x, r, P, C)
+	var P, C node
+	if x.leverage != nil {
+		P, _ = d.trainedOn(x, r)
+		out.scores = d.leftOut(x.leverage, r)
+	} else {
+		P, C = d.targets(x, r)
+		out.scores = d.score(x, r, P, C)
+	}
 	out.status = op.Must(op.ScoreStatus{To: d.o.Precision}, status, out.scores)
 	chosen := op.Must(op.SelectAlpha{Alphas: d.o.Alphas}, out.scores)
 	out.alpha, out.best = first(chosen), op.Must(op.Part{Axis: 2, Lo: 1}, chosen)

@@ -30,7 +30,7 @@ type Options struct {
 	TestConfounds []string `opt:"test-confounds" file:"in" doc:"confounds of held-out runs"`
 	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row, or the first row of each run (.npy or HDF5)"`
 
-	CV       string          `opt:"cv" form:"kfold:N or runs, with ,gap=M" complete:"kfold:,runs" doc:"kfold:N, or runs: leave one out; ,gap=M leaves M rows of the run on either side of a test fold out of training; kfold:N,within=runs cuts each run (default: runs when there is more than one, else kfold:5)"`
+	CV       string          `opt:"cv" form:"kfold:N, runs, loo, gcv or chunks:LENGTH,n=N,boots=B" complete:"kfold:,runs,loo,gcv,chunks:" doc:"kfold:N, or runs: leave one out; ,gap=M leaves M rows of the run on either side of a test fold out of training; kfold:N,within=runs cuts each run; loo: leave one row out, exactly; gcv: generalised cross-validation; chunks:LENGTH,n=N,boots=B, with ,seed=S: B times N random chunks of rows are held out (default: runs when there is more than one, else kfold:5)"`
 	Folds    step.Maybe[int] `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
 	Alphas   string          `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
 	AlphaPer string          `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
@@ -119,6 +119,8 @@ func (o *Options) Check() error {
 	if o.CV != "" {
 		if f, err := ParseFolds(o.CV); err != nil {
 			return err
+		} else if o.Nested && !f.ByFolds() {
+			return step.BadInput("", "--nested with --cv %s: expected folds, kfold:N or runs", o.CV)
 		} else if o.Nested && f.N == 2 && !f.Within {
 			return step.BadInput("", "--nested with --cv %s, expected at least 3 folds", o.CV)
 		}
@@ -170,7 +172,8 @@ type encoder struct {
 	y     *step.Responses
 	testY *step.Responses
 
-	cv string // by which folds are made, as --cv
+	cv     string // by which folds are made, as --cv
+	models int    // that are fitted to choose alphas
 	// of Open: what scratch files are called, and responses at whose places these lie
 	scratch string
 	like    *step.Responses
@@ -464,6 +467,10 @@ func (x *encoder) folds() error {
 	if x.plan.Folds, err = f.Borders(x.plan.Runs); err != nil {
 		return err
 	}
+	x.plan.Rule, x.plan.Chunks, x.models = f.Rule, f.Chunks, f.Models(x.plan.Folds)
+	if f.Rule != "" && x.plan.Form == ridge.SVD {
+		return step.BadInput("", "--form svd with --cv %s: rows are left out of one decomposition in any case, expected gram, rows or kernel", x.cv)
+	}
 	if n := x.plan.Folds.Folds(); x.o.Nested && n < 3 {
 		return step.BadInput("", "--nested with %d folds of --cv %s, expected at least 3: give --cv kfold:N or kfold:N,within=runs", n, x.cv)
 	}
@@ -551,6 +558,9 @@ func farFromZero(ctx context.Context, y tile.Source) (bool, error) {
 // matrices per model.
 func designBytes(d ridge.Data, o ridge.Options) int64 {
 	K, T, F := int64(o.Features(d.X.Cols)), int64(d.X.Rows), int64(o.Folds.Folds())
+	if o.Chunks != nil {
+		F = int64(o.Chunks.Boots)
+	}
 	n := 4 * (T + int64(d.TestX.Rows)) * K
 	if R := min(K, T); o.Nested { // of every pair of folds, a square each of directions and of products
 		n += F * F * R * R * 2
@@ -641,7 +651,7 @@ const manyDigits = 1e-4
 
 // finish writes images and says what was found.
 func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summary, error) {
-	sum := &Summary{Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(), Folds: x.plan.Folds.Folds(),
+	sum := &Summary{Rows: x.data.X.Rows, Features: x.plan.Features(x.data.X.Cols), Voxels: x.y.Cols(), Folds: x.models,
 		Form: string(res.Form), Constant: res.Constant, NotFinite: res.NotFinite, NoScore: res.NoScore, OneAlpha: res.OneAlpha}
 	if err := x.weightsHeld(ctx, s); err != nil {
 		return nil, err

@@ -18,10 +18,13 @@ type Folds struct {
 	N      int  // else contiguous folds of all rows, as scikit-learn's KFold,
 	Within bool // or of each run
 	Gap    step.Maybe[int]
+
+	Rule   ridge.Rule    // else leave-one-out or generalised cross-validation,
+	Chunks *ridge.Chunks // or random chunks of rows
 }
 
 // cvForm is how --cv is written.
-const cvForm = "kfold:N or runs, with ,gap=M for M rows left out beside each fold; kfold:N,within=runs for N folds of each run"
+const cvForm = "kfold:N or runs, with ,gap=M for M rows left out beside each fold; kfold:N,within=runs for N folds of each run; loo, gcv, or chunks:LENGTH,n=N,boots=B"
 
 // ParseFolds reads --cv.
 func ParseFolds(text string) (Folds, error) {
@@ -30,6 +33,9 @@ func ParseFolds(text string) (Folds, error) {
 	}
 	parts := strings.Split(text, ",")
 	var f Folds
+	if strings.HasPrefix(text, "chunks") {
+		return parseChunks(text)
+	}
 	switch kind, arg, colon := strings.Cut(parts[0], ":"); kind {
 	case "runs":
 		if colon {
@@ -42,6 +48,14 @@ func ParseFolds(text string) (Folds, error) {
 			return Folds{}, step.BadInput("", "--cv %q, expected kfold:N with N at least 2", text)
 		}
 		f.N = n
+	case "loo", "gcv":
+		if colon {
+			return bad()
+		}
+		if len(parts) > 1 {
+			return Folds{}, step.BadInput("", "--cv %q: %s leaves every row out by itself, expected %s alone", text, kind, kind)
+		}
+		f.Rule = ridge.Rule(kind)
 	default:
 		return bad()
 	}
@@ -62,8 +76,56 @@ func ParseFolds(text string) (Folds, error) {
 	return f, nil
 }
 
+// parseChunks reads chunks:LENGTH,n=N,boots=B with ,seed=S.
+func parseChunks(text string) (Folds, error) {
+	bad := step.BadInput("", "--cv %q, expected chunks:LENGTH,n=N,boots=B of whole numbers from 1 on, with ,seed=S: B times N chunks of LENGTH rows are held out", text)
+	length, rest, _ := strings.Cut(strings.TrimPrefix(text, "chunks"), ",")
+	c, given := &ridge.Chunks{}, map[string]bool{}
+	for _, part := range append([]string{"length=" + strings.TrimPrefix(length, ":")}, strings.Split(rest, ",")...) {
+		name, value, _ := strings.Cut(part, "=")
+		n, err := strconv.ParseUint(value, 10, 63)
+		if err != nil || given[name] {
+			return Folds{}, bad
+		}
+		given[name] = true
+		if name == "seed" {
+			c.Seed = n
+			continue
+		}
+		to := map[string]*int{"length": &c.Length, "n": &c.N, "boots": &c.Boots}[name]
+		if to == nil || n < 1 || n > math.MaxInt32 {
+			return Folds{}, bad
+		}
+		*to = int(n)
+	}
+	if !strings.HasPrefix(length, ":") || c.N == 0 || c.Boots == 0 {
+		return Folds{}, bad
+	}
+	return Folds{Chunks: c}, nil
+}
+
+// ByFolds reports whether rows are cut into folds.
+func (f Folds) ByFolds() bool { return f.Rule == "" && f.Chunks == nil }
+
+// Models is the number of models that are fitted to choose alphas, of folds as Borders
+// gives them.
+func (f Folds) Models(folds op.Borders) int {
+	if f.Chunks != nil {
+		return f.Chunks.Boots
+	}
+	return folds.Folds()
+}
+
 // String writes them as --cv takes them.
 func (f Folds) String() string {
+	switch c := f.Chunks; {
+	case f.Rule != "":
+		return string(f.Rule)
+	case c != nil && c.Seed != 0:
+		return fmt.Sprintf("chunks:%d,n=%d,boots=%d,seed=%d", c.Length, c.N, c.Boots, c.Seed)
+	case c != nil:
+		return fmt.Sprintf("chunks:%d,n=%d,boots=%d", c.Length, c.N, c.Boots)
+	}
 	text := "runs"
 	if !f.Runs {
 		text = fmt.Sprintf("kfold:%d", f.N)
@@ -77,10 +139,13 @@ func (f Folds) String() string {
 	return text
 }
 
-// Borders cuts the rows of runs.
+// Borders cuts the rows of runs; where they are not cut into folds, all are one.
 func (f Folds) Borders(runs op.Borders) (op.Borders, error) {
 	T, R := runs[runs.Folds()], runs.Folds()
 	var folds op.Borders
+	if !f.ByFolds() {
+		return op.Borders{0, T}, f.heldOut(T)
+	}
 	switch {
 	case f.Runs && R < 2:
 		return nil, step.BadInput("", "--cv %s with one run, expected at least two: give one file per run, --runs, or --cv kfold:N", f)
@@ -114,6 +179,22 @@ func (f Folds) Borders(runs op.Borders) (op.Borders, error) {
 	return folds, nil
 }
 
+// heldOut wants rows enough.
+func (f Folds) heldOut(T int) error {
+	switch c := f.Chunks; {
+	case f.Rule != "" && T < 3:
+		return step.BadInput("", "--cv %s with %d rows, expected at least 3", f, T)
+	case c == nil:
+	case c.Length*c.N < 2:
+		return step.BadInput("", "--cv %s holds out one row, expected at least 2", f)
+	case c.N > T/c.Length:
+		return step.BadInput("", "--cv %s: %d rows have %d whole chunks of %d rows, expected at least n=%d", f, T, T/c.Length, c.Length, c.N)
+	case T-c.N*c.Length < 2:
+		return step.BadInput("", "--cv %s leaves %d of %d rows to train on, expected at least 2", f, T-c.N*c.Length, T)
+	}
+	return nil
+}
+
 // StudyFolds are the folds of a study of which encode.cv says nothing, or no gap: of several
 // runs each is left out in turn, one run is cut in five, two in three each where scores
 // are nested. The gap is 20 s, halved until two thirds of the rows train.
@@ -136,7 +217,7 @@ func StudyFolds(text string, volumes []int, tr float64, nested bool) (Folds, err
 	default:
 		f = Folds{Runs: true}
 	}
-	if f.Runs { // a gap is within a run
+	if f.Runs || !f.ByFolds() { // a gap is within a run
 		return f, nil
 	}
 	folds, err := f.Borders(runs)

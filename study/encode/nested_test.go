@@ -79,7 +79,7 @@ func TestFolds(t *testing.T) {
 			t.Errorf("%s is %v, %v", text, f, err)
 		}
 	}
-	for _, text := range []string{"", "loo", "runs:2", "kfold", "kfold:1", "kfold:x", "kfold:5,gap", "kfold:5,gap=-1", "kfold:5,gap=1,gap=2", "kfold:5,gap=1.5", "runs,within=runs", "kfold:5,", "kfold:5 ,gap=2"} {
+	for _, text := range []string{"", "jackknife", "runs:2", "kfold", "kfold:1", "kfold:x", "kfold:5,gap", "kfold:5,gap=-1", "kfold:5,gap=1,gap=2", "kfold:5,gap=1.5", "runs,within=runs", "kfold:5,", "kfold:5 ,gap=2"} {
 		if f, err := encode.ParseFolds(text); err == nil || !strings.Contains(err.Error(), "--cv") {
 			t.Errorf("%q is %v, %v", text, f, err)
 		}
