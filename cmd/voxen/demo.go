@@ -22,8 +22,9 @@ them against shuffled labels, and learn a dictionary from the responses of a
 language model's 2,304 neurons to Alice in Wonderland. That part begins with the
 words where the model, MiniLM, is in the folder --minilm, else with its responses as
 shipped; make minilm gets the folder. At the
-end, a study of two subjects whose BOLD is simulated: atoms are planted in the
-networks of Yeo et al. 2011 and have to be found again.
+end, a study of eight subjects whose BOLD is simulated: their networks (Yeo et al.
+2011) are active by themselves, an atom is planted in each, and what is found of
+them is said.
 
 The data are unpacked to DIR/data. Each step leaves its results in a folder of its
 own; figures and tables lie in DIR.` + "\n" + exitHelp,
@@ -58,8 +59,9 @@ func demoText(s *demo.Summary) string {
 		fmt.Fprintf(&b, "    atom %d: %.0f%% of its codes in layer %d, %d neurons, high after %q\n", x.Atom, 100*x.Layers[x.Layer()], x.Layer(), x.Neurons, x.Words)
 	}
 	p := s.Planted
-	fmt.Fprintf(&b, "Planted: a SIMULATED study, no BOLD was measured: %d subjects, %d voxels, two atoms planted in each of %d networks\n", p.Subjects, p.Voxels, len(p.Networks))
-	fmt.Fprintf(&b, "  recovered %d of %d planted pairs (best match is the network, q < 0.05, %d surrogates); %d atoms match a network, planted or alike\n", p.Recovered, p.Pairs, p.Draws, p.Matched)
+	fmt.Fprintf(&b, "Planted: a SIMULATED study, no BOLD was measured: %d subjects, %d voxels, networks that are active by themselves, an atom planted in each of %d\n", p.Subjects, p.Voxels, len(p.Networks))
+	fmt.Fprintf(&b, "  %d of %d atoms match a network at q < 0.05 (surrogates of maps and shifted stimuli, %d draws each): %d of the %d planted in theirs, %d missed; %d of the %d others, which may resemble a planted one\n",
+		p.Matched, p.Atoms, p.Draws, p.Recovered, p.Pairs, p.Pairs-p.Recovered, p.Others, p.Atoms-p.Pairs)
 	for _, m := range p.Organize.Models {
 		fmt.Fprintf(&b, "  %d of %d neurons in the sub-groups of networks\n", m.Assigned, m.Neurons)
 	}

@@ -31,7 +31,7 @@ bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge 
 study: study/step study/extract study/align study/learn study/encode study/null study/mask study/match
 study: study/organize study/couple study/group study/report brain lm store engine engine/ridge testdata
 study/*: study/step brain store engine engine/op engine/tile
-study/demo: study/align study/encode study/extract study/learn study/match study/organize study/report
+study/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
 study/demo: internal/plotting lm testdata
 study/report: study/couple study/match report internal/plotting
 study/organize: study/match internal/plotting

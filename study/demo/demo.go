@@ -22,7 +22,7 @@ import (
 // Options are the options of the demo.
 type Options struct {
 	Out    string `opt:"out" file:"out" required:"true" doc:"folder of the results"`
-	Draws  int    `opt:"draws" default:"1000" min:"1" max:"100000" doc:"draws of the null distribution over voxels; the planted study has twice as many"`
+	Draws  int    `opt:"draws" default:"1000" min:"1" max:"100000" doc:"draws of the null distribution over voxels; the planted study has 200 of its own"`
 	Seed   uint64 `opt:"seed" doc:"of the shuffled labels, the dictionary and the simulation"`
 	MiniLM string `opt:"minilm" file:"folder" default:"auto" form:"a folder, auto or none" doc:"folder of all-MiniLM-L6-v2, to begin Alice with the words; none: with the responses as shipped; auto: build/minilm where that is there, else none"`
 }
@@ -32,7 +32,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "demo", Results: 1, Device: true}
+	return step.Command{Name: "demo", Results: 2, Device: true}
 }
 
 // Check refuses a folder without a name.
@@ -112,7 +112,7 @@ const leastBytes = 160 << 20
 // Do does the main job on the real data that voxen ships: it unpacks them to
 // Out/data, fits encoding models of seen object categories to the voxels of
 // Haxby et al. (2001), and learns a dictionary of a language model's responses to
-// a story. At the end stands a simulated study of two subjects in which the answer is
+// a story. At the end stands a simulated study of eight subjects in which the answer is
 // planted, since no BOLD of the story ships. The steps leave their results in folders
 // of their own under Out, as the commands do; figures, tables and run.json lie in Out.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
@@ -195,13 +195,13 @@ func (d *demo) table(name string, columns []string, fill func(t *store.TableWrit
 // significant writes a number of a table in six digits.
 func significant(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 
-// planted runs a simulated study of two subjects on atoms of the real responses, as
+// planted runs a simulated study of eight subjects on atoms of the real responses, as
 // they are: after a haemodynamic response too few atoms are unlike each other.
 func (d *demo) planted(ctx context.Context) error {
 	return d.step("Planted (simulated)", func(e *step.Env) error {
 		var err error
 		d.sum.Planted, err = PlantedStudy(ctx, e, PlantedOptions{Responses: d.data(shippedResponses),
-			Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Table: d.data("networks/yeo7.tsv"), Subjects: 2, Draws: 2 * d.o.Draws, Seed: d.o.Seed,
+			Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Table: d.data("networks/yeo7.tsv"), Subjects: 8, Draws: 200, Seed: d.o.Seed,
 			Out: filepath.Join(d.o.Out, "planted")})
 		if err != nil {
 			return err

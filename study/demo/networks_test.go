@@ -56,15 +56,7 @@ func (c networksCheck) run(t *testing.T, x *truth, K int, seed uint64) found {
 	p, err := Plant(x.atlas, x.mask, atoms, PlantOptions{Seed: seed, Null: c.Loading == 0, Networks: c.Share, Loading: loading})
 	must(err)
 	must(store.SaveNpy(store.OS{}, in("atoms.npy"), []int{atoms.Rows, K}, atoms.Data))
-	g := x.mask.Grid
-	h := &brain.Header{Version: 1, NDim: 3, Datatype: brain.Float32, Slope: 1, SformCode: 4, XYZTUnits: 2 | 8}
-	h.Dims, h.Pixdim = [7]int64{int64(g.Dims[0]), int64(g.Dims[1]), int64(g.Dims[2]), 1, 1, 1, 1}, [8]float64{1, g.VoxelSize()[0], g.VoxelSize()[1], g.VoxelSize()[2]}
-	for row := range 3 {
-		h.Srow[row] = g.Affine[row]
-	}
-	mask := *x.mask
-	mask.Header = h
-	must(brain.Files{}.WriteMask(ctx, in("mask.nii.gz"), &mask))
+	must(brain.Files{}.WriteMask(ctx, in("mask.nii.gz"), x.mask))
 	n := null.New()
 	n.Features, n.Templates, n.Mask, n.Out = []string{in("atoms.npy")}, "../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz", in("mask.nii.gz"), in("null")
 	n.PerRun, n.Alphas, n.CV, n.Draws, n.Seed = "zscore", "1:1e4:5", "kfold:3", c.Draws, seed

@@ -8,14 +8,24 @@ import (
 	"voxen/study/encode"
 	"voxen/study/learn"
 	"voxen/study/match"
+	"voxen/study/null"
 	"voxen/study/organize"
 	"voxen/study/step"
+)
+
+// Of every voxel's variance, the share that is a course of its network, of each subject's
+// own; the mean loading of planted atoms in between-subject SDs; how coarse the grid of
+// the templates becomes: as docs/truth-check.md has it.
+const (
+	networksInNoise = 0.05
+	plantedLoading  = 2
+	coarser         = 2
 )
 
 // PlantedOptions are the options of a simulated study in which the answer is known.
 type PlantedOptions struct {
 	Responses string // (T, N): a language model's, to learn atoms from
-	Templates string // labels of networks: two atoms are planted in each
+	Templates string // labels of networks: an atom is planted in each
 	Table     string // their names and colours
 	Subjects  int
 	Draws     int
@@ -30,10 +40,12 @@ type PlantedSummary struct {
 	Simulated string            `json:"simulated"` // what was, in a sentence
 	Subjects  int               `json:"subjects"`
 	Voxels    int               `json:"voxels"`
-	Draws     int               `json:"draws"`
+	Atoms     int               `json:"atoms"`
+	Draws     int               `json:"draws"`     // of each null
 	Pairs     int               `json:"pairs"`     // planted
 	Recovered int               `json:"recovered"` // best match is the network, q < 0.05
-	Matched   int               `json:"matched"`   // atoms, planted or alike
+	Others    int               `json:"others"`    // atoms that were not planted and belong to a network
+	Matched   int               `json:"matched"`   // atoms that belong to a network, planted or not
 	Networks  []PlantedNetwork  `json:"networks"`
 	Organize  *organize.Summary `json:"organize"`
 	Report    string            `json:"report,omitempty"` // of the demo
@@ -46,9 +58,9 @@ type PlantedNetwork struct {
 	Recovered []bool `json:"recovered"`
 }
 
-// PlantedStudy learns atoms from real responses, simulates the BOLD of subjects in
-// whose networks two atoms each are planted (see Planted), and runs the steps of a
-// study on them: encode, match, organize. Out gets a folder per step, and planted.tsv
+// PlantedStudy learns atoms from real responses, simulates the BOLD of subjects whose
+// networks are active by themselves and have one atom each planted in them (see Planted),
+// and runs the steps of a study on them: encode, null, match, organize. Out gets a folder per step, and planted.tsv
 // with what was planted and whether it was found.
 func PlantedStudy(ctx context.Context, e *step.Env, o PlantedOptions) (PlantedSummary, error) {
 	sum := PlantedSummary{Out: o.Out, Subjects: o.Subjects, Draws: o.Draws}
@@ -67,7 +79,7 @@ func PlantedStudy(ctx context.Context, e *step.Env, o PlantedOptions) (PlantedSu
 	if err != nil {
 		return sum, err
 	}
-	sum.Voxels, sum.Matched = matched.Voxels, matched.Matched
+	sum.Voxels, sum.Atoms, sum.Matched = matched.Voxels, matched.Atoms, matched.Matched
 	sorted := organize.New()
 	sorted.Codes, sorted.Matches = []string{x.path("dictionary", "codes.npz")}, []string{x.path("match", "matches.tsv")}
 	sorted.Responses, sorted.Out = []organize.Runs{{o.Responses}}, x.path("organize")
@@ -75,13 +87,20 @@ func PlantedStudy(ctx context.Context, e *step.Env, o PlantedOptions) (PlantedSu
 	if err != nil {
 		return sum, err
 	}
-	sum.Simulated = fmt.Sprintf("The BOLD of all %d subjects is simulated: two atoms planted in each network, noise that is smooth in space and time.", o.Subjects)
 	found, err := step.Do[*compared](ctx, x.env(), &comparison{Matches: x.path("match", "matches.tsv"), Out: x.path("planted.tsv"), planted: planted})
 	if err != nil {
 		return sum, err
 	}
-	sum.Pairs, sum.Recovered, sum.Networks = found.pairs, found.recovered, found.networks
+	sum.Pairs, sum.Recovered, sum.Others, sum.Networks = found.pairs, found.recovered, found.others, found.networks
+	sum.Simulated = sum.words()
 	return sum, nil
+}
+
+// words say what is simulated, and what of it was found.
+func (p *PlantedSummary) words() string {
+	return fmt.Sprintf("The BOLD of all %d subjects is simulated: one atom is planted in each of %d networks, in noise that is smooth in space and time and of whose variance %.0f%% is a course of the network, of each subject's own. "+
+		"Of the %d planted atoms %d are found and %d missed; of the %d others %d match a network, which atoms that resemble a planted one do.",
+		p.Subjects, len(p.Networks), 100*networksInNoise, p.Pairs, p.Recovered, p.Pairs-p.Recovered, p.Atoms-p.Pairs, p.Others)
 }
 
 // plantedStudy is one call of PlantedStudy.
@@ -97,20 +116,29 @@ func (x *plantedStudy) path(name ...string) string {
 // env is a copy of the environment for one step.
 func (x *plantedStudy) env() *step.Env { e := *x.e; return &e }
 
-// fit encodes every subject and matches the mean maps.
+// fit encodes every subject, makes the stimulus null and matches the mean maps.
 func (x *plantedStudy) fit(ctx context.Context) (*match.Summary, error) {
 	o := match.New()
 	o.Mask, o.Templates, o.Table, o.Out = x.path("data", "mask.nii.gz"), x.o.Templates, x.o.Table, x.path("match")
 	o.Draws, o.Seed = x.o.Draws, x.o.Seed
+	n := null.New()
+	n.Features, n.Templates, n.Table, n.Mask, n.Out = []string{x.path("dictionary", "atoms.npy")}, o.Templates, o.Table, o.Mask, x.path("null")
+	n.PerRun, n.Alphas, n.CV, n.Draws, n.Seed = "zscore", "1:1e4:5", "kfold:3", x.o.Draws, x.o.Seed
 	for s := range x.o.Subjects {
 		run, out := x.path("data", simulatedRun(s)), x.path(fmt.Sprintf("sub-%02d", s+1))
 		fit := encode.New()
-		fit.Features, fit.Responses, fit.PerRun, fit.Out = []string{x.path("dictionary", "atoms.npy")}, []string{run}, "zscore", out
+		fit.Features, fit.Responses, fit.Out = n.Features, []string{run}, out
+		fit.PerRun, fit.Alphas, fit.CV, fit.Score, fit.Nested = n.PerRun, n.Alphas, n.CV, n.Score, true
+		n.Responses = append(n.Responses, run)
 		_, err := step.Do[*encode.Summary](ctx, x.env(), fit)
 		if err != nil {
 			return nil, err
 		}
 		o.Maps = append(o.Maps, filepath.Join(out, "weights.npy"))
 	}
+	if _, err := step.Do[*null.Summary](ctx, x.env(), n); err != nil {
+		return nil, err
+	}
+	o.Stimulus = n.Out
 	return step.Do[*match.Summary](ctx, x.env(), o)
 }

@@ -37,7 +37,7 @@ func simulatedRun(s int) string { return fmt.Sprintf("sub-%02d_desc-simulated_bo
 
 // Command says what the step is.
 func (*simulation) Command() step.Command {
-	return step.Command{Name: "demo simulation", Results: 1, Neutral: []string{"precision"}}
+	return step.Command{Name: "demo simulation", Results: 2, Neutral: []string{"precision"}}
 }
 
 // Check has nothing to refuse that the options do not refuse one by one.
@@ -50,7 +50,7 @@ func (o *simulation) Do(ctx context.Context, r *step.Run) (step.Summary, error) 
 	if err != nil {
 		return nil, err
 	}
-	mask, err := files.Mask(ctx, o.Templates, nil)
+	mask, err := coarseMask(atlas.Volume, coarser)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (o *simulation) Do(ctx context.Context, r *step.Run) (step.Summary, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := Plant(atlas, mask, tile.Matrix{Rows: shape[0], Cols: shape[1], Data: values}, PlantOptions{Seed: o.Seed, Null: o.Null})
+	p, err := Plant(atlas, mask, tile.Matrix{Rows: shape[0], Cols: shape[1], Data: values}, PlantOptions{Seed: o.Seed, Null: o.Null, Networks: networksInNoise, Loading: plantedLoading})
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,28 @@ func (o *simulation) Do(ctx context.Context, r *step.Run) (step.Summary, error) 
 	return &simulated{atlas: atlas, pairs: p.Pairs}, err
 }
 
+// coarseMask is where labels are on a grid of every step-th voxel along each axis.
+func coarseMask(labels *brain.Volume, step int) (*brain.Mask, error) {
+	g := *labels.Grid
+	for axis := range 3 {
+		g.Dims[axis] /= step
+		for row := range 3 {
+			g.Affine[row][axis] *= float64(step)
+		}
+	}
+	v, err := labels.Resample(&g, brain.Nearest, 0)
+	if err != nil {
+		return nil, err
+	}
+	h := &brain.Header{Version: 1, NDim: 3, Datatype: brain.Float32, Slope: 1, SformCode: 4, XYZTUnits: 2 | 8}
+	size := g.VoxelSize()
+	h.Dims, h.Pixdim = [7]int64{int64(g.Dims[0]), int64(g.Dims[1]), int64(g.Dims[2]), 1, 1, 1, 1}, [8]float64{1, size[0], size[1], size[2]}
+	for row := range 3 {
+		h.Srow[row] = g.Affine[row]
+	}
+	return brain.NewMask(h, v)
+}
+
 // comparison is the step that says which planted pairs were found.
 type comparison struct {
 	Matches string `opt:"matches" file:"in" required:"true" doc:"matches.tsv of match"`
@@ -98,6 +120,7 @@ type comparison struct {
 type compared struct {
 	step.Ended
 	pairs, recovered int
+	others           int // atoms that were not planted and belong to a network
 	networks         []PlantedNetwork
 }
 
@@ -122,6 +145,15 @@ func (o *comparison) Do(_ context.Context, r *step.Run) (step.Summary, error) {
 	}
 	c := &compared{}
 	found := (&organize.MatchedAtoms{Given: given}).Of(0.05)
+	planted := map[int]bool{}
+	for _, p := range o.planted.pairs {
+		planted[p.Atom] = true
+	}
+	for k, b := range found {
+		if b >= 0 && !planted[k] {
+			c.others++
+		}
+	}
 	for b, label := range labels {
 		n := PlantedNetwork{Network: label.Name}
 		for _, p := range o.planted.pairs {

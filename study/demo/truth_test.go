@@ -49,7 +49,7 @@ func newTruth(t *testing.T, draws, step int) *truth {
 	labels := "../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz"
 	x.atlas, err = (brain.Files{}).Atlas(ctx, labels, "")
 	check()
-	x.mask, err = brain.NewMask(nil, x.coarse(step))
+	x.mask, err = coarseMask(x.atlas.Volume, step)
 	check()
 	x.atoms, err = aliceAtoms(ctx, x.be)
 	check()
@@ -69,22 +69,6 @@ func newTruth(t *testing.T, draws, step int) *truth {
 	err = spatial.Fields(ctx, x.be, x.lat, x.labels, x.fields, spatial.Options{Draws: draws, Seed: 1})
 	check()
 	return x
-}
-
-// coarse gives the labels on a grid with every step-th voxel along each axis.
-func (x *truth) coarse(step int) *brain.Volume {
-	g := *x.atlas.Volume.Grid
-	for axis := range 3 {
-		g.Dims[axis] /= step
-		for row := range 3 {
-			g.Affine[row][axis] *= float64(step)
-		}
-	}
-	v, err := x.atlas.Volume.Resample(&g, brain.Nearest, 0)
-	if err != nil {
-		panic(err) // the affine of the shipped labels is regular
-	}
-	return v
 }
 
 // aliceAtoms learns 64 atoms from MiniLM's responses to the story, as they are: after
