@@ -478,7 +478,9 @@ func (s *Study) encode(m *modelSteps) error {
 		if o.Nested {
 			m.nested++
 		}
-		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, s.encodeWork(T, folds, o.Nested), &o))
+		work := s.encodeWork(T, folds, o.Nested)
+		work.flops *= float64(1 + o.Chance.Draws())
+		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, work, &o))
 	}
 	return nil
 }

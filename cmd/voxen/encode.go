@@ -39,6 +39,9 @@ func encodeText(s *encode.Summary) string {
 	text := fmt.Sprintf("%d voxels, %d rows, %d features, %d folds: %s on %s in %s", s.Voxels, s.Rows, s.Features, s.Folds,
 		s.Form, s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	text += scoresText(s.Scores)
+	if n := s.Null; n != nil {
+		text += fmt.Sprintf("\n%s against %d draws of %s: q < 0.05 in %d of %d voxels, familywise p < 0.05 in %d; mean of the null %.3f", n.Of, n.Draws, n.Kind, n.Significant, n.Voxels, n.Familywise, n.Mean)
+	}
 	if s.WithAlpha > 0 {
 		text += fmt.Sprintf("\nalphas at the ends of the grid: %.1f%% of voxels the smallest, %.1f%% the largest", 100*s.AtSmallest, 100*s.AtLargest)
 	}

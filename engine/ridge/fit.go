@@ -318,6 +318,7 @@ type tileGraph struct {
 	feeds engine.Feeds
 	fixed map[node]gorgonia.Value // those of feeds that are values
 
+	of        string // names of inputs of one of several designs begin so
 	constants int
 	named     map[string]node
 }
@@ -359,7 +360,10 @@ func (f *fitter) working(v gorgonia.Value) gorgonia.Value {
 }
 
 // value adds an input with a fixed value.
-func (t *tileGraph) value(name string, v gorgonia.Value) node {
+func (t *tileGraph) value(name string, v gorgonia.Value) node { return t.input(t.of+name, v) }
+
+// input adds an input with a fixed value under this very name.
+func (t *tileGraph) input(name string, v gorgonia.Value) node {
 	n := op.Input(t.g, name, op.Type{Dtype: v.Dtype(), Dims: op.Dims(v.Shape())})
 	t.feeds[n], t.fixed[n] = engine.Value(v), v
 	return n
@@ -381,8 +385,11 @@ func (t *tileGraph) responses(name string, rows, width int, dtype tensor.Dtype) 
 // read adds an input that is fed by panels of a source, in the precision in which
 // all its digits are read.
 func (f *fitter) read(t *tileGraph, name string, src tile.Source, width int) node {
+	if y := t.named[name]; y != nil {
+		return y
+	}
 	y := t.responses(name, src.Rows(), width, f.o.asRead(src))
-	t.feeds[y] = engine.Columns(src)
+	t.feeds[y], t.named[name] = engine.Columns(src), y
 	return y
 }
 
@@ -586,7 +593,7 @@ func (f *fitter) heldOutRows(t *tileGraph, fit fitted, width int) heldOut {
 	y := f.read(t, "testY", f.data.TestY, width)
 	ranges := op.Must(op.ColumnRange{Borders: runs}, y)
 	s := steps{o: f.o, runs: runs, tol: op.LeftOver(y.Dtype()), to: f.o.Precision}
-	p := s.apply(y, ranges, runs, t.matrix("testTrends", f.o.TestTrends, f.o.Precision))
+	p := s.apply(y, ranges, runs, t.shared("testTrends", f.o.TestTrends, f.o.Precision))
 	h := heldOut{z: p.z, y: p.z, flat: op.Must(op.SameRows{Borders: op.Borders{0, runs.Folds()}}, ranges)}
 
 	x := f.delayed(t.value("testX", f.working(f.testX)), runs, f.offset, t.value)

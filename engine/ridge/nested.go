@@ -2,6 +2,8 @@ package ridge
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math"
@@ -49,7 +51,6 @@ func (f *fitter) nestedDesigns(ctx context.Context) error {
 		if f.steps, err = f.newWithin(); err != nil {
 			return err
 		}
-		f.steps.bases = f.stored(1, f.data.X.Rows, f.steps.q, f.steps.basis)
 	}
 	w := f.steps
 	c, form := f.delayedRows(), nestedForm(f.res.Form)
@@ -192,7 +193,7 @@ func row(x node, r int) node { return op.Must(op.Part{Axis: 2, Lo: r, Hi: r + 1}
 func (o *outerFold) statisticsWithin() {
 	w := o.n.within
 	o.r.pieces = op.Must(op.FoldMoments{Borders: o.d.pieces()}, o.r.z)
-	basis := o.t.once("bases", w.bases)
+	basis := o.t.shared("bases", tile.Matrix{Rows: op.TypeOf(o.r.z).Dims[2], Cols: w.q, Data: w.basis}, o.r.z.Dtype())
 	along := op.Must(op.FoldCross{Borders: o.d.pieces()}, basis, o.r.z)
 	train, tests, outer := o.stepped(o.n.train, along), o.stepped(o.n.tests, along), o.stepped(o.n.outer, along)
 
@@ -421,16 +422,40 @@ func (f *fitter) nestedScores(t *tileGraph, fit fitted, metrics []op.Score) map[
 	return sum
 }
 
-// constant adds a fixed operand.
+// constant adds a fixed operand; those that are alike are one, and what is computed of
+// them and of responses is then computed once for several designs.
 func (t *tileGraph) constant(x op.Tensor, to tensor.Dtype) node {
-	t.constants++
-	return t.value(fmt.Sprintf("constant%d", t.constants), op.ToValue(x, to))
+	h := sha256.New()
+	fmt.Fprint(h, x.Dims, to)
+	var bytes [8]byte
+	for _, v := range x.Data {
+		binary.LittleEndian.PutUint64(bytes[:], math.Float64bits(v))
+		h.Write(bytes[:])
+	}
+	alike := "constant " + string(h.Sum(nil))
+	if t.named[alike] == nil {
+		t.constants++
+		t.named[alike] = t.input(fmt.Sprintf("constant%d", t.constants), op.ToValue(x, to))
+	}
+	return t.named[alike]
 }
 
-// once adds a fixed operand that several ask for by its name.
+// once adds a fixed operand of a design that several ask for by its name.
 func (t *tileGraph) once(name string, v gorgonia.Value) node {
+	name = t.of + name
 	if t.named[name] == nil {
-		t.named[name] = t.value(name, v)
+		t.named[name] = t.input(name, v)
+	}
+	return t.named[name]
+}
+
+// shared adds an input with a matrix that all designs have in common; nil for an empty one.
+func (t *tileGraph) shared(name string, m tile.Matrix, to tensor.Dtype) node {
+	if m.Cols == 0 {
+		return nil
+	}
+	if t.named[name] == nil {
+		t.named[name] = t.input(name, op.ToValue(op.Tensor{Dims: op.Dims{1, 1, m.Rows, m.Cols}, Data: m.Data}, to))
 	}
 	return t.named[name]
 }

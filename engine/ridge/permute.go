@@ -57,8 +57,8 @@ func Null(ctx context.Context, be engine.Backend, Y tile.Source, K, n int, featu
 	if f.own || o.resampled() { // so will those of the other draws be
 		return oneByOne(ctx, f, y, n, draw)
 	}
-	g := gorgonia.NewGraph()
-	t := &tileGraph{g: g, feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
+	t := emptyTileGraph()
+	g := t.g
 	t.d = newDesigner(o, form, t.matrix("ones", tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)}, op.Float64))
 	models := o.Folds.Folds() + 1
 	varies := map[int][]float64{} // of the draws of a tile

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"voxen/engine"
@@ -40,7 +39,7 @@ func Predict(ctx context.Context, be engine.Backend, X tile.Matrix, narrow bool,
 		return engine.Stats{}, err
 	}
 	f.x, f.offset = shiftColumns(f.raw)
-	t := newPlainGraph()
+	t := emptyTileGraph()
 	tiling := o.over(model.W.Cols())
 	x := f.delayed(t.value("X", f.working(f.x)), o.Runs, f.offset, t.value)
 	W := t.columns("W", model.W, tiling.Width, o.Precision)
@@ -51,11 +50,6 @@ func Predict(ctx context.Context, be engine.Backend, X tile.Matrix, narrow bool,
 	}
 	prediction := op.Must(op.MatMul{}, x, W, op.Must(op.MatMul{}, about...))
 	return engine.NewMachine(be).Run(ctx, t.feeds, engine.Results{prediction: engine.ToSink(out)}, tiling)
-}
-
-// newPlainGraph is the graph of a tile without a design.
-func newPlainGraph() *tileGraph {
-	return &tileGraph{g: gorgonia.NewGraph(), feeds: engine.Feeds{}, fixed: map[node]gorgonia.Value{}}
 }
 
 // columns adds an input that is fed by panels of a source, read in a precision.
@@ -145,7 +139,7 @@ func Score(ctx context.Context, be engine.Backend, P, Y tile.Source, out map[op.
 	if err := checkTrends(o.Trends, o.Runs, o.PerRun, true); err != nil {
 		return engine.Stats{}, err
 	}
-	t := newPlainGraph()
+	t := emptyTileGraph()
 	tiling := o.over(Y.Cols())
 	y, p := t.columns("Y", Y, tiling.Width, op.Float64), t.columns("P", P, tiling.Width, op.Float64)
 	ranges := op.Must(op.ColumnRange{Borders: o.Runs}, y)

@@ -6,7 +6,6 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
-	"gorgonia.org/gorgonia"
 
 	"voxen/engine/op"
 	"voxen/engine/tile"
@@ -25,9 +24,8 @@ import (
 type within struct {
 	o      Options
 	pieces op.Borders
-	q      int       // columns of the widest basis
-	basis  []float64 // T x q: the rows of U_p in those of piece p
-	bases  gorgonia.Value
+	q      int         // columns of the widest basis
+	basis  []float64   // T x q: the rows of U_p in those of piece p
 	small  [][]float64 // C_p, rank x regressors
 	rank   []int
 	wide   int       // regressors

@@ -41,6 +41,7 @@ study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute
 study/learn: engine/dict
 study/encode study/predict: engine/ridge
+study/encode: internal/permute internal/stimulus
 study/score: engine/ridge
 study/step: engine/ridge
 study/extract: lm

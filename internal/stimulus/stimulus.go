@@ -45,21 +45,34 @@ type Draws struct {
 	seed uint64
 }
 
-// New prepares n draws of features with the given runs. A run of T rows is shifted
-// by a lag of its own from least to T - least rows, if it has 4 least rows; lags are
-// drawn without replacement, and where all shifts are fewer than n they are all taken.
+// New prepares n draws of features with the given runs: shifts where there are at least
+// FewestShifts, else phases.
 func New(runs op.Borders, least, n int, seed uint64) *Draws {
-	d := &Draws{Kind: Shift, N: n, Shifts: 1, runs: runs, seed: seed}
+	d := NewShifts(runs, least, n, seed)
+	if d.Shifts < FewestShifts {
+		shifts := d.Shifts
+		d = NewPhases(runs, n, seed)
+		d.Shifts = shifts
+	}
+	return d
+}
+
+// NewPhases prepares n draws of phases.
+func NewPhases(runs op.Borders, n int, seed uint64) *Draws {
+	return &Draws{Kind: Phase, N: n, runs: runs, seed: seed}
+}
+
+// NewShifts prepares n draws of shifts. A run of T rows is shifted by a lag of its own from
+// least to T - least rows, if it has 4 least rows, else there are none; lags are drawn
+// without replacement, and where all shifts are no more than n they are all taken.
+func NewShifts(runs op.Borders, least, n int, seed uint64) *Draws {
+	d := &Draws{Kind: Shift, Shifts: 1, runs: runs, seed: seed}
 	for r := range runs.Folds() {
 		lags := runs.Rows(r) - 2*least + 1
 		if runs.Rows(r) < 4*least {
 			lags = 0
 		}
 		d.Shifts = min(d.Shifts*lags, math.MaxInt32)
-	}
-	if d.Shifts < FewestShifts {
-		d.Kind = Phase
-		return d
 	}
 	d.N = min(n, d.Shifts)
 	random := rand.New(rand.NewPCG(seed, 0x73_6869_6674))

@@ -42,6 +42,7 @@ type Options struct {
 	Delays      string   `opt:"delays" form:"a,b,c" doc:"shift the features by a,b,... rows, side by side"`
 	Nested      bool     `opt:"nested" doc:"also score each fold with the alpha chosen on the others: a held-out score without held-out runs"`
 	Metrics     []string `opt:"metrics" list:"comma" complete:"r,r2,mse" doc:"further scores of held-out predictions: r,r2,mse"`
+	Chance
 	step.Repeats
 	Written
 	KeepScores bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
@@ -128,6 +129,9 @@ func (o *Options) Check() error {
 	if err := o.checkWritten(); err != nil {
 		return err
 	}
+	if err := o.Chance.Check(); err != nil {
+		return err
+	}
 	_, err := o.plan()
 	return err
 }
@@ -205,6 +209,10 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	null, err := x.newNull(sinks)
+	if err != nil {
+		return nil, err
+	}
 	x.plan.Precision, x.plan.Checkpoint = x.Env.Precision, x.Job
 	x.plan.Progress = func(done, _ int) { x.Progress(done) }
 	passes := 1
@@ -231,7 +239,18 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		}
 		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %s", V, why)
 	}
-	return x.finish(ctx, sinks, res)
+	var chance *NullSummary
+	if null != nil {
+		if chance, err = null.make(ctx, sinks); err != nil {
+			return nil, err
+		}
+	}
+	sum, err := x.finish(ctx, sinks, res)
+	if err != nil {
+		return nil, err
+	}
+	sum.Null = chance
+	return sum, nil
 }
 
 // alphasHeld refuses alphas that alpha.npy would hold as 0, as infinity or with less

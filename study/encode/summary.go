@@ -28,6 +28,8 @@ type Summary struct {
 	AtSmallest float64 `json:"at_smallest_alpha"`
 	AtLargest  float64 `json:"at_largest_alpha"`
 	WithAlpha  int     `json:"-"` // voxels whose alpha is written
+
+	Null *NullSummary `json:"null,omitempty"` // of --null
 }
 
 // manyAtEnds is the share of voxels at the ends of the grid of alphas above which the

@@ -214,17 +214,8 @@ func (x *maker) read(ctx context.Context) error {
 			}
 		}
 	}
-	x.draws = stimulus.New(first.Plan.Runs, x.least(), x.o.Draws, x.o.Seed)
+	x.draws = stimulus.New(first.Plan.Runs, encode.LeastLag(x.o.TR.Or(0)), x.o.Draws, x.o.Seed)
 	return nil
-}
-
-// least is the least lag in rows: 10, or 20 s.
-func (x *maker) least() int {
-	rows := 10
-	if tr := x.o.TR.Or(0); tr > 0 {
-		rows = max(rows, int(math.Ceil(20/tr-1e-9)))
-	}
-	return rows
 }
 
 // fit makes the products of all draws, the first that of the atoms as they were heard.

@@ -89,6 +89,7 @@ func (b *reporter) quality(ctx context.Context) error {
 		s.Add(b.lack("No encoding model was given: there is nothing to say about voxels."))
 		return nil
 	}
+	blocks = append(blocks, b.chance()...)
 	s.Blocks = append(blocks, s.Blocks...)
 	return nil
 }

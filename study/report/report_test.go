@@ -79,11 +79,10 @@ func planted(t *testing.T, dir string) report.Options {
 		out := path("encode", fmt.Sprintf("sub-%d", s))
 		fit := encode.New()
 		fit.Features, fit.Responses, fit.Mask, fit.Out = []string{path("dictionary", "atoms.npy")}, []string{file}, path("mask.nii.gz"), out
-		fit.Score, fit.PerRun, fit.Alphas, fit.Nested = "r", "zscore", "1,10,100", true
+		fit.Score, fit.PerRun, fit.Alphas, fit.Nested, fit.Null = "r", "zscore", "1,10,100", true, "phase:9"
 		_, err := step.Do[*encode.Summary](ctx, env, fit)
 		must(err)
 		bold, maps, model.Encode = append(bold, file), append(maps, filepath.Join(out, "nested_score.nii.gz")), append(model.Encode, out)
-		must((brain.Files{}).WriteMap(ctx, filepath.Join(out, "null_mean.nii.gz"), mask, make([]float64, mask.Len()), brain.MapOptions{}))
 	}
 	coupling := couple.New()
 	coupling.Responses, coupling.Bold, coupling.Mask, coupling.Atoms, coupling.Out = []string{responses}, bold[:1], path("mask.nii.gz"), 3, model.Couple
@@ -173,7 +172,7 @@ func TestReport(t *testing.T) {
 		"chosen on the other folds alone", "seed 0; Mairal", "freed of no confounds",
 		"Diversity by layer.", "The balance of each model", "minilm: interaction", "Sub-groups: compactness", "Words (z, times heard)", "Correlation with MoCA of brain score",
 		"pairs are anchored", "Mairal et al. 2009", "Freedman, D. and Lane, D. (1983)", "over 2 seeds the median atom is found again with a cosine of", "4 atoms were learned by online dictionary learning", "ridge regression was fitted to every voxel of 3 subjects",
-		"NiiVue", "network templates",
+		"NiiVue", "network templates", "Scores against chance", "<td>phase</td>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the report", want)

@@ -1,0 +1,319 @@
+package ridge
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"voxen/engine"
+	"voxen/engine/op"
+)
+
+// NullScores are scores of models that were fitted to features nobody heard, beside those of
+// the features that were heard.
+type NullScores struct {
+	Draws int
+	// Reached counts, for each voxel, the draws whose score is at least the observed one,
+	// both in the precision of the fit.
+	Reached []int32
+	// Sum is the sum of the scores of each voxel over draws.
+	Sum []float64
+	// Highest is the maximum of each draw over the voxels that have an observed score; NaN
+	// where there is none.
+	Highest []float64
+}
+
+// P gives of every voxel p = (1 + b) / (1 + n), b of n draws having reached its score, the
+// same of the maximum over voxels, and the mean score of the draws; NaN where there is no
+// observed score.
+func (s *NullScores) P(observed []float64) (p, familywise, mean []float64) {
+	n, tops := float64(s.Draws), slices.Clone(s.Highest)
+	slices.Sort(tops) // NaN first: a maximum that is not a number reaches all
+	none := 0
+	for none < len(tops) && tops[none] != tops[none] {
+		none++
+	}
+	for v, x := range observed {
+		if x != x {
+			p, familywise, mean = append(p, x), append(familywise, x), append(mean, x)
+			continue
+		}
+		below, _ := slices.BinarySearch(tops[none:], x)
+		b := float64(len(tops) - below)
+		p, familywise, mean = append(p, (1+float64(s.Reached[v]))/(1+n)), append(familywise, (1+b)/(1+n)), append(mean, s.Sum[v]/n)
+	}
+	return p, familywise, mean
+}
+
+// DrawnFeatures fills the features of a draw, T x K, and those of held-out rows, row-major;
+// the latter are empty without held-out rows. It may be called again for the same draw.
+type DrawnFeatures func(draw int, x, testX []float64)
+
+// ScoreNull repeats a fit with the features of n draws, the choice of alpha included, and
+// compares its score with the observed one (V; NaN: the voxel is left out): that of
+// held-out rows where data has them, else the nested score where options ask for it, else
+// the selection score. A score that is not a number counts as one that reaches the observed.
+//
+// Some draws are computed at a time: their designs, which depend on features alone, are
+// made once; then every tile of responses is read, and its per-run steps and its moments
+// are done, once for all of them. Scores do not depend on how many there are. Options are
+// those of the fit but for Checkpoint, which is refused. saved, if any, keeps what is
+// finished. Progress counts draws.
+func ScoreNull(ctx context.Context, be engine.Backend, data Data, observed []float64, n int, features DrawnFeatures, o Options, saved Saved) (*NullScores, error) {
+	m := &scoreNull{be: be, o: o, data: data, observed: observed, features: features, n: n, saved: saved, atOnce: drawsAtOnce}
+	if err := m.prepare(); err != nil {
+		return nil, err
+	}
+	for m.done < n {
+		hi := min(m.done+m.atOnce, n)
+		err := m.batch(ctx, m.done, hi)
+		var over *engine.OverBudget
+		if errors.As(err, &over) && m.atOnce > 1 {
+			m.atOnce /= 2
+			continue
+		}
+		if err == nil {
+			m.done = hi
+			err = ctx.Err()
+		}
+		if err != nil || time.Since(m.last) > saveEvery || m.done == n {
+			if saveErr := m.save(); saveErr != nil {
+				return nil, saveErr
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m.out, nil
+}
+
+// drawsAtOnce is how many draws share a pass over the responses, as far as the budget goes:
+// with 8, what is done of responses alone is small beside what is done for every draw.
+const drawsAtOnce = 8
+
+// scoreNull is one call of ScoreNull.
+type scoreNull struct {
+	be       engine.Backend
+	o        Options
+	form     Form
+	data     Data
+	observed []float64
+	features DrawnFeatures
+	n        int
+	atOnce   int
+	out      *NullScores
+
+	saved      Saved
+	done, kept int
+	last       time.Time
+}
+
+// ScoreNullBytes is what ScoreNull holds besides the buffers that Budget bounds: what is
+// known of V voxels and n draws, with its copy that is saved, and scores of the draws of a pass.
+func ScoreNullBytes(V, n int) int64 {
+	return int64(V)*(2*12+8*drawsAtOnce) + 16*int64(n)
+}
+
+// prepare checks, and goes on with what is saved.
+func (m *scoreNull) prepare() error {
+	V := m.data.Y.Cols()
+	switch {
+	case m.n < 1:
+		return fmt.Errorf("null of %d draws, want at least one", m.n)
+	case m.o.Checkpoint != nil:
+		return fmt.Errorf("a null of scores has no checkpoint of voxels")
+	case len(m.observed) != V:
+		return fmt.Errorf("%d observed scores of %d voxels", len(m.observed), V)
+	}
+	if m.data.TestY != nil {
+		m.o.Nested = false // another score
+	}
+	if m.data.TestRuns == nil && m.data.TestY != nil {
+		m.data.TestRuns = op.Borders{0, m.data.TestX.Rows}
+	}
+	if err := m.o.check(m.data); err != nil {
+		return err
+	}
+	var err error
+	if m.form, err = m.o.form(m.data.X.Rows, m.o.Features(m.data.X.Cols)); err != nil {
+		return err
+	}
+	m.out = &NullScores{Draws: m.n, Reached: make([]int32, V), Sum: make([]float64, V), Highest: make([]float64, m.n)}
+	return m.restore()
+}
+
+// batch computes the draws [lo, hi): all of them, or none is taken.
+func (m *scoreNull) batch(ctx context.Context, lo, hi int) error {
+	fits := make([]*fitter, hi-lo)
+	for i := range fits {
+		f, err := m.draw(ctx, lo+i)
+		if err != nil {
+			return err
+		}
+		fits[i] = f
+	}
+	if m.o.OneAlpha {
+		if err := m.chooseAlphas(ctx, fits); err != nil {
+			return err
+		}
+	}
+	scores := make([][]float64, len(fits))
+	t, results := emptyTileGraph(), engine.Results{}
+	tiling := m.tiling(lo, hi)
+	for i, f := range fits {
+		scores[i] = make([]float64, len(m.observed))
+		fit := f.fitDraw(t, i, tiling.Width)
+		// a node of its own: scores of two draws may be one constant
+		results[op.Must(op.Copy{}, f.scoreOf(t, fit, tiling.Width))] = engine.PerTile(func(tl engine.Tile, v engine.Host) error {
+			copy(scores[i][tl.Lo:tl.Hi], v.Float64())
+			return nil
+		})
+	}
+	if _, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, tiling); err != nil {
+		return err
+	}
+	for i, s := range scores {
+		m.take(lo+i, s)
+	}
+	return nil
+}
+
+// tiling cuts the voxels for the draws [lo, hi).
+func (m *scoreNull) tiling(lo, hi int) engine.Tiling {
+	V := len(m.observed)
+	t := engine.Tiling{Cols: V, Width: Width(V), Panels: m.o.Panels, Budget: m.o.Budget}
+	if m.o.Progress != nil {
+		t.Progress = func(done, all int) { m.o.Progress(lo+(hi-lo)*done/all, m.n) }
+	}
+	return t
+}
+
+// draw makes the design of a draw.
+func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
+	data := m.data
+	data.X.Data = make([]float64, len(m.data.X.Data))
+	data.TestX.Data = make([]float64, len(m.data.TestX.Data))
+	m.features(d, data.X.Data, data.TestX.Data)
+	f := &fitter{be: m.be, o: m.o, data: data, res: Result{Form: m.form}}
+	return f, f.prepare(ctx)
+}
+
+// fitDraw adds the fit of a draw to the graph of several; what is of responses alone is there
+// once.
+func (f *fitter) fitDraw(t *tileGraph, i, width int) fitted {
+	t.of = fmt.Sprintf("draw %d ", i)
+	t.d, t.x = f.designIn(t, "")
+	return t.d.fit(t.x, f.read(t, "Y", f.data.Y, width), t.shared("trends", f.o.Trends, f.o.Precision))
+}
+
+// scoreOf is the score that is compared, float64 (P, 1, 1, W).
+func (f *fitter) scoreOf(t *tileGraph, fit fitted, width int) node {
+	metrics := []op.Score{f.o.Score}
+	switch {
+	case f.data.TestY != nil:
+		return f.testScores(f.heldOutRows(t, fit, width), metrics)[f.o.Score]
+	case f.o.Nested:
+		return f.nestedScores(t, fit, metrics)[f.o.Score]
+	}
+	return fit.best
+}
+
+// chooseAlphas leaves each draw the alpha of its best mean score over the voxels, and each
+// of its outer folds another.
+func (m *scoreNull) chooseAlphas(ctx context.Context, fits []*fitter) error {
+	t, results, tiling := emptyTileGraph(), engine.Results{}, m.tiling(0, 0)
+	tiling.Progress = nil
+	A := len(m.o.Alphas)
+	sums, outer := make([][]float64, len(fits)), make([][][]float64, len(fits))
+	for i, f := range fits {
+		fit := f.fitDraw(t, i, tiling.Width)
+		sums[i] = make([]float64, A+1)
+		results[op.Must(op.SumKept{}, fit.scores, fit.status)] = addUp(sums[i])
+		for _, o := range f.outerFolds(t, fit) {
+			s := make([]float64, A+1)
+			outer[i] = append(outer[i], s)
+			results[op.Must(op.SumKept{}, o.inner(), fit.status)] = addUp(s)
+		}
+	}
+	if _, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, tiling); err != nil {
+		return err
+	}
+	for i, f := range fits {
+		for _, s := range outer[i] {
+			f.outerAlphas = append(f.outerAlphas, f.o.best(s))
+		}
+		f.o.Alphas = []float64{f.o.best(sums[i])}
+	}
+	return nil
+}
+
+// take counts the scores of a draw.
+func (m *scoreNull) take(draw int, scores []float64) {
+	top := math.NaN()
+	for v, s := range scores {
+		x := m.observed[v]
+		if x != x {
+			continue
+		}
+		if m.o.Precision == op.Float32 { // as the observed score was rounded
+			s = float64(float32(s))
+		}
+		if !(s < x) {
+			m.out.Reached[v]++
+		}
+		m.out.Sum[v] += s
+		if !(s <= top) && s == s {
+			top = s
+		}
+	}
+	m.out.Highest[draw] = top
+}
+
+// scoreState is the state of a null after its first draws.
+type scoreState struct {
+	Done    int
+	Reached []int32
+	Sum     []float64
+	Highest []float64
+}
+
+// restore goes on with what is saved.
+func (m *scoreNull) restore() error {
+	m.last = time.Now()
+	if m.saved == nil {
+		return nil
+	}
+	data, err := m.saved.Load()
+	if err != nil || data == nil {
+		return err
+	}
+	var s scoreState
+	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
+		return fmt.Errorf("saved state of a null of scores: %w", err)
+	}
+	if s.Done < 0 || s.Done > m.n || len(s.Reached) != len(m.observed) || len(s.Sum) != len(m.observed) || len(s.Highest) != m.n {
+		return fmt.Errorf("saved state of a null of scores is not of %d draws of %d voxels", m.n, len(m.observed))
+	}
+	m.done, m.kept = s.Done, s.Done
+	m.out.Reached, m.out.Sum, m.out.Highest = s.Reached, s.Sum, s.Highest
+	return nil
+}
+
+// save saves what is finished.
+func (m *scoreNull) save() error {
+	if m.saved == nil || m.done == m.kept {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(scoreState{m.done, m.out.Reached, m.out.Sum, m.out.Highest}); err != nil {
+		return err
+	}
+	m.kept, m.last = m.done, time.Now()
+	return m.saved.Save(b.Bytes(), m.done)
+}

@@ -1,0 +1,253 @@
+package encode
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"voxen/engine/op"
+	"voxen/engine/ridge"
+	"voxen/internal/permute"
+	"voxen/internal/stimulus"
+	"voxen/store"
+	"voxen/study/step"
+)
+
+// Chance are the options of what a score is by chance.
+type Chance struct {
+	Null string `opt:"null" form:"shift:N, shift:N,min=L or phase:N" complete:"shift:,phase:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard: features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s), or with a new random phase per frequency"`
+	Seed uint64 `opt:"seed" doc:"of the draws of --null"`
+}
+
+// nullPlan is --null read.
+type nullPlan struct {
+	kind stimulus.Kind
+	n    int
+	min  int // least lag in rows; 0: not given
+}
+
+// mostDraws bounds N: the maxima of all draws are in memory.
+const mostDraws = 1_000_000
+
+// parse reads --null; nil without it.
+func (c Chance) parse() (*nullPlan, error) {
+	if c.Null == "" {
+		return nil, nil
+	}
+	bad := func(want string) (*nullPlan, error) {
+		return nil, step.BadInput("", "--null %q, expected %s", c.Null, want)
+	}
+	head, rest, more := strings.Cut(c.Null, ",")
+	kind, count, _ := strings.Cut(head, ":")
+	p := &nullPlan{kind: stimulus.Kind(kind)}
+	if p.kind != stimulus.Shift && p.kind != stimulus.Phase {
+		return bad("shift:N, shift:N,min=L or phase:N")
+	}
+	var err error
+	if p.n, err = strconv.Atoi(count); err != nil || p.n < 1 || p.n > mostDraws {
+		return bad(fmt.Sprintf("%s:N with N from 1 to %d draws", kind, mostDraws))
+	}
+	if !more {
+		return p, nil
+	}
+	name, value, _ := strings.Cut(rest, "=")
+	if p.kind != stimulus.Shift || name != "min" {
+		return bad("shift:N, shift:N,min=L or phase:N")
+	}
+	if p.min, err = strconv.Atoi(value); err != nil || p.min < 1 {
+		return bad("min=L with L rows, at least 1")
+	}
+	return p, nil
+}
+
+// Check refuses a --null that cannot be read.
+func (c Chance) Check() error {
+	_, err := c.parse()
+	return err
+}
+
+// Draws is N of --null; 0 without it.
+func (c Chance) Draws() int {
+	if p, err := c.parse(); err == nil && p != nil {
+		return p.n
+	}
+	return 0
+}
+
+// LeastLag is the least lag of a shift in rows: the larger of 10 rows and 20 s, at a TR in
+// seconds, of which 0 is unknown.
+func LeastLag(tr float64) int {
+	if tr > 0 {
+		return max(10, int(math.Ceil(20/tr-1e-9)))
+	}
+	return 10
+}
+
+// NullSummary is what the null says of a score.
+type NullSummary struct {
+	Of          string  `json:"of"`   // the file of the score
+	Kind        string  `json:"kind"` // shift or phase
+	Draws       int     `json:"draws"`
+	Voxels      int     `json:"voxels"`      // that have a score
+	Significant int     `json:"significant"` // of them with q < 0.05
+	Familywise  int     `json:"familywise"`  // with p_fwe < 0.05
+	Mean        float64 `json:"mean"`        // of null_mean over voxels
+}
+
+// falseRate is the rate of false discoveries, and of any false one, by which voxels are counted.
+const falseRate = 0.05
+
+// nullMaker is the null of one execution.
+type nullMaker struct {
+	*encoder
+	plan  *nullPlan
+	draws *stimulus.Draws
+	of    string // the score that is compared
+	test  int    // rows of held-out features that are drawn: of repeats those of the first
+}
+
+// newNull prepares the draws; nil without --null. It refuses before anything is fitted.
+func (x *encoder) newNull(s *sinks) (*nullMaker, error) {
+	plan, err := x.o.Chance.parse()
+	if plan == nil || err != nil {
+		return nil, err
+	}
+	m := &nullMaker{encoder: x, plan: plan, of: "cv_score"}
+	runs := append(op.Borders(nil), x.plan.Runs...)
+	switch {
+	case x.data.TestY != nil:
+		m.of = "test_score"
+		T, test := x.data.X.Rows, x.data.TestRuns
+		if x.plan.TestRepeats > 0 {
+			test = test[:2]
+		}
+		m.test = test[test.Folds()]
+		for _, b := range test[1:] {
+			runs = append(runs, T+b)
+		}
+	case x.o.Nested:
+		m.of = "nested_score"
+	}
+	if s.maps[m.of] == nil {
+		return nil, step.BadInput("", "--null is of %s, which --outputs %s leaves out", m.of, strings.Join(x.o.Outputs, ","))
+	}
+	if plan.kind == stimulus.Phase {
+		m.draws = stimulus.NewPhases(runs, plan.n, x.o.Seed)
+		return m, nil
+	}
+	least := cmp.Or(plan.min, LeastLag(x.o.TR.Or(0)))
+	for r := range runs.Folds() {
+		if T := runs.Rows(r); T < 4*least {
+			what, at := "run", r
+			if at >= x.plan.Runs.Folds() {
+				what, at = "held-out run", r-x.plan.Runs.Folds()
+			}
+			return nil, step.BadInput("", "--null %s: %s %d has %d rows, expected at least %d, four times the least lag: give shift:N,min=L with a smaller L, or phase:N", x.o.Null, what, at, T, 4*least)
+		}
+	}
+	m.draws = stimulus.NewShifts(runs, least, plan.n, x.o.Seed)
+	if m.draws.N < plan.n {
+		x.Warn("--null %s: only %d shifts exist, all are taken", x.o.Null, m.draws.N)
+	}
+	return m, nil
+}
+
+// fill makes the features of a draw, as read.
+func (m *nullMaker) fill(draw int, x, testX []float64) {
+	K := m.data.X.Cols
+	heard := append(append([]float64(nil), m.data.X.Data...), m.data.TestX.Data[:m.test*K]...)
+	drawn := make([]float64, len(heard))
+	m.draws.Fill(draw, heard, K, drawn)
+	n := copy(x, drawn)
+	for len(testX) > 0 { // repeats are of one stimulus
+		testX = testX[copy(testX, drawn[n:]):]
+	}
+}
+
+// make repeats the fit, and writes what it says.
+func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
+	observed, err := m.written(ctx, s.maps[m.of], m.of)
+	if err != nil {
+		return nil, err
+	}
+	saved, err := step.NewSavedState(m.Job, "draws of the null")
+	if err != nil {
+		return nil, err
+	}
+	plan := m.encoder.plan
+	plan.Checkpoint = nil
+	var null *ridge.NullScores
+	err = m.Stage("null (draws)", m.draws.N, func() error {
+		return m.Compute(ctx, step.Part{What: "draws of the null", N: m.draws.N, Finished: saved.Saved}, func(ctx context.Context) error {
+			own := ridge.ScoreNullBytes(len(observed), m.draws.N) + 4*designBytes(m.data, plan)
+			plan.Budget = m.Env.Budget(m.Backend, own)
+			null, err = ridge.ScoreNull(ctx, m.Backend, m.data, observed, m.draws.N, m.fill, plan, step.SavedColumns{SavedState: saved})
+			return m.Env.Refuse(m.explain(err))
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, familywise, mean := null.P(observed)
+	q := permute.FDR(p)
+	for _, f := range []struct {
+		name string
+		data []float64
+	}{{"p", p}, {"q", q}, {"p_fwe", familywise}, {"null_mean", mean}} {
+		if err := m.write(ctx, f.name, f.data); err != nil {
+			return nil, err
+		}
+	}
+	return m.summary(q, familywise, mean), nil
+}
+
+// write writes a result of one row, and its image.
+func (m *nullMaker) write(ctx context.Context, name string, data []float64) error {
+	err := m.Job.WriteFile(name+".npy", func(w io.Writer) error {
+		if m.Env.Precision == op.Float64 {
+			return store.WriteNpy(w, []int{len(data)}, data)
+		}
+		narrow := make([]float32, len(data))
+		for i, x := range data {
+			narrow[i] = float32(x)
+		}
+		return store.WriteNpy(w, []int{len(data)}, narrow)
+	})
+	if err != nil || m.y.Places == nil || !m.withImage(name, 1) {
+		return err
+	}
+	return m.ResultImage(ctx, m.y, name, 1, m.labels(name))
+}
+
+// summary counts, in run.json too.
+func (m *nullMaker) summary(q, familywise, mean []float64) *NullSummary {
+	s := &NullSummary{Of: m.of, Kind: string(m.draws.Kind), Draws: m.draws.N}
+	finite := 0
+	for v, x := range q {
+		if x != x {
+			continue
+		}
+		s.Voxels++
+		if mean[v]-mean[v] == 0 {
+			finite++
+			s.Mean += mean[v]
+		}
+		if x < falseRate {
+			s.Significant++
+		}
+		if familywise[v] < falseRate {
+			s.Familywise++
+		}
+	}
+	s.Mean /= float64(max(1, finite))
+	m.Result("null_draws", float64(s.Draws))
+	m.Result("null_mean", s.Mean)
+	m.Result("null_voxels", float64(s.Voxels))
+	m.Result("null_q_below_0.05", float64(s.Significant))
+	m.Result("null_p_fwe_below_0.05", float64(s.Familywise))
+	return s
+}

@@ -1,0 +1,44 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	page "voxen/report"
+	"voxen/store"
+)
+
+// chance is a table of how scores compare with their nulls (encode --null), if there are any.
+func (b *reporter) chance() []page.Block {
+	t := page.Table{Caption: "Scores against chance: the share of voxels with q < 0.05, the false discovery rate over voxels, and with p < 0.05 against the maximum over voxels. The null repeats the whole fit with stimuli that nobody heard: features shifted circularly within each run (shift), or with new random phases (phase). It excludes what any slow signal of the brain gives, not another signal that goes with these features.",
+		Columns: []page.Column{{Name: "Model"}, {Name: "Subject"}, {Name: "Score"}, {Name: "Null"}, {Name: "Draws", Number: true}, {Name: "Voxels", Number: true},
+			{Name: "q < 0.05", Number: true}, {Name: "familywise p < 0.05", Number: true}, {Name: "Mean of the null", Number: true}}}
+	for _, m := range b.o.Models {
+		for _, subject := range m.Subjects {
+			run := b.of(m.Name + ": encode " + subject)
+			if run == nil || run.Results["null_draws"] == 0 {
+				continue
+			}
+			kind, _, _ := strings.Cut(option(run, "--null", ""), ":")
+			voxels := run.Results["null_voxels"]
+			share := func(name string) string { return short(100*run.Results[name]/max(1, voxels)) + "%" }
+			t.Rows = append(t.Rows, page.Row{Cells: []string{m.Name, subject, comparedScore(run), kind, strconv.Itoa(int(run.Results["null_draws"])), thousands(int(voxels)),
+				share("null_q_below_0.05"), share("null_p_fwe_below_0.05"), short(run.Results["null_mean"])}})
+		}
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return []page.Block{t}
+}
+
+// comparedScore is the score that a null of encode is of: held out where there is one.
+func comparedScore(run *store.Run) string {
+	for _, name := range []string{"test_score", "nested_score"} {
+		if slices.ContainsFunc(run.Outputs, func(o store.Output) bool { return o.Name == name+".npy" }) {
+			return name
+		}
+	}
+	return "cv_score"
+}
