@@ -166,7 +166,7 @@ var lmRefusals = []refusal{
 	extractRefusal("columns that are not there", `w.tsv: .*"begin"`, "--columns", "word,begin,end"),
 	extractRefusal("rate of a table", `--rate 2, but no --text`, "--rate", "2"),
 	source("rate of 0", `--rate 0, expected a number above 0`, "--rate=0", func(f *files) string { return "--text=" + f.bytes("t.txt", []byte("a b")) }),
-	extractRefusal("too little memory for a layer", `--memory 68MiB is too small: this job needs at least`, "--memory", "68MiB"),
+	extractRefusal("too little memory for a layer", `--memory 56MiB is too small: this job needs at least`, "--memory", "56MiB"),
 
 	// extract: the text
 	source("text of no words", `t.txt: a text of no words`, "--text", func(f *files) string { return f.bytes("t.txt", []byte(" \n\t\n")) }),

@@ -50,7 +50,7 @@ func init() {
 		}, 2, `c.tsv: is given, but .*fit was fitted without confounds`},
 		scored("repeats of one run", `--test-repeats with 1 files of predictions and 1 of responses, expected one of predictions`, "--test-repeats"),
 		scored("a mean of no repeats", `--zscore-repeats without --test-repeats`, "--zscore-repeats"),
-		predicted("too little memory for a panel of weights", `--memory 68MiB is too small: this job needs at least`, "--memory", "68MiB"),
+		predicted("too little memory for a panel of weights", `--memory 56MiB is too small: this job needs at least`, "--memory", "56MiB"),
 		predictedBy("a folder without a fit", `gone: has no run.json, expected a finished folder of voxen encode`, func(f *files) string { return f.path("gone") }),
 		predictedBy("a folder of another command", `run.json: is of voxen learn, expected a folder of voxen encode`, func(f *files) string {
 			return f.folder("l", "run.json", `{"schema": 1, "command": "learn"}`)
@@ -69,7 +69,7 @@ func init() {
 		scored("cosines without tr", `--detrend cosine:128 needs --tr`, "--detrend", "cosine:128"),
 		scored("cosines that leave nothing", `leaves nothing of run 0`, "--detrend", "cosine:0.01", "--tr", "2"),
 		scored("columns without confounds", `--confound-columns "a" without --confounds`, "--confound-columns", "a"),
-		scored("too little memory for a panel of predictions", `--memory 68MiB is too small: this job needs at least`, "--memory", "68MiB"),
+		scored("too little memory for a panel of predictions", `--memory 56MiB is too small: this job needs at least`, "--memory", "56MiB"),
 		scored("a mask that is not there", `m.nii.gz: no such file`, "--mask", "m.nii.gz"),
 		scoredOf("predictions of other voxels", `p.npy: has 4 voxels, .*y.npy has 5`, func(f *files) (p, y string) {
 			return f.npy("p.npy", []int{12, 4}), f.npy("y.npy", []int{12, 5})

@@ -363,7 +363,7 @@ var refusals = []refusal{
 	learnRefusal("penalty that is no number", `--lambda "NaN", expected a number`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--lambda", "NaN"),
 	learnRefusal("seed below zero", `--seed`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--seed", "-1"),
 	learnRefusal("image as signals", `s.nii: .*expected`, func(f *files) string { return f.bytes("s.nii", nifti(grid, nil)) }),
-	learnRefusal("too little memory for a batch", `--memory 68MiB is too small: this job needs at least`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--memory", "68MiB"),
+	learnRefusal("too little memory for a batch", `--memory 56MiB is too small: this job needs at least`, func(f *files) string { return f.npy("s.npy", []int{8, 5}) }, "--memory", "56MiB"),
 
 	// demo
 	{"demo to nowhere", func(*files) []string { return []string{"demo"} }, 2, `--out is needed`},

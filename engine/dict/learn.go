@@ -2,6 +2,7 @@ package dict
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -40,6 +41,18 @@ func Learn(ctx context.Context, be engine.Backend, s tile.Source, o Options) (*R
 		return learn[float32](ctx, be, s, o)
 	}
 	return learn[float64](ctx, be, s, o)
+}
+
+// Least gives the memory in bytes that Learn needs at the least (Options.Memory): a window of
+// signals and the buffers. Nothing of the source is read.
+func Least(ctx context.Context, be engine.Backend, s tile.Source, o Options) (int64, error) {
+	o.Memory, o.Checkpoint, o.Progress = 1, nil, nil // less than any window needs
+	_, err := Learn(ctx, be, s, o)
+	var over *engine.OverBudget
+	if errors.As(err, &over) {
+		return over.Need, nil
+	}
+	return 0, err
 }
 
 func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile.Source, o Options) (*Result, error) {

@@ -2,6 +2,7 @@ package coupling
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -89,6 +90,34 @@ func Fit(ctx context.Context, be engine.Backend, x tile.Source, y op.Tensor, out
 	return engine.NewMachine(be).Run(ctx, g.feeds, results,
 		engine.Tiling{Cols: x.Cols(), Width: width, Budget: o.Budget, Checkpoint: o.Checkpoint, Progress: o.Progress})
 }
+
+// Least gives the bytes of buffers that Fit needs at the least with M courses: those of its
+// smallest tile. Nothing of x is read.
+func Least(ctx context.Context, be engine.Backend, x tile.Source, M int, o Options) (int64, error) {
+	o.Budget, o.Checkpoint, o.Progress = 1, nil, nil // less than any tile needs
+	out := nowhere{M, x.Cols()}
+	_, err := Fit(ctx, be, x, op.NewTensor(op.Dims{1, 1, x.Rows(), M}), Outputs{R: out, NEff: out}, o)
+	var over *engine.OverBudget
+	if errors.As(err, &over) {
+		return over.Need, nil
+	}
+	return 0, err
+}
+
+// nowhere is a sink to which nothing is written.
+type nowhere struct{ rows, cols int }
+
+// Rows is the number of rows.
+func (n nowhere) Rows() int { return n.rows }
+
+// Cols is the number of columns.
+func (n nowhere) Cols() int { return n.cols }
+
+// WriteFloat32 drops what it is given.
+func (nowhere) WriteFloat32(context.Context, int, int, []float32, int) error { return nil }
+
+// WriteFloat64 drops what it is given.
+func (nowhere) WriteFloat64(context.Context, int, int, []float64, int) error { return nil }
 
 // graph builds the operations of one panel.
 type graph struct {

@@ -315,6 +315,9 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.fits(ctx, voxels{all}); err != nil {
+		return err
+	}
 	budget := c.Env.HostBudget(0)
 	// saved, so that neurons that were correlated before an interruption were with
 	// the same dictionary
@@ -339,6 +342,23 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	c.result = &res.Encoding
 	c.y = op.Tensor{Dims: op.Dims{1, 1, res.Atoms.Rows, res.Atoms.Cols}, Data: res.Atoms.Data}
 	return c.writeBiological(ctx, res)
+}
+
+// fits refuses a bound that the dictionary or the correlations after it would pass: a
+// refusal names what both need.
+func (c *coupler) fits(ctx context.Context, signals tile.Source) error {
+	need, err := dict.Least(ctx, c.Backend, signals, c.dictionary(0, nil))
+	if err != nil {
+		return err
+	}
+	if own := int64(32 * c.x.Cols() * c.o.Atoms); c.Env.Budget(c.Backend, own) > 0 {
+		panel, err := coupling.Least(ctx, c.Backend, c.x, c.o.Atoms, coupling.Options{Precision: c.Env.Precision, Borders: c.x.Borders()})
+		if err != nil {
+			return err
+		}
+		need = max(need, own+panel)
+	}
+	return c.Env.Fits(need)
 }
 
 // dictionary is what the engine is asked for.

@@ -147,10 +147,16 @@ func (o *Options) MoreInputs(e *step.Env) (list []step.File, err error) {
 	return list, err
 }
 
+// leastBytes is what maps, surrogates and figures of a small study take.
+const leastBytes = 4 << 20
+
 // Do compares the group-mean map of every atom with every network.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	x := &matcher{Run: r, o: o, mask: o.mask(r.Env.FS)}
-	var err error
+	err := r.Env.Fits(leastBytes)
+	if err != nil {
+		return nil, err
+	}
 	if x.table, err = TemplateTable(r.Env, o.Templates, o.Table); err != nil {
 		return nil, err
 	}

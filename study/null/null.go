@@ -116,9 +116,15 @@ func (o *Options) subject(s int) *encode.Options {
 	return e
 }
 
+// leastBytes is what products and tiles of a small study take.
+const leastBytes = 4 << 20
+
 // Do fits the encoding models of all subjects to the atoms as they were heard and to draws
 // of what was not.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
+	if err := r.Env.Fits(leastBytes); err != nil {
+		return nil, err
+	}
 	x := &maker{Run: r, o: o}
 	defer x.close()
 	if err := r.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {

@@ -14,11 +14,18 @@ import (
 
 // Overhead is what the process takes besides what steps plan: the program, Go's runtime,
 // stacks, scratch of readers. Slack is the part of it that is not resident when a step
-// begins (measured: 37 MiB at start, 41 MiB at the end of the smallest fit).
+// begins (measured with GOMAXPROCS 2: 23 MiB at start, 27 to 29 MiB at the end of the
+// smallest encode, learn, couple and score; 46 MiB of a report). More of either would make
+// the minimum of such a job more than 1.3 times its resident set and 32 MiB, which
+// TestLeastMemory of cmd/voxen does not let pass.
 const (
-	Overhead = 68 << 20
-	slack    = 30 << 20
+	Overhead = 56 << 20
+	slack    = 14 << 20
 )
+
+// program is what of Overhead is no memory of Go's runtime: pages of the executable that
+// are resident.
+const program = 20 << 20
 
 // Unbounded is a budget where the memory of the machine is not known.
 const Unbounded = 1 << 50
@@ -36,12 +43,12 @@ func (e *Env) bound() int64 {
 }
 
 // held is what the process has or will have besides planned buffers: what is resident,
-// and more that the caller will allocate. It is rounded up, so that the minimum that a
-// refusal names is the same at every call.
+// and more that the caller will allocate. What is resident is rounded up, so that the
+// minimum that a refusal names is the same at every call.
 func held(more int64) int64 {
 	const step = 4 << 20
-	now := max(Overhead, resident()+slack) + more
-	return (now + step - 1) / step * step
+	now := max(Overhead, resident()+slack)
+	return (now+step-1)/step*step + more
 }
 
 // Budget gives the bytes that the engine's buffers may take: 0, no bound, on a GPU, whose
@@ -60,7 +67,7 @@ func (e *Env) Budget(be engine.Backend, more int64) int64 {
 func (e *Env) HostBudget(more int64) int64 {
 	bound := e.bound()
 	e.held = held(more)
-	debug.SetMemoryLimit(max(e.held, bound/4))
+	debug.SetMemoryLimit(max(e.held-program, bound/4))
 	return max(1, bound-e.held)
 }
 

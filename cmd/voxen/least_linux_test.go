@@ -1,0 +1,82 @@
+package main
+
+import (
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+
+	"voxen/study/step"
+)
+
+// needsAtLeast is how a refusal names the minimum.
+var needsAtLeast = regexp.MustCompile(`--memory [^ ]+ is too small.* needs at least ([0-9.]+[KMG]iB)`)
+
+// A job that is refused 1 MiB names what is enough at the first try, the same again when
+// it is asked with less than that, and no more than 1.3 times the resident set that the
+// job then has plus 32 MiB.
+func TestLeastMemory(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector's own memory is counted too")
+	}
+	f := newFiles(t)
+	calls := doorCalls(f)
+	for _, c := range calls["run"] { // what others start from
+		mustRun(t, c.args...)
+	}
+	mustRun(t, calls["encode"][0].args...) // and predict
+	short := []string{"align", "couple", "encode", "learn", "match", "organize"}
+	for _, command := range slices.Sorted(maps.Keys(calls)) {
+		if command == "run" || command == "bench" || testing.Short() && !slices.Contains(short, command) {
+			continue
+		}
+		for i, c := range calls[command] {
+			if len(c.outs) == 0 || c.slow || testing.Short() && i > 1 {
+				continue
+			}
+			t.Run(command+" "+strconv.Itoa(i), func(t *testing.T) { leastMemory(t, c) })
+		}
+	}
+}
+
+// leastMemory asks with too little, takes the minimum that is named, and runs.
+func leastMemory(t *testing.T, c call) {
+	with := func(size string) []string {
+		args := append(c.out("out", filepath.Join(t.TempDir(), filepath.Base(c.outs[0]))), "--memory", size)
+		return args
+	}
+	refused := func(size string) string {
+		said, err := process(t, with(size)...).CombinedOutput()
+		m := needsAtLeast.FindSubmatch(said)
+		if err == nil || m == nil {
+			t.Fatalf("--memory %s: %v, %s; expected a refusal that names the minimum", size, err, said)
+		}
+		return string(m[1])
+	}
+	least := refused("1MiB")
+	bytes, err := step.ParseSize(least)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{bytes / 2, bytes - 1<<20} {
+		if again := refused(strconv.FormatInt(size, 10)); again != least {
+			t.Errorf("--memory 1MiB needs %s, --memory %d needs %s", least, size, again)
+		}
+	}
+	status := filepath.Join(t.TempDir(), "status")
+	cmd := process(t, with(least)...)
+	cmd.Env = append(cmd.Env, peakTo+"="+status)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("--memory %s, the minimum that was named: %v: %s", least, err, said)
+	}
+	used := maxResident(t, status)
+	t.Logf("least %.1f MiB, resident %.1f MiB", float64(bytes)/(1<<20), float64(used)/(1<<20))
+	if used > bytes {
+		t.Errorf("resident set reached %d bytes, --memory is %d", used, bytes)
+	}
+	if most := used*13/10 + 32<<20; bytes > most {
+		t.Errorf("the minimum is %d bytes, resident set at most %d: more than 1.3 times that and 32 MiB", bytes, used)
+	}
+}
