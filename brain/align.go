@@ -118,7 +118,7 @@ func (w Words) checkOrder() error {
 	latest := math.Inf(-1)
 	for i, x := range w {
 		if x.Onset < latest-backwards {
-			return fmt.Errorf("onsets go back: row %d (%q) begins at %s s, a row above it at %s s; expected one recording, with onsets that go back by at most %d s, and a table for each",
+			return fmt.Errorf("onsets go back: row %d (%q) begins at %s s, a row above it at %s s; expected one recording, with onsets that go back by at most %d s, and a table for each, or its rows by --columns COLUMN=VALUE",
 				i+1, x.Text, decimal(x.Onset), decimal(latest), backwards)
 		}
 		latest = max(latest, x.Onset)

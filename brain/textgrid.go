@@ -33,42 +33,70 @@ const textGridHead = 256
 // textGrid reads a file as Praat's TextGrid, in the long or the short form of its
 // text files, in UTF-8 or UTF-16. ok is false if it is no such file.
 //
-// The words are the intervals of the tier named word or words, in any case, or of
-// the only tier of intervals; a name given for the word column is that of another
+// The words are the intervals of the tier named word or words, in any case and, as the
+// Montreal Forced Aligner has it, with "SPEAKER - " before it; or of the only tier of
+// intervals. A name given for the word column is that of another
 // tier. Intervals that are empty or marks of silence are left out, see
 // silenceMarks. White space within a label counts as one blank.
-func (f Files) textGrid(path, tier string) (words Words, ok bool, err error) {
-	file, err := f.open(path)
+func (f Files) textGrid(path string, columns WordColumns) (words Words, ok bool, err error) {
+	head, err := f.beginning(path)
+	if err != nil || !isTextGrid(head) {
+		return nil, false, err
+	}
+	raw, err := f.text(path, "the TextGrid", 3) // as UTF-8, and before that as it is in the file
 	if err != nil {
-		return nil, false, fileError(path, err)
-	}
-	defer file.Close()
-	head := make([]byte, min(file.size, textGridHead))
-	if _, err := file.ReadAt(head, 0); err != nil && err != io.EOF {
-		return nil, false, fileError(path, err)
-	}
-	if !isTextGrid(head) {
-		return nil, false, nil
-	}
-	// as UTF-8, and before that as it is in the file
-	if err := f.room(path, "the TextGrid", 3*file.size); err != nil {
 		return nil, true, err
-	}
-	raw := make([]byte, file.size)
-	if err := readFull(io.NewSectionReader(file, 0, file.size), raw, "the TextGrid"); err != nil {
-		return nil, true, fileError(path, err)
 	}
 	text, err := decodeText(raw)
 	if err != nil {
 		return nil, true, fileError(path, err)
 	}
 	tiers, err := parseTextGrid(text)
-	if err != nil {
-		return nil, true, fileError(path, err)
+	if err == nil && columns.Key != "" {
+		err = errNoChoice
 	}
-	t, err := wordTier(tiers, tier)
+	if err == nil {
+		words, err = spoken(tiers, columns.Word)
+	}
+	return words, true, fileError(path, err)
+}
+
+// errNoChoice refuses to choose among the rows of a file without columns.
+var errNoChoice = errors.New("tiers have no columns, expected --columns without COLUMN=VALUE")
+
+// beginning reads the first bytes of a file, as they are.
+func (f Files) beginning(path string) ([]byte, error) {
+	file, err := f.open(path)
 	if err != nil {
-		return nil, true, fileError(path, err)
+		return nil, fileError(path, err)
+	}
+	defer file.Close()
+	head := make([]byte, min(file.size, textGridHead))
+	if _, err := file.ReadAt(head, 0); err != nil && err != io.EOF {
+		return nil, fileError(path, err)
+	}
+	return head, nil
+}
+
+// text reads a file whole, if so many times its size fit in the memory allowed.
+func (f Files) text(path, what string, times int64) ([]byte, error) {
+	file, err := f.open(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	defer file.Close()
+	if err := f.room(path, what, times*file.size); err != nil {
+		return nil, err
+	}
+	raw := make([]byte, file.size)
+	return raw, fileError(path, readFull(io.NewSectionReader(file, 0, file.size), raw, what))
+}
+
+// spoken are the words of the tier of words, without silence.
+func spoken(tiers []gridTier, name string) (words Words, err error) {
+	t, err := wordTier(tiers, name)
+	if err != nil {
+		return nil, err
 	}
 	for _, x := range t.intervals {
 		if !isSilence(x.Text) {
@@ -76,9 +104,9 @@ func (f Files) textGrid(path, tier string) (words Words, ok bool, err error) {
 		}
 	}
 	if len(words) == 0 {
-		return nil, true, inputErrorf(path, "tier %q has %d intervals and no word, expected at least 1", t.name, len(t.intervals))
+		return nil, fmt.Errorf("tier %q has %d intervals and no word, expected at least 1", t.name, len(t.intervals))
 	}
-	return words, true, nil
+	return words, nil
 }
 
 // isTextGrid tells a TextGrid by the head of the file, whatever its encoding.
@@ -141,6 +169,9 @@ func wordTier(tiers []gridTier, name string) (*gridTier, error) {
 		names = append(names, t.name)
 		alone = i
 		plain := strings.ToLower(strings.TrimSpace(t.name))
+		if at := strings.LastIndex(plain, " - "); at >= 0 {
+			plain = plain[at+len(" - "):]
+		}
 		if name == "" && (plain == "word" || plain == "words") || name != "" && t.name == name {
 			found = append(found, &tiers[i])
 		}

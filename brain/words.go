@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"voxen/store"
@@ -23,10 +26,15 @@ type Word struct {
 type Words []Word
 
 // WordColumns names the columns of a word table. Empty names stand for those in
-// common use, in any case: word or words; onset, word onset or start; offset,
-// word offset or end. In a TextGrid Word names the tier of words.
+// common use, in any case: word, words, label or, of BIDS events, trial_type; onset,
+// word onset, start or begin; offset, word offset or end, or else duration, which
+// is added to the onset. In a TextGrid Word names the tier of words.
+//
+// Key and Value, unless empty, choose the rows whose column Key has the Value, as text
+// or as a number: a section of a table that holds several recordings.
 type WordColumns struct {
 	Word, Onset, Offset string
+	Key, Value          string
 }
 
 func (c WordColumns) candidates() (word, onset, offset []string) {
@@ -36,17 +44,42 @@ func (c WordColumns) candidates() (word, onset, offset []string) {
 		}
 		return usual
 	}
-	return pick(c.Word, "word", "words"),
-		pick(c.Onset, "onset", "word onset", "start"),
-		pick(c.Offset, "offset", "word offset", "end")
+	return pick(c.Word, "word", "words", "label", "trial_type"),
+		pick(c.Onset, "onset", "word onset", "start", "begin"),
+		pick(c.Offset, "offset", "word offset", "end", durationColumn)
 }
 
-// Words reads a word table: tab- or comma-separated with a header, or the
-// align.csv of the Gentle aligner, which has none (word, aligned word or <unk>,
-// start, end), or a TextGrid of Praat. Onsets without a value are filled in, see
-// Word; a table without any onset is refused.
+// durationColumn holds seconds from the onset on, in the place of an offset.
+const durationColumn = "duration"
+
+// chooses reports whether a row with this value of the column Key is one of those
+// that are read.
+func (c WordColumns) chooses(value string) bool {
+	value = strings.TrimSpace(value)
+	if value == c.Value {
+		return true
+	}
+	x, errX := strconv.ParseFloat(value, 64)
+	y, errY := strconv.ParseFloat(c.Value, 64)
+	return errX == nil && errY == nil && x == y
+}
+
+// noneChosen refuses a choice of rows that there are not.
+func noneChosen(path, what string, c WordColumns, seen map[string]bool) error {
+	values := slices.Sorted(maps.Keys(seen))
+	return inputErrorf(path, "no %s whose %q is %q among %s", what, c.Key, c.Value, strings.Join(quoted(values), ", "))
+}
+
+// Words reads a word table: tab- or comma-separated with a header, a BIDS events.tsv
+// among them, or the align.csv of the Gentle aligner, which has none (word, aligned word
+// or <unk>, start, end), a TextGrid of Praat, or a transcript in JSON, see transcript.
+// Onsets without a value are filled in, see Word; a table without any onset is refused.
+// Rows of an events.tsv (one with durations) whose word is n/a are left out.
 func (f Files) Words(path string, columns WordColumns) (Words, error) {
-	if words, ok, err := f.textGrid(path, columns.Word); ok || err != nil {
+	if words, ok, err := f.textGrid(path, columns); ok || err != nil {
+		return words, err
+	}
+	if words, ok, err := f.transcript(path, columns); ok || err != nil {
 		return words, err
 	}
 	t, err := f.table(path)
@@ -54,59 +87,91 @@ func (f Files) Words(path string, columns WordColumns) (Words, error) {
 		return nil, err
 	}
 	defer t.close()
-	word, onset, offset := 0, 2, 3
-	var words Words
-	text := int64(0)
-	read := func(l tableLine) error {
-		w, err := t.word(l, word, onset, offset)
-		if err != nil {
-			return err
-		}
-		words = append(words, w)
-		text += int64(len(w.Text) + stringBytes)
-		// the old and the new rows are held while they grow
-		return f.room(path, "the table", 2*int64(cap(words))*wordBytes+text)
-	}
 	gentle := false
 	if columns == (WordColumns{}) {
 		if gentle, err = f.gentle(path); err != nil {
 			return nil, err
 		}
 	}
+	r := &wordReader{table: t, files: f, columns: columns, seen: map[string]bool{}, word: 0, onset: 2, offset: 3, key: -1}
 	if gentle {
-		err = read(t.first)
+		err = r.read(t.first)
 	} else {
-		word, onset, offset, err = t.wordColumns(columns)
+		err = r.find()
 	}
 	if err == nil {
-		err = t.each(read)
+		err = t.each(r.read)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(r.words) == 0 && columns.Key != "":
+		return nil, noneChosen(path, "row", columns, r.seen)
+	case !r.words.fillTimes():
+		return nil, inputErrorf(path, "no row of %d has an onset, expected at least 1", len(r.words))
 	}
-	if !words.fillTimes() {
-		return nil, inputErrorf(path, "no row of %d has an onset, expected at least 1", len(words))
+	return r.words, nil
+}
+
+// wordReader gathers the words of a table.
+type wordReader struct {
+	*table
+	files                    Files
+	columns                  WordColumns
+	word, onset, offset, key int  // columns; key is -1 without a choice of rows
+	durations                bool // offset is a column of durations
+	words                    Words
+	text                     int64           // bytes of their texts
+	seen                     map[string]bool // the first values of the column that chooses rows
+}
+
+// find finds the columns of a table with a header.
+func (r *wordReader) find() (err error) {
+	names, onsets, offsets := r.columns.candidates()
+	if r.word, err = r.column(names...); err != nil {
+		return err
 	}
-	return words, nil
+	if r.onset, err = r.column(onsets...); err != nil {
+		return err
+	}
+	if r.offset, err = r.column(offsets...); err != nil {
+		return err
+	}
+	r.durations = strings.EqualFold(strings.TrimSpace(r.first.fields[r.offset]), durationColumn)
+	if r.columns.Key != "" {
+		r.key, err = r.column(r.columns.Key)
+	}
+	return err
+}
+
+// read takes one row, unless it is not among those chosen.
+func (r *wordReader) read(l tableLine) error {
+	if r.key >= 0 {
+		value := l.fields[r.key]
+		if len(r.seen) <= maxShown {
+			r.seen[strings.Clone(value)] = true
+		}
+		if !r.columns.chooses(value) {
+			return nil
+		}
+	}
+	if r.durations && strings.TrimSpace(l.fields[r.word]) == "n/a" {
+		return nil
+	}
+	w, err := r.row(l)
+	if err != nil {
+		return err
+	}
+	r.words = append(r.words, w)
+	r.text += int64(len(w.Text) + stringBytes)
+	// the old and the new rows are held while they grow
+	return r.files.room(r.path, "the table", 2*int64(cap(r.words))*wordBytes+r.text)
 }
 
 const (
 	wordBytes   = 40 // a Word, without its text
 	stringBytes = 16 // what an allocation adds to a short text
 )
-
-// wordColumns finds the columns of a table with a header.
-func (t *table) wordColumns(columns WordColumns) (word, onset, offset int, err error) {
-	names, onsets, offsets := columns.candidates()
-	if word, err = t.column(names...); err != nil {
-		return
-	}
-	if onset, err = t.column(onsets...); err != nil {
-		return
-	}
-	offset, err = t.column(offsets...)
-	return
-}
 
 // gentle reports whether a table has no header and the four fields of Gentle's
 // align.csv in every line.
@@ -138,17 +203,27 @@ func (f Files) gentle(path string) (bool, error) {
 
 var errNotGentle = errors.New("not of the Gentle aligner")
 
-func (t *table) word(l tableLine, word, onset, offset int) (w Word, err error) {
-	w.Text = strings.Clone(strings.TrimSpace(l.fields[word])) // not the whole line
+// row reads the word of a line and its times.
+func (r *wordReader) row(l tableLine) (w Word, err error) {
+	w.Text = strings.Clone(strings.TrimSpace(l.fields[r.word])) // not the whole line
 	var noOnset, noOffset bool
-	if w.Onset, noOnset, err = t.number(l, onset, "onset"); err != nil {
+	if w.Onset, noOnset, err = r.number(l, r.onset, "onset"); err != nil {
 		return w, err
 	}
-	if w.Offset, noOffset, err = t.number(l, offset, "offset"); err != nil {
+	what := "offset"
+	if r.durations {
+		what = durationColumn
+	}
+	if w.Offset, noOffset, err = r.number(l, r.offset, what); err != nil {
 		return w, err
 	}
-	if noOffset {
+	switch {
+	case noOffset:
 		w.Offset = w.Onset
+	case r.durations && w.Offset < 0:
+		return w, inputErrorf(r.path, "line %d: duration is %g, expected at least 0", l.number, w.Offset)
+	case r.durations:
+		w.Offset += w.Onset
 	}
 	w.Timed = !noOnset
 	return w, nil

@@ -41,7 +41,10 @@ func TestReadWords(t *testing.T) {
 			Words{{"I", 0.1, 0.2, true}, {"was", 0.3, 0.4, true}, {"two, words", 0.3, 0.4, false}, {"end", 1, 2, true}}},
 		"first without a time": {"word,start,end\nOh,,\n“dear”,3,4\nn't,n/a,n/a\n", WordColumns{},
 			Words{{"Oh", 3, 4, false}, {"“dear”", 3, 4, true}, {"n't", 3, 4, false}}},
-		"named":           {"word\tspoken\tonset\toffset\tt\tu\r\nA\tb\t9\t9\t1\t2\r\n", WordColumns{"spoken", "t", "u"}, Words{{"b", 1, 2, true}}},
+		"named":           {"word\tspoken\tonset\toffset\tt\tu\r\nA\tb\t9\t9\t1\t2\r\n", WordColumns{Word: "spoken", Onset: "t", Offset: "u"}, Words{{"b", 1, 2, true}}},
+		"durations":       {"onset\tduration\ttrial_type\n2\t0.5\tNA\n3\tn/a\tb\n4\t1\tn/a\n", WordColumns{}, Words{{"NA", 2, 2.5, true}, {"b", 3, 3, true}}},
+		"a section":       {"word,onset,offset,Section\na,1,2,1\nb,0,1,2\nc,1,2, 2.0\n", WordColumns{Key: "section", Value: "2"}, Words{{"b", 0, 1, true}, {"c", 1, 2, true}}},
+		"a speaker":       {"Begin,End,Label,Type,Speaker\n0,1,a,words,x\n0,1,A,phones,x\n", WordColumns{Key: "Type", Value: "words"}, Words{{"a", 0, 1, true}}},
 		"no offset given": {"word\tonset\toffset\nthe\t1\t\n", WordColumns{}, Words{{"the", 1, 1, true}}},
 	} {
 		got, err := disk.Words(writeTable(t, "words.tsv", c.text), c.columns)
@@ -64,6 +67,9 @@ func TestReadWordsRefuses(t *testing.T) {
 		"no onsets":       {"word\tonset\toffset\na\t\t\nb\tn/a\t\n", WordColumns{}, "no row of 2 has an onset"},
 		"header only":     {"word\tonset\toffset\n", WordColumns{}, "no row of 0"},
 		"not a number":    {"word\tonset\toffset\na\t1s\t2\n", WordColumns{}, `line 2: onset is "1s"`},
+		"no such section": {"word\tonset\toffset\tsection\na\t1\t2\t1\nb\t1\t2\t2\n", WordColumns{Key: "section", Value: "3"}, `no row whose "section" is "3" among "1", "2"`},
+		"no such column":  {"word\tonset\toffset\na\t1\t2\n", WordColumns{Key: "section", Value: "3"}, `no column "section"`},
+		"backwards":       {"onset\tduration\tword\n1\t-1\ta\n", WordColumns{}, "line 2: duration is -1"},
 		"short line":      {"word\tonset\toffset\na\t1\n", WordColumns{}, "line 2 has 2 fields, expected 3"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,7 +69,7 @@ type SubjectConfig struct {
 type StimulusConfig struct {
 	Name    string   `key:"name" doc:"names the run's files"`
 	Words   string   `key:"words" doc:"word table with onsets; found by itself in the Alice and Narratives datasets"`
-	Columns []string `key:"columns" doc:"names of its word, onset and offset columns, or of a TextGrid's tier; the usual ones if empty"`
+	Columns []string `key:"columns" doc:"names of its word, onset and offset columns, or of a TextGrid's tier; the usual ones if empty; COLUMN=VALUE behind them, or alone, takes those rows of it"`
 	TR      float64  `key:"tr" min:"0" doc:"seconds between volumes; 0: from the images or their sidecars"`
 	Volumes int      `key:"volumes" min:"0" doc:"number of volumes; 0: from the images"`
 	Start   float64  `key:"start" doc:"when the first volume starts, in seconds of the word table"`
@@ -245,8 +245,8 @@ func (c *Config) checkStimulus() error {
 		if err := c.checkName(key+".name", s.Name, names); err != nil {
 			return err
 		}
-		if n := len(s.Columns); n != 0 && n != 1 && n != 3 {
-			return c.bad(key+".columns", "has %d names, expected those of the word, onset and offset columns, or one of a TextGrid's tier", n)
+		if _, err := step.WordColumns(s.Columns); err != nil {
+			return c.bad(key+".columns", "has %d names, expected those of the word, onset and offset columns, or one of a TextGrid's tier, and COLUMN=VALUE behind them or alone", len(s.Columns))
 		}
 		if s.Task == "" {
 			s.Task = s.Name

@@ -137,7 +137,11 @@ func (s *Study) runs() error {
 			return s.bad(key+".words", "is not given, and the dataset has no table of words where it is looked for")
 		}
 		run.Words = s.resolve(run.Words)
-		words, err := s.disk().Words(run.Words, run.columns())
+		columns, err := step.WordColumns(run.Columns)
+		if err != nil {
+			return s.bad(key+".columns", "%v", err)
+		}
+		words, err := s.disk().Words(run.Words, columns)
 		if err != nil {
 			return err
 		}
@@ -149,17 +153,6 @@ func (s *Study) runs() error {
 // disk is where images and tables are read while the study is planned: headers, masks
 // and tables alone.
 func (s *Study) disk() brain.Files { return brain.Files{FS: s.fsys} }
-
-// columns gives the names of the columns of the word table.
-func (s *StimulusConfig) columns() brain.WordColumns {
-	switch len(s.Columns) {
-	case 0:
-		return brain.WordColumns{}
-	case 1:
-		return brain.WordColumns{Word: s.Columns[0]}
-	}
-	return brain.WordColumns{Word: s.Columns[0], Onset: s.Columns[1], Offset: s.Columns[2]}
-}
 
 // time finds the volumes and the TR of a run, which are those of all subjects.
 func (s *Study) time(i int) error {

@@ -17,7 +17,7 @@ import (
 // are held in memory.
 type Options struct {
 	Responses   string              `opt:"responses" file:"in" required:"true" doc:"responses per word, (words, units) .npy, .safetensors or HDF5 (FILE:/NAME)"`
-	Words       string              `opt:"words" file:"in" required:"true" doc:"word table, .tsv or .csv, Gentle's align.csv or a TextGrid"`
+	Words       string              `opt:"words" file:"in" required:"true" doc:"word table: .tsv or .csv, Gentle's align.csv, BIDS events, a TextGrid, or JSON of WhisperX"`
 	Out         string              `opt:"out" file:"out" required:"true" doc:"responses per volume, .npy"`
 	TR          step.Maybe[float64] `opt:"tr" key:"-" required:"true" min:"1e-4" max:"1e4" doc:"seconds from one volume to the next"`
 	Volumes     step.Maybe[int]     `opt:"volumes" key:"-" required:"true" min:"1" max:"10000000" doc:"volumes of the recording"`
@@ -27,7 +27,7 @@ type Options struct {
 	Detrend     string              `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"trend taken from every column after the convolution: none, linear or cosine:SECONDS"`
 	Standardize string              `opt:"standardize" default:"none" oneof:"none,zscore" doc:"none, or zscore: every column to mean 0 and standard deviation 1"`
 	WordRate    string              `opt:"word-rate" file:"out" doc:"write the words per volume too, convolved like the responses (.npy)"`
-	Columns     []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use)"`
+	Columns     []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use); section=3 behind them, or alone, takes the rows whose column section is 3"`
 }
 
 // Summary is what the align step did.

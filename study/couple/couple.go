@@ -38,7 +38,7 @@ type Options struct {
 	Seed            uint64              `opt:"seed" doc:"of the first atoms and the order of voxels"`
 	Q               float64             `opt:"fdr" key:"q" default:"0.05" above:"0" below:"1" doc:"false discovery rate below which a pair is coupled"`
 	Words           []string            `opt:"words" file:"in" doc:"word table of a run: lists the words that drive anchored pairs"`
-	Columns         []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier"`
+	Columns         []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier; section=3 behind them, or alone, takes the rows whose column section is 3"`
 	HRF             string              `opt:"hrf" key:"-" default:"glover" oneof:"none,glover,spm" doc:"response that the neurons were convolved with: none, glover or spm"`
 	TopWords        int                 `opt:"top-words" default:"10" min:"1" doc:"words that drive each anchored pair"`
 }

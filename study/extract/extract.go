@@ -26,7 +26,7 @@ import (
 type Options struct {
 	Name      string              `opt:"name" doc:"names the model in files, tables and figures; the folder's name if empty"`
 	Model     string              `opt:"model" key:"path" file:"folder" required:"true" doc:"Hugging Face model folder: config.json, safetensors, tokenizer"`
-	Words     string              `opt:"words" file:"in" doc:"word table, .tsv or .csv, or a TextGrid; a row of responses per row"`
+	Words     string              `opt:"words" file:"in" doc:"word table: .tsv or .csv, Gentle's align.csv, BIDS events, a TextGrid, or JSON of WhisperX; a row of responses per row"`
 	Text      string              `opt:"text" file:"in" doc:"UTF-8 text; a row of responses per word between white space"`
 	IDs       string              `opt:"ids" file:"in" doc:"token ids (.npy), all in one window; a row of responses per id"`
 	Out       string              `opt:"out" file:"out" required:"true" doc:"responses, .npy or .safetensors"`
@@ -38,7 +38,7 @@ type Options struct {
 	Pieces    string              `opt:"pieces" default:"mean" oneof:"mean,last" doc:"mean or last: a word's response from its word pieces"`
 	Surprisal bool                `opt:"surprisal" doc:"write every word's surprisal too, -log2 p given the words before it (causal models)"`
 	Context   []int               `opt:"context" key:"-" list:"comma" doc:"read every word with so many words before it, in the place of windows: a file for each number, OUT.context-N.npy (causal models)"`
-	Columns   []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use)"`
+	Columns   []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use); section=3 behind them, or alone, takes the rows whose column section is 3"`
 	Rate      step.Maybe[float64] `opt:"rate" key:"-" above:"0" doc:"words per second of --text, for the times in its table of words (default: none)"`
 
 	before bool // one of Runs

@@ -28,7 +28,7 @@ type Options struct {
 	Organize   string              `opt:"organize" file:"folder" doc:"folder of voxen organize"`
 	Runs       []string            `opt:"runs" file:"folder" doc:"further folder whose run.json is listed"`
 	Words      string              `opt:"words" file:"in" doc:"word table: lists the words that drive each sub-group"`
-	Columns    []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns"`
+	Columns    []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier; section=3 behind them, or alone, takes the rows whose column section is 3"`
 	TR         step.Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between volumes, for --words"`
 	Start      float64             `opt:"start" key:"-" doc:"when the first volume starts, in seconds of the word table"`
 	HRF        string              `opt:"hrf" key:"-" default:"glover" oneof:"none,glover,spm" doc:"response that the neurons were convolved with: none, glover or spm"`

@@ -9,15 +9,26 @@ import (
 
 // WordColumns reads the value of --columns: the names of a word table's columns of
 // words, onsets and offsets, or of the words alone, which is the tier of a TextGrid;
-// none stand for the usual names.
-func WordColumns(names []string) (brain.WordColumns, error) {
-	switch {
-	case len(names) == 0, len(names) == 1 && names[0] == "":
-		return brain.WordColumns{}, nil
-	case len(names) == 1:
-		return brain.WordColumns{Word: names[0]}, nil
-	case len(names) != 3, slices.Contains(names, ""):
-		return brain.WordColumns{}, BadInput("", "--columns %q, expected the names of three columns: word,onset,offset; or of one, the words", strings.Join(names, ","))
+// none stand for the usual names. COLUMN=VALUE behind them, or alone, chooses rows.
+func WordColumns(names []string) (c brain.WordColumns, err error) {
+	given := names
+	if n := len(names); n > 0 && strings.Contains(names[n-1], "=") {
+		c.Key, c.Value, _ = strings.Cut(names[n-1], "=")
+		if c.Key, c.Value = strings.TrimSpace(c.Key), strings.TrimSpace(c.Value); c.Key == "" || c.Value == "" {
+			return c, BadInput("", "--columns %q, expected a column and its value in COLUMN=VALUE", strings.Join(given, ","))
+		}
+		names = names[:n-1]
 	}
-	return brain.WordColumns{Word: names[0], Onset: names[1], Offset: names[2]}, nil
+	switch {
+	case strings.Contains(strings.Join(names, ""), "="):
+		return c, BadInput("", "--columns %q, expected one COLUMN=VALUE, behind the names", strings.Join(given, ","))
+	case len(names) == 0, len(names) == 1 && names[0] == "":
+	case len(names) == 1:
+		c.Word = names[0]
+	case len(names) != 3, slices.Contains(names, ""):
+		return c, BadInput("", "--columns %q, expected the names of three columns: word,onset,offset; or of one, the words; COLUMN=VALUE behind them or alone", strings.Join(given, ","))
+	default:
+		c.Word, c.Onset, c.Offset = names[0], names[1], names[2]
+	}
+	return c, nil
 }
