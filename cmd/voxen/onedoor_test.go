@@ -145,6 +145,8 @@ func doorCalls(f *files) map[string][]call {
 		"encode": {
 			fit,
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("sub-1_bold.nii.gz"), "--mask", f.path("mask.nii.gz"), "--folds", "3"),
+			to("", "encode", "--features", "a="+f.path("x.npy")+",b="+f.npy("x2.npy", []int{12, 2}), "--responses", f.path("y.npy"), "--folds", "3",
+				"--band-weights", f.npy("gammas.npy", []int{2, 2}, 0.5, 0.5, 0.25, 0.75)),
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("sub-1_bold.nii.gz"), "--atlas", f.labelled("atlas.nii.gz"), "--folds", "3"),
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.gifti("y_hemi-L.func.gii", 12, 9)+","+f.gifti("y_hemi-R.func.gii", 12, 7), "--folds", "3"),
 		},

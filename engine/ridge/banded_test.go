@@ -213,6 +213,48 @@ func TestOneBandIsPlainRidge(t *testing.T) {
 	}
 }
 
+// A draw is plain ridge of features that were multiplied by the square roots of its
+// weights, with folds, gaps, leave-one-out, generalised cross-validation and chunks.
+func TestDrawIsRidgeOfScaledFeatures(t *testing.T) {
+	for i, o := range []ridge.Options{
+		{Intercept: true}, {Form: ridge.Rows}, {Form: ridge.Kernel, Score: op.R}, {Gap: 3}, {OneAlpha: true, Intercept: true},
+		{Rule: ridge.LeaveOneOut, Score: op.MSE}, {Rule: ridge.Generalised, Score: op.MSE, Intercept: true}, {Chunks: &ridge.Chunks{Length: 4, N: 3, Boots: 5}},
+	} {
+		d := bandedProblem(uint64(50+i), 40, 5, 6)
+		if o.Rule == "" && o.Chunks == nil {
+			o.Folds = ridge.KFold(40, 5)
+		}
+		o.Alphas, o.Precision = []float64{0.2, 4, 70}, op.Float64
+		of, gamma := bandsOf(2, 3), []float64{0.85, 0.15}
+		banded, bs := newBandedOutputs(5, 6, 2, 1)
+		if _, err := ridge.FitBanded(context.Background(), cpu.New(2), d, bs, o, ridge.Bands{Of: of, Gammas: [][]float64{gamma}}); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		scaled := d
+		scaled.X.Data, scaled.TestX.Data = slices.Clone(d.X.Data), slices.Clone(d.TestX.Data)
+		for _, m := range []tile.Matrix{scaled.X, scaled.TestX} {
+			for j := range m.Data {
+				m.Data[j] *= math.Sqrt(gamma[of[j%5]])
+			}
+		}
+		plain, ps := newOutputs(5, 6, 3)
+		if _, err := ridge.Fit(context.Background(), cpu.New(2), scaled, ps, o); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		for j, w := range plain.weights.Data {
+			if w *= math.Sqrt(gamma[of[j/6]]); !close(banded.weights.Data[j], w, 1e-9) {
+				t.Fatalf("%d: weight %d is %v, want %v", i, j, banded.weights.Data[j], w)
+			}
+		}
+		for v := range 6 {
+			if !close(banded.best.Data[v], plain.best.Data[v], 1e-9) || !close(banded.test.Data[v], plain.test.Data[v], 1e-9) || banded.alpha.Data[v] != plain.alpha.Data[v] {
+				t.Errorf("%d: voxel %d: score %v, test %v at %v, want %v, %v at %v", i, v, banded.best.Data[v], banded.test.Data[v], banded.alpha.Data[v],
+					plain.best.Data[v], plain.test.Data[v], plain.alpha.Data[v])
+			}
+		}
+	}
+}
+
 // Results are the same bits for any number of threads, of panels, and of blocks, with
 // designs kept or made again, and one of a second part of a job that was interrupted.
 func TestBandedBits(t *testing.T) {

@@ -297,7 +297,7 @@ func (d designer) fit(x design, y, trends node) fitted {
 // fitAt adds the fit at an alpha per voxel, float64 (P, 1, 1, W), that was chosen before.
 func (d designer) fitAt(x design, y, trends, alpha node) fitted {
 	r, status := d.respond(y, trends, d.o.Precision)
-	P, _ := d.targets(x, r)
+	P, _ := d.trainedOn(x, r)
 	out := fitted{alpha: alpha, status: status}
 	d.refit(x, r, P, &out)
 	return out

@@ -19,13 +19,13 @@ import (
 
 // Options are the encode step: ridge encoding models of every voxel (docs/guide.md).
 type Options struct {
-	Features      []string `opt:"features" file:"in" required:"true" doc:"features, (T, K) .npy, .safetensors or HDF5 (FILE:/NAME); one file per run"`
+	Features      []string `opt:"features" file:"in" spaces:"true" required:"true" doc:"features, (T, K) .npy, .safetensors or HDF5 (FILE:/NAME); one file per run; or feature spaces, NAME=FILE,NAME=FILE per run, which are bands"`
 	Responses     []string `opt:"responses" file:"in" required:"true" doc:"responses, (T, V) .npy, .safetensors, HDF5 (FILE:/NAME), NIfTI, CIFTI .dtseries.nii or GIFTI .func.gii (both hemispheres: L.func.gii,R.func.gii); one file per run"`
 	Out           string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 	Mask          string   `opt:"mask" file:"in" doc:"mask of image responses"`
 	Atlas         string   `opt:"atlas" key:"atlas" file:"in" doc:"label image: the mean of each of its regions is a response (.nii.gz, .dlabel.nii, or .label.gii)"`
 	Confounds     []string `opt:"confounds" file:"in" doc:"table of confounds (fMRIPrep's .tsv), regressed out of features and responses within each run; one file per run"`
-	TestFeatures  []string `opt:"test-features" file:"in" doc:"features of held-out runs"`
+	TestFeatures  []string `opt:"test-features" file:"in" spaces:"true" doc:"features of held-out runs"`
 	TestResponses []string `opt:"test-responses" file:"in" doc:"responses of held-out runs"`
 	TestConfounds []string `opt:"test-confounds" file:"in" doc:"confounds of held-out runs"`
 	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row, or the first row of each run (.npy or HDF5)"`
@@ -44,6 +44,7 @@ type Options struct {
 	Metrics     []string `opt:"metrics" list:"comma" complete:"r,r2,mse" doc:"further scores of held-out predictions: r,r2,mse"`
 	Chance
 	step.Repeats
+	Banded
 	Written
 	KeepScores bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
 	Form       string `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
@@ -72,6 +73,9 @@ func (o *Options) Check() error {
 		}
 	}
 	if err := o.Trims.Check(); err != nil {
+		return err
+	}
+	if err := o.checkBanded(); err != nil {
 		return err
 	}
 	if err := o.Repeats.Check(len(o.TestFeatures), len(o.TestResponses)); err != nil {
@@ -176,6 +180,9 @@ type encoder struct {
 	y     *step.Responses
 	testY *step.Responses
 
+	bands     ridge.Bands // of banded ridge; without columns: none
+	bandNames []string
+
 	cv     string // by which folds are made, as --cv
 	models int    // that are fitted to choose alphas
 	// of Open: what scratch files are called, and responses at whose places these lie
@@ -269,7 +276,7 @@ func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
 	x.begun = len(x.Job.Finished()) > 0
 	budget := x.Env.Budget(x.Backend, designBytes(x.data, x.plan))
 	x.plan.Budget = budget
-	res, err := ridge.Fit(ctx, x.Backend, x.data, sinks.Outputs, x.plan)
+	res, err := x.search(ctx, sinks)
 	return res, x.Env.Refuse(x.explain(err))
 }
 
@@ -424,6 +431,9 @@ func (x *encoder) read(ctx context.Context) error {
 		return err
 	}
 	if err := x.readTest(ctx); err != nil {
+		return err
+	}
+	if err := x.banding(ctx); err != nil {
 		return err
 	}
 	x.y.WarnTR(x.Env, x.o.TR.Or(0))
@@ -617,7 +627,7 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 		return nil, err
 	}
 	for _, f := range chosen {
-		vector := store.Vector(f.rows == 1 && !slices.Contains([]string{"weights", "cv_scores", "predictions"}, f.name))
+		vector := store.Vector(f.rows == 1 && !slices.Contains([]string{"weights", "cv_scores", "predictions", "band_weights"}, f.name))
 		sink, err := x.Job.CreateNpy(ctx, f.name+".npy", x.dtype(f.name), f.rows, V, vector)
 		if err != nil {
 			return nil, err
@@ -632,11 +642,16 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 // alone.
 func (x *encoder) wanted(s *sinks) []output {
 	held := x.data.TestY != nil
+	scores := len(x.plan.Alphas)
+	if x.bands.Of != nil {
+		scores = len(x.bands.Gammas)
+	}
 	list := []output{
 		{"weights", x.plan.Features(x.data.X.Cols), &s.Weights, true},
 		{"alpha", 1, &s.Alpha, true},
 		{"cv_score", 1, &s.CVScore, true},
-		{"cv_scores", len(x.plan.Alphas), &s.CVScores, x.o.KeepScores},
+		{"cv_scores", scores, &s.CVScores, x.o.KeepScores},
+		{"band_weights", len(x.bandNames), new(tile.Sink), x.bands.Of != nil},
 		{"intercept", 1, &s.Intercept, x.plan.Intercept || x.plan.StandardizeFeatures || x.plan.StandardizeResponses},
 		{"test_score", 1, &s.TestScore, held},
 		{"nested_score", 1, &s.Nested, x.o.Nested},
@@ -738,7 +753,12 @@ func (x *encoder) labels(name string) func(r int) string {
 	switch name {
 	case "weights":
 		return func(r int) string { return fmt.Sprintf("weights %d", r) }
+	case "band_weights":
+		return func(r int) string { return "weight of band " + x.bandNames[r] }
 	case "cv_scores":
+		if x.bands.Of != nil {
+			return func(r int) string { return fmt.Sprintf("cv_score of draw %d", r) }
+		}
 		return func(r int) string { return fmt.Sprintf("cv_score at alpha %g", x.plan.Alphas[r]) }
 	case "predictions":
 		return func(r int) string { return fmt.Sprintf("prediction of row %d", r) }

@@ -20,7 +20,7 @@ import (
 // Chance are the options of what a score is by chance.
 type Chance struct {
 	Null string `opt:"null" form:"shift:N, shift:N,min=L or phase:N" complete:"shift:,phase:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard: features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s), or with a new random phase per frequency"`
-	Seed uint64 `opt:"seed" doc:"of the draws of --null"`
+	Seed uint64 `opt:"seed" doc:"of the draws of --null and of the bands' weights"`
 }
 
 // nullPlan is --null read.

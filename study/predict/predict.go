@@ -19,7 +19,7 @@ import (
 // Options are the predict step: responses that a fit predicts of new features.
 type Options struct {
 	Fit       string   `opt:"fit" file:"folder" required:"true" doc:"folder of voxen encode: its weights, intercept, delays and per-run steps are applied"`
-	Features  []string `opt:"features" file:"in" required:"true" doc:"new features, (T, K) .npy, .safetensors or HDF5 (FILE:/NAME), with the columns of the fit's; one file per run"`
+	Features  []string `opt:"features" file:"in" spaces:"true" required:"true" doc:"new features, (T, K) .npy, .safetensors or HDF5 (FILE:/NAME), with the columns of the fit's; one file per run"`
 	Out       string   `opt:"out" file:"out" required:"true" doc:"predictions, (T, V) .npy, rows of the runs below each other"`
 	Confounds []string `opt:"confounds" file:"in" doc:"table of confounds of each run, where the fit had them"`
 	Runs      string   `opt:"runs" file:"in" doc:"one integer label per row (.npy), where one file holds several runs"`
@@ -198,7 +198,11 @@ func (p *predictor) read(ctx context.Context) (err error) {
 // trends are the bases of what is removed from the runs of the features. Tables of
 // confounds are as long as responses, which lack what features alone lose.
 func (p *predictor) trends(ctx context.Context, both, alone step.Ends) (tile.Matrix, error) {
-	rows, err := step.OpenStack(p.Env, p.o.Features)
+	spaces, err := step.Spaces(p.o.Features)
+	if err != nil {
+		return tile.Matrix{}, err
+	}
+	rows, err := step.OpenStack(p.Env, spaces[0].Paths) // all have as many rows
 	if err != nil {
 		return tile.Matrix{}, err
 	}

@@ -28,6 +28,7 @@ import (
 //	file      "in": path of an input, "out": of what is written, "folder": of
 //	          what MoreInputs lists the files; none is part of the key, inputs count
 //	          by their digests
+//	spaces    "true": a file may be feature spaces by name (Spaces)
 //	list      "comma" for a list in one value; other lists repeat the flag
 //	required  "true": the step has no meaning without it
 //	neutral   "true": cannot change a result, and is not part of the key

@@ -123,12 +123,24 @@ type Features struct {
 	Runs   op.Borders
 	Narrow bool   // none has more digits than float32
 	Kept   []Kept // rows of each file; nil: all
+	Spaces []SpaceColumns
+}
+
+// SpaceColumns are the columns [Lo, Hi) of a feature space; without a name they are all.
+type SpaceColumns struct {
+	Name   string
+	Lo, Hi int
 }
 
 // LoadFeatures reads files of features, less the ends of each run; runs are those of the
-// labels at a path, or the files (RunsOf).
+// labels at a path, or the files (RunsOf). Feature spaces (Spaces) are put side by side.
 func LoadFeatures(ctx context.Context, fsys store.FS, paths []string, labels string, ends Ends) (Features, error) {
 	f := Features{Files: op.Borders{0}, Narrow: true}
+	if spaces, err := Spaces(paths); err != nil {
+		return f, err
+	} else if len(spaces) > 0 && spaces[0].Name != "" {
+		return loadSpaces(ctx, fsys, spaces, labels, ends)
+	}
 	arrays, err := OpenStack(&Env{FS: fsys}, paths)
 	if err != nil {
 		return f, err

@@ -94,7 +94,11 @@ func inputsOf(e *Env, s Step) ([]File, error) {
 			}
 		}
 		for _, path := range paths {
-			for _, p := range brain.Parts(path) {
+			parts := brain.Parts(path)
+			if o.field.Tag.Get("spaces") != "" {
+				parts = FilesOfSpaces(path)
+			}
+			for _, p := range parts {
 				if p != "" {
 					files = append(files, File{"--" + o.Name, p})
 				}
