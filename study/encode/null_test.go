@@ -46,13 +46,12 @@ func slowNoise(t testing.TB, dir, name string, runs []int, cols int, ar float64,
 
 // chance is a study of noise.
 type chance struct {
-	null     string
-	runs     []int
-	ar       float64
-	gain     float64
-	K, V     int
-	held     bool // the last run is held out
-	features []string
+	null string
+	runs []int
+	ar   float64
+	gain float64
+	K, V int
+	held bool // the last run is held out
 }
 
 // below gives the share of voxels with p <= .05, and the summary.
