@@ -96,6 +96,7 @@ type extractor[F float32 | float64] struct {
 
 	windows []Window // still to be run
 	embed   *graph
+	tokens  *graph   // of the tap Embed; nil where it is not read
 	layers  []*graph // of every layer
 	kinds   []*graph // of them, those that differ
 	cols    int
@@ -177,6 +178,12 @@ func (x *extractor[F]) extract(ctx context.Context, mach *engine.Machine, r *Rea
 // alike.
 func (x *extractor[F]) makeGraphs() {
 	c := x.m.Config
+	if slices.Contains(x.opt.Taps, Embed) && slices.Contains(x.opt.Layers, 0) {
+		x.tokens = tokenGraph(c, x.dt.Dtype)
+	}
+	if x.lastLayer() < 0 {
+		return
+	}
 	x.embed = embedGraph(c, x.dt.Dtype)
 	made := map[attends]*graph{}
 	for l := range x.lastLayer() + 1 {
@@ -203,9 +210,19 @@ func (x *extractor[F]) selectWindows(r *Reading) {
 		x.maxT, x.maxR = max(x.maxT, len(w.IDs)), max(x.maxR, len(w.Rows))
 		x.total += len(w.IDs)
 	}
-	for _, t := range x.opt.Taps {
-		x.cols += len(x.opt.Layers) * x.m.Config.Units(t)
+	for _, l := range x.opt.Layers {
+		x.cols += x.units(l)
 	}
+}
+
+// units is the number of columns of a layer.
+func (x *extractor[F]) units(l int) (n int) {
+	for _, t := range x.opt.Taps {
+		if t.In(l) {
+			n += x.m.Config.Units(t)
+		}
+	}
+	return n
 }
 
 // runs gives the ranges of consecutive numbers in an ascending list.
@@ -258,9 +275,18 @@ func (x *extractor[F]) temp() (most int64, err error) {
 		in, _ := x.bind(g, weights, nil, x.maxT, x.maxR)
 		results := []*gorgonia.Node{g.out}
 		for _, t := range x.opt.Taps {
-			results = append(results, g.taps[t])
+			if t != Embed {
+				results = append(results, g.taps[t])
+			}
 		}
 		n, err := x.s.TempBytes(in, results...)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	if x.tokens != nil {
+		n, err := x.s.TempBytes(x.bindTokens(x.maxT, x.maxR, nil), x.tokens.taps[Embed])
 		if err != nil {
 			return 0, err
 		}
@@ -289,10 +315,12 @@ func (x *extractor[F]) temp() (most int64, err error) {
 func (x *extractor[F]) measure() (needs, error) {
 	c := x.m.Config
 	var n needs
-	for _, w := range c.layerWeights(0) {
-		n.layer += x.bytes(w.elements())
+	if x.lastLayer() >= 0 {
+		for _, w := range c.layerWeights(0) {
+			n.layer += x.bytes(w.elements())
+		}
 	}
-	for _, w := range c.embedWeights() {
+	for _, w := range x.embedWeights() {
 		n.fixed += x.bytes(w.elements())
 	}
 	temp, err := x.temp()
@@ -401,10 +429,13 @@ func (x *extractor[F]) budgets(be engine.Backend) (budget, error) {
 	return budget{device: max(1, free/10*9/x.share), host: x.opt.Memory, own: true}, err
 }
 
-// lastLayer is the last one that is run.
+// lastLayer is the last one that is run; -1 where embeddings alone are read.
 func (x *extractor[F]) lastLayer() int {
 	if x.opt.Surprisal != nil {
 		return x.m.Config.Layers - 1
+	}
+	if len(x.opt.Taps) == 1 && x.opt.Taps[0] == Embed {
+		return -1
 	}
 	return x.opt.Layers[len(x.opt.Layers)-1]
 }
@@ -414,7 +445,7 @@ func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
 	c := x.m.Config
 	x.weights = make([]*layerBuffer, x.lastLayer()+1)
 	var err error
-	if x.shared, err = newLayerBuffer(be, c.embedWeights(), x.dt.Dtype); err != nil {
+	if x.shared, err = newLayerBuffer(be, x.embedWeights(), x.dt.Dtype); err != nil {
 		return err
 	}
 	if err := x.load(ctx, x.shared); err != nil {
@@ -452,6 +483,14 @@ func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
 	return nil
 }
 
+// embedWeights are those of the first residual stream, where it is needed.
+func (x *extractor[F]) embedWeights() []weight {
+	if x.embed == nil {
+		return nil
+	}
+	return x.m.Config.embedWeights()
+}
+
 // close frees everything.
 func (x *extractor[F]) close() {
 	x.s.Close()
@@ -483,6 +522,9 @@ func (x *extractor[F]) run(ctx context.Context, be engine.Backend, group []Windo
 		if err := x.start(ctx, w, k); err != nil {
 			return err
 		}
+		if len(x.weights) == 0 {
+			x.progress(len(w.IDs))
+		}
 	}
 	col := 0
 	for l := range x.weights {
@@ -500,9 +542,7 @@ func (x *extractor[F]) run(ctx context.Context, be engine.Backend, group []Windo
 			x.progress(len(w.IDs))
 		}
 		if read {
-			for _, t := range x.opt.Taps {
-				col += x.m.Config.Units(t)
-			}
+			col += x.units(l)
 		}
 	}
 	if x.head != nil {
@@ -521,7 +561,7 @@ func (x *extractor[F]) run(ctx context.Context, be engine.Backend, group []Windo
 func (x *extractor[F]) progress(tokens int) {
 	x.done += tokens
 	if x.opt.Progress != nil {
-		x.opt.Progress(x.done/len(x.weights), x.total)
+		x.opt.Progress(x.done/max(1, len(x.weights)), x.total)
 	}
 }
 
@@ -598,6 +638,42 @@ func (x *extractor[F]) bindEmbed(T int, buf engine.Buffer) map[*gorgonia.Node]en
 	return in
 }
 
+// bindTokens gives the inputs of the graph of the tap Embed for a window of T tokens and
+// R rows whose words' embeddings are in buf.
+func (x *extractor[F]) bindTokens(T, R int, buf engine.Buffer) map[*gorgonia.Node]engine.Resident {
+	typ := func(rows, cols int) op.Type { return op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, rows, cols}} }
+	return map[*gorgonia.Node]engine.Resident{
+		x.tokens.inputs["words"]: {Type: typ(T, x.m.Config.Embed), Buf: buf},
+		x.tokens.inputs["spans"]: {Type: typ(R, 2), Buf: x.small},
+	}
+}
+
+// readTokens reads the words' embeddings of window k of a group, which are in buf.
+func (x *extractor[F]) readTokens(ctx context.Context, w Window, k int, buf engine.Buffer) error {
+	in := x.bindTokens(len(w.IDs), len(w.Rows), buf)
+	if err := x.fillSpans(ctx, w, in[x.tokens.inputs["spans"]]); err != nil {
+		return err
+	}
+	out := engine.Resident{Type: op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, len(w.Rows), x.m.Config.Embed}}, Buf: x.tapBuf}
+	if err := x.s.Run(in, map[*gorgonia.Node]engine.Resident{x.tokens.taps[Embed]: out}); err != nil {
+		return err
+	}
+	col := 0
+	for _, t := range x.opt.Taps[:slices.Index(x.opt.Taps, Embed)] {
+		col += x.m.Config.Units(t)
+	}
+	return x.overflowed(x.fetch(ctx, out, k, col), Embed, 0)
+}
+
+// overflowed says where responses were that are not finite.
+func (x *extractor[F]) overflowed(err error, t Tap, l int) error {
+	var bad notFinite
+	if errors.As(err, &bad) {
+		return badf(x.m.dir, "responses of %s in layer %d are not finite (%v): its weights lead beyond the numbers of float32", t, l, float64(bad))
+	}
+	return err
+}
+
 // start makes the first residual stream of window k of a group.
 func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 	c := x.m.Config
@@ -630,6 +706,9 @@ func (x *extractor[F]) start(ctx context.Context, w Window, k int) error {
 			return nil
 		})
 	})
+	if err == nil && x.tokens != nil {
+		err = x.readTokens(ctx, w, k, words.Buf)
+	}
 	if err != nil || x.embed == nil {
 		return err
 	}
@@ -656,13 +735,25 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 		out[g.out] = stream
 	}
 	at := 0
-	var taps []engine.Resident
+	type reading struct {
+		tap Tap
+		col int
+		engine.Resident
+	}
+	var taps []reading
 	if read {
 		for _, t := range x.opt.Taps {
+			if t == Embed {
+				if t.In(l) {
+					col += c.Units(t) // readTokens
+				}
+				continue
+			}
 			r := engine.Resident{Type: op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, R, c.Units(t)}}, Buf: x.tapBuf, Offset: at}
 			at += int(x.bytes(R * c.Units(t)))
 			out[g.taps[t]] = r
-			taps = append(taps, r)
+			taps = append(taps, reading{t, col, r})
+			col += c.Units(t)
 		}
 	}
 	if err := x.s.Run(in, out); err != nil {
@@ -671,22 +762,17 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 	if onward {
 		x.hidden[k], x.hidden[x.group] = x.hidden[x.group], x.hidden[k]
 	}
-	for i, r := range taps {
-		if err := x.fetch(ctx, r, k, col); err != nil {
-			var bad notFinite
-			if errors.As(err, &bad) {
-				return badf(x.m.dir, "responses of %s in layer %d are not finite (%v): its weights lead beyond the numbers of float32", x.opt.Taps[i], l, float64(bad))
-			}
-			return err
+	for _, r := range taps {
+		if err := x.fetch(ctx, r.Resident, k, r.col); err != nil {
+			return x.overflowed(err, r.tap, l)
 		}
-		col += r.Dims[3]
 	}
 	return nil
 }
 
-// prepare writes the spans and, where there are any, the rotations of a window.
-func (x *extractor[F]) prepare(ctx context.Context, w Window, g *graph, in map[*gorgonia.Node]engine.Resident, spans engine.Resident) error {
-	err := engine.Fill(ctx, x.s, spans, func(lo, hi int, dst []F) error {
+// fillSpans writes which tokens each row of a window is read from.
+func (x *extractor[F]) fillSpans(ctx context.Context, w Window, spans engine.Resident) error {
+	return engine.Fill(ctx, x.s, spans, func(lo, hi int, dst []F) error {
 		for i := range dst {
 			s := w.Spans[w.Rows[(lo+i)/2]-w.Lo]
 			if x.opt.Last && s.Lo < s.Hi {
@@ -699,6 +785,11 @@ func (x *extractor[F]) prepare(ctx context.Context, w Window, g *graph, in map[*
 		}
 		return nil
 	})
+}
+
+// prepare writes the spans and, where there are any, the rotations of a window.
+func (x *extractor[F]) prepare(ctx context.Context, w Window, g *graph, in map[*gorgonia.Node]engine.Resident, spans engine.Resident) error {
+	err := x.fillSpans(ctx, w, spans)
 	c, T := x.m.Config, len(w.IDs)
 	if err != nil || c.Rope.Units == 0 || x.rotation == T {
 		return err

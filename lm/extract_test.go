@@ -92,7 +92,7 @@ func compareGolden(t *testing.T, mach *engine.Machine, dir string, wide bool) {
 		t.Fatal(err)
 	}
 	defer want.Close()
-	taps := slices.DeleteFunc(slices.Clone(Taps), func(t Tap) bool { return t == AttnHeads }) // TestHeads
+	taps := slices.DeleteFunc(slices.Clone(Taps), func(t Tap) bool { return t == AttnHeads || t == Embed }) // TestHeads, TestEmbeddings
 	opt := Options{Taps: taps, Float64: wide}
 	cols := m.Config.Columns(opt.Taps, []int{0, 1})
 	sink := newMemorySink(r.Rows, len(cols))
@@ -240,5 +240,71 @@ func TestLastPiece(t *testing.T) {
 	}
 	if slices.ContainsFunc(got[n:2*n], func(v float32) bool { return v != 0 }) {
 		t.Error("a row without a piece is not zero")
+	}
+}
+
+// TestEmbeddings compares the tap embed of every variant with get_input_embeddings of
+// transformers.
+func TestEmbeddings(t *testing.T) {
+	folders, err := filepath.Glob(filepath.Join(goldenModels, "*", "golden.json"))
+	if err != nil || len(folders) < 77 {
+		t.Fatalf("%d golden models, %v", len(folders), err)
+	}
+	for _, f := range folders {
+		compareEmbeddings(t, machine(), filepath.Dir(f))
+	}
+}
+
+// compareEmbeddings reads the embeddings of a folder's golden ids alone, where no layer
+// is run, and among taps of a block, which they leave as they are.
+func compareEmbeddings(t *testing.T, mach *engine.Machine, dir string) {
+	t.Helper()
+	m := openModel(t, dir)
+	var golden struct{ IDs []int }
+	readJSON(t, filepath.Join(dir, "golden.json"), &golden)
+	r, err := m.ReadIDs(golden.IDs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrays, err := store.OpenSafetensors(store.OS{}, filepath.Join(goldenModels, "embeddings.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer arrays.Close()
+	a, err := arrays.Tensor(m.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := store.Float32s(context.Background(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	extract := func(opt Options) (*memorySink, []Column) {
+		cols := m.Config.Columns(opt.Taps, opt.Layers)
+		sink := newMemorySink(r.Rows, len(cols))
+		if _, err := m.Extract(context.Background(), mach, r, opt, sink); err != nil {
+			t.Fatalf("%s %v: %v", m.Name, opt.Taps, err)
+		}
+		return sink, cols
+	}
+	both := []int{0, 1}
+	blocks, blockCols := extract(Options{Taps: []Tap{AttnK, Hidden}, Layers: both})
+	for _, opt := range []Options{
+		{Taps: []Tap{Embed}, Layers: both},
+		{Taps: []Tap{Embed}, Layers: both, Float64: true},
+		{Taps: []Tap{AttnK, Embed, Hidden}, Layers: both},
+		{Taps: []Tap{Embed, Hidden}, Layers: []int{0}},
+	} {
+		sink, cols := extract(opt)
+		if e := relative(pick(sink, cols, Embed, 0), want); !(e < 1e-6) { // a number of the file, or one product of it
+			t.Errorf("%s %v: relative error %.2g", m.Name, opt.Taps, e)
+		}
+		for _, tap := range opt.Taps {
+			for _, l := range opt.Layers {
+				if tap != Embed && !slices.Equal(pick(sink, cols, tap, l), pick(blocks, blockCols, tap, l)) {
+					t.Errorf("%s %v: %s of layer %d is another without embed", m.Name, opt.Taps, tap, l)
+				}
+			}
+		}
 	}
 }

@@ -26,6 +26,7 @@ type family struct {
 
 	embedWeights func(c *Config) []weight           // of embed
 	embed        func(g *graph) *gorgonia.Node      // the first residual stream; nil: the words' embeddings as they are
+	embedded     func(g *graph) *gorgonia.Node      // the words' embeddings as Embed reads them; nil: as they are
 	layerWeights func(c *Config, p string) []weight // of block, their names after the prefix of a layer
 	layers       string                             // prefix of layer l, with %d for l
 	block        func(g *graph, x *gorgonia.Node)

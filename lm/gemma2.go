@@ -15,7 +15,7 @@ var gemma2 = &family{
 	types: []string{"gemma2"}, causal: true, read: (*Config).readGemma2,
 	heeds:    []string{"sliding_window", "layer_types", "query_pre_attn_scalar", "attn_logit_softcapping"},
 	prefixes: llama.prefixes, words: llama.words, layers: llama.layers,
-	embedWeights: func(*Config) []weight { return nil }, embed: (*graph).gemmaEmbed,
+	embedWeights: func(*Config) []weight { return nil }, embed: (*graph).gemmaEmbed, embedded: (*graph).gemmaEmbed,
 	layerWeights: (*Config).gemma2Weights, block: (*graph).gemma2,
 	tied: true, head: llama.head,
 	headWeights: func(c *Config) []weight { return []weight{lessOne(vector("norm", "norm.weight", c.Hidden))} },

@@ -93,6 +93,18 @@ func embedGraph(c *Config, dtype tensor.Dtype) *graph {
 	return g
 }
 
+// tokenGraph pools the embeddings of a window's words, which nothing has been added to.
+func tokenGraph(c *Config, dtype tensor.Dtype) *graph {
+	g := newGraph(c, dtype, nil)
+	words := g.input("words", op.Dims{1, 1, nominal, c.Embed})
+	g.input("spans", op.Dims{1, 1, nominal, 2})
+	if c.family.embedded != nil {
+		words = c.family.embedded(g)
+	}
+	g.tap(Embed, words)
+	return g
+}
+
 // layerGraph is one block, the same for all layers that attend alike.
 func layerGraph(c *Config, dtype tensor.Dtype, attends attends) *graph {
 	g := newGraph(c, dtype, c.layerWeights(0))

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Tap is a place in a block where responses are read.
+// Tap is a place in a model where responses are read: in every block, or, of Embed,
+// before the first.
 type Tap string
 
 // The taps.
@@ -20,10 +21,11 @@ const (
 	AttnQK    Tap = "attn.qk"    // a query unit times the mean of its key unit over the window
 	AttnHeads Tap = "attn.heads" // input of attn.out: what every head gives, a weighted sum of values
 	Hidden    Tap = "hidden"     // residual stream after the block, before any final norm
+	Embed     Tap = "embed"      // input embeddings of the word pieces alone, without position or segment; counted to layer 0
 )
 
 // Taps lists all of them.
-var Taps = []Tap{FFNOut, FFNAct, AttnOut, AttnQ, AttnK, AttnQK, AttnHeads, Hidden}
+var Taps = []Tap{FFNOut, FFNAct, AttnOut, AttnQ, AttnK, AttnQK, AttnHeads, Hidden, Embed}
 
 // tapNames lists them in words.
 func tapNames() string {
@@ -90,9 +92,15 @@ func (c *Config) Units(t Tap) int {
 		return c.Heads * c.HeadSize
 	case AttnK:
 		return c.KVHeads * c.HeadSize
+	case Embed:
+		return c.Embed
 	}
 	return c.Hidden
 }
+
+// In reports whether a layer has the tap: all have those of a block, layer 0 alone
+// has Embed.
+func (t Tap) In(layer int) bool { return t != Embed || layer == 0 }
 
 // Column names one column of the responses; layer and unit count from 0.
 type Column struct {
@@ -102,11 +110,15 @@ type Column struct {
 }
 
 // Columns lists the columns of an extraction: layer by layer, within a layer
-// tap by tap in the order asked for, within a tap unit by unit.
+// tap by tap in the order asked for, within a tap unit by unit; taps that a layer
+// has not are left out.
 func (c *Config) Columns(taps []Tap, layers []int) []Column {
 	var cols []Column
 	for _, l := range layers {
 		for _, t := range taps {
+			if !t.In(l) {
+				continue
+			}
 			for u := range c.Units(t) {
 				cols = append(cols, Column{l, t, u})
 			}

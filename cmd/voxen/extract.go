@@ -30,6 +30,7 @@ Taps, one or more, separated by commas:
   attn.k      key units, likewise
   attn.qk     a query unit times the mean of its key unit over the window
   hidden      the residual stream after the block, before any final norm
+  embed       input embeddings of word pieces alone, static, in layer 0
 
 Writes FILE, FILE.columns.tsv (which column is which unit), with --text the table of
 words FILE.words.tsv, with --surprisal FILE.surprisal.tsv, and FILE.run.json. A model

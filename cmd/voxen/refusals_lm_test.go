@@ -156,6 +156,7 @@ var lmRefusals = []refusal{
 	extractRefusal("tap twice", `--tap: tap "hidden" is listed twice`, "--tap", "hidden,hidden"),
 	extractRefusal("empty tap", `--tap "" is empty`, "--tap", ""),
 	extractRefusal("layer past the last", `--layers: layers "0,3": "3" is not within 0-2`, "--layers", "0,3"),
+	extractRefusal("embeddings of a layer", "--layers 1-2 with the tap embed, expected layer 0 among them", "--layers", "1-2", "--tap", "hidden,embed"),
 	extractRefusal("layers backwards", `"2-1" is not within 0-2`, "--layers", "2-1"),
 	extractRefusal("layer twice", `layer 1 is listed twice`, "--layers", "0-1,1"),
 	extractRefusal("no window", `--window 0, expected at least 1`, "--window", "0"),

@@ -30,7 +30,7 @@ type Options struct {
 	Text      string              `opt:"text" file:"in" doc:"UTF-8 text; a row of responses per word between white space"`
 	IDs       string              `opt:"ids" file:"in" doc:"token ids (.npy), all in one window; a row of responses per id"`
 	Out       string              `opt:"out" file:"out" required:"true" doc:"responses, .npy or .safetensors"`
-	Tap       string              `opt:"tap" default:"ffn.out" complete:"ffn.out,ffn.act,attn.out,attn.heads,attn.q,attn.k,attn.qk,hidden" doc:"where to read, one or more taps with commas between: which units are neurons"`
+	Tap       string              `opt:"tap" default:"ffn.out" complete:"ffn.out,ffn.act,attn.out,attn.heads,attn.q,attn.k,attn.qk,hidden,embed" doc:"where to read, one or more taps with commas between: which units are neurons"`
 	Layers    string              `opt:"layers" default:"all" form:"all or 0,3,5-7" complete:"all" doc:"all, or layers from 0 as in 0,3,5-7"`
 	Window    int                 `opt:"window" default:"200" min:"1" doc:"words that the model sees together"`
 	Stride    step.Maybe[int]     `opt:"stride" min:"1" doc:"words from one window to the next, at most the window (default: 100, or the window if that is less)"`
@@ -164,7 +164,11 @@ func (o *Options) layers(m *lm.Model) ([]int, error) {
 	if err != nil {
 		return nil, step.BadInput("", "--layers: %v", err)
 	}
-	return layers, nil
+	taps, err := lm.ParseTaps(o.Tap)
+	if err == nil && slices.Contains(taps, lm.Embed) && !slices.Contains(layers, 0) {
+		return nil, step.BadInput("", "--layers %s with the tap embed, expected layer 0 among them: it counts embeddings, which are before it", o.Layers)
+	}
+	return layers, err
 }
 
 // canPredict refuses surprisals of a model that has none.
@@ -222,8 +226,17 @@ func (x *extraction) extract(ctx context.Context) (*Summary, error) {
 	x.Result("tokens", float64(x.reading.Tokens()))
 	x.Result("windows", float64(len(x.reading.Windows)))
 	x.LeaveOut("words", "no word piece: their responses are zero", x.reading.Empty)
-	return &Summary{Rows: x.reading.Rows, Columns: len(columns), Layers: len(x.layers), Windows: len(x.reading.Windows),
+	return &Summary{Rows: x.reading.Rows, Columns: len(columns), Layers: countLayers(columns), Windows: len(x.reading.Windows),
 		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate}, nil
+}
+
+// countLayers counts the layers that columns are of.
+func countLayers(columns []lm.Column) int {
+	layers := map[int]bool{}
+	for _, c := range columns {
+		layers[c.Layer] = true
+	}
+	return len(layers)
 }
 
 // open reads the model's folder and resolves the options that depend on it.
