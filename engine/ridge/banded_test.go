@@ -346,3 +346,56 @@ func TestBandedRefusals(t *testing.T) {
 		}
 	}
 }
+
+// The parts of a partition are those of inclusion and exclusion, and add up to the R2 of all
+// bands; that of one band is what it adds to the others.
+func TestCommonality(t *testing.T) {
+	r2 := [][]float64{{0.2}, {0.3}, {0.1}, {0.4}, {0.25}, {0.35}, {0.5}} // a b c ab ac bc abc
+	want := []float64{0.5 - 0.35, 0.5 - 0.25, 0.5 - 0.4, -0.1 + 0.25 + 0.35 - 0.5, -0.3 + 0.4 + 0.35 - 0.5, -0.2 + 0.4 + 0.25 - 0.5, 0.2 + 0.3 + 0.1 - 0.4 - 0.25 - 0.35 + 0.5}
+	got, sum := ridge.Commonality(r2, 3), 0.0
+	for i, w := range want {
+		if sum += got[i][0]; !close(got[i][0], w, 1e-12) {
+			t.Errorf("part of %v is %v, want %v", ridge.Subsets(3)[i], got[i][0], w)
+		}
+	}
+	if !close(sum, 0.5, 1e-12) {
+		t.Errorf("parts add up to %v, want 0.5", sum)
+	}
+}
+
+// Each subset of a partition has the score of a plain fit of its columns alone, on held-out
+// rows and in nested folds.
+func TestPartitionIsPlainFits(t *testing.T) {
+	d := bandedProblem(8, 40, 6, 5)
+	of := []int{0, 1, 1, 2, 0, 2}
+	for _, nested := range []bool{false, true} {
+		o := ridge.Options{Alphas: []float64{0.3, 10, 200}, Folds: ridge.KFold(40, 4), Intercept: true, Precision: op.Float64, Nested: nested, Delays: []int{0, 1}}
+		data := d
+		if nested {
+			data.TestX, data.TestY = tile.Matrix{}, nil
+		}
+		r2, err := ridge.Partition(context.Background(), cpu.New(2), data, of, 3, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range ridge.Subsets(3) {
+			some, _ := ridge.Bands{Of: of}.Only(data, func(b int) bool { return slices.Contains(s, b) })
+			want := tile.NewArray[float64](1, 5)
+			out := ridge.Outputs{TestScore: want}
+			if nested {
+				out = ridge.Outputs{Nested: want}
+			}
+			if _, err := ridge.Fit(context.Background(), cpu.New(2), some, out, o); err != nil {
+				t.Fatal(err)
+			}
+			for v, w := range want.Data {
+				if !close(r2[i][v], w, 1e-12) {
+					t.Errorf("nested %v, %v, voxel %d: %v, want %v", nested, s, v, r2[i][v], w)
+				}
+			}
+		}
+	}
+	if _, err := ridge.Partition(context.Background(), cpu.New(2), d, of, 5, ridge.Options{}); err == nil {
+		t.Error("five bands are partitioned")
+	}
+}

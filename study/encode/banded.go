@@ -18,6 +18,8 @@ type Banded struct {
 	Bands         string          `opt:"bands" key:"-" form:"NAME=A:B,NAME=A:B" doc:"banded ridge: feature spaces by columns of the features, from A up to B (not included), before delays; each has a penalty of its own"`
 	BandSamples   step.Maybe[int] `opt:"band-samples" key:"-" min:"1" doc:"draws of the bands' weights (default 100)"`
 	Concentration []float64       `opt:"concentration" key:"-" list:"comma" doc:"concentrations of the Dirichlet distributions of the draws, taken in turn (default 0.1,1)"`
+	Partition     bool            `opt:"partition" key:"-" doc:"variance partitioning: held-out R2 of every subset of at most four bands, each by plain ridge, and their unique and shared parts"`
+	Baseline      []string        `opt:"baseline" key:"-" list:"comma" form:"NAME,NAME" doc:"bands that are a baseline: gain.npy is the held-out score of all bands less that of these alone"`
 	BandWeights   string          `opt:"band-weights" file:"in" doc:"weights of the bands to try, (draws, bands), rows that sum to 1, instead of draws"`
 }
 
@@ -40,6 +42,9 @@ func (o *Options) checkBanded() error {
 	}
 	named := len(spaces) > 0 && spaces[0].Name != ""
 	if _, err := parseBands(o.Bands); err != nil {
+		return err
+	}
+	if err := o.checkShares(); err != nil {
 		return err
 	}
 	switch {

@@ -164,3 +164,70 @@ func TestBandedRefusals(t *testing.T) {
 		t.Error("a refusal leaves an output")
 	}
 }
+
+// Partitions and gains are differences of held-out scores of fits that anybody can make.
+func TestPartitionAndGain(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	a, b := noiseFile(t, path("a.npy"), 60, 2, 1), noiseFile(t, path("b.npy"), 60, 3, 2)
+	x, y := beside(t, path("x.npy"), a, 2, b, 3), noiseFile(t, path("y.npy"), 60, 4, 3)
+	fit := func(name string, edit func(*encode.Options)) (*encode.Summary, func(string) []float64) {
+		o := encode.Options{Features: []string{x}, Responses: []string{y}, Out: path(name), Nested: true, Alphas: "1:1000:4"}
+		edit(&o)
+		sum, err := run(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum, func(file string) []float64 { return loadNpy(t, filepath.Join(o.Out, file+".npy")) }
+	}
+	sum, all := fit("all", func(o *encode.Options) {
+		o.Bands, o.Partition, o.Baseline, o.BandSamples = "noise=0:2,words=2:5", true, []string{"noise"}, step.Some(5)
+	})
+	_, first := fit("first", func(o *encode.Options) { o.Features = []string{a} })
+	_, both := fit("both", func(*encode.Options) {})
+	r2, parts, gain := all("partition"), all("commonality"), all("gain")
+	for v := range 4 {
+		if !almost(r2[v], first("nested_score")[v]) || !almost(r2[8+v], both("nested_score")[v]) {
+			t.Errorf("voxel %d: R2 of the first band %v, of both %v, want %v and %v", v, r2[v], r2[8+v], first("nested_score")[v], both("nested_score")[v])
+		}
+		if !almost(parts[v], r2[8+v]-r2[4+v]) || !almost(parts[v]+parts[4+v]+parts[8+v], r2[8+v]) {
+			t.Errorf("voxel %d: parts %v of R2 %v", v, parts, r2)
+		}
+		if want := all("nested_score")[v] - first("nested_score")[v]; !almost(gain[v], want) {
+			t.Errorf("voxel %d: gain %v, want %v", v, gain[v], want)
+		}
+	}
+	if s := sum.Scores[len(sum.Scores)-1]; s.Name != "gain" || s.Voxels != 4 {
+		t.Errorf("the last score is %+v, want the gain", s)
+	}
+	table, err := os.ReadFile(filepath.Join(path("all"), "partition.tsv"))
+	if err != nil || !strings.Contains(string(table), "2\tnoise+words\t") {
+		t.Errorf("partition.tsv is %s: %v", table, err)
+	}
+}
+
+// almost compares in float32.
+func almost(a, b float64) bool { return math.Abs(a-b) < 2e-6 }
+
+// Partitions and baselines without bands or held-out predictions, or of others, are refused.
+func TestShareRefusals(t *testing.T) {
+	const two = "a=0:2,b=2:4"
+	for _, c := range []struct {
+		edit func(*encode.Options)
+		want string
+	}{
+		{func(o *encode.Options) { o.Partition = true }, "--partition without bands"},
+		{func(o *encode.Options) { o.Baseline = []string{"a"} }, "--baseline a without bands"},
+		{func(o *encode.Options) { o.Bands, o.Partition, o.Nested = two, true, false }, "--partition without held-out predictions"},
+		{func(o *encode.Options) { o.Bands, o.Partition = "a=0:1,b=1:2,c=2:3,d=3:4,e=4:5", true }, "--partition of 5 bands, expected at most 4"},
+		{func(o *encode.Options) { o.Bands, o.Baseline = two, []string{"c"} }, "--baseline c is no band, expected some of a,b"},
+		{func(o *encode.Options) { o.Bands, o.Baseline = two, []string{"a", "a"} }, "--baseline a,a names a twice"},
+		{func(o *encode.Options) { o.Bands, o.Baseline = two, []string{"b", "a"} }, "--baseline b,a names all bands"},
+	} {
+		o := encode.Options{Features: []string{"x.npy"}, Responses: []string{"y.npy"}, Out: "out", Nested: true}
+		c.edit(&o)
+		if err := o.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}

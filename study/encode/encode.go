@@ -182,6 +182,7 @@ type encoder struct {
 
 	bands     ridge.Bands // of banded ridge; without columns: none
 	bandNames []string
+	gain      []step.ScoreSummary // with --baseline
 
 	cv     string // by which folds are made, as --cv
 	models int    // that are fitted to choose alphas
@@ -216,6 +217,9 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(x.o.Baseline) > 0 && sinks.maps[x.heldName()] == nil {
+		return nil, step.BadInput("", "--baseline is of %s, which --outputs %s leaves out", x.heldName(), strings.Join(x.o.Outputs, ","))
+	}
 	null, err := x.newNull(sinks)
 	if err != nil {
 		return nil, err
@@ -246,6 +250,9 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		}
 		return nil, step.BadInput(x.o.Responses[0], "has no voxel to fit: of %d, %s", V, why)
 	}
+	if err := x.shares(ctx, sinks); err != nil {
+		return nil, err
+	}
 	var chance *NullSummary
 	if null != nil {
 		if chance, err = null.make(ctx, sinks); err != nil {
@@ -257,6 +264,7 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	sum.Null = chance
+	sum.Scores = append(sum.Scores, x.gain...)
 	return sum, nil
 }
 
