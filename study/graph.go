@@ -472,7 +472,7 @@ func (s *Study) encode(m *modelSteps) error {
 			m.nested++
 		}
 		work := s.encodeWork(T, folds, o.Nested)
-		work.flops *= float64(1 + o.Chance.Draws())
+		work.flops *= float64(1 + o.Chance.Fits())
 		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, work, &o))
 	}
 	return nil

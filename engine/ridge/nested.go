@@ -94,6 +94,7 @@ type outerFold struct {
 	P, C, held node
 	// of the outer fold: moments (P, 1, 2, W), flat, silent and centre (P, 1, 1, W)
 	moments, flat, silent, centre node
+	stepsOf                       steppedSets // with steps within the fold
 }
 
 // outerFolds brings the outer folds into the graph of a fit.
@@ -196,6 +197,7 @@ func (o *outerFold) statisticsWithin() {
 	basis := o.t.shared("bases", tile.Matrix{Rows: op.TypeOf(o.r.z).Dims[2], Cols: w.q, Data: w.basis}, o.r.z.Dtype())
 	along := op.Must(op.FoldCross{Borders: o.d.pieces()}, basis, o.r.z)
 	train, tests, outer := o.stepped(o.n.train, along), o.stepped(o.n.tests, along), o.stepped(o.n.outer, along)
+	o.stepsOf = outer
 
 	one := o.d.constant(op.Tensor{Dims: op.Dims{1, 1, 1, 1}, Data: []float64{1}}, op.Float64)
 	o.r.silent = op.Must(op.Zip{Kind: op.Sub}, one, op.Must(op.Zip{Kind: op.Div}, train.square, train.square))
@@ -377,8 +379,7 @@ func (o *outerFold) inner() node { return o.d.score(o.x, o.r, o.P, o.C) }
 
 // scores refits at an alpha (float64, 1 row) and scores the outer fold by every metric.
 func (o *outerFold) scores(alpha node, metrics []op.Score) map[op.Score]node {
-	P, S := total(o.P), total(o.x.s)
-	w := op.Must(op.RidgeWeights{}, P, S, cast(alpha, o.d.o.Precision))
+	w, S := o.weights(alpha), total(o.x.s)
 	// w stands for P of the one alpha 1 beside eigenvalues of 0
 	R := op.TypeOf(S).Dims[3]
 	none := o.d.constant(op.NewTensor(op.Dims{1, 1, 1, R}), o.d.o.Precision)
@@ -392,27 +393,39 @@ func (o *outerFold) scores(alpha node, metrics []op.Score) map[op.Score]node {
 	}
 	out := map[op.Score]node{}
 	for _, m := range metrics {
-		of := w
-		if m == op.R && o.d.lift > 0 {
-			of = op.Must(op.GroupScale{Factors: []float64{o.d.lift}}, w)
-		}
-		s := op.Must(op.CVScore{Score: m, Borders: op.Borders{0, n}}, terms(of), o.moments, o.centre, o.flat, o.silent)
+		s := op.Must(op.CVScore{Score: m, Borders: op.Borders{0, n}}, terms(o.d.lifted(w, m)), o.moments, o.centre, o.flat, o.silent)
 		out[m] = inUnit(s, m, o.r.unit)
 	}
 	return out
+}
+
+// weights are those of the last model at an alpha, in its eigenbasis.
+func (o *outerFold) weights(alpha node) node {
+	return op.Must(op.RidgeWeights{}, total(o.P), total(o.x.s), cast(alpha, o.d.o.Precision))
+}
+
+// lifted multiplies weights where only r is asked for (fitter.lift).
+func (d designer) lifted(w node, metric op.Score) node {
+	if metric != op.R || d.lift == 0 {
+		return w
+	}
+	return op.Must(op.GroupScale{Factors: []float64{d.lift}}, w)
+}
+
+// outerAlpha is the alpha of outer fold i, float64 (P, 1, 1, W).
+func (f *fitter) outerAlpha(t *tileGraph, i int, o *outerFold) node {
+	if f.outerAlphas == nil {
+		return first(op.Must(op.SelectAlpha{Alphas: f.o.Alphas}, o.inner()))
+	}
+	W := op.TypeOf(o.r.z).Dims[3]
+	return t.constant(op.Tensor{Dims: op.Dims{1, 1, 1, W}, Data: factors(W, f.outerAlphas[i])}, op.Float64)
 }
 
 // nestedScores gives the means over outer folds of every metric, float64 (P, 1, 1, W).
 func (f *fitter) nestedScores(t *tileGraph, fit fitted, metrics []op.Score) map[op.Score]node {
 	sum := map[op.Score]node{}
 	for i, o := range f.outerFolds(t, fit) {
-		var alpha node
-		if f.outerAlphas != nil {
-			alpha = t.constant(op.Tensor{Dims: op.Dims{1, 1, 1, op.TypeOf(o.r.z).Dims[3]}, Data: factors(op.TypeOf(o.r.z).Dims[3], f.outerAlphas[i])}, op.Float64)
-		} else {
-			alpha = first(op.Must(op.SelectAlpha{Alphas: f.o.Alphas}, o.inner()))
-		}
-		for m, s := range o.scores(alpha, metrics) {
+		for m, s := range o.scores(f.outerAlpha(t, i, &o), metrics) {
 			sum[m] = plus(sum[m], s)
 		}
 	}

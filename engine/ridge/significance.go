@@ -69,9 +69,14 @@ func ScoreNull(ctx context.Context, be engine.Backend, data Data, observed []flo
 	if err := m.prepare(); err != nil {
 		return nil, err
 	}
-	for m.done < n {
-		hi := min(m.done+m.atOnce, n)
-		err := m.batch(ctx, m.done, hi)
+	return m.run(ctx, m.batch)
+}
+
+// run computes the draws that are not finished, in passes.
+func (m *scoreNull) run(ctx context.Context, pass func(ctx context.Context, lo, hi int) error) (*NullScores, error) {
+	for m.done < m.n {
+		hi := min(m.done+m.atOnce, m.n)
+		err := pass(ctx, m.done, hi)
 		var over *engine.OverBudget
 		if errors.As(err, &over) && m.atOnce > 1 {
 			m.atOnce /= 2
@@ -81,7 +86,7 @@ func ScoreNull(ctx context.Context, be engine.Backend, data Data, observed []flo
 			m.done = hi
 			err = ctx.Err()
 		}
-		if err != nil || time.Since(m.last) > saveEvery || m.done == n {
+		if err != nil || time.Since(m.last) > saveEvery || m.done == m.n {
 			if saveErr := m.save(); saveErr != nil {
 				return nil, saveErr
 			}
@@ -117,7 +122,7 @@ type scoreNull struct {
 // ScoreNullBytes is what ScoreNull holds besides the buffers that Budget bounds: what is
 // known of V voxels and n draws, with its copy that is saved, and scores of the draws of a pass.
 func ScoreNullBytes(V, n int) int64 {
-	return int64(V)*(2*12+8*drawsAtOnce) + 16*int64(n)
+	return int64(V)*(3*12+8*drawsAtOnce) + 24*int64(n)
 }
 
 // prepare checks, and goes on with what is saved.
@@ -255,8 +260,14 @@ func (m *scoreNull) chooseAlphas(ctx context.Context, fits []*fitter) error {
 
 // take counts the scores of a draw.
 func (m *scoreNull) take(draw int, scores []float64) {
-	top := math.NaN()
-	for v, s := range scores {
+	m.out.Highest[draw] = math.NaN()
+	m.count(scores, 0, m.out.Reached, m.out.Sum, &m.out.Highest[draw])
+}
+
+// count counts the scores of the voxels from one on in a draw, and its maximum so far.
+func (m *scoreNull) count(scores []float64, from int, reached []int32, sum []float64, top *float64) {
+	for i, s := range scores[:min(len(scores), len(m.observed)-from)] {
+		v := from + i
 		x := m.observed[v]
 		if x != x {
 			continue
@@ -265,14 +276,13 @@ func (m *scoreNull) take(draw int, scores []float64) {
 			s = float64(float32(s))
 		}
 		if !(s < x) {
-			m.out.Reached[v]++
+			reached[v]++
 		}
-		m.out.Sum[v] += s
-		if !(s <= top) && s == s {
-			top = s
+		sum[v] += s
+		if !(s <= *top) && s == s {
+			*top = s
 		}
 	}
-	m.out.Highest[draw] = top
 }
 
 // scoreState is the state of a null after its first draws.

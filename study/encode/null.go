@@ -19,7 +19,7 @@ import (
 
 // Chance are the options of what a score is by chance.
 type Chance struct {
-	Null string `opt:"null" form:"shift:N, shift:N,min=L or phase:N" complete:"shift:,phase:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard: features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s), or with a new random phase per frequency"`
+	Null string `opt:"null" form:"shift:N[,min=L], phase:N or blocks:N[,length=L]" complete:"shift:,phase:,blocks:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard, features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s) or with a new random phase per frequency; or blocks of L rows (the same default) of held-out predictions are permuted N times"`
 	Seed uint64 `opt:"seed" doc:"of the draws of --null and of the bands' weights"`
 }
 
@@ -27,8 +27,14 @@ type Chance struct {
 type nullPlan struct {
 	kind stimulus.Kind
 	n    int
-	min  int // least lag in rows; 0: not given
+	rows int // least lag, or length of blocks; 0: not given
 }
+
+// blocks is the null of permuted predictions, whose features are as they were heard.
+const blocks stimulus.Kind = "blocks"
+
+// nullForm is how --null is written.
+const nullForm = "shift:N, shift:N,min=L, phase:N, blocks:N or blocks:N,length=L"
 
 // mostDraws bounds N: the maxima of all draws are in memory.
 const mostDraws = 1_000_000
@@ -44,8 +50,9 @@ func (c Chance) parse() (*nullPlan, error) {
 	head, rest, more := strings.Cut(c.Null, ",")
 	kind, count, _ := strings.Cut(head, ":")
 	p := &nullPlan{kind: stimulus.Kind(kind)}
-	if p.kind != stimulus.Shift && p.kind != stimulus.Phase {
-		return bad("shift:N, shift:N,min=L or phase:N")
+	parameter, known := map[stimulus.Kind]string{stimulus.Shift: "min", stimulus.Phase: "", blocks: "length"}[p.kind]
+	if !known {
+		return bad(nullForm)
 	}
 	var err error
 	if p.n, err = strconv.Atoi(count); err != nil || p.n < 1 || p.n > mostDraws {
@@ -55,11 +62,11 @@ func (c Chance) parse() (*nullPlan, error) {
 		return p, nil
 	}
 	name, value, _ := strings.Cut(rest, "=")
-	if p.kind != stimulus.Shift || name != "min" {
-		return bad("shift:N, shift:N,min=L or phase:N")
+	if parameter == "" || name != parameter {
+		return bad(nullForm)
 	}
-	if p.min, err = strconv.Atoi(value); err != nil || p.min < 1 {
-		return bad("min=L with L rows, at least 1")
+	if p.rows, err = strconv.Atoi(value); err != nil || p.rows < 1 || p.rows > math.MaxInt32 {
+		return bad(parameter + "=L with L rows, at least 1")
 	}
 	return p, nil
 }
@@ -70,12 +77,17 @@ func (c Chance) Check() error {
 	return err
 }
 
-// Draws is N of --null; 0 without it.
-func (c Chance) Draws() int {
-	if p, err := c.parse(); err == nil && p != nil {
-		return p.n
+// Fits is about how many fits --null costs beside the one that is compared; permuted
+// blocks cost few.
+func (c Chance) Fits() int {
+	p, err := c.parse()
+	switch {
+	case err != nil || p == nil:
+		return 0
+	case p.kind == blocks:
+		return 2
 	}
-	return 0
+	return p.n
 }
 
 // LeastLag is the least lag of a shift in rows: the larger of 10 rows and 20 s, at a TR in
@@ -90,7 +102,7 @@ func LeastLag(tr float64) int {
 // NullSummary is what the null says of a score.
 type NullSummary struct {
 	Of          string  `json:"of"`   // the file of the score
-	Kind        string  `json:"kind"` // shift or phase
+	Kind        string  `json:"kind"` // shift, phase or blocks
 	Draws       int     `json:"draws"`
 	Voxels      int     `json:"voxels"`      // that have a score
 	Significant int     `json:"significant"` // of them with q < 0.05
@@ -105,9 +117,11 @@ const falseRate = 0.05
 type nullMaker struct {
 	*encoder
 	plan  *nullPlan
-	draws *stimulus.Draws
-	of    string // the score that is compared
-	test  int    // rows of held-out features that are drawn: of repeats those of the first
+	n     int             // draws
+	draws *stimulus.Draws // nil: blocks
+	rows  int             // least lag, or length of blocks
+	of    string          // the score that is compared
+	test  int             // rows of held-out features that are drawn: of repeats those of the first
 }
 
 // newNull prepares the draws; nil without --null. It refuses before anything is fitted.
@@ -116,7 +130,7 @@ func (x *encoder) newNull(s *sinks) (*nullMaker, error) {
 	if plan == nil || err != nil {
 		return nil, err
 	}
-	m := &nullMaker{encoder: x, plan: plan, of: "cv_score"}
+	m := &nullMaker{encoder: x, plan: plan, n: plan.n, rows: cmp.Or(plan.rows, LeastLag(x.o.TR.Or(0))), of: "cv_score"}
 	runs := append(op.Borders(nil), x.plan.Runs...)
 	switch {
 	case x.data.TestY != nil:
@@ -135,25 +149,50 @@ func (x *encoder) newNull(s *sinks) (*nullMaker, error) {
 	if s.maps[m.of] == nil {
 		return nil, step.BadInput("", "--null is of %s, which --outputs %s leaves out", m.of, strings.Join(x.o.Outputs, ","))
 	}
-	if plan.kind == stimulus.Phase {
+	switch plan.kind {
+	case blocks:
+		return m, m.checkBlocks()
+	case stimulus.Phase:
 		m.draws = stimulus.NewPhases(runs, plan.n, x.o.Seed)
 		return m, nil
 	}
-	least := cmp.Or(plan.min, LeastLag(x.o.TR.Or(0)))
+	least := m.rows
 	for r := range runs.Folds() {
-		if T := runs.Rows(r); T < 4*least {
+		if T := runs.Rows(r); T/4 < least {
 			what, at := "run", r
 			if at >= x.plan.Runs.Folds() {
 				what, at = "held-out run", r-x.plan.Runs.Folds()
 			}
-			return nil, step.BadInput("", "--null %s: %s %d has %d rows, expected at least %d, four times the least lag: give shift:N,min=L with a smaller L, or phase:N", x.o.Null, what, at, T, 4*least)
+			return nil, step.BadInput("", "--null %s: %s %d has %d rows, expected at least four times the least lag of %d: give shift:N,min=L with a smaller L, or phase:N", x.o.Null, what, at, T, least)
 		}
 	}
 	m.draws = stimulus.NewShifts(runs, least, plan.n, x.o.Seed)
-	if m.draws.N < plan.n {
+	if m.n = m.draws.N; m.n < plan.n {
 		x.Warn("--null %s: only %d shifts exist, all are taken", x.o.Null, m.draws.N)
 	}
 	return m, nil
+}
+
+// checkBlocks wants held-out predictions, in blocks enough to permute.
+func (m *nullMaker) checkBlocks() error {
+	within, what := m.encoder.plan.Folds, "outer fold"
+	switch m.of {
+	case "cv_score":
+		return step.BadInput("", "--null %s permutes held-out predictions, and there are none: give --nested or --test-features and --test-responses", m.o.Null)
+	case "test_score":
+		if within, what = m.data.TestRuns, "held-out run"; m.encoder.plan.TestRepeats > 0 {
+			within, what = within[:2], "repeat"
+		}
+	}
+	for i := range within.Folds() {
+		if n := ridge.Blocks(within.Rows(i), m.rows); n < ridge.FewestBlocks {
+			return step.BadInput("", "--null %s: %s %d of %d rows has %d blocks of %d rows, expected at least %d: give blocks:N,length=L with a smaller L", m.o.Null, what, i, within.Rows(i), n, m.rows, ridge.FewestBlocks)
+		}
+	}
+	if m.of == "nested_score" {
+		m.Warn("--null %s: p of nested scores is too small under blocks, twice as many voxels of noise as p says: folds train each other's models; prefer shift or phase, or held-out runs", m.o.Null)
+	}
+	return nil
 }
 
 // fill makes the features of a draw, as read.
@@ -181,11 +220,15 @@ func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
 	plan := m.encoder.plan
 	plan.Checkpoint = nil
 	var null *ridge.NullScores
-	err = m.Stage("null (draws)", m.draws.N, func() error {
-		return m.Compute(ctx, step.Part{What: "draws of the null", N: m.draws.N, Finished: saved.Saved}, func(ctx context.Context) error {
-			own := ridge.ScoreNullBytes(len(observed), m.draws.N) + 4*designBytes(m.data, plan)
+	err = m.Stage("null (draws)", m.n, func() error {
+		return m.Compute(ctx, step.Part{What: "draws of the null", N: m.n, Finished: saved.Saved}, func(ctx context.Context) error {
+			own := ridge.ScoreNullBytes(len(observed), m.n) + 4*designBytes(m.data, plan)
 			plan.Budget = m.Env.Budget(m.Backend, own)
-			null, err = ridge.ScoreNull(ctx, m.Backend, m.data, observed, m.draws.N, m.fill, plan, step.SavedColumns{SavedState: saved})
+			if kept := (step.SavedColumns{SavedState: saved}); m.draws == nil {
+				null, err = ridge.ScoreBlocks(ctx, m.Backend, m.data, observed, m.n, m.rows, m.o.Seed, plan, kept)
+			} else {
+				null, err = ridge.ScoreNull(ctx, m.Backend, m.data, observed, m.n, m.fill, plan, kept)
+			}
 			return m.Env.Refuse(m.explain(err))
 		})
 	})
@@ -225,7 +268,7 @@ func (m *nullMaker) write(ctx context.Context, name string, data []float64) erro
 
 // summary counts, in run.json too.
 func (m *nullMaker) summary(q, familywise, mean []float64) *NullSummary {
-	s := &NullSummary{Of: m.of, Kind: string(m.draws.Kind), Draws: m.draws.N}
+	s := &NullSummary{Of: m.of, Kind: string(m.plan.kind), Draws: m.n}
 	finite := 0
 	for v, x := range q {
 		if x != x {

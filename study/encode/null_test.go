@@ -96,8 +96,11 @@ func (c chance) mean(t testing.TB, seeds int) float64 {
 // On noise a twentieth of the voxels has p <= .05 under either null, however slow it is. The
 // bounds leave room for few seeds; make check-long has those of many.
 func TestNullOfNoise(t *testing.T) {
-	for _, kind := range []string{"shift", "phase"} {
+	for _, kind := range []string{"shift", "phase", "blocks"} {
 		for _, ar := range []float64{0, 0.9} {
+			if kind == "blocks" && ar > 0.3 {
+				continue // docs/truth-check.md states its rate
+			}
 			c := chance{null: kind + ":59", runs: []int{120, 80, 80}, ar: ar, K: 4, V: 150, held: true}
 			share := c.mean(t, 4)
 			t.Logf("%s at AR %g: %.3f", kind, ar, share)
@@ -110,10 +113,17 @@ func TestNullOfNoise(t *testing.T) {
 
 // What is planted is found, in held-out runs too.
 func TestNullFindsSignal(t *testing.T) {
-	c := chance{null: "shift:99", runs: []int{120, 120, 120}, ar: 0.3, gain: 0.6, K: 4, V: 20, held: true}
+	for _, kind := range []string{"shift", "phase", "blocks"} {
+		findsSignal(t, kind)
+	}
+}
+
+func findsSignal(t *testing.T, kind string) {
+	t.Helper()
+	c := chance{null: kind + ":99", runs: []int{120, 120, 120}, ar: 0.3, gain: 0.6, K: 4, V: 20, held: true}
 	share, sum := c.below(t, 1)
 	n := sum.Null
-	if share < 0.95 || n == nil || n.Of != "test_score" || n.Kind != "shift" || n.Draws != 99 || n.Voxels != 20 || n.Significant < 19 || n.Familywise < 19 {
+	if share < 0.95 || n == nil || n.Of != "test_score" || n.Kind != kind || n.Draws != 99 || n.Voxels != 20 || n.Significant < 19 || n.Familywise < 19 {
 		t.Errorf("share %.2f, %+v", share, n)
 	}
 }
@@ -140,6 +150,11 @@ func TestNullOutputs(t *testing.T) {
 	sum, err := step.Do[*encode.Summary](context.Background(), e, steptest.With(encode.New(), o))
 	if err != nil {
 		t.Fatal(err)
+	}
+	nested := o
+	nested.Out, nested.Chance.Null = filepath.Join(dir, "blocks"), "blocks:30,length=3"
+	if _, err := step.Do[*encode.Summary](context.Background(), e, steptest.With(encode.New(), nested)); err != nil || !strings.Contains(strings.Join(warned, "\n"), "p of nested scores is too small") {
+		t.Errorf("blocks of nested scores: %v, warned %q", err, warned)
 	}
 	if sum.Null.Draws != 51 || len(warned) == 0 || !strings.Contains(strings.Join(warned, "\n"), "only 51 shifts exist, all are taken") { // lags 20 to 70
 		t.Errorf("%+v, warned %q", sum.Null, warned)
@@ -260,18 +275,23 @@ func TestNullRefusals(t *testing.T) {
 		edit func(o *encode.Options)
 		says string
 	}{
-		"wild:10":         {nil, `--null "wild:10", expected shift:N`},
-		"shift":           {nil, `--null "shift", expected shift:N with N from 1`},
-		"shift:0":         {nil, "expected shift:N with N from 1 to 1000000 draws"},
-		"shift:2000000":   {nil, "expected shift:N with N from 1 to 1000000 draws"},
-		"phase:x":         {nil, "expected phase:N with N from 1"},
-		"shift:10,min=0":  {nil, "expected min=L with L rows, at least 1"},
-		"shift:10,max=4":  {nil, "expected shift:N, shift:N,min=L or phase:N"},
-		"phase:10,min=4":  {nil, "expected shift:N, shift:N,min=L or phase:N"},
-		"shift:10,min=16": {nil, "run 0 has 60 rows, expected at least 64, four times the least lag"},
-		"shift:11":        {func(o *encode.Options) { o.TR = step.Some(1.0) }, "run 0 has 60 rows, expected at least 80"},
-		"shift:12":        {func(o *encode.Options) { o.TestFeatures, o.TestResponses = []string{short}, []string{shortY} }, "held-out run 0 has 30 rows, expected at least 40"},
-		"phase:13":        {func(o *encode.Options) { o.Outputs = []string{"weights"} }, "--null is of cv_score, which --outputs weights leaves out"},
+		"wild:10":            {nil, `--null "wild:10", expected shift:N`},
+		"shift":              {nil, `--null "shift", expected shift:N with N from 1`},
+		"shift:0":            {nil, "expected shift:N with N from 1 to 1000000 draws"},
+		"shift:2000000":      {nil, "expected shift:N with N from 1 to 1000000 draws"},
+		"phase:x":            {nil, "expected phase:N with N from 1"},
+		"shift:10,min=0":     {nil, "expected min=L with L rows, at least 1"},
+		"shift:10,max=4":     {nil, "expected shift:N, shift:N,min=L, phase:N, blocks:N or blocks:N,length=L"},
+		"phase:10,min=4":     {nil, "expected shift:N, shift:N,min=L, phase:N, blocks:N or blocks:N,length=L"},
+		"shift:10,min=16":    {nil, "run 0 has 60 rows, expected at least four times the least lag of 16"},
+		"shift:11":           {func(o *encode.Options) { o.TR = step.Some(1.0) }, "run 0 has 60 rows, expected at least four times the least lag of 20"},
+		"shift:12":           {func(o *encode.Options) { o.TestFeatures, o.TestResponses = []string{short}, []string{shortY} }, "held-out run 0 has 30 rows, expected at least four times the least lag of 10"},
+		"blocks:10":          {nil, "permutes held-out predictions, and there are none: give --nested"},
+		"blocks:10,min=4":    {nil, "expected shift:N, shift:N,min=L, phase:N, blocks:N"},
+		"blocks:10,length=x": {nil, "expected length=L with L rows, at least 1"},
+		"blocks:11":          {func(o *encode.Options) { o.Nested, o.CV = true, "kfold:3" }, "outer fold 0 of 20 rows has 2 blocks of 10 rows, expected at least 6"},
+		"blocks:12,length=6": {func(o *encode.Options) { o.TestFeatures, o.TestResponses = []string{short}, []string{shortY} }, "held-out run 0 of 30 rows has 5 blocks of 6 rows, expected at least 6"},
+		"phase:13":           {func(o *encode.Options) { o.Outputs = []string{"weights"} }, "--null is of cv_score, which --outputs weights leaves out"},
 	} {
 		o := encode.Options{Features: []string{x}, Responses: []string{y}, Out: filepath.Join(dir, "refused"), Intercept: true, Chance: encode.Chance{Null: null}}
 		if c.edit != nil {

@@ -1,0 +1,289 @@
+package ridge
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"voxen/engine"
+	"voxen/engine/op"
+)
+
+// A null of permuted blocks needs no further fits. Within a test run or an outer fold let p be
+// the predictions and y the responses, of whose sums and squares a permutation changes none.
+// With c = sum_t p_t y_t every score is affine in c,
+//
+//	r = c/sqrt(S_pp S_yy) + ...,  r2 = 2c/S_yy + ...,  mse = 2c/n + ...,
+//
+// so that of a draw only c less that of the order as it is has to be known. A block that is
+// moved by d rows adds sum_t p_t y_(t+d) over its rows. Those sums are taken once for every
+// block and every d that occurs; a draw adds up one for each block, which for all draws
+// together is a product with a matrix of ones, zeros and, for the order as it is, -1.
+
+// FewestBlocks is how many blocks there are at least in a test run or an outer fold.
+const FewestBlocks = 6
+
+// Blocks are how many blocks of so many rows n rows have, a short last one among them.
+func Blocks(n, length int) int { return (n + length - 1) / length }
+
+// ScoreBlocks compares the score of held-out rows, else the nested score, with what it is when
+// blocks of length rows of the predictions are put in a random order, the short last one
+// too: within each held-out run, of repeats within their mean, or within each outer fold.
+// It is ScoreNull in all else; the fit is not repeated but once for every pass of draws.
+func ScoreBlocks(ctx context.Context, be engine.Backend, data Data, observed []float64, n, length int, seed uint64, o Options, saved Saved) (*NullScores, error) {
+	m := &scoreNull{be: be, o: o, data: data, observed: observed, n: n, saved: saved}
+	if err := m.prepare(); err != nil {
+		return nil, err
+	}
+	b := &blockNull{scoreNull: m, length: length, seed: seed}
+	if err := b.cut(); err != nil {
+		return nil, err
+	}
+	m.atOnce = b.atOnce()
+	return m.run(ctx, b.pass)
+}
+
+// blockNull is one call of ScoreBlocks.
+type blockNull struct {
+	*scoreNull
+	length int
+	seed   uint64
+	parts  []span // of the test rows, or of all rows: what is permuted within
+	mu     sync.Mutex
+}
+
+// cut says within what blocks are permuted.
+func (b *blockNull) cut() error {
+	within, what := b.o.Folds, "outer fold"
+	switch {
+	case b.length < 1:
+		return fmt.Errorf("blocks of %d rows, want at least 1", b.length)
+	case b.data.TestY == nil && !b.o.Nested:
+		return fmt.Errorf("blocks of predictions are permuted, but there are no held-out rows and no nested folds")
+	case b.data.TestY != nil && b.o.TestRepeats > 0:
+		within, what = b.data.TestRuns[:2], "repeat"
+	case b.data.TestY != nil:
+		within, what = b.data.TestRuns, "held-out run"
+	}
+	for i := range within.Folds() {
+		if n := Blocks(within.Rows(i), b.length); n < FewestBlocks {
+			return fmt.Errorf("%s %d of %d rows has %d blocks of %d rows, want at least %d", what, i, within.Rows(i), n, b.length, FewestBlocks)
+		}
+		b.parts = append(b.parts, span{within[i], within[i+1]})
+	}
+	return nil
+}
+
+// atOnce is how many draws share a pass: their matrices take about 2 n^2 numbers a draw for
+// n blocks, and the fit is repeated for each pass. It follows from shapes alone.
+func (b *blockNull) atOnce() int {
+	const most, numbers = 1024, 8 << 20
+	perDraw := 0
+	for _, p := range b.parts {
+		n := Blocks(p.hi-p.lo, b.length)
+		perDraw += 2 * n * n
+	}
+	return max(16, min(most, numbers/perDraw))
+}
+
+// pass computes the draws [lo, hi): all of them, or none is taken.
+func (b *blockNull) pass(ctx context.Context, lo, hi int) error {
+	f := &fitter{be: b.be, o: b.o, data: b.data, res: Result{Form: b.form}}
+	if err := f.prepare(ctx); err != nil {
+		return err
+	}
+	if b.o.OneAlpha {
+		if err := b.chooseAlphas(ctx, []*fitter{f}); err != nil {
+			return err
+		}
+	}
+	t, tiling, V, N := emptyTileGraph(), b.tiling(lo, hi), len(b.observed), hi-lo
+	fit := f.fitDraw(t, 0, tiling.Width)
+	scores := b.graph(f, t, fit, tiling.Width, lo, hi)
+	reached, sum, top := make([]int32, V), make([]float64, V), factors(N, math.NaN())
+	results := engine.Results{scores: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
+		b.mu.Lock() // devices share the maxima
+		defer b.mu.Unlock()
+		W, all := v.Dims[3], v.Float64()
+		for p := range v.Dims[0] {
+			for i := range N {
+				b.count(all[(p*N+i)*W:(p*N+i+1)*W], tl.Lo+p*W, reached, sum, &top[i])
+			}
+		}
+		return nil
+	})}
+	if _, err := engine.NewMachine(b.be).Run(ctx, t.feeds, results, tiling); err != nil {
+		return err
+	}
+	for v := range V {
+		b.out.Reached[v] += reached[v]
+		b.out.Sum[v] += sum[v]
+	}
+	copy(b.out.Highest[lo:hi], top)
+	return nil
+}
+
+// graph adds the scores of draws, float64 (P, 1, N, W).
+func (b *blockNull) graph(f *fitter, t *tileGraph, fit fitted, width, lo, hi int) node {
+	if b.data.TestY != nil {
+		return b.heldOut(f, t, fit, width, lo, hi)
+	}
+	var sum node
+	for i, o := range f.outerFolds(t, fit) {
+		alpha := f.outerAlpha(t, i, &o)
+		n := b.parts[i].hi - b.parts[i].lo
+		p := op.Must(op.MatMul{}, t.once(o.name("rows"), o.n.rows), o.d.lifted(o.weights(alpha), b.o.Score))
+		s := o.scores(alpha, []op.Score{b.o.Score})[b.o.Score]
+		k := slope(t, b.o.Score, s, squares(op.Borders{0, n}, p), about(o.moments, n), n)
+		k = op.Must(op.Zip{Kind: op.Mul}, k, op.Must(op.Zip{Kind: op.Sub}, scalar(t, 1), o.silent))
+		k = inUnit(k, b.o.Score, o.r.unit)
+		change := b.change(t, p, o.cleaned(), i, lo, hi)
+		sum = plus(sum, op.Must(op.Zip{Kind: op.Add}, op.Must(op.Zip{Kind: op.Mul}, change, k), s))
+	}
+	return op.Must(op.GroupScale{Factors: []float64{1 / float64(len(f.nested))}}, sum)
+}
+
+// heldOut is graph for held-out rows, which are scored together.
+func (b *blockNull) heldOut(f *fitter, t *tileGraph, fit fitted, width, lo, hi int) node {
+	h := f.heldOutRows(t, fit, width)
+	s := f.testScores(h, []op.Score{b.o.Score})[b.o.Score]
+	n := op.TypeOf(h.y).Dims[2]
+	all := op.Borders{0, n}
+	k := slope(t, b.o.Score, s, squares(all, h.prediction), squares(all, h.y), n)
+	var change node
+	for i, part := range b.parts {
+		in := op.Part{Axis: 2, Lo: part.lo, Hi: part.hi}
+		change = plus(change, b.change(t, op.Must(in, h.prediction), op.Must(in, h.y), i, lo, hi))
+	}
+	return op.Must(op.Zip{Kind: op.Add}, op.Must(op.Zip{Kind: op.Mul}, change, k), s)
+}
+
+// scalar is a number in the graph.
+func scalar(t *tileGraph, x float64) node {
+	return t.constant(op.Tensor{Dims: op.Dims{1, 1, 1, 1}, Data: []float64{x}}, op.Float64)
+}
+
+// squares are the sums of squares of columns about their mean, float64 (P, 1, 1, W).
+func squares(all op.Borders, x node) node {
+	return about(op.Must(op.FoldMoments{Borders: all}, x), all[1])
+}
+
+// about turns sums and sums of squares of n rows (P, 1, 2, W) into squares about the mean.
+func about(moments node, n int) node {
+	sums := first(moments)
+	mean := op.Must(op.GroupScale{Factors: []float64{1 / float64(n)}}, sums)
+	return op.Must(op.Zip{Kind: op.Sub}, op.Must(op.Part{Axis: 2, Lo: 1}, moments), op.Must(op.Zip{Kind: op.Mul}, mean, sums))
+}
+
+// slope is what a score changes by with the sum of products: 0 where the score is 0 whatever
+// is predicted, as of responses that are constant.
+func slope(t *tileGraph, metric op.Score, score, spp, syy node, n int) node {
+	if metric == op.MSE {
+		return scalar(t, 2/float64(n))
+	}
+	inverse := op.Must(op.InverseRoot{}, syy)
+	k := op.Must(op.Zip{Kind: op.Mul}, inverse, op.Must(op.InverseRoot{}, spp))
+	if metric == op.R2 {
+		k = op.Must(op.GroupScale{Factors: []float64{2}}, op.Must(op.Zip{Kind: op.Mul}, inverse, inverse))
+	}
+	return op.Must(op.Zip{Kind: op.Mul}, k, op.Must(op.Zip{Kind: op.Div}, score, score)) // times 1, or 0 for 0/0
+}
+
+// blockOrder is the permutation of n blocks of a part in a draw.
+func blockOrder(seed uint64, draw, part, n int) []int {
+	return rand.New(rand.NewPCG(seed^0x62_6c6f_636b, uint64(draw)*0x9e37_79b9+uint64(part))).Perm(n)
+}
+
+// change gives, for every draw, the sum of products of permuted predictions p with y, both
+// (P, 1, n, W), less that of the order as it is, float64 (P, 1, N, W).
+func (b *blockNull) change(t *tileGraph, p, y node, part, lo, hi int) node {
+	rows, N := b.parts[part].hi-b.parts[part].lo, hi-lo
+	n := Blocks(rows, b.length)
+	end := func(i int) int { return min((i+1)*b.length, rows) }
+	moved := map[int][]float64{} // by rows of displacement: N x n
+	add := func(d, draw, i int, x float64) {
+		if moved[d] == nil {
+			moved[d] = make([]float64, N*n)
+		}
+		moved[d][draw*n+i] += x
+	}
+	for draw := range N {
+		at := 0
+		for _, i := range blockOrder(b.seed, lo+draw, part, n) {
+			add(at-i*b.length, draw, i, 1)
+			add(0, draw, i, -1)
+			at += end(i) - i*b.length
+		}
+	}
+	var by []int
+	for d := range moved {
+		by = append(by, d)
+	}
+	slices.Sort(by)
+	var sum node
+	for _, d := range by {
+		first, last := n, 0 // blocks that stay within the rows
+		for i := range n {
+			if i*b.length+d >= 0 && end(i)+d <= rows {
+				first, last = min(first, i), max(last, i+1)
+			}
+		}
+		borders := op.Borders{0}
+		for i := first; i < last; i++ {
+			borders = append(borders, end(i)-first*b.length)
+		}
+		pick := op.NewTensor(op.Dims{1, 1, N, last - first})
+		for draw := range N {
+			copy(pick.Data[draw*(last-first):], moved[d][draw*n+first:draw*n+last])
+		}
+		operands := []node{t.constant(pick, b.o.Precision), b.blockSums(p, y, first*b.length, end(last-1), d, borders)}
+		if sum != nil {
+			operands = append(operands, sum)
+		}
+		sum = op.Must(op.MatMul{}, operands...)
+	}
+	return cast(sum, op.Float64)
+}
+
+// blockSums are the sums of p_t y_(t+d) over blocks of the rows [lo, hi), (P, 1, blocks, W).
+func (b *blockNull) blockSums(p, y node, lo, hi, d int, borders op.Borders) node {
+	products := op.Must(op.Zip{Kind: op.Mul}, op.Must(op.Part{Axis: 2, Lo: lo, Hi: hi}, p), op.Must(op.Part{Axis: 2, Lo: lo + d, Hi: hi + d}, y))
+	sums := op.Must(op.Copy{To: b.o.Precision}, first(op.Must(op.FoldMoments{Borders: borders}, products)))
+	return op.Must(op.Reshape{Groups: 1, Rows: borders.Folds(), Cols: op.TypeOf(p).Dims[3]}, sums)
+}
+
+// cleaned are the responses of the outer fold as they are scored, (P, 1, n, W): where steps are
+// done within the fold, z_r - U E' (E U'z_r) of each run, divided by its SD.
+func (o *outerFold) cleaned() node {
+	fold := o.n.rs.outer[0]
+	z := op.Must(op.Part{Axis: 2, Lo: fold.lo, Hi: fold.hi}, o.r.z)
+	w := o.n.within
+	if w == nil {
+		return z
+	}
+	p, R := o.n.outer, w.o.Runs.Folds()
+	q, n := p.coef.Dims[2], fold.hi-fold.lo
+	basis, of := op.NewTensor(op.Dims{1, 1, n, R * q}), op.NewTensor(op.Dims{1, 1, n, R})
+	for i := range n {
+		t := fold.lo + i
+		r, _ := slices.BinarySearch(w.o.Runs, t+1) // the run that ends behind the row
+		g, _ := slices.BinarySearch(w.pieces, t+1)
+		r, g = r-1, g-1
+		of.Data[i*R+r] = 1
+		for j := range q {
+			for k := range w.q {
+				basis.Data[(i*R+r)*q+j] += w.basis[t*w.q+k] * p.coef.Mat(0, g)[j*w.q+k]
+			}
+		}
+	}
+	to := z.Dtype()
+	coef := op.Must(op.Reshape{Groups: 1, Rows: R * q, Cols: op.TypeOf(z).Dims[3]}, op.Must(op.Copy{}, o.stepsOf.coef))
+	y := op.Must(op.MatMul{Alpha: -1}, o.d.constant(basis, to), coef, z)
+	if o.stepsOf.scales == nil {
+		return y
+	}
+	return op.Must(op.Zip{Kind: op.Mul}, y, op.Must(op.MatMul{}, o.d.constant(of, to), o.stepsOf.scales))
+}
