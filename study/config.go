@@ -284,6 +284,9 @@ func (c *Config) checkOptions() error {
 	if _, err := encode.ParseAlphas(c.Encode.Alphas); err != nil {
 		return c.bad("encode.alphas", "is refused: %v", err)
 	}
+	if _, err := encode.ParseModel(c.Encode.Model); err != nil {
+		return c.bad("encode.model", "is refused: %v", err)
+	}
 	if err := c.Encode.Chance.Check(); err != nil {
 		return c.bad("encode.null", "is refused: %v", err)
 	}

@@ -736,6 +736,10 @@ func (s *Study) null(m *modelSteps) *Task {
 		s.note("the stimulus null is left out: it chooses an alpha for each voxel, and encode.alpha_per is all")
 		return nil
 	}
+	if s.Encode.Model != "ridge" && s.Encode.Alphas == "" {
+		s.note("the stimulus null is left out: encode.model %s takes its alphas from the data, and encode.alphas gives none", s.Encode.Model)
+		return nil
+	}
 	if s.Encode.Atlas != "" {
 		s.note("the stimulus null is left out: encode.atlas asks for regions instead of voxels")
 		return nil
@@ -743,7 +747,7 @@ func (s *Study) null(m *modelSteps) *Task {
 	first := m.encode[0].Step.(*encode.Options)
 	o := null.New()
 	o.Features, o.Templates, o.Table, o.Mask = first.Features, s.resolve(s.Match.Templates), s.resolve(s.Match.Table), s.maskFile()
-	o.CV, o.Alphas, o.Score, o.Trims, o.RunSteps = first.CV, first.Alphas, first.Score, first.Trims, first.RunSteps
+	o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.RunSteps = first.CV, first.Model, first.Alphas, first.Score, first.Trims, first.RunSteps
 	o.Standardize, o.Intercept, o.Delays = first.Standardize, first.Intercept, first.Delays
 	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.config.Name, "null")
 	for i, task := range m.encode {

@@ -73,6 +73,9 @@ func FitBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutp
 	if err := b.check(data.X.Cols); err != nil {
 		return Result{}, err
 	}
+	if o.L1 != nil {
+		return Result{}, fmt.Errorf("bands under an L1 penalty, want ridge")
+	}
 	if o.Form == SVD {
 		return Result{}, fmt.Errorf("form svd cannot weight bands: use kernel")
 	}

@@ -61,6 +61,10 @@ func Choose(T, K, F, A int) Form {
 // one side alone.
 func (o Options) cheapest(T, K int) Form {
 	switch {
+	case o.L1 != nil && K*o.models() > T: // more features than a fold has rows
+		return Rows
+	case o.L1 != nil:
+		return Gram
 	case o.Rule == "":
 		return Choose(T, K, o.models(), len(o.Alphas))
 	case K > T:

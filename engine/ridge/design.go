@@ -33,6 +33,8 @@ type design struct {
 	sums  node // (1, F, 1, K) their sums over each fold; form gram only
 
 	leverage *leverage // of all rows; with Options.Rule
+	products node      // (1, M, K, K) float64, of sparseProducts; with Options.L1
+	scale    float64   // of sparseProducts
 }
 
 // designer builds designs with given options.

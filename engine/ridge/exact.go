@@ -49,7 +49,7 @@ func (f *fitter) drowned(R int, largest float64) bool {
 // largest of 2^-24 s_1 s/(s^2 + alpha) over models and directions. Kernels multiply
 // directions of norm 1 instead.
 func (f *fitter) rounding() float64 {
-	if f.o.Precision != op.Float32 || f.res.Form == Kernel {
+	if f.o.Precision != op.Float32 || f.res.Form == Kernel || f.o.L1 != nil {
 		return 0
 	}
 	s, err := op.FromValue(f.design[0])
@@ -73,6 +73,9 @@ func (f *fitter) rounding() float64 {
 // of the smallest and the largest alpha at equal distances from 1, as far as float32
 // has powers of two. 0: none is needed.
 func (f *fitter) lift() float64 {
+	if f.o.L1 != nil {
+		return 0
+	}
 	s, err := op.FromValue(f.design[0])
 	if err != nil {
 		panic("ridge: " + err.Error()) // made by this package
@@ -201,6 +204,7 @@ func (f *fitter) exactDesign(ctx context.Context, c columns, own bool) error {
 		return err
 	}
 	f.keep(out, R, across, c.K)
+	f.products = out.products
 	if len(f.o.Delays) == 0 && f.res.Form != Kernel {
 		f.set(fieldX, 1, c.T, c.K, c.shifted)
 	}
@@ -224,6 +228,8 @@ type exactly struct {
 
 	outerRows, outerTest, outerGram, outerSums []float64 // of the last model where it is tested
 
+	products *sparseProducts // with Options.L1
+
 	train, tests, outer []cleaned // with steps within sets; without their rows
 }
 
@@ -244,11 +250,13 @@ func (f *fitter) exact(ctx context.Context, d resampled) (exactly, error) {
 	if d.form == Gram {
 		out.gram = make([]float64, F*R*R)
 	}
+	var trained []float64 // products of all models
 	for m := range M {
 		e, err := f.training(ctx, d, m)
 		if err != nil {
 			return out, err
 		}
+		trained = append(trained, e.products...)
 		back := make([]float64, c.K*R) // K x R: weights of features by those of directions
 		for r := range e.d.rank {
 			v, size := e.basis[r*c.K:(r+1)*c.K], 1.0
@@ -291,6 +299,10 @@ func (f *fitter) exact(ctx context.Context, d resampled) (exactly, error) {
 			}
 			copy(out.rows[row*R:(row+1)*R], t.rows[i*R:(i+1)*R])
 		})
+	}
+	if f.o.L1 != nil {
+		p := scaledProducts(trained, d.rs.train, c.K)
+		out.products = &p
 	}
 	return out, nil
 }
@@ -367,6 +379,15 @@ type trained struct {
 	sums   []float64 // of the training rows less mean
 	origin []float64 // what a row of shifted features lacks: -mean, or the offset
 	steps  cleaned
+
+	products []float64 // K x K, with Options.L1
+}
+
+// products gives a'a of n rows.
+func products(a []float64, n, K int) []float64 {
+	g, x := make([]float64, K*K), blas64.General{Rows: n, Cols: K, Stride: K, Data: a}
+	blas64.Gemm(blas.Trans, blas.NoTrans, 1, x, x, 0, blas64.General{Rows: K, Cols: K, Stride: K, Data: g})
+	return g
 }
 
 // training decomposes for model m.
@@ -398,7 +419,9 @@ func (f *fitter) training(ctx context.Context, d resampled, m int) (trained, err
 		a[i] *= scale[i%c.K]
 	}
 	var err error
-	if e.d, err = f.factor(ctx, d, a, n); err != nil {
+	if f.o.L1 != nil {
+		e.products, e.d = products(a, n, c.K), identity(n, c.K)
+	} else if e.d, err = f.factor(ctx, d, a, n); err != nil {
 		return e, err
 	}
 	e.basis = slices.Clone(e.d.v)

@@ -81,6 +81,7 @@ type fitter struct {
 	offset   gorgonia.Value   // what columns of x were shifted by
 	design   []gorgonia.Value // fields of the design in working precision; nil where absent
 	leverage *leverage        // of all rows, with Options.Rule
+	products *sparseProducts  // with Options.L1
 	own      bool             // the design is of the features' own decomposition
 	nested   []nestedDesign   // of every outer fold, with Options.Nested
 	// outerAlphas are those of all voxels in every outer fold, with Options.OneAlpha
@@ -343,6 +344,9 @@ func (f *fitter) designIn(t *tileGraph, of string) (designer, design) {
 		if f.design[i] != nil {
 			*field = value(fmt.Sprintf("design%d", i), f.design[i])
 		}
+	}
+	if f.products != nil {
+		x.products, x.scale = value("products", f.keepProducts(f.products, f.o.Features(f.data.X.Cols))), f.products.scale
 	}
 	if x.x == nil && f.res.Form != Kernel {
 		x.x = f.delayed(value("X", f.working(f.x)), f.o.Runs, f.offset, value)

@@ -148,7 +148,7 @@ func (o Options) models() int {
 }
 
 // resampled reports whether designs are made of lists of rows, on the host.
-func (o Options) resampled() bool { return o.Gap > 0 || o.Rule != "" || o.Chunks != nil }
+func (o Options) resampled() bool { return o.Gap > 0 || o.Rule != "" || o.Chunks != nil || o.L1 != nil }
 
 // leverage is the thin decomposition of centred and scaled features of all rows, X = U
 // diag(s) V', of as many directions as have a value.
@@ -245,7 +245,7 @@ func (f *fitter) ruleDesign(ctx context.Context) error {
 
 // leftOut gives the score of every alpha by the rule, float64 (P, 1, A, W).
 func (d designer) leftOut(l *leverage, r responses) node {
-	to, A := r.z.Dtype(), len(d.o.Alphas)
+	to := r.z.Dtype()
 	add := func(data []float64, rows int, to tensor.Dtype) node { // the rows of a matrix
 		return d.constant(op.Tensor{Dims: op.Dims{1, 1, rows, len(data) / rows}, Data: data}, to)
 	}
@@ -275,13 +275,7 @@ func (d designer) leftOut(l *leverage, r responses) node {
 			prediction = op.Must(op.Zip{Kind: op.Sub}, y, op.Must(op.Zip{Kind: op.Mul}, e, rows))
 		}
 		score := op.Must(op.ScorePredictions{Score: d.o.Score, Tol: op.LeftOver(to)}, r.z, prediction, r.flat, gap)
-		place := make([]float64, A)
-		place[a] = 1
-		operands := []node{add(place, A, op.Float64), score}
-		if scores != nil {
-			operands = append(operands, scores)
-		}
-		scores = op.Must(op.MatMul{}, operands...)
+		scores = d.place(a, len(d.o.Alphas), score, scores)
 	}
 	return inUnit(scores, d.o.Score, r.unit)
 }

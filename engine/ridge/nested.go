@@ -23,13 +23,14 @@ import (
 
 // nestedDesign is the design of one outer fold.
 type nestedDesign struct {
-	rs     resampling
-	form   Form
-	fields []gorgonia.Value // as in design; the features of statistics are those of the plain design
-	rows   gorgonia.Value   // (1, 1, n, R) coordinates of the outer fold in the last model, about their mean
-	test   gorgonia.Value   // (1, 1, 1, R) their sums
-	gram   gorgonia.Value   // (1, 1, R, R) their products; form gram only
-	sums   gorgonia.Value   // (1, 1, 1, K) sums of the features over the outer fold; form gram only
+	rs       resampling
+	form     Form
+	fields   []gorgonia.Value // as in design; the features of statistics are those of the plain design
+	rows     gorgonia.Value   // (1, 1, n, R) coordinates of the outer fold in the last model, about their mean
+	test     gorgonia.Value   // (1, 1, 1, R) their sums
+	gram     gorgonia.Value   // (1, 1, R, R) their products; form gram only
+	products *sparseProducts  // with Options.L1
+	sums     gorgonia.Value   // (1, 1, 1, K) sums of the features over the outer fold; form gram only
 
 	within              *within // nil: steps were done in whole runs
 	train, tests, outer setSteps
@@ -64,7 +65,7 @@ func (f *fitter) nestedDesigns(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("fold %d of the nested cross-validation: %w", fold, err)
 		}
-		n := nestedDesign{rs: rs, form: form, within: w, fields: f.fields(e, form, len(rs.test), R, across, c.K)}
+		n := nestedDesign{rs: rs, form: form, within: w, products: e.products, fields: f.fields(e, form, len(rs.test), R, across, c.K)}
 		n.rows, n.test = f.stored(1, rs.outer.rows(), R, e.outerRows), f.stored(1, 1, R, e.outerTest)
 		if form == Gram {
 			n.gram, n.sums = f.stored(1, R, R, e.outerGram), f.stored(1, 1, c.K, e.outerSums)
@@ -95,6 +96,8 @@ type outerFold struct {
 	// of the outer fold: moments (P, 1, 2, W), flat, silent and centre (P, 1, 1, W)
 	moments, flat, silent, centre node
 	stepsOf                       steppedSets // with steps within the fold
+
+	path []node // weights of every alpha, as sparse gives them; made when they are asked for
 }
 
 // outerFolds brings the outer folds into the graph of a fit.
@@ -109,6 +112,9 @@ func (f *fitter) outerFolds(t *tileGraph, fit fitted) []outerFold {
 			}
 		}
 		o.x.x = t.x.x
+		if p := n.products; p != nil {
+			o.x.products, o.x.scale = t.value(fmt.Sprintf("nested%d products", i), f.keepProducts(p, f.o.Features(f.data.X.Cols))), p.scale
+		}
 		if n.within == nil {
 			o.statistics()
 		} else {
@@ -202,6 +208,9 @@ func (o *outerFold) statisticsWithin() {
 	one := o.d.constant(op.Tensor{Dims: op.Dims{1, 1, 1, 1}, Data: []float64{1}}, op.Float64)
 	o.r.silent = op.Must(op.Zip{Kind: op.Sub}, one, op.Must(op.Zip{Kind: op.Div}, train.square, train.square))
 	o.silent = total(o.r.silent)
+	if o.d.o.L1 != nil {
+		o.r.variance = op.Must(op.GroupScale{Factors: o.d.inverse(1)}, train.square)
+	}
 	second := o.d.constant(op.Tensor{Dims: op.Dims{1, 1, 2, 1}, Data: []float64{0, 1}}, op.Float64)
 	o.r.moments, o.moments = op.Must(op.MatMul{}, second, tests.square), op.Must(op.MatMul{}, second, outer.square)
 	o.r.flat = op.Must(op.GroupScale{Factors: factors(len(o.n.rs.test), 0)}, tests.square)
@@ -375,7 +384,20 @@ func (o *outerFold) testTargets(scales node) node {
 }
 
 // inner gives the inner scores of every alpha.
-func (o *outerFold) inner() node { return o.d.score(o.x, o.r, o.P, o.C) }
+func (o *outerFold) inner() node {
+	if o.d.o.L1 != nil {
+		return o.d.sparseScore(o.x, o.r, o.sparse(), o.C)
+	}
+	return o.d.score(o.x, o.r, o.P, o.C)
+}
+
+// sparse gives the weights of every alpha.
+func (o *outerFold) sparse() []node {
+	if o.path == nil {
+		o.path = o.d.sparse(o.x, o.r, o.P)
+	}
+	return o.path
+}
 
 // scores refits at an alpha (float64, 1 row) and scores the outer fold by every metric.
 func (o *outerFold) scores(alpha node, metrics []op.Score) map[op.Score]node {
@@ -401,6 +423,9 @@ func (o *outerFold) scores(alpha node, metrics []op.Score) map[op.Score]node {
 
 // weights are those of the last model at an alpha, in its eigenbasis.
 func (o *outerFold) weights(alpha node) node {
+	if o.d.o.L1 != nil {
+		return o.d.pick(o.sparse(), alpha)
+	}
 	return op.Must(op.RidgeWeights{}, total(o.P), total(o.x.s), cast(alpha, o.d.o.Precision))
 }
 
@@ -417,6 +442,7 @@ func (f *fitter) outerAlpha(t *tileGraph, i int, o *outerFold) node {
 	if f.outerAlphas == nil {
 		return first(op.Must(op.SelectAlpha{Alphas: f.o.Alphas}, o.inner()))
 	}
+	o.d.o.Alphas = f.outerAlphas[i : i+1]
 	W := op.TypeOf(o.r.z).Dims[3]
 	return t.constant(op.Tensor{Dims: op.Dims{1, 1, 1, W}, Data: factors(W, f.outerAlphas[i])}, op.Float64)
 }

@@ -59,6 +59,7 @@ type Options struct {
 	Rule   Rule       // leave-one-out or generalised cross-validation in place of folds; "": neither
 	Chunks *Chunks    // random held-out chunks in place of folds; nil: none
 	Runs   op.Borders // runs of the rows; nil: one run
+	L1     *L1        // a lasso or elastic net in place of ridge; nil: ridge
 	Score  op.Score   // "": r2
 	// Gap rows of the same run on either side of a fold are not trained on when the fold
 	// is predicted, and belong to no inner fold when it is an outer one.
@@ -171,6 +172,9 @@ func (o *Options) check(d Data) error {
 		return err
 	}
 	if err := o.checkFolds(T); err != nil {
+		return err
+	}
+	if err := o.checkL1(); err != nil {
 		return err
 	}
 	if err := checkBorders("runs", o.Runs, T, 1); err != nil {

@@ -33,14 +33,16 @@ type responses struct {
 	unit    node // (P, 1, 1, W) as in prepared
 	pieces  node // (P, G, 2, W) float64 sums and sums of squares of z per piece
 	moments node // (P, F, 2, W) float64 those of test rows
-	sums    node // (P, M, 1, W) sums over training rows, in working precision
-	centre  node // (P, M or 1, 1, W) float64: what a model subtracts from z
-	mean    node // (P, 1, 1, W) float64: mean over all rows, in the units of Y; nil when not centred
-	flat    node // (P, F, 1, W) float64: 1 where a column is constant in a fold as read
-	silent  node // (P, F or M, 1, W) float64: 1 where the training rows of a model say nothing
-	ranges  node // (P, G, 2, W) of y as read
-	shift   node // as in prepared
-	size    node // as in prepared
+	// variance is that of training rows, float64 (P, M, 1, W); with an L1 penalty of standardised responses
+	variance node
+	sums     node // (P, M, 1, W) sums over training rows, in working precision
+	centre   node // (P, M or 1, 1, W) float64: what a model subtracts from z
+	mean     node // (P, 1, 1, W) float64: mean over all rows, in the units of Y; nil when not centred
+	flat     node // (P, F, 1, W) float64: 1 where a column is constant in a fold as read
+	silent   node // (P, F or M, 1, W) float64: 1 where the training rows of a model say nothing
+	ranges   node // (P, G, 2, W) of y as read
+	shift    node // as in prepared
+	size     node // as in prepared
 }
 
 // parts cuts the rows wherever a fold begins or, with per-run steps, a run.
@@ -63,7 +65,7 @@ func (d designer) respond(y, trends node, to tensor.Dtype) (r responses, status 
 		within = partsOf(parts, d.o.Runs)
 	}
 	status = op.Must(op.ColumnStatus{Borders: within}, ranges)
-	p := steps{o: d.o, runs: d.o.Runs, tol: op.LeftOver(y.Dtype()), to: to, unit: true}.apply(y, ranges, parts, trends)
+	p := steps{o: d.o, runs: d.o.Runs, tol: op.LeftOver(y.Dtype()), to: to, unit: d.o.L1 == nil}.apply(y, ranges, parts, trends) // the penalty has a unit
 	r.z, r.unit, r.ranges, r.shift, r.size = p.z, p.unit, ranges, p.shift, p.size
 	d.describe(&r)
 	if r.mean != nil {
@@ -79,6 +81,9 @@ func (d designer) describe(r *responses) {
 	sums := first(d.training(r.pieces))
 	r.sums = cast(sums, r.z.Dtype())
 	r.flat, r.silent = d.same(*r)
+	if d.o.L1 != nil && d.o.StandardizeResponses {
+		r.variance = d.variance(r.pieces)
+	}
 	switch {
 	case d.o.centerY():
 		r.centre = op.Must(op.GroupScale{Factors: d.inverse(1)}, sums)
@@ -280,16 +285,26 @@ func (d designer) fit(x design, y, trends node) fitted {
 	var out fitted
 	r, status := d.respond(y, trends, d.o.Precision)
 	var P, C node
-	if x.leverage != nil {
+	var sparse []node
+	switch {
+	case x.leverage != nil:
 		P, _ = d.trainedOn(x, r)
 		out.scores = d.leftOut(x.leverage, r)
-	} else {
+	case d.o.L1 != nil:
+		P, C = d.targets(x, r)
+		sparse = d.sparse(x, r, P)
+		out.scores = d.sparseScore(x, r, sparse, C)
+	default:
 		P, C = d.targets(x, r)
 		out.scores = d.score(x, r, P, C)
 	}
 	out.status = op.Must(op.ScoreStatus{To: d.o.Precision}, status, out.scores)
 	chosen := op.Must(op.SelectAlpha{Alphas: d.o.Alphas}, out.scores)
 	out.alpha, out.best = first(chosen), op.Must(op.Part{Axis: 2, Lo: 1}, chosen)
+	if sparse != nil {
+		d.weigh(x, r, d.pick(sparse, out.alpha), &out)
+		return out
+	}
 	d.refit(x, r, P, &out)
 	return out
 }
@@ -310,7 +325,12 @@ func (d designer) refit(x design, r responses, P node, out *fitted) {
 	if r.unit != nil {
 		operands = append(operands, r.unit)
 	}
-	out.weights = op.Must(op.MatMul{}, x.back, op.Must(op.RidgeWeights{}, operands...))
+	d.weigh(x, r, op.Must(op.RidgeWeights{}, operands...), out)
+}
+
+// weigh gives the weights of features by those of directions (P, 1, R, W), and the intercept.
+func (d designer) weigh(x design, r responses, w node, out *fitted) {
+	out.weights = op.Must(op.MatMul{}, x.back, w)
 	out.intercept = d.intercept(x, r, out.weights)
 	out.mean, out.responses = r.mean, r
 }

@@ -64,6 +64,8 @@ func (o *Options) checkBanded() error {
 		return step.BadInput(o.BandWeights, "is given with --band-samples or --concentration: weights are given or drawn, expected one of them")
 	case o.Null != "":
 		return step.BadInput("", "--null %s with bands, whose search the null does not repeat: expected one of them", o.Null)
+	case o.Model != "ridge":
+		return step.BadInput("", "--model %s with bands, which are of ridge: expected one of them", o.Model)
 	case o.Form == string(ridge.SVD):
 		return step.BadInput("", "--form svd with bands, whose weights change the decomposition: expected gram, rows or kernel")
 	}

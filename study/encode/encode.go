@@ -32,7 +32,8 @@ type Options struct {
 
 	CV       string          `opt:"cv" form:"kfold:N, runs, loo, gcv or chunks:LENGTH,n=N,boots=B" complete:"kfold:,runs,loo,gcv,chunks:" doc:"kfold:N, or runs: leave one out; ,gap=M leaves M rows of the run on either side of a test fold out of training; kfold:N,within=runs cuts each run; loo: leave one row out, exactly; gcv: generalised cross-validation; chunks:LENGTH,n=N,boots=B, with ,seed=S: B times N random chunks of rows are held out (default: runs when there is more than one, else kfold:5)"`
 	Folds    step.Maybe[int] `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
-	Alphas   string          `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
+	Model    string          `opt:"model" default:"ridge" form:"ridge, lasso or enet:RATIO" complete:"ridge,lasso,enet:" doc:"ridge; lasso; or enet:RATIO, an elastic net of which RATIO of the penalty is L1"`
+	Alphas   string          `opt:"alphas" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c (default 0.1:1e5:20; of lasso and enet 20 values from the smallest that leaves nothing of any voxel down to 1/1000 of it)"`
 	AlphaPer string          `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
 	Score    string          `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen: r2, r or mse (negative)"`
 	step.Trims
@@ -124,6 +125,8 @@ func (o *Options) Check() error {
 	if o.CV != "" {
 		if f, err := ParseFolds(o.CV); err != nil {
 			return err
+		} else if o.Model != "ridge" && f.Rule != "" {
+			return step.BadInput("", "--model %s with --cv %s: a row that is left out has no closed form under an L1 penalty, expected kfold:N, runs or chunks", o.Model, o.CV)
 		} else if o.Nested && !f.ByFolds() {
 			return step.BadInput("", "--nested with --cv %s: expected folds, kfold:N or runs", o.CV)
 		} else if o.Nested && f.N == 2 && !f.Within {
@@ -151,6 +154,12 @@ func (o *Options) plan() (ridge.Options, error) {
 	var err error
 	if r.Alphas, err = ParseAlphas(o.Alphas); err != nil {
 		return r, err
+	}
+	if r.L1, err = ParseModel(o.Model); err != nil {
+		return r, err
+	}
+	if r.L1 != nil && (r.Form == ridge.Kernel || r.Form == ridge.SVD) {
+		return r, step.BadInput("", "--form %s with --model %s, expected gram or rows", o.Form, o.Model)
 	}
 	if r.Form == ridge.SVD && r.StandardizeFeatures {
 		return r, step.BadInput("", "--form svd with --standardize %s: features that are scaled within each fold have no decomposition in common, expected gram, rows or kernel", o.Standardize)
@@ -186,6 +195,7 @@ type encoder struct {
 
 	cv     string // by which folds are made, as --cv
 	models int    // that are fitted to choose alphas
+	alphas string // those of the fit, as --alphas
 	// of Open: what scratch files are called, and responses at whose places these lie
 	scratch string
 	like    *step.Responses
@@ -208,6 +218,9 @@ func (x *encoder) close() {
 
 func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	if err := x.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
+		return nil, err
+	}
+	if err := x.penalties(ctx); err != nil {
 		return nil, err
 	}
 	if err := x.alphasHeld(); err != nil {
@@ -273,7 +286,7 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 func (x *encoder) alphasHeld() error {
 	for _, a := range x.plan.Alphas {
 		if x.Env.Precision == op.Float32 && (a < 0x1p-126 || a > math.MaxFloat32) {
-			return step.BadInput("", "--alphas %q: %g is no number of float32, expected 1.2e-38 to 3.4e38, or --precision float64", x.o.Alphas, a)
+			return step.BadInput("", "--alphas %q: %g is no number of float32, expected 1.2e-38 to 3.4e38, or --precision float64", x.alphas, a)
 		}
 	}
 	return nil
@@ -708,6 +721,7 @@ func (x *encoder) finish(ctx context.Context, s *sinks, res ridge.Result) (*Summ
 		x.Warn("alpha %g is small beside these features: in float32 its scores may be off by %.0e; --precision float64, or a larger smallest alpha, keeps them", slices.Min(x.plan.Alphas), res.Rounding)
 	}
 	x.Resolve("cv", x.cv)
+	x.Resolve("alphas", x.alphas)
 	x.Resolve("form", sum.Form)
 	what := "voxels"
 	if r := x.y.Regions; r != nil {

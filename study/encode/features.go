@@ -9,8 +9,15 @@ import (
 	"voxen/study/step"
 )
 
-// ParseAlphas reads LO:HI:N, N values evenly spaced in log10, or a list a,b,c.
+// DefaultAlphas are those of ridge.
+const DefaultAlphas = "0.1:1e5:20"
+
+// ParseAlphas reads LO:HI:N, N values evenly spaced in log10, or a list a,b,c; "" is the
+// default of ridge.
 func ParseAlphas(s string) ([]float64, error) {
+	if s == "" {
+		s = DefaultAlphas
+	}
 	bad := func(why string) ([]float64, error) {
 		return nil, step.BadInput("", "--alphas %q: %s; expected LO:HI:N or a,b,c, positive and distinct", s, why)
 	}

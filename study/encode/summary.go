@@ -62,7 +62,11 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 	sum.AtSmallest, sum.AtLargest = x.atEnds(alphas)
 	x.Result("at_smallest_alpha", sum.AtSmallest)
 	x.Result("at_largest_alpha", sum.AtLargest)
-	if few, many := slices.Min(x.plan.Alphas), slices.Max(x.plan.Alphas); len(x.plan.Alphas) > 1 && sum.AtSmallest+sum.AtLargest > manyAtEnds {
+	atEnds := sum.AtSmallest + sum.AtLargest
+	if x.plan.L1 != nil { // beyond the largest, nothing is left of a voxel
+		atEnds = sum.AtSmallest
+	}
+	if few, many := slices.Min(x.plan.Alphas), slices.Max(x.plan.Alphas); len(x.plan.Alphas) > 1 && atEnds > manyAtEnds {
 		x.Warn("%.0f%% of the voxels have the smallest alpha (%g) and %.0f%% the largest (%g), the ends of the grid: a wider --alphas may fit them better",
 			100*sum.AtSmallest, few, 100*sum.AtLargest, many)
 	}

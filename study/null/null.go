@@ -33,7 +33,8 @@ type Options struct {
 	Out       string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 
 	CV     string `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"as of encode, and so are all that follow"`
-	Alphas string `opt:"alphas" default:"0.1:1e5:20" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c"`
+	Model  string `opt:"model" default:"ridge" form:"ridge, lasso or enet:RATIO" complete:"ridge,lasso,enet:" doc:"ridge, lasso or enet:RATIO"`
+	Alphas string `opt:"alphas" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c (default 0.1:1e5:20; lasso and enet want them given)"`
 	Score  string `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen"`
 	step.Trims
 	step.RunSteps
@@ -80,6 +81,9 @@ func (o *Options) Check() error {
 	if o.array() && o.Mask == "" {
 		return step.BadInput(o.Responses[0], "is an array without a grid, expected --mask: where its columns lie")
 	}
+	if o.Model != "ridge" && o.Alphas == "" {
+		return step.BadInput("", "--model %s without --alphas: the default is of ridge", o.Model)
+	}
 	for s := range len(o.Responses) / n {
 		if err := step.Check(o.subject(s)); err != nil {
 			return err
@@ -111,7 +115,7 @@ func (o *Options) subject(s int) *encode.Options {
 	if len(o.Confounds) > 0 {
 		e.Confounds = o.Confounds[s*n : (s+1)*n]
 	}
-	e.CV, e.Alphas, e.Score, e.Trims, e.RunSteps = o.CV, o.Alphas, o.Score, o.Trims, o.RunSteps
+	e.CV, e.Model, e.Alphas, e.Score, e.Trims, e.RunSteps = o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.RunSteps
 	e.Standardize, e.Intercept, e.Delays = o.Standardize, o.Intercept, o.Delays
 	return e
 }

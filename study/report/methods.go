@@ -92,8 +92,8 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	}
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
-			m.add("With the atoms of %s as fixed regressors, a ridge regression was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs. %s The method is that of voxel-wise encoding with cross-validated ridge (Dupré la Tour et al. 2022).",
-				model.Name, n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), heldOutOf(run))
+			m.add("With the atoms of %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs. %s%s",
+				model.Name, regression(run), n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), heldOutOf(run), methodOf(run))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
@@ -119,6 +119,26 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 			m.add("The brain score of a subject is the mean %s over a region; its partial correlation with %s, with %s held constant, was tested by permuting residuals (Freedman and Lane 1983), with the false discovery rate over regions (Benjamini and Hochberg 1995), as in the study of brain scores and cognition of Wang et al. 2024.", mapsOf(run), scores, held)
 		}
 	}
+}
+
+// regression names the model of a voxel.
+func regression(run *store.Run) string {
+	switch model := option(run, "--model", "ridge"); {
+	case model == "ridge":
+		return "a ridge regression"
+	case model == "lasso":
+		return "a lasso"
+	default:
+		return "an elastic net (L1 share " + strings.TrimPrefix(model, "enet:") + ")"
+	}
+}
+
+// methodOf names the paper of the fit, after a space.
+func methodOf(run *store.Run) string {
+	if option(run, "--model", "ridge") != "ridge" {
+		return ""
+	}
+	return " The method is that of voxel-wise encoding with cross-validated ridge (Dupré la Tour et al. 2022)."
 }
 
 // mapsOf says which score the maps of a group are, by the names of their files.
@@ -156,6 +176,14 @@ func folds(run *store.Run) string {
 		return "leaving one run out"
 	case cv == "":
 		return "5 contiguous folds"
+	}
+	switch {
+	case cv == "loo":
+		return "leaving one row out"
+	case cv == "gcv":
+		return "generalised"
+	case strings.HasPrefix(cv, "chunks:"):
+		return "random chunks of rows held out, " + cv
 	}
 	return strings.TrimPrefix(cv, "kfold:") + " contiguous folds"
 }

@@ -1,0 +1,62 @@
+package encode
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"voxen/engine/ridge"
+	"voxen/study/step"
+)
+
+// ParseModel reads ridge, lasso or enet:RATIO; nil is ridge.
+func ParseModel(text string) (*ridge.L1, error) {
+	switch ratio, isEnet := strings.CutPrefix(text, "enet:"); {
+	case text == "ridge":
+		return nil, nil
+	case text == "lasso":
+		return &ridge.L1{Ratio: 1}, nil
+	case isEnet:
+		if r, err := strconv.ParseFloat(ratio, 64); err == nil && r > 0 && r <= 1 {
+			return &ridge.L1{Ratio: r}, nil
+		}
+		return nil, step.BadInput("", "--model %q, expected enet:RATIO with RATIO above 0 and at most 1", text)
+	}
+	return nil, step.BadInput("", "--model %q, expected ridge, lasso or enet:RATIO", text)
+}
+
+// The path of an L1 penalty of which no alphas are given: so many, down to this share of the
+// largest.
+const (
+	pathAlphas = 20
+	pathShare  = 1e-3
+)
+
+// penalties settles the alphas: of an L1 penalty those that are not given begin where the
+// first weight of any voxel would leave 0.
+func (x *encoder) penalties(ctx context.Context) error {
+	x.alphas = x.o.Alphas
+	if x.alphas != "" {
+		return nil
+	}
+	x.alphas = DefaultAlphas
+	if x.plan.L1 == nil {
+		return nil
+	}
+	o, top := x.plan, 0.0
+	o.Precision = x.Env.Precision
+	err := x.Stage("largest penalty", 0, func() error {
+		return x.Compute(ctx, step.Part{What: "largest penalty"}, func(ctx context.Context) (err error) {
+			o.Budget = x.Env.Budget(x.Backend, designBytes(x.data, o))
+			top, err = ridge.LargestPenalty(ctx, x.Backend, x.data, o)
+			return x.Env.Refuse(x.explain(err))
+		})
+	})
+	if err != nil || !(top > 0) { // no voxel varies: that is for the fit to say
+		return err
+	}
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	x.alphas = number(top*pathShare) + ":" + number(top) + ":" + strconv.Itoa(pathAlphas)
+	x.plan.Alphas, err = ParseAlphas(x.alphas)
+	return err
+}
