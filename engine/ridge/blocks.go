@@ -80,13 +80,30 @@ func (b *blockNull) cut() error {
 // atOnce is how many draws share a pass: their matrices take about 2 n^2 numbers a draw for
 // n blocks, and the fit is repeated for each pass. It follows from shapes alone.
 func (b *blockNull) atOnce() int {
-	const most, numbers = 1024, 8 << 20
-	perDraw := 0
-	for _, p := range b.parts {
-		n := Blocks(p.hi-p.lo, b.length)
-		perDraw += 2 * n * n
+	return max(16, min(1024, mostNumbers/perDraw(b.parts, b.length)))
+}
+
+// mostNumbers bounds the matrices of a pass.
+const mostNumbers = 4 << 20
+
+// perDraw counts the numbers of a draw.
+func perDraw(parts []span, length int) (sum int) {
+	for _, p := range parts {
+		n := Blocks(p.hi-p.lo, length)
+		sum += 2 * n * n
 	}
-	return max(16, min(most, numbers/perDraw))
+	return sum
+}
+
+// ScoreBlocksBytes is what ScoreBlocks holds besides the buffers that Budget bounds, of V
+// voxels and n draws of blocks within some rows.
+func ScoreBlocksBytes(V, n, length int, within op.Borders) int64 {
+	var parts []span
+	for i := range within.Folds() {
+		parts = append(parts, span{within[i], within[i+1]})
+	}
+	each := perDraw(parts, length)
+	return ScoreNullBytes(V, n) + 2*8*int64(max(min(n, 16)*each, min(n*each, mostNumbers)))
 }
 
 // pass computes the draws [lo, hi): all of them, or none is taken.
@@ -103,7 +120,7 @@ func (b *blockNull) pass(ctx context.Context, lo, hi int) error {
 	t, tiling, V, N := emptyTileGraph(), b.tiling(lo, hi), len(b.observed), hi-lo
 	fit := f.fitDraw(t, 0, tiling.Width)
 	scores := b.graph(f, t, fit, tiling.Width, lo, hi)
-	reached, sum, top := make([]int32, V), make([]float64, V), factors(N, math.NaN())
+	reached, sum, top := make([]int32, V), slices.Clone(b.out.Sum), factors(N, math.NaN())
 	results := engine.Results{scores: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
 		b.mu.Lock() // devices share the maxima
 		defer b.mu.Unlock()
@@ -120,8 +137,8 @@ func (b *blockNull) pass(ctx context.Context, lo, hi int) error {
 	}
 	for v := range V {
 		b.out.Reached[v] += reached[v]
-		b.out.Sum[v] += sum[v]
 	}
+	b.out.Sum = sum // added up draw by draw, so that it does not depend on passes
 	copy(b.out.Highest[lo:hi], top)
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"gorgonia.org/gorgonia"
+
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -155,13 +157,17 @@ func (m *scoreNull) prepare() error {
 
 // batch computes the draws [lo, hi): all of them, or none is taken.
 func (m *scoreNull) batch(ctx context.Context, lo, hi int) error {
-	fits := make([]*fitter, hi-lo)
+	fits, held := make([]*fitter, hi-lo), int64(0)
 	for i := range fits {
 		f, err := m.draw(ctx, lo+i)
 		if err != nil {
 			return err
 		}
 		fits[i] = f
+		// designs are held beside their copies in the buffers
+		if held += f.designSize(); m.o.Budget > 0 && 2*held > m.o.Budget && hi-lo > 1 {
+			return &engine.OverBudget{Need: 2 * held, Budget: m.o.Budget}
+		}
 	}
 	if m.o.OneAlpha {
 		if err := m.chooseAlphas(ctx, fits); err != nil {
@@ -207,6 +213,24 @@ func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
 	m.features(d, data.X.Data, data.TestX.Data)
 	f := &fitter{be: m.be, o: m.o, data: data, res: Result{Form: m.form}}
 	return f, f.prepare(ctx)
+}
+
+// designSize is the bytes of the features and the designs of a fit.
+func (f *fitter) designSize() int64 {
+	n := int64(8 * 3 * (len(f.data.X.Data) + len(f.data.TestX.Data))) // as drawn, after the steps, shifted
+	add := func(values ...gorgonia.Value) {
+		for _, v := range values {
+			if v != nil {
+				n += int64(v.MemSize())
+			}
+		}
+	}
+	add(f.design...)
+	for _, d := range f.nested {
+		add(d.fields...)
+		add(d.rows, d.test, d.gram, d.sums)
+	}
+	return n
 }
 
 // fitDraw adds the fit of a draw to the graph of several; what is of responses alone is there

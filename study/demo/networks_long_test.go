@@ -49,7 +49,7 @@ func TestNetworksInTheNoiseFull(t *testing.T) {
 		reported := 0
 		for seed := range c.seeds {
 			f := c.kept(t, x, seed)
-			sum = found{sum.planted + f.planted, sum.others + f.others, sum.negative + f.negative, sum.of + f.of, sum.ofOthers + f.ofOthers}
+			sum = found{planted: sum.planted + f.planted, others: sum.others + f.others, negative: sum.negative + f.negative, of: sum.of + f.of, ofOthers: sum.ofOthers + f.ofOthers}
 			if f.of == 0 && f.others > 0 {
 				reported++
 			}

@@ -173,17 +173,30 @@ func (x *encoder) newNull(s *sinks) (*nullMaker, error) {
 	return m, nil
 }
 
+// within is the rows within which blocks are permuted: outer folds, held-out runs, or one
+// repeat.
+func (m *nullMaker) within() op.Borders {
+	switch {
+	case m.of != "test_score":
+		return m.encoder.plan.Folds
+	case m.encoder.plan.TestRepeats > 0:
+		return m.data.TestRuns[:2]
+	}
+	return m.data.TestRuns
+}
+
 // checkBlocks wants held-out predictions, in blocks enough to permute.
 func (m *nullMaker) checkBlocks() error {
-	within, what := m.encoder.plan.Folds, "outer fold"
+	what := "outer fold"
 	switch m.of {
 	case "cv_score":
 		return step.BadInput("", "--null %s permutes held-out predictions, and there are none: give --nested or --test-features and --test-responses", m.o.Null)
 	case "test_score":
-		if within, what = m.data.TestRuns, "held-out run"; m.encoder.plan.TestRepeats > 0 {
-			within, what = within[:2], "repeat"
+		if what = "held-out run"; m.encoder.plan.TestRepeats > 0 {
+			what = "repeat"
 		}
 	}
+	within := m.within()
 	for i := range within.Folds() {
 		if n := ridge.Blocks(within.Rows(i), m.rows); n < ridge.FewestBlocks {
 			return step.BadInput("", "--null %s: %s %d of %d rows has %d blocks of %d rows, expected at least %d: give blocks:N,length=L with a smaller L", m.o.Null, what, i, within.Rows(i), n, m.rows, ridge.FewestBlocks)
@@ -222,7 +235,11 @@ func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
 	var null *ridge.NullScores
 	err = m.Stage("null (draws)", m.n, func() error {
 		return m.Compute(ctx, step.Part{What: "draws of the null", N: m.n, Finished: saved.Saved}, func(ctx context.Context) error {
-			own := ridge.ScoreNullBytes(len(observed), m.n) + 4*designBytes(m.data, plan)
+			own := ridge.ScoreNullBytes(len(observed), m.n)
+			if m.draws == nil {
+				own = ridge.ScoreBlocksBytes(len(observed), m.n, m.rows, m.within())
+			}
+			own += designBytes(m.data, plan)
 			plan.Budget = m.Env.Budget(m.Backend, own)
 			if kept := (step.SavedColumns{SavedState: saved}); m.draws == nil {
 				null, err = ridge.ScoreBlocks(ctx, m.Backend, m.data, observed, m.n, m.rows, m.o.Seed, plan, kept)
