@@ -48,6 +48,10 @@ type Result struct {
 // whose score is not, is NaN in every output and counted. When ctx ends, panels under way are
 // finished and ctx's error is returned.
 func Fit(ctx context.Context, be engine.Backend, data Data, out Outputs, o Options) (Result, error) {
+	data, o, err := o.reduce(data)
+	if err != nil {
+		return Result{}, err
+	}
 	if err := o.check(data); err != nil {
 		return Result{}, err
 	}
@@ -106,7 +110,7 @@ func (f *fitter) prepare(ctx context.Context) error {
 	if f.raw, err = f.features(ctx, f.data.X, f.o.Trends, f.o.Runs, f.data.NarrowX); err != nil {
 		return err
 	}
-	if err := checkFeatures(f.raw, f.data.X, f.o, false); err != nil {
+	if err := f.o.checkPrepared(f.raw, f.data.X, false); err != nil {
 		return err
 	}
 	f.x, f.offset = shiftColumns(f.raw)
@@ -118,7 +122,7 @@ func (f *fitter) prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := checkFeatures(test, f.data.TestX, f.o, true); err != nil {
+		if err := f.o.checkPrepared(test, f.data.TestX, true); err != nil {
 			return err
 		}
 		f.testX = subtractRow(test, f.offset)
@@ -154,7 +158,7 @@ func (f *fitter) plainDesign(ctx context.Context) error {
 
 // features runs per-run steps on a matrix of features, in float64.
 func (f *fitter) features(ctx context.Context, m, trends tile.Matrix, runs op.Borders, narrow bool) (gorgonia.Value, error) {
-	if !f.o.perRunSteps() {
+	if !f.o.perRunSteps() || f.o.stepped != nil {
 		return matrixValue(m), nil
 	}
 	g := gorgonia.NewGraph()

@@ -20,6 +20,11 @@ import (
 type Subject struct {
 	Y      tile.Source // responses, T x V
 	Trends tile.Matrix // as Options.Trends, the subject's own
+	// Censored, if any, is as Options.Censored, the subject's own.
+	Censored []bool
+
+	read Options // of the subject before rows were left out
+	all  tile.Source
 }
 
 // Saved keeps what MapNull has finished, over processes too.
@@ -64,8 +69,8 @@ func (p *MapProducts) Correlations(draw, k int, r []float64) {
 // on the engine. A voxel that is left out in one subject's fit of draw 0 is left out.
 //
 // features fills the T x K features of a draw, row-major, which all subjects share.
-// Options are those of the fits but for Trends; OneAlpha, Nested and Checkpoint are refused. Where a
-// fold has a gap or features need their own decomposition, draws are computed one by one. saved, if any, keeps what is
+// Options are those of the fits but for Trends and Censored; OneAlpha, Nested and Checkpoint are refused. Where a
+// fold has a gap, rows are censored or features need their own decomposition, draws are computed one by one. saved, if any, keeps what is
 // finished. Progress counts draws of panels.
 func MapNull(ctx context.Context, be engine.Backend, subjects []Subject, K, n int, features func(draw int, dst []float64), templates tile.Matrix, o Options, saved Saved) (*MapProducts, error) {
 	m := &mapNull{be: be, o: o, subjects: subjects, features: features, templates: templates, n: n, k: K, saved: saved}
@@ -92,6 +97,7 @@ type mapNull struct {
 	features  func(draw int, dst []float64)
 	templates tile.Matrix
 	n, k      int // draws, columns of features
+	rows      int // of features
 	width     int
 	keep      []bool // voxels
 	apart     bool   // draws are computed one by one
@@ -139,6 +145,7 @@ func (m *mapNull) prepare(ctx context.Context) error {
 		return fmt.Errorf("a null of maps has no alpha for all voxels, no nested folds and no checkpoint of voxels")
 	}
 	T, V := m.subjects[0].Y.Rows(), m.subjects[0].Y.Cols()
+	m.rows, m.subjects = T, slices.Clone(m.subjects)
 	if m.templates.Rows < 1 || m.templates.Cols != V {
 		return fmt.Errorf("templates are %d x %d, want at least one of %d voxels", m.templates.Rows, m.templates.Cols, V)
 	}
@@ -167,15 +174,21 @@ func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
 	}
 	for i, s := range m.subjects {
 		o, data := m.o, Data{X: X, Y: s.Y}
-		o.Trends, o.Progress = s.Trends, nil
+		o.Trends, o.Censored, o.Progress = s.Trends, s.Censored, nil
+		m.subjects[i].read, m.subjects[i].all = o, s.Y
+		data, o, err := o.reduce(data)
+		if err != nil {
+			return err
+		}
 		if err := o.check(data); err != nil {
 			return err
 		}
+		m.subjects[i].Y, m.subjects[i].Trends = data.Y, o.Trends
+		m.apart = m.apart || o.stepped != nil
 		if s.Y.Cols() != V {
 			return fmt.Errorf("subject %d has %d voxels, subject 0 has %d", i, s.Y.Cols(), V)
 		}
-		var err error
-		if m.form, err = o.form(X.Rows, o.Features(X.Cols)); err != nil {
+		if m.form, err = o.form(data.X.Rows, o.Features(data.X.Cols)); err != nil {
 			return err
 		}
 		f := &fitter{be: m.be, o: o, data: data, res: Result{Form: m.form}}
@@ -190,7 +203,10 @@ func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
 		for v, s := range status.Data {
 			m.keep[v] = m.keep[v] && s == op.Varies
 		}
-		m.o.Score, m.o.PerRun, m.o.Precision, m.o.Runs, m.o.Folds = o.Score, o.PerRun, o.Precision, o.Runs, o.Folds
+		m.o.Score, m.o.PerRun, m.o.Precision = o.Score, o.PerRun, o.Precision
+		if o.stepped == nil {
+			m.o.Runs, m.o.Folds = o.Runs, o.Folds
+		}
 	}
 	return nil
 }
@@ -290,7 +306,7 @@ func (m *mapNull) batches(ctx context.Context, p int, data panelData) error {
 // oneByOne computes draws of a panel whose designs are made on the host: those with gaps
 // beside folds, and of features' own decompositions.
 func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
-	T, L := m.subjects[0].Y.Rows(), m.out.Templates
+	T, L := m.rows, m.out.Templates
 	for draw := m.done - p*m.n; draw < m.n; draw++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -302,8 +318,18 @@ func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
 			if m.like(i) != i {
 				continue
 			}
-			f := &fitter{be: m.be, o: m.o, data: Data{X: X, Y: s.Y}, res: Result{Form: m.form}}
-			f.o.Trends = s.Trends
+			data, o, err := s.read.reduce(Data{X: X, Y: s.all})
+			if err != nil {
+				return err
+			}
+			if err := o.check(data); err != nil {
+				return err
+			}
+			form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
+			if err != nil {
+				return err
+			}
+			f := &fitter{be: m.be, o: o, data: data, res: Result{Form: form}}
 			if err := f.prepare(ctx); err != nil {
 				return err
 			}
@@ -330,7 +356,9 @@ func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
 
 // like is the first subject with the same trends, whose design a subject shares.
 func (m *mapNull) like(i int) int {
-	return slices.IndexFunc(m.subjects, func(s Subject) bool { return slices.Equal(s.Trends.Data, m.subjects[i].Trends.Data) })
+	return slices.IndexFunc(m.subjects, func(s Subject) bool {
+		return slices.Equal(s.Trends.Data, m.subjects[i].Trends.Data) && slices.Equal(s.Censored, m.subjects[i].Censored)
+	})
 }
 
 // products adds the fits of all subjects to the graph of a panel, and of the sum of their

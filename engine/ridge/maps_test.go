@@ -67,7 +67,7 @@ func checkMapNull(t *testing.T, subjects []ridge.Subject, templates tile.Matrix,
 		for _, s := range subjects {
 			w := tile.NewArray[float64](all, V)
 			fit := o
-			fit.Trends = s.Trends
+			fit.Trends, fit.Censored = s.Trends, s.Censored
 			if _, err := ridge.Fit(context.Background(), cpu.New(1), ridge.Data{X: X, Y: s.Y}, ridge.Outputs{Weights: w}, fit); err != nil {
 				t.Fatal(err)
 			}
@@ -151,6 +151,13 @@ func TestMapNullRepeatsTheFits(t *testing.T) {
 			subjects[s].Trends = trendsOf(T, runs, s)
 		}
 		checkMapNull(t, subjects, templates, K, draws, features, with(func(o *ridge.Options) { o.PerRun = ridge.ZScore }), 1e-9)
+	})
+	t.Run("censored", func(t *testing.T) { // two subjects, each its own rows
+		subjects, templates, features := mapProblem(S, T, K, 11, L)
+		for s := range S - 1 {
+			subjects[s].Censored, subjects[s].Trends = censoredRows(uint64(s), T, 0.15), trendsOf(T, runs, s)
+		}
+		checkMapNull(t, subjects, templates, K, draws, features, with(func(o *ridge.Options) { o.PerRun, o.Delays = ridge.ZScore, []int{0, 1} }), 1e-9)
 	})
 	t.Run("float32", func(t *testing.T) {
 		subjects, templates, features := mapProblem(2, T, K, 2100, L) // two panels

@@ -139,7 +139,10 @@ func newReference(X tile.Matrix, Y *tile.Array[float64], o ridge.Options) refere
 		for t := range c {
 			c[t] = data[t*n+k]
 		}
-		if steps {
+		switch {
+		case steps && o.Censored != nil:
+			return r.extrapolated(c)
+		case steps:
 			return r.within(c, all)
 		}
 		return c
@@ -170,6 +173,58 @@ func newReference(X tile.Matrix, Y *tile.Array[float64], o ridge.Options) refere
 		}
 	}
 	return r
+}
+
+// censored reports whether a row is left out.
+func (r reference) censored(t int) bool { return r.o.Censored != nil && r.o.Censored[t] }
+
+// extrapolated does the steps of whole runs by least squares on the rows that are not
+// censored, and gives what they leave at all rows.
+func (r reference) extrapolated(column []float64) []float64 {
+	out := make([]float64, len(column))
+	for run := range r.o.Runs.Folds() {
+		lo, hi := r.o.Runs[run], r.o.Runs[run+1]
+		var own []int
+		for t := lo; t < hi; t++ {
+			if !r.censored(t) {
+				own = append(own, t)
+			}
+		}
+		q := max(1, r.o.Trends.Cols) // those of the tests span a constant
+		regressor := func(t, j int) float64 {
+			if r.o.Trends.Cols == 0 {
+				return 1
+			}
+			return r.o.Trends.Data[t*q+j]
+		}
+		A, b := mat.NewDense(len(own), q, nil), mat.NewVecDense(len(own), nil)
+		for i, t := range own {
+			b.SetVec(i, column[t])
+			for j := range q {
+				A.Set(i, j, regressor(t, j))
+			}
+		}
+		var beta mat.VecDense
+		if err := beta.SolveVec(A, b); err != nil {
+			panic(err)
+		}
+		square := 0.0
+		for t := lo; t < hi; t++ {
+			out[t] = column[t]
+			for j := range q {
+				out[t] -= beta.AtVec(j) * regressor(t, j)
+			}
+			if !r.censored(t) {
+				square += out[t] * out[t] / float64(len(own))
+			}
+		}
+		if r.o.PerRun == ridge.ZScore {
+			for t := lo; t < hi; t++ {
+				out[t] /= math.Sqrt(square)
+			}
+		}
+	}
+	return out
 }
 
 // near reports whether row t is in fold f or, in one run with a row of it, within the gap.
@@ -271,7 +326,7 @@ func (r reference) nested(metric op.Score) []float64 {
 	F, T := r.o.Folds.Folds(), r.o.Folds[r.o.Folds.Folds()]
 	rows := func(keep func(t int) bool) (s []int) {
 		for t := range T {
-			if keep(t) {
+			if keep(t) && !r.censored(t) {
 				s = append(s, t)
 			}
 		}
@@ -329,6 +384,9 @@ func (r reference) plain() [][]float64 {
 			for f := range F {
 				var train, test []int
 				for t := range T {
+					if r.censored(t) {
+						continue
+					}
 					if t >= r.o.Folds[f] && t < r.o.Folds[f+1] {
 						test = append(test, t)
 					} else if !r.near(t, f) {
@@ -431,44 +489,73 @@ func row(x []float64) *tile.Array[float64] {
 // is the order of sums, conditioned by alpha; in float32 the products.
 func TestNestedIsItsDefinition(t *testing.T) {
 	for name, c := range nestedCases() {
-		c.o.Alphas, c.o.Nested = []float64{0.3, 4, 40, 900}, true
-		X, Y := problem(uint64(len(name)), c.T, c.K, c.V, 4, 100)
-		ref := newReference(X, Y, c.o)
-		plain, nested := ref.plain(), map[op.Score][]float64{}
-		for _, m := range []op.Score{op.R2, op.R, op.MSE} {
-			nested[m] = ref.nested(m)
+		isItsDefinition(t, name, c)
+	}
+}
+
+// Fits with censored rows are those of the rest, with delays that find their neighbours and
+// gaps counted in time. Wild values there change nothing but what a delay brings.
+func TestCensoredIsItsDefinition(t *testing.T) {
+	for name, c := range nestedCases() {
+		share := 0.15
+		if c.o.Trends.Cols > 4 { // more would leave less than half of a fold
+			share = 0.05
 		}
-		for _, form := range []ridge.Form{ridge.Gram, ridge.Rows, ridge.Kernel, ridge.SVD} {
-			if form == ridge.SVD && c.o.StandardizeFeatures {
-				continue
-			}
-			for precision, tol := range map[string]float64{"float64": 1e-8, "float32": 2e-4} {
-				t.Run(fmt.Sprint(name, "/", form, "/", precision), func(t *testing.T) {
-					c.o.Form, c.o.Precision = form, op.Float64
-					if precision == "float32" {
-						c.o.Precision = op.Float32
-					}
-					got, score, cv := nestedFit(t, c, X, Y)
-					for m, s := range got {
-						want := nested[m]
-						for v := range s {
-							if bound := tol * max(1, math.Abs(want[v])); !(math.Abs(s[v]-want[v]) <= bound) {
-								t.Errorf("%s of voxel %d is %.9g, by its definition %.9g", m, v, s[v], want[v])
-							}
+		c.o.Censored = censoredRows(uint64(len(name)), c.T, share)
+		isItsDefinition(t, name, c)
+	}
+}
+
+// censoredRows are drawn.
+func censoredRows(seed uint64, T int, share float64) []bool {
+	rng := rand.New(rand.NewPCG(seed, 5))
+	out := make([]bool, T)
+	for i := range out {
+		out[i] = rng.Float64() < share
+	}
+	return out
+}
+
+// isItsDefinition compares nested and selection scores of a case with the reference's.
+func isItsDefinition(t *testing.T, name string, c nestedCase) {
+	t.Helper()
+	c.o.Alphas, c.o.Nested = []float64{0.3, 4, 40, 900}, true
+	X, Y := problem(uint64(len(name)), c.T, c.K, c.V, 4, 100)
+	ref := newReference(X, Y, c.o)
+	plain, nested := ref.plain(), map[op.Score][]float64{}
+	for _, m := range []op.Score{op.R2, op.R, op.MSE} {
+		nested[m] = ref.nested(m)
+	}
+	for _, form := range []ridge.Form{ridge.Gram, ridge.Rows, ridge.Kernel, ridge.SVD} {
+		if form == ridge.SVD && c.o.StandardizeFeatures {
+			continue
+		}
+		for precision, tol := range map[string]float64{"float64": 1e-8, "float32": 2e-4} {
+			t.Run(fmt.Sprint(name, "/", form, "/", precision), func(t *testing.T) {
+				c.o.Form, c.o.Precision = form, op.Float64
+				if precision == "float32" {
+					c.o.Precision = op.Float32
+				}
+				got, score, cv := nestedFit(t, c, X, Y)
+				for m, s := range got {
+					want := nested[m]
+					for v := range s {
+						if bound := tol * max(1, math.Abs(want[v])); !(math.Abs(s[v]-want[v]) <= bound) {
+							t.Errorf("%s of voxel %d is %.9g, by its definition %.9g", m, v, s[v], want[v])
 						}
 					}
-					if !slices.Equal(score, got[c.o.Score]) {
-						t.Errorf("the score is not its own metric: %v, %v", score, got[c.o.Score])
-					}
-					for a := range plain {
-						for v, want := range plain[a] {
-							if x := cv.Data[a*c.V+v]; !(math.Abs(x-want) <= tol*max(1, math.Abs(want))) {
-								t.Errorf("selection score of voxel %d at alpha %g is %.9g, by its definition %.9g", v, c.o.Alphas[a], x, want)
-							}
+				}
+				if !slices.Equal(score, got[c.o.Score]) {
+					t.Errorf("the score is not its own metric: %v, %v", score, got[c.o.Score])
+				}
+				for a := range plain {
+					for v, want := range plain[a] {
+						if x := cv.Data[a*c.V+v]; !(math.Abs(x-want) <= tol*max(1, math.Abs(want))) {
+							t.Errorf("selection score of voxel %d at alpha %g is %.9g, by its definition %.9g", v, c.o.Alphas[a], x, want)
 						}
 					}
-				})
-			}
+				}
+			})
 		}
 	}
 }

@@ -87,6 +87,12 @@ type Options struct {
 	PerRun     PerRun // "": none
 	Delays     []int  // nil: no delays
 
+	// Censored and TestCensored, if any, say of each row whether it is left out of every
+	// sum: trends, confounds, means, fits and scores. Censored rows keep their place in
+	// time: delays find them, and gaps count them. Fit and MapNull take them.
+	Censored, TestCensored []bool
+	stepped                *stepped // what is left of them in a fit
+
 	Intercept            bool // centre features and responses on the training rows
 	StandardizeFeatures  bool // mean and SD of the training rows
 	StandardizeResponses bool
@@ -125,6 +131,9 @@ func (o Options) Features(K int) int { return K * max(1, len(o.Delays)) }
 
 // check fills in defaults and refuses what cannot be.
 func (o *Options) check(d Data) error {
+	if len(o.Censored)+len(o.TestCensored) > 0 {
+		return fmt.Errorf("censored rows are of Fit and MapNull alone")
+	}
 	if o.Score == "" {
 		o.Score = op.R2
 	}

@@ -76,6 +76,9 @@ type resampling struct {
 
 // around is fold f with its gap: as many rows of the same run on either side.
 func (o Options) around(f int) span {
+	if o.stepped != nil {
+		return o.stepped.around(f, o.Gap)
+	}
 	lo, hi := o.Folds[f], o.Folds[f+1]
 	r := 0
 	for o.Runs[r+1] <= lo {

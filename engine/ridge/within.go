@@ -84,6 +84,9 @@ func (f *fitter) newWithin() (*within, error) {
 			}
 		}
 	}
+	if f.o.stepped != nil {
+		w.size = f.o.stepped.size
+	}
 	return w, w.check()
 }
 

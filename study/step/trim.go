@@ -122,48 +122,6 @@ func (k Kept) cut(x []float64, columns int) []float64 {
 	return x[:n]
 }
 
-// keptRows is a source of some rows of another.
-type keptRows struct {
-	tile.Source
-	kept Kept
-}
-
-// Rows is the number of rows that are kept.
-func (s keptRows) Rows() int { return s.kept.Rows() }
-
-// Wide is that of the source.
-func (s keptRows) Wide() bool { return tile.IsWide(s.Source) }
-
-// ReadFloat32 reads columns.
-func (s keptRows) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
-	return readKept(s, lo, hi, dst, stride, func(lo, hi int, into []float32) error { return s.Source.ReadFloat32(ctx, lo, hi, into, hi-lo) })
-}
-
-// ReadFloat64 reads columns.
-func (s keptRows) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
-	return readKept(s, lo, hi, dst, stride, func(lo, hi int, into []float64) error { return s.Source.ReadFloat64(ctx, lo, hi, into, hi-lo) })
-}
-
-// readKept reads all rows of a few columns at a time, and takes those that are kept.
-func readKept[F float32 | float64](s keptRows, lo, hi int, dst []F, stride int, read func(lo, hi int, into []F) error) error {
-	const width = 256
-	all := make([]F, s.Source.Rows()*min(width, hi-lo))
-	for at := lo; at < hi; at += width {
-		n := min(width, hi-at)
-		if err := read(at, at+n, all); err != nil {
-			return err
-		}
-		row := 0
-		for _, span := range s.kept {
-			for t := span[0]; t < span[1]; t++ {
-				copy(dst[row*stride+at-lo:][:n], all[t*n:])
-				row++
-			}
-		}
-	}
-	return nil
-}
-
 // TrimRuns leaves out the ends of each run, given the labels of runs at a path as RunsOf
 // reads them.
 func (r *Responses) TrimRuns(ctx context.Context, e *Env, labels string, ends Ends) error {
@@ -187,7 +145,7 @@ func (r *Responses) Trim(runs op.Borders, ends Ends) (err error) {
 	}
 	r.whole, r.trimmed = files, ends.Kept(files, runs)
 	for i := range r.Parts {
-		r.Parts[i] = keptRows{r.Parts[i], r.trimmed[i]}
+		r.Parts[i] = tile.KeepRows(r.Parts[i], r.trimmed[i])
 	}
 	return nil
 }

@@ -1,0 +1,54 @@
+package tile
+
+import "context"
+
+// KeepRows is a source of some rows of another: ranges [lo, hi) in increasing order.
+func KeepRows(src Source, rows [][2]int) Source {
+	k := keptRows{Source: src, kept: rows}
+	for _, s := range rows {
+		k.n += s[1] - s[0]
+	}
+	return k
+}
+
+type keptRows struct {
+	Source
+	kept [][2]int
+	n    int
+}
+
+// Rows is the number of rows that are kept.
+func (s keptRows) Rows() int { return s.n }
+
+// Wide is that of the source.
+func (s keptRows) Wide() bool { return IsWide(s.Source) }
+
+// ReadFloat32 reads columns.
+func (s keptRows) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
+	return readKept(s, lo, hi, dst, stride, func(lo, hi int, into []float32) error { return s.Source.ReadFloat32(ctx, lo, hi, into, hi-lo) })
+}
+
+// ReadFloat64 reads columns.
+func (s keptRows) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
+	return readKept(s, lo, hi, dst, stride, func(lo, hi int, into []float64) error { return s.Source.ReadFloat64(ctx, lo, hi, into, hi-lo) })
+}
+
+// readKept reads all rows of a few columns at a time, and takes those that are kept.
+func readKept[F float32 | float64](s keptRows, lo, hi int, dst []F, stride int, read func(lo, hi int, into []F) error) error {
+	const width = 256
+	all := make([]F, s.Source.Rows()*min(width, hi-lo))
+	for at := lo; at < hi; at += width {
+		n := min(width, hi-at)
+		if err := read(at, at+n, all); err != nil {
+			return err
+		}
+		row := 0
+		for _, span := range s.kept {
+			for t := span[0]; t < span[1]; t++ {
+				copy(dst[row*stride+at-lo:][:n], all[t*n:])
+				row++
+			}
+		}
+	}
+	return nil
+}
