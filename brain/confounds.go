@@ -12,6 +12,8 @@ type Confounds struct {
 	Names   []string
 	Rows    int
 	Columns [][]float64
+	// Heads are how many values at the head of each column were n/a.
+	Heads []int
 	// Filled counts values that were n/a at the head of a column.
 	Filled int
 	// Unmatched are the patterns with * or ? that no column has: a run may have no
@@ -105,6 +107,7 @@ func said(field string) string {
 
 // fill gives the head of every column its first number.
 func (c *Confounds) fill(file string, gaps []int) error {
+	c.Heads = gaps
 	for i, n := range gaps {
 		if n == c.Rows {
 			return inputErrorf(file, "column %s holds no number", c.Names[i])

@@ -67,7 +67,11 @@ func (c *Confounds) derive(made []derived, base *Confounds) {
 				y[t] *= y[t]
 			}
 		}
-		c.Names, c.Columns = append(c.Names, d.name), append(c.Columns, y)
+		head := base.Heads[slices.Index(base.Names, d.of)]
+		if d.derivative {
+			head++
+		}
+		c.Names, c.Columns, c.Heads = append(c.Names, d.name), append(c.Columns, y), append(c.Heads, head)
 	}
 }
 

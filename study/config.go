@@ -56,6 +56,7 @@ type DataConfig struct {
 	Subjects   []SubjectConfig `key:"subjects" doc:"files by subject, instead of a dataset"`
 	Mask       string          `key:"mask" doc:"auto: where all brain masks agree (fMRIPrep); none: every voxel; or a file"`
 	Confounds  []string        `key:"confounds" doc:"columns of the confounds tables to regress out, with * and ? for any letters, or none; of fMRIPrep's tables 24 motion parameters and five aCompCor components if not given"`
+	Censor     string          `key:"censor" doc:"rows to leave out of every sum of the encoding models and their nulls: a column of the confounds tables, > or <, and a value, such as fd>0.5"`
 }
 
 // SubjectConfig names the files of one subject.
@@ -272,7 +273,7 @@ func (c *Config) checkSubjects() error {
 		if len(s.Bold) != len(c.Stimulus) {
 			return c.bad(key+".bold", "has %d files, expected one for each of %d runs of the stimulus", len(s.Bold), len(c.Stimulus))
 		}
-		if n := len(s.Confounds); n != len(s.Bold) && (n != 0 || len(c.Data.Confounds) > 0) {
+		if n := len(s.Confounds); n != len(s.Bold) && (n != 0 || c.tables()) {
 			return c.bad(key+".confounds", "has %d tables, expected one for each of %d files", n, len(s.Bold))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"voxen/brain"
 	"voxen/store"
+	"voxen/study/encode"
 	"voxen/study/step"
 )
 
@@ -16,8 +17,11 @@ import (
 // none is data.confounds without any.
 const none = "none"
 
-// checkConfounds takes none for no columns.
+// checkConfounds takes none for no columns, and refuses a condition that is none.
 func (c *Config) checkConfounds() error {
+	if err := (step.Censoring{Censor: c.Data.Censor}).Check(1); err != nil {
+		return c.bad("data.censor", "is refused: %v", err)
+	}
 	if !slices.Contains(c.Data.Confounds, none) {
 		return nil
 	}
@@ -26,6 +30,18 @@ func (c *Config) checkConfounds() error {
 	}
 	c.Data.Confounds = nil
 	return nil
+}
+
+// tables reports whether tables of confounds are asked for.
+func (c *Config) tables() bool { return len(c.Data.Confounds) > 0 || c.Data.Censor != "" }
+
+// encodeControls are the options of an encoding model that say what is left out and
+// regressed out.
+func (s *Study) encodeControls(o *encode.Options) {
+	o.Censor, o.ConfoundColumns = s.Data.Censor, s.Data.Confounds
+	if len(o.ConfoundColumns) == 0 && o.Censor != "" {
+		o.ConfoundColumns = []string{step.NoColumns}
+	}
 }
 
 // controlled reports whether confounds are those of the default.
@@ -42,13 +58,9 @@ func (f bidsFile) cleaned() bool { return f.entities["desc"] == "clean" }
 // ofImage are the entities that an image's name has and the table of its run has not.
 var ofImage = []string{"space-", "res-", "den-", "desc-", "hemi-", "cohort-"}
 
-// confoundsBeside is fMRIPrep's table beside an image, "" if there is none or the
-// image was cleaned.
+// confoundsBeside is fMRIPrep's table beside an image, "" if there is none.
 func confoundsBeside(fsys store.FS, bold string) string {
 	first := brain.Parts(bold)[0]
-	if parseBIDS(first).cleaned() {
-		return ""
-	}
 	dir, name := splitPath(first)
 	stem, _, _ := strings.Cut(name, ".")
 	var kept []string
@@ -83,6 +95,9 @@ func (s *Study) controls() error {
 	with, without := "", ""
 	motion, lacking, components := "", "", false
 	for _, r := range s.recordings {
+		if parseBIDS(brain.Parts(r.bold)[0]).cleaned() {
+			continue
+		}
 		if r.confounds == "" {
 			without = r.bold
 			continue
@@ -114,8 +129,10 @@ func (s *Study) controls() error {
 		s.Data.Confounds = append(s.Data.Confounds, step.CompCor)
 	}
 	if len(s.Data.Confounds) == 0 {
-		for i := range s.recordings {
-			s.recordings[i].confounds = ""
+		if s.Data.Censor == "" {
+			for i := range s.recordings {
+				s.recordings[i].confounds = ""
+			}
 		}
 		s.warn("%s has neither %s nor aCompCor components: nothing of it is regressed out; data.confounds names columns", with, strings.Join(step.Motion, ", "))
 		return nil

@@ -10,7 +10,9 @@ import (
 
 	"voxen/store"
 	"voxen/study"
+	"voxen/study/couple"
 	"voxen/study/encode"
+	"voxen/study/null"
 	"voxen/study/step"
 )
 
@@ -35,6 +37,57 @@ func motionTable(t *testing.T, like string, components int) string {
 		fmt.Fprintln(&b)
 	}
 	return b.String()
+}
+
+// data.censor reaches the encoding models and their null, with tables that are read for it
+// alone where no confounds are regressed out.
+func TestCensorOfAStudy(t *testing.T) {
+	_, yaml := small(t)
+	example, err := os.ReadFile(yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for confounds, want := range map[string]string{"[trans_*, csf]": "trans_* csf", "none": "none", "[]": "none"} {
+		text := strings.Replace(string(example), "confounds: [trans_*, csf]", "confounds: "+confounds+"\n  censor: trans_x>3\n ", 1)
+		if err := os.WriteFile(yaml, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		s, err := study.OpenStudy(store.OS{}, yaml, t.Logf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, task := range s.Tasks {
+			switch o := task.Step.(type) {
+			case *encode.Options:
+				n++
+				if o.Censor != "trans_x>3" || strings.Join(o.ConfoundColumns, " ") != want || len(o.Confounds) != 1 {
+					t.Errorf("%s: --censor %q, columns %q of %q", task.Name, o.Censor, o.ConfoundColumns, o.Confounds)
+				}
+			case *null.Options:
+				n++
+				if o.Censor != "trans_x>3" || len(o.Confounds) != 2 {
+					t.Errorf("%s: --censor %q of %q", task.Name, o.Censor, o.Confounds)
+				}
+			case *couple.Options:
+				if len(o.Confounds) > 0 != (want != "none") {
+					t.Errorf("%s: confounds %q", task.Name, o.Confounds)
+				}
+			}
+		}
+		if n != 3 {
+			t.Errorf("%d steps are censored, want two encoding models and a null", n)
+		}
+	}
+	for _, bad := range []string{"fd", "fd>x", ">0.5", "fd>NaN"} {
+		text := strings.Replace(string(example), "confounds: [trans_*, csf]", "censor: \""+bad+"\"\n ", 1)
+		if err := os.WriteFile(yaml, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := study.OpenStudy(store.OS{}, yaml, t.Logf); err == nil || !strings.Contains(err.Error(), "data.censor is refused") {
+			t.Errorf("censor %q: %v", bad, err)
+		}
+	}
 }
 
 // A study whose BOLD has fMRIPrep's tables beside it regresses out motion and aCompCor

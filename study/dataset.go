@@ -88,9 +88,9 @@ func (c *Config) listed(fsys store.FS) []recording {
 		for i, bold := range s.Bold {
 			r := recording{subject: s.Name, run: i, bold: c.resolve(bold)}
 			switch {
-			case len(s.Confounds) > 0 && (len(c.Data.Confounds) > 0 || c.controlled()):
+			case len(s.Confounds) > 0 && (c.tables() || c.controlled()):
 				r.confounds = c.resolve(s.Confounds[i])
-			case bold != "" && c.controlled():
+			case bold != "" && (c.Data.Censor != "" || c.controlled() && !parseBIDS(brain.Parts(r.bold)[0]).cleaned()):
 				r.confounds = confoundsBeside(fsys, r.bold)
 			}
 			if bold != "" {
@@ -359,12 +359,16 @@ func (d *dataset) recording(subject string, run int) (*recording, error) {
 		r.mask = d.beside(runs[0], func(f bidsFile) bool {
 			return f.suffix == "mask" && f.entities["desc"] == "brain" && f.entities["space"] == runs[0].entities["space"] && f.entities["res"] == runs[0].entities["res"]
 		})
-		if len(d.c.Data.Confounds) > 0 || d.c.controlled() && !runs[0].cleaned() {
+		if d.c.tables() || d.c.controlled() && !runs[0].cleaned() {
 			r.confounds = d.beside(runs[0], bidsFile.isConfounds)
 		}
 	}
-	if len(d.c.Data.Confounds) > 0 && r.confounds == "" {
-		return nil, d.c.bad("data.confounds", "are asked for, but sub-%s has no desc-confounds_timeseries.tsv for task %s", subject, s.Task)
+	if d.c.tables() && r.confounds == "" {
+		key := "data.confounds"
+		if len(d.c.Data.Confounds) == 0 {
+			key = "data.censor"
+		}
+		return nil, d.c.bad(key, "are asked for, but sub-%s has no desc-confounds_timeseries.tsv for task %s", subject, s.Task)
 	}
 	return r, nil
 }

@@ -433,7 +433,8 @@ func (s *Study) encode(m *modelSteps) error {
 	for _, name := range names {
 		o := s.Encode
 		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.config.Name, "sub-"+name)
-		o.ConfoundColumns, o.TR = s.Data.Confounds, step.Some(s.shapes[0].tr)
+		o.TR = step.Some(s.shapes[0].tr)
+		s.encodeControls(&o)
 		left, err := s.trims()
 		if err != nil {
 			return err
@@ -448,6 +449,9 @@ func (s *Study) encode(m *modelSteps) error {
 				o.TestFeatures, o.TestResponses = append(o.TestFeatures, m.features[r.run]), append(o.TestResponses, r.bold)
 			} else {
 				o.Features, o.Responses = append(o.Features, m.features[r.run]), append(o.Responses, r.bold)
+			}
+			if !s.tables() {
+				continue
 			}
 			if r.confounds != "" && s.Stimulus[r.run].Test {
 				o.TestConfounds = append(o.TestConfounds, r.confounds)
@@ -747,7 +751,7 @@ func (s *Study) null(m *modelSteps) *Task {
 	first := m.encode[0].Step.(*encode.Options)
 	o := null.New()
 	o.Features, o.Templates, o.Table, o.Mask = first.Features, s.resolve(s.Match.Templates), s.resolve(s.Match.Table), s.maskFile()
-	o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.RunSteps = first.CV, first.Model, first.Alphas, first.Score, first.Trims, first.RunSteps
+	o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.Censoring, o.RunSteps = first.CV, first.Model, first.Alphas, first.Score, first.Trims, first.Censoring, first.RunSteps
 	o.Standardize, o.Intercept, o.Delays = first.Standardize, first.Intercept, first.Delays
 	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.config.Name, "null")
 	for i, task := range m.encode {
@@ -784,6 +788,9 @@ func (s *Study) surrogateFlops() float64 {
 // runs that are not held out, or one of them, of the subjects who have them all.
 func (s *Study) couple(m *modelSteps) {
 	c := s.Couple
+	if s.Data.Censor != "" {
+		s.note("data.censor is of the encoding models and their nulls: couple takes all rows")
+	}
 	o := c.Options
 	var runs []int
 	T := 0.0
@@ -815,7 +822,7 @@ func (s *Study) couple(m *modelSteps) {
 					continue
 				}
 				bold = append(bold, r.bold)
-				if r.confounds != "" {
+				if r.confounds != "" && len(s.Data.Confounds) > 0 {
 					confounds = append(confounds, r.confounds)
 				}
 			}

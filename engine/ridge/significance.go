@@ -108,8 +108,9 @@ const drawsAtOnce = 8
 type scoreNull struct {
 	be       engine.Backend
 	o        Options
+	whole    Options // with censored rows
 	form     Form
-	data     Data
+	data     Data // all rows
 	observed []float64
 	features DrawnFeatures
 	n        int
@@ -144,11 +145,16 @@ func (m *scoreNull) prepare() error {
 	if m.data.TestRuns == nil && m.data.TestY != nil {
 		m.data.TestRuns = op.Borders{0, m.data.TestX.Rows}
 	}
-	if err := m.o.check(m.data); err != nil {
+	m.whole = m.o
+	data, o, err := m.o.reduce(m.data)
+	if err != nil {
 		return err
 	}
-	var err error
-	if m.form, err = m.o.form(m.data.X.Rows, m.o.Features(m.data.X.Cols)); err != nil {
+	if err := o.check(data); err != nil {
+		return err
+	}
+	m.o = o
+	if m.form, err = m.o.form(data.X.Rows, m.o.Features(data.X.Cols)); err != nil {
 		return err
 	}
 	m.out = &NullScores{Draws: m.n, Reached: make([]int32, V), Sum: make([]float64, V), Highest: make([]float64, m.n)}
@@ -212,6 +218,15 @@ func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
 	data.TestX.Data = make([]float64, len(m.data.TestX.Data))
 	m.features(d, data.X.Data, data.TestX.Data)
 	f := &fitter{be: m.be, o: m.o, data: data, res: Result{Form: m.form}}
+	if m.o.stepped != nil {
+		var err error
+		if f.data, f.o, err = m.whole.reduce(data); err != nil {
+			return nil, err
+		}
+		if err := f.o.check(f.data); err != nil {
+			return nil, err
+		}
+	}
 	return f, f.prepare(ctx)
 }
 

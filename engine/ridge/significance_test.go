@@ -92,8 +92,14 @@ func chanceCases(T, test int) map[string]struct {
 		"selection, kernel": {with(func(o *ridge.Options) { o.Form, o.Score = ridge.Kernel, op.MSE }), 0},
 		"selection, svd":    {with(func(o *ridge.Options) { o.Form = ridge.SVD }), 0},
 		"selection, scaled": {with(func(o *ridge.Options) { o.StandardizeFeatures, o.StandardizeResponses, o.Form = true, true, ridge.Rows }), 0},
-		"nested":            {with(func(o *ridge.Options) { o.Nested = true }), 0},
-		"nested, within":    {with(func(o *ridge.Options) { o.Nested, o.PerRun, o.Trends, o.Gap = true, ridge.ZScore, trends, 1 }), 0},
+		"censored": {with(func(o *ridge.Options) {
+			o.Delays, o.PerRun, o.Censored = []int{0, 1}, ridge.ZScore, censoredRows(3, T, 0.1)
+		}), 0},
+		"censored, held out": {with(func(o *ridge.Options) {
+			o.Censored, o.TestCensored = censoredRows(3, T, 0.1), censoredRows(4, test, 0.1)
+		}), test},
+		"nested":         {with(func(o *ridge.Options) { o.Nested = true }), 0},
+		"nested, within": {with(func(o *ridge.Options) { o.Nested, o.PerRun, o.Trends, o.Gap = true, ridge.ZScore, trends, 1 }), 0},
 		"nested, one, kernel": {with(func(o *ridge.Options) {
 			o.Nested, o.OneAlpha, o.Form, o.PerRun = true, true, ridge.Kernel, ridge.Center
 		}), 0},

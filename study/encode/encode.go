@@ -37,6 +37,7 @@ type Options struct {
 	AlphaPer string          `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
 	Score    string          `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen: r2, r or mse (negative)"`
 	step.Trims
+	step.Censoring
 	step.RunSteps
 	Standardize string   `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
 	Intercept   bool     `opt:"intercept" doc:"fit an intercept"`
@@ -72,6 +73,9 @@ func (o *Options) Check() error {
 		} else if o.CV != cv {
 			return step.BadInput("", "--folds %d and --cv %s are given, expected one of them", o.Folds.Value, o.CV)
 		}
+	}
+	if err := o.checkCensoring(); err != nil {
+		return err
 	}
 	if err := o.Trims.Check(); err != nil {
 		return err
@@ -305,7 +309,8 @@ func (x *encoder) fit(ctx context.Context, sinks *sinks) (ridge.Result, error) {
 // job whose panels were finished by several: they have no alpha, and their
 // responses are read again.
 func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) error {
-	V, T := x.y.Cols(), x.y.Rows()
+	src, _ := x.kept()
+	V, T := x.y.Cols(), src.Rows()
 	model := sinks.withModel()
 	chosen, err := x.written(ctx, sinks.maps[model], model)
 	if err != nil {
@@ -323,7 +328,7 @@ func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) 
 			v++
 			continue
 		}
-		if err := x.y.ReadFloat64(ctx, v, v+n, y, n); err != nil {
+		if err := src.ReadFloat64(ctx, v, v+n, y, n); err != nil {
 			return err
 		}
 		for i := range n {
@@ -359,9 +364,9 @@ func (x *encoder) leftOut(ctx context.Context, sinks *sinks, res *ridge.Result) 
 // constant reports whether every stride-th value is the same, within each run where
 // there are steps per run.
 func (x *encoder) constant(y []float64, stride int) bool {
-	runs := op.Borders{0, x.y.Rows()}
-	if x.plan.PerRun != ridge.None || x.plan.Trends.Cols > 0 {
-		runs = x.plan.Runs
+	_, runs := x.kept()
+	if x.plan.PerRun == ridge.None && x.plan.Trends.Cols == 0 {
+		runs = op.Borders{0, runs[runs.Folds()]}
 	}
 	for r := range runs.Folds() {
 		for t := runs[r]; t < runs[r+1]; t++ {
@@ -455,6 +460,9 @@ func (x *encoder) read(ctx context.Context) error {
 		return err
 	}
 	if err := x.banding(ctx); err != nil {
+		return err
+	}
+	if err := x.censor(); err != nil {
 		return err
 	}
 	x.y.WarnTR(x.Env, x.o.TR.Or(0))

@@ -37,6 +37,7 @@ type Options struct {
 	Alphas string `opt:"alphas" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c (default 0.1:1e5:20; lasso and enet want them given)"`
 	Score  string `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen"`
 	step.Trims
+	step.Censoring
 	step.RunSteps
 	Standardize string `opt:"standardize" default:"none" oneof:"none,features,responses,both" doc:"by the training rows of each fold"`
 	Intercept   bool   `opt:"intercept" doc:"fit an intercept"`
@@ -115,7 +116,7 @@ func (o *Options) subject(s int) *encode.Options {
 	if len(o.Confounds) > 0 {
 		e.Confounds = o.Confounds[s*n : (s+1)*n]
 	}
-	e.CV, e.Model, e.Alphas, e.Score, e.Trims, e.RunSteps = o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.RunSteps
+	e.CV, e.Model, e.Alphas, e.Score, e.Trims, e.Censoring, e.RunSteps = o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.Censoring, o.RunSteps
 	e.Standardize, e.Intercept, e.Delays = o.Standardize, o.Intercept, o.Delays
 	return e
 }
@@ -234,7 +235,7 @@ func (x *maker) fit(ctx context.Context) (*ridge.MapProducts, error) {
 	heard, K := first.Data.X, first.Data.X.Cols
 	var subjects []ridge.Subject
 	for _, s := range x.subjects {
-		subjects = append(subjects, ridge.Subject{Y: s.Data.Y, Trends: s.Plan.Trends})
+		subjects = append(subjects, ridge.Subject{Y: s.Data.Y, Trends: s.Plan.Trends, Censored: s.Plan.Censored})
 	}
 	saved, err := step.NewSavedState(x.Job, "draws of panels")
 	if err != nil {
@@ -242,6 +243,7 @@ func (x *maker) fit(ctx context.Context) (*ridge.MapProducts, error) {
 	}
 	plan := first.Plan
 	plan.Trends, plan.TestTrends = tile.Matrix{}, tile.Matrix{}
+	plan.Censored = nil
 	plan.Panels = drawsAtOnce
 	plan.Progress = func(done, _ int) { x.Progress(done) }
 	n := 1 + x.draws.N

@@ -134,6 +134,7 @@ func (f *fit) read(path string, run *store.Run) (err error) {
 			return step.BadInput(path, "option %v", err)
 		}
 	}
+	f.confounded = f.confounded && !f.steps.NoConfounds()
 	f.delays, err = step.ParseDelays(given["--delays"])
 	if err != nil {
 		return step.BadInput(path, "option %v", err)

@@ -92,8 +92,8 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	}
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
-			m.add("With the atoms of %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs. %s%s",
-				model.Name, regression(run), n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), heldOutOf(run), methodOf(run))
+			m.add("With the atoms of %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s. %s%s",
+				model.Name, regression(run), n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), censoredIn(run), heldOutOf(run), methodOf(run))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
@@ -160,12 +160,20 @@ func mapsOf(run *store.Run) string {
 func confoundsOf(run *store.Run) string {
 	columns := option(run, "--confound-columns", "")
 	switch {
-	case inputsAs(run, "--confounds") == 0:
+	case inputsAs(run, "--confounds") == 0 || columns == step.NoColumns:
 		return "no confounds"
 	case columns == "":
 		return "all columns of the confounds tables"
 	}
 	return step.ControlsInWords(strings.Split(columns, ","))
+}
+
+// censoredIn says which rows were left out.
+func censoredIn(run *store.Run) string {
+	if c := option(run, "--censor", ""); c != "" {
+		return ", rows with " + c + " left out of every sum, at their place in time"
+	}
+	return ""
 }
 
 // folds says how the cross-validation cut the rows.

@@ -39,6 +39,20 @@ func TestNullsOf(t *testing.T) {
 	}
 }
 
+func TestControlsOf(t *testing.T) {
+	tables := []store.Input{{Role: "--confounds"}}
+	for want, run := range map[string]*store.Run{
+		"no confounds": {},
+		"csf":          {Inputs: tables, Options: []store.Option{{Name: "--confound-columns", Value: "csf"}}},
+		"no confounds, rows with fd>0.5 left out of every sum, at their place in time": {Inputs: tables,
+			Options: []store.Option{{Name: "--confound-columns", Value: "none"}, {Name: "--censor", Value: "fd>0.5"}}},
+	} {
+		if text := confoundsOf(run) + censoredIn(run); text != want {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+}
+
 // A held-out score is named where there is one.
 func TestHeldOutOf(t *testing.T) {
 	tests := []store.Input{{Role: "--test-responses"}, {Role: "--test-responses"}}

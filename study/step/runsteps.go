@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ type RunSteps struct {
 	PerRun          string         `opt:"per-run" default:"none" oneof:"none,center,zscore" doc:"within each run, features and responses alike"`
 	Detrend         string         `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"none, linear or cosine:SECONDS, within each run"`
 	TR              Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between rows, for --detrend cosine"`
-	ConfoundColumns []string       `opt:"confound-columns" list:"comma" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all)"`
+	ConfoundColumns []string       `opt:"confound-columns" list:"comma" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all; none: of tables for --censor alone)"`
 }
 
 // Trend is that of --detrend.
@@ -34,12 +35,18 @@ func (s RunSteps) Trend() (brain.Trend, error) {
 	return trend, nil
 }
 
+// NoConfounds reports whether tables of confounds are read for censoring alone.
+func (s RunSteps) NoConfounds() bool { return slices.Equal(s.ConfoundColumns, []string{NoColumns}) }
+
 // Bases reads the confounds of files, one table of each or none, and stacks the bases of
 // what is removed from every run.
 func (s RunSteps) Bases(e *Env, confounds []string, files *Responses, runs op.Borders) (tile.Matrix, error) {
 	trend, err := s.Trend()
 	if err != nil {
 		return tile.Matrix{}, err
+	}
+	if s.NoConfounds() {
+		confounds = nil
 	}
 	rows, err := e.ReadConfounds(confounds, strings.Join(s.ConfoundColumns, ","), files)
 	if err != nil {

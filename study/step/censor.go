@@ -1,0 +1,109 @@
+package step
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"voxen/engine/op"
+)
+
+// Censoring is the option of rows that are left out of every sum.
+type Censoring struct {
+	Censor string `opt:"censor" key:"-" form:"COLUMN>VALUE" doc:"leave out rows where a column of the confounds tables is above (>) or below (<) a value, such as fd>0.5, of every sum; they keep their place in time"`
+}
+
+// NoColumns are --confound-columns of tables that are read for censoring alone.
+const NoColumns = "none"
+
+// displacement is the column that fd stands for.
+const displacement = "framewise_displacement"
+
+// condition is a column compared with a value.
+type condition struct {
+	column string
+	below  bool
+	value  float64
+}
+
+// parse reads the option.
+func (c Censoring) parse() (condition, error) {
+	at := strings.LastIndexAny(c.Censor, "<>")
+	if at > 0 {
+		column := strings.TrimSpace(c.Censor[:at])
+		value, err := strconv.ParseFloat(strings.TrimSpace(c.Censor[at+1:]), 64)
+		if err == nil && value == value && column != "" && !strings.ContainsAny(column, "<>*?[") {
+			return condition{column, c.Censor[at] == '<', value}, nil
+		}
+	}
+	return condition{}, BadInput("", "--censor %q, expected a column of the confounds, > or <, and a number, such as fd>0.5", c.Censor)
+}
+
+// Check refuses what is no condition, and one without tables.
+func (c Censoring) Check(tables int) error {
+	if c.Censor == "" {
+		return nil
+	}
+	if _, err := c.parse(); err != nil {
+		return err
+	}
+	if tables == 0 {
+		return BadInput("", "--censor %s without --confounds: the tables that have the column (--confound-columns none regresses nothing of them out)", c.Censor)
+	}
+	return nil
+}
+
+// Rows says of each row of files whether it is left out, nil without the option. A missing
+// value at the head, as of a displacement, leaves nothing out. A run that loses over half of
+// its rows is refused.
+func (c Censoring) Rows(e *Env, paths []string, files *Responses, runs op.Borders) ([]bool, error) {
+	if c.Censor == "" || len(paths) == 0 {
+		return nil, nil
+	}
+	is, err := c.parse()
+	if err != nil {
+		return nil, err
+	}
+	if is.column == "fd" {
+		names, err := e.Files().ConfoundNames(paths[0])
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(names, "fd") {
+			is.column = displacement
+		}
+	}
+	quiet := *e
+	quiet.Report, quiet.said = Quiet{}, map[string]bool{}
+	tables, err := quiet.ReadConfounds(paths, is.column, files)
+	if err != nil {
+		return nil, err
+	}
+	var out []bool
+	for i, t := range tables.tables {
+		for row, x := range t.Columns[0] {
+			missing := files.readRow(i, row) < t.Heads[0]
+			out = append(out, !missing && (is.below && x < is.value || !is.below && x > is.value))
+		}
+	}
+	for r := range runs.Folds() {
+		n := 0
+		for _, left := range out[runs[r]:runs[r+1]] {
+			if left {
+				n++
+			}
+		}
+		if 2*n > runs.Rows(r) {
+			return nil, BadInput(tables.at(runs[r]), "--censor %s leaves out %d of the %d rows of a run, expected at most half: leave the run out, or give another threshold", c.Censor, n, runs.Rows(r))
+		}
+	}
+	return out, nil
+}
+
+// readRow is the row in the file as it was read of row i of those of it that are kept.
+func (r *Responses) readRow(file, i int) int {
+	if r.trimmed == nil {
+		return i
+	}
+	return r.trimmed[file].At(i)
+}
