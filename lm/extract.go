@@ -33,6 +33,9 @@ type Options struct {
 	// piece has none before it, or for a row without any. CanPredict says whether the
 	// model has probabilities. All windows are then read, whatever the checkpoint knows.
 	Surprisal func(row int, bits float64)
+	// SAE, if any, gives the features of an autoencoder in the place of the units of
+	// the one tap and layer that are read, see SAE.Fits; columns are SAE.Columns.
+	SAE *SAE
 	// Checkpoint, if any, skips windows whose rows are done and learns of rows
 	// that are.
 	Checkpoint Checkpoint
@@ -80,6 +83,11 @@ func (m *Model) Extract(ctx context.Context, mach *engine.Machine, r *Reading, o
 	if len(opt.Layers) == 0 {
 		opt.Layers, _ = ParseLayers("all", m.Config.Layers)
 	}
+	if opt.SAE != nil {
+		if err := opt.SAE.Fits(m.Config, opt.Taps, opt.Layers); err != nil {
+			return Stats{}, err
+		}
+	}
 	if opt.Float64 {
 		return extract[float64](ctx, m, mach, r, opt, sink)
 	}
@@ -112,6 +120,7 @@ type extractor[F float32 | float64] struct {
 	head     *head          // nil without surprisals
 	weights  []*layerBuffer // by layer; nil when not held
 	shared   *layerBuffer   // of the embedding
+	encoder  *layerBuffer   // of the autoencoder; nil without one
 	hidden   []engine.Buffer
 	tapBuf   engine.Buffer
 	small    engine.Buffer // spans and rotations of a window
@@ -185,14 +194,21 @@ func (x *extractor[F]) makeGraphs() {
 		return
 	}
 	x.embed = embedGraph(c, x.dt.Dtype)
-	made := map[attends]*graph{}
+	type kind struct {
+		attends attends
+		encoded Tap
+	}
+	made := map[kind]*graph{}
 	for l := range x.lastLayer() + 1 {
-		a := c.attends(l)
-		if made[a] == nil {
-			made[a] = layerGraph(c, x.dt.Dtype, a)
-			x.kinds = append(x.kinds, made[a])
+		k := kind{attends: c.attends(l)}
+		if x.opt.SAE != nil && l == x.opt.Layers[0] {
+			k.encoded = x.opt.Taps[0]
 		}
-		x.layers = append(x.layers, made[a])
+		if made[k] == nil {
+			made[k] = layerGraph(c, x.dt.Dtype, k.attends, x.opt.SAE, k.encoded)
+			x.kinds = append(x.kinds, made[k])
+		}
+		x.layers = append(x.layers, made[k])
 	}
 }
 
@@ -219,10 +235,18 @@ func (x *extractor[F]) selectWindows(r *Reading) {
 func (x *extractor[F]) units(l int) (n int) {
 	for _, t := range x.opt.Taps {
 		if t.In(l) {
-			n += x.m.Config.Units(t)
+			n += x.width(t)
 		}
 	}
 	return n
+}
+
+// width is the number of columns of a tap in a layer.
+func (x *extractor[F]) width(t Tap) int {
+	if x.opt.SAE != nil {
+		return x.opt.SAE.Features
+	}
+	return x.m.Config.Units(t)
 }
 
 // runs gives the ranges of consecutive numbers in an ascending list.
@@ -257,7 +281,7 @@ type needs struct {
 // tapBytes are the responses at the taps of one layer to one window, side by side.
 func (x *extractor[F]) tapBytes() (n int64) {
 	for _, t := range x.opt.Taps {
-		n += x.bytes(x.maxR * x.m.Config.Units(t))
+		n += x.bytes(x.maxR * x.width(t))
 	}
 	return n
 }
@@ -322,6 +346,11 @@ func (x *extractor[F]) measure() (needs, error) {
 	}
 	for _, w := range x.embedWeights() {
 		n.fixed += x.bytes(w.elements())
+	}
+	if x.opt.SAE != nil {
+		for _, w := range x.opt.SAE.weights() {
+			n.fixed += x.bytes(w.elements())
+		}
 	}
 	temp, err := x.temp()
 	if err != nil {
@@ -451,6 +480,14 @@ func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
 	if err := x.load(ctx, x.shared); err != nil {
 		return err
 	}
+	if s := x.opt.SAE; s != nil {
+		if x.encoder, err = newLayerBuffer(be, s.weights(), x.dt.Dtype); err != nil {
+			return err
+		}
+		if err := x.loadFrom(ctx, &s.tensors, x.encoder); err != nil {
+			return err
+		}
+	}
 	if h := x.head; h != nil {
 		if h.weights, err = newLayerBuffer(be, c.family.headWeights(c), x.dt.Dtype); err != nil {
 			return err
@@ -502,7 +539,7 @@ func (x *extractor[F]) close() {
 			b.Free()
 		}
 	}
-	held := append(x.weights, x.shared)
+	held := append(x.weights, x.shared, x.encoder)
 	if h := x.head; h != nil {
 		held = append(append(held, h.weights), h.blocks...)
 		if h.buf != nil {
@@ -588,8 +625,13 @@ func (x *extractor[F]) hold(ctx context.Context, be engine.Backend, l int) (err 
 
 // load is loadWeights by the clock.
 func (x *extractor[F]) load(ctx context.Context, l *layerBuffer) error {
+	return x.loadFrom(ctx, &x.m.tensors, l)
+}
+
+// loadFrom is load from files of others.
+func (x *extractor[F]) loadFrom(ctx context.Context, from *tensors, l *layerBuffer) error {
 	start := time.Now()
-	err := loadWeights[F](ctx, x.m, x.s, l)
+	err := loadWeights[F](ctx, from, x.s, l)
 	x.stats.Loading += time.Since(start)
 	return err
 }
@@ -606,6 +648,15 @@ func (x *extractor[F]) bind(g *graph, ws []weight, l *layerBuffer, T, R int) (in
 			r = l.arrays[i]
 		}
 		in[g.inputs[w.name]] = r
+	}
+	if g.encoded != "" {
+		for i, w := range x.opt.SAE.weights() {
+			r := engine.Resident{Type: typ(w.dims())}
+			if x.encoder != nil {
+				r = x.encoder.arrays[i]
+			}
+			in[g.inputs[w.name]] = r
+		}
 	}
 	in[g.inputs["x"]] = engine.Resident{Type: typ(op.Dims{1, 1, T, c.Hidden})}
 	spans = engine.Resident{Type: typ(op.Dims{1, 1, R, 2}), Buf: x.small}
@@ -749,11 +800,11 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 				}
 				continue
 			}
-			r := engine.Resident{Type: op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, R, c.Units(t)}}, Buf: x.tapBuf, Offset: at}
-			at += int(x.bytes(R * c.Units(t)))
+			r := engine.Resident{Type: op.Type{Dtype: x.dt.Dtype, Dims: op.Dims{1, 1, R, x.width(t)}}, Buf: x.tapBuf, Offset: at}
+			at += int(x.bytes(R * x.width(t)))
 			out[g.taps[t]] = r
 			taps = append(taps, reading{t, col, r})
-			col += c.Units(t)
+			col += x.width(t)
 		}
 	}
 	if err := x.s.Run(in, out); err != nil {

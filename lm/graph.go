@@ -21,6 +21,7 @@ type graph struct {
 	taps   map[Tap]*gorgonia.Node // pooled to rows
 
 	attends attends
+	encoded Tap // whose units an autoencoder encodes before they are pooled; empty: of none
 }
 
 func newGraph(c *Config, dtype tensor.Dtype, weights []weight) *graph {
@@ -71,6 +72,9 @@ func columns(x *gorgonia.Node, lo, hi int) *gorgonia.Node {
 
 // tap pools x to rows, for results that ask for it.
 func (g *graph) tap(t Tap, x *gorgonia.Node) {
+	if t == g.encoded {
+		x = g.encode(x)
+	}
 	g.taps[t] = op.Must(op.MeanSpans{}, x, g.inputs["spans"])
 }
 
@@ -105,10 +109,16 @@ func tokenGraph(c *Config, dtype tensor.Dtype) *graph {
 	return g
 }
 
-// layerGraph is one block, the same for all layers that attend alike.
-func layerGraph(c *Config, dtype tensor.Dtype, attends attends) *graph {
+// layerGraph is one block, the same for all layers that attend alike and have the same
+// tap encoded.
+func layerGraph(c *Config, dtype tensor.Dtype, attends attends, sae *SAE, encoded Tap) *graph {
 	g := newGraph(c, dtype, c.layerWeights(0))
-	g.attends = attends
+	g.attends, g.encoded = attends, encoded
+	if encoded != "" {
+		for _, w := range sae.weights() {
+			g.input(w.name, w.dims())
+		}
+	}
 	x := g.input("x", op.Dims{1, 1, nominal, c.Hidden})
 	g.input("spans", op.Dims{1, 1, nominal, 2})
 	c.family.block(g, x)

@@ -16,9 +16,14 @@ type Model struct {
 	Config    *Config
 	Tokenizer *Tokenizer // nil until ReadTokenizer
 
-	dir    string
+	tensors
+}
+
+// tensors are weights in files, found by name.
+type tensors struct {
+	dir    string // or the file
 	files  *store.Safetensors
-	prefix string // of the names of tensors
+	prefix string // of their names
 }
 
 // Open reads the configuration of a model folder and checks that every tensor is
@@ -33,7 +38,7 @@ func Open(fsys store.FS, dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Name: filepath.Base(abs), Config: c, dir: dir}
+	m := &Model{Name: filepath.Base(abs), Config: c, tensors: tensors{dir: dir}}
 	if m.files, err = store.OpenSafetensors(fsys, dir); err != nil {
 		return nil, err
 	}
@@ -187,7 +192,7 @@ func (p part) check(a store.Array, w weight) error {
 }
 
 // fullName is the name of a tensor with the prefix, if it has that.
-func (m *Model) fullName(name string) string {
+func (m *tensors) fullName(name string) string {
 	if slices.Contains(outputs, name) {
 		return name
 	}
@@ -196,7 +201,7 @@ func (m *Model) fullName(name string) string {
 
 // tensor finds a tensor by its name without the prefix, which that of the output layer
 // has not; norms of old files are called gamma and beta.
-func (m *Model) tensor(name string) (store.Array, error) {
+func (m *tensors) tensor(name string) (store.Array, error) {
 	name = m.fullName(name)
 	if m.files.Has(name) {
 		return m.files.Tensor(name)

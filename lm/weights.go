@@ -44,7 +44,7 @@ func newLayerBuffer(be engine.Backend, ws []weight, dtype tensor.Dtype) (*layerB
 }
 
 // loadWeights reads the tensors of l.weights into its memory.
-func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.Session, l *layerBuffer) error {
+func loadWeights[F float32 | float64](ctx context.Context, m *tensors, s *engine.Session, l *layerBuffer) error {
 	for i, w := range l.weights {
 		if err := loadWeight[F](ctx, m, s, w, l.arrays[i]); err != nil {
 			return err
@@ -55,7 +55,7 @@ func loadWeights[F float32 | float64](ctx context.Context, m *Model, s *engine.S
 
 // loadWeight reads the tensors of one weight, and refuses one that holds a number
 // which is not finite.
-func loadWeight[F float32 | float64](ctx context.Context, m *Model, s *engine.Session, w weight, to engine.Resident) error {
+func loadWeight[F float32 | float64](ctx context.Context, m *tensors, s *engine.Session, w weight, to engine.Resident) error {
 	parts := make([]store.Array, len(w.parts))
 	for k, p := range w.parts {
 		a, err := m.tensor(p.tensor)

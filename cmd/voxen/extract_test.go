@@ -37,6 +37,35 @@ func tableColumn(t *testing.T, path, name string) []string {
 	return column
 }
 
+// Features of an autoencoder are columns of their own, and its files are inputs.
+func TestExtractFeatures(t *testing.T) {
+	f := newFiles(t)
+	sae := f.autoencoder("sae", testHidden, 9)
+	args := extractArgs(f.model("tiny-bert", bertModel()), f.story("words.tsv", 12), f.path("r.npy"), "--tap", "hidden", "--layers", "1", "--sae", sae)
+	if out := mustRun(t, args...); !strings.Contains(out, "12 rows of 9 units in 1 layers") {
+		t.Errorf("said %q", out)
+	}
+	rows, cols, data := array(t, f.path("r.npy"))
+	if rows != 12 || cols != 9 || slices.Min(data) != 0 || slices.Max(data) == 0 {
+		t.Errorf("features are %d x %d from %g to %g, want 12 x 9 from 0 on", rows, cols, slices.Min(data), slices.Max(data))
+	}
+	columns := f.path("r.npy.columns.tsv")
+	for i, tap := range tableColumn(t, columns, "tap") {
+		if unit := tableColumn(t, columns, "unit")[i]; tap != "hidden.sae" || unit != fmt.Sprint(i) {
+			t.Errorf("column %d is unit %s of %s", i, unit, tap)
+		}
+	}
+	run, err := store.ReadRun(store.OS{}, f.path("r.npy.run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{sae, f.path("sae/cfg.json")} {
+		if !slices.ContainsFunc(run.Inputs, func(in store.Input) bool { return in.Role == "--sae" && in.Path == want }) {
+			t.Errorf("inputs are %v, want %s among them", run.Inputs, want)
+		}
+	}
+}
+
 // A table of words gives a row each, columns are named layer by layer, and
 // run.json counts the row without a word piece.
 func TestExtractWords(t *testing.T) {

@@ -119,6 +119,29 @@ func (f *files) model(name string, m *testModel) string {
 	return dir
 }
 
+// autoencoder writes one of so many units and features, with b_dec, and its cfg.json.
+func (f *files) autoencoder(name string, units, features int) string {
+	f.t.Helper()
+	m := &testModel{tensors: map[string][]int{}}
+	m.add("W_enc", units, features)
+	m.add("b_enc", features)
+	m.add("b_dec", units)
+	if err := os.MkdirAll(f.path(name), 0o777); err != nil {
+		f.t.Fatal(err)
+	}
+	path := filepath.Join(f.path(name), "sae.safetensors")
+	file, err := os.Create(path)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer file.Close()
+	if err := store.WriteSafetensors(file, m.weights(), nil); err != nil {
+		f.t.Fatal(err)
+	}
+	f.bytes(name+"/cfg.json", []byte(`{"architecture": "standard", "apply_b_dec_to_input": true}`))
+	return path
+}
+
 // weights draws every tensor, matrices with a standard deviation of 0.2, which
 // keeps activations near 1.
 func (m *testModel) weights() []store.TensorData {

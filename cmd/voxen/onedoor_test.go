@@ -154,6 +154,7 @@ func doorCalls(f *files) map[string][]call {
 			to(".npy", "extract", "--model", f.model("tiny-bert", bertModel()), "--words", f.path("words.tsv"), "--window", "16", "--stride", "8"),
 			to(".npy", "extract", "--model", f.path("tiny-bert"), "--text", f.bytes("story.txt", []byte("Down, down, down. Would the fall never end?"))),
 			to(".safetensors", "extract", "--model", f.path("tiny-bert"), "--ids", f.ids("ids.npy", 101, 7, 9, 102)),
+			to(".npy", "extract", "--model", f.path("tiny-bert"), "--ids", f.path("ids.npy"), "--tap", "hidden", "--layers", "1", "--sae", f.autoencoder("sae", testHidden, 9)),
 		},
 		"group": {
 			to("", append(append([]string{"group"}, f.scoreMaps(6)...), "--mask", f.path("mask.nii.gz"), "--atlas", f.path("atlas.nii.gz"),

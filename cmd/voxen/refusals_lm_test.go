@@ -157,6 +157,13 @@ var lmRefusals = []refusal{
 	extractRefusal("empty tap", `--tap "" is empty`, "--tap", ""),
 	extractRefusal("layer past the last", `--layers: layers "0,3": "3" is not within 0-2`, "--layers", "0,3"),
 	extractRefusal("embeddings of a layer", "--layers 1-2 with the tap embed, expected layer 0 among them", "--layers", "1-2", "--tap", "hidden,embed"),
+	{"an autoencoder of another width", func(f *files) []string {
+		return append(extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy")), "--tap", "hidden", "--layers", "1", "--sae", f.autoencoder("sae", testHidden+1, 9))
+	}, 2, `sae.safetensors: takes 33 units, the model has 32 at hidden`},
+	{"an autoencoder of all layers", func(f *files) []string {
+		return append(extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy")), "--sae", f.autoencoder("sae", testHidden, 9))
+	}, 2, `sae.safetensors: is of one tap of one layer, 1 taps and 3 layers are read`},
+	extractRefusal("no autoencoder", `w.tsv`, "--sae", "w.tsv"),
 	extractRefusal("layers backwards", `"2-1" is not within 0-2`, "--layers", "2-1"),
 	extractRefusal("layer twice", `layer 1 is listed twice`, "--layers", "0-1,1"),
 	extractRefusal("no window", `--window 0, expected at least 1`, "--window", "0"),

@@ -32,6 +32,7 @@ type Options struct {
 	Out       string              `opt:"out" file:"out" required:"true" doc:"responses, .npy or .safetensors"`
 	Tap       string              `opt:"tap" default:"ffn.out" complete:"ffn.out,ffn.act,attn.out,attn.heads,attn.q,attn.k,attn.qk,hidden,embed" doc:"where to read, one or more taps with commas between: which units are neurons"`
 	Layers    string              `opt:"layers" default:"all" form:"all or 0,3,5-7" complete:"all" doc:"all, or layers from 0 as in 0,3,5-7"`
+	SAE       string              `opt:"sae" key:"-" file:"in" doc:"sparse autoencoder (.safetensors with W_enc, b_enc, and b_dec or threshold) of the one tap and layer that are read: its features in the place of units"`
 	Window    int                 `opt:"window" default:"200" min:"1" doc:"words that the model sees together"`
 	Stride    step.Maybe[int]     `opt:"stride" min:"1" doc:"words from one window to the next, at most the window (default: 100, or the window if that is less)"`
 	DType     string              `opt:"dtype" default:"float32" oneof:"float32,float16" doc:"of the file of responses per word"`
@@ -148,12 +149,24 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	if err := o.canPredict(m); err != nil {
 		return nil, err
 	}
+	sae, err := o.encoder(e.FS, m)
+	if err != nil {
+		return nil, err
+	}
 	if o.before && !m.Config.Causal() {
 		return nil, step.BadInput("", "--context: a %s whose tokens see those after them has no words before alone; want a causal model", m.Config.Type)
 	}
 	var list []step.File
 	for _, path := range m.Files(e.FS, o.IDs == "") {
 		list = append(list, step.File{Role: "--model", Path: path})
+	}
+	if sae != nil {
+		defer sae.Close()
+		for _, path := range sae.Files() {
+			if path != o.SAE { // which is one by its flag
+				list = append(list, step.File{Role: "--sae", Path: path})
+			}
+		}
 	}
 	return list, nil
 }
@@ -165,10 +178,37 @@ func (o *Options) layers(m *lm.Model) ([]int, error) {
 		return nil, step.BadInput("", "--layers: %v", err)
 	}
 	taps, err := lm.ParseTaps(o.Tap)
-	if err == nil && slices.Contains(taps, lm.Embed) && !slices.Contains(layers, 0) {
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(taps, lm.Embed) && !slices.Contains(layers, 0) {
 		return nil, step.BadInput("", "--layers %s with the tap embed, expected layer 0 among them: it counts embeddings, which are before it", o.Layers)
 	}
-	return layers, err
+	return layers, nil
+}
+
+// encoder opens the autoencoder, nil without one, and refuses one that is not of the tap.
+func (o *Options) encoder(fsys store.FS, m *lm.Model) (*lm.SAE, error) {
+	if o.SAE == "" {
+		return nil, nil
+	}
+	layers, err := o.layers(m)
+	if err != nil {
+		return nil, err
+	}
+	taps, err := lm.ParseTaps(o.Tap)
+	if err != nil {
+		return nil, err
+	}
+	s, err := lm.OpenSAE(fsys, o.SAE)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Fits(m.Config, taps, layers); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // canPredict refuses surprisals of a model that has none.
@@ -190,7 +230,7 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	if err := x.open(); err != nil {
 		return nil, err
 	}
-	defer x.model.Close()
+	defer x.close()
 	if err := r.Stage("reading words", 0, func() error { return x.read(ctx) }); err != nil {
 		return nil, err
 	}
@@ -202,6 +242,7 @@ type extraction struct {
 	*step.Run
 	o       *Options
 	model   *lm.Model
+	sae     *lm.SAE // nil without one
 	taps    []lm.Tap
 	layers  []int
 	words   brain.Words // of --words and --text
@@ -211,7 +252,7 @@ type extraction struct {
 }
 
 func (x *extraction) extract(ctx context.Context) (*Summary, error) {
-	columns := x.model.Config.Columns(x.taps, x.layers)
+	columns := x.columns()
 	sink, err := x.output(ctx, len(columns))
 	if err != nil {
 		return nil, err
@@ -228,6 +269,22 @@ func (x *extraction) extract(ctx context.Context) (*Summary, error) {
 	x.LeaveOut("words", "no word piece: their responses are zero", x.reading.Empty)
 	return &Summary{Rows: x.reading.Rows, Columns: len(columns), Layers: countLayers(columns), Windows: len(x.reading.Windows),
 		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate}, nil
+}
+
+// columns are the units at the taps, or the features of the autoencoder.
+func (x *extraction) columns() []lm.Column {
+	if x.sae != nil {
+		return x.sae.Columns(x.taps[0], x.layers[0])
+	}
+	return x.model.Config.Columns(x.taps, x.layers)
+}
+
+// close closes the files of the model and the autoencoder.
+func (x *extraction) close() {
+	x.model.Close()
+	if x.sae != nil {
+		x.sae.Close()
+	}
 }
 
 // countLayers counts the layers that columns are of.
@@ -248,6 +305,10 @@ func (x *extraction) open() (err error) {
 		return err
 	}
 	if x.layers, err = x.o.layers(x.model); err != nil {
+		x.model.Close()
+		return err
+	}
+	if x.sae, err = x.o.encoder(x.Env.FS, x.model); err != nil {
 		x.model.Close()
 		return err
 	}
@@ -356,7 +417,7 @@ func (x *extraction) output(ctx context.Context, cols int) (*store.ArraySink, er
 // run computes the responses.
 func (x *extraction) run(ctx context.Context, sink *store.ArraySink) (lm.Stats, error) {
 	all := x.reading.Tokens()
-	opt := lm.Options{Taps: x.taps, Layers: x.layers, Float64: x.Env.Precision == op.Float64, Checkpoint: x.Job,
+	opt := lm.Options{Taps: x.taps, Layers: x.layers, SAE: x.sae, Float64: x.Env.Precision == op.Float64, Checkpoint: x.Job,
 		Last: x.o.Pieces == "last", Progress: func(done, total int) { x.Progress(all - total + done) }}
 	if x.o.Surprisal {
 		x.bits = make([]float64, x.reading.Rows)
