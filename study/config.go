@@ -33,7 +33,7 @@ type Config struct {
 	Models     []ModelConfig    `key:"models" doc:"the language models"`
 	Align      align.Options    `key:"align" doc:"from words to volumes"`
 	Dictionary learn.Options    `key:"dictionary" doc:"the atoms of each model"`
-	Encode     encode.Options   `key:"encode" doc:"the encoding models of each subject"`
+	Encode     EncodeConfig     `key:"encode" doc:"the encoding models of each subject"`
 	Match      MatchConfig      `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   organize.Options `key:"organize" doc:"sub-groups of neurons; left out without templates"`
 	Couple     CoupleConfig     `key:"couple" doc:"single neurons with biological neurons"`
@@ -88,6 +88,12 @@ type MatchConfig struct {
 	match.Options
 }
 
+// EncodeConfig are the options of encode.
+type EncodeConfig struct {
+	ISC bool `key:"isc" doc:"what each subject shares with the mean of the others in held-out rows, as a ceiling of r; at least 4 subjects of the same runs"`
+	encode.Options
+}
+
 // CoupleConfig are the options of couple.
 type CoupleConfig struct {
 	Skip bool   `key:"skip" doc:"leave the step out"`
@@ -119,7 +125,7 @@ func DefaultConfig() Config {
 		Organize: *organize.New(),
 	}
 	c.Dictionary = *learn.New()
-	c.Encode = *encode.New()
+	c.Encode.Options = *encode.New()
 	c.Encode.Nested = true // unless every subject has a held-out run
 	c.Encode.Score, c.Encode.PerRun, c.Encode.Detrend = "r", "zscore", "cosine:128"
 	c.Couple.Options = *couple.New()

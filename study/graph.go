@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"voxen/brain"
+	"voxen/engine/ridge"
 	"voxen/lm"
 	"voxen/store"
 	"voxen/study/align"
@@ -431,7 +432,7 @@ func (s *Study) bySubject() (names []string, of map[string][]recording) {
 func (s *Study) encode(m *modelSteps) error {
 	names, of := s.bySubject()
 	for _, name := range names {
-		o := s.Encode
+		o := s.Encode.Options
 		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.config.Name, "sub-"+name)
 		o.TR = step.Some(s.shapes[0].tr)
 		s.encodeControls(&o)
@@ -469,6 +470,9 @@ func (s *Study) encode(m *modelSteps) error {
 		}
 		folds, err := s.folds(&o, volumes)
 		if err != nil {
+			return err
+		}
+		if err := s.others(name, of, &o); err != nil {
 			return err
 		}
 		m.subjects = append(m.subjects, name)
@@ -514,6 +518,49 @@ func (s *Study) repeats(subject string, o *encode.Options) error {
 		}
 	}
 	o.TestFeatures = o.TestFeatures[:1]
+	return nil
+}
+
+// others gives the responses of all other subjects to the rows of the held-out score of one,
+// where what they share is asked for.
+func (s *Study) others(name string, of map[string][]recording, o *encode.Options) error {
+	const key = "encode.isc"
+	if !s.Encode.ISC {
+		return nil
+	}
+	names, _ := s.bySubject()
+	if len(names) < ridge.FewestSubjects {
+		return s.bad(key, "is true, and there are %d subjects: expected at least %d", len(names), ridge.FewestSubjects)
+	}
+	if len(o.TestResponses) == 0 && !o.Nested {
+		return s.bad(key, "is true without held-out scores: expected encode.nested, or held-out runs")
+	}
+	runsOf := func(name string) (runs []int) {
+		for _, r := range of[name] {
+			if held := s.Stimulus[r.run].Test; held || len(o.TestResponses) == 0 {
+				runs = append(runs, r.run)
+			}
+		}
+		return runs
+	}
+	own := runsOf(name)
+	for _, other := range names {
+		if other == name {
+			continue
+		}
+		if !slices.Equal(runsOf(other), own) {
+			return s.bad(key, "is true, but sub-%s has other runs than sub-%s: expected subjects of the same runs", other, name)
+		}
+		for _, r := range of[other] {
+			if !slices.Contains(own, r.run) {
+				continue
+			}
+			o.ISC = append(o.ISC, r.bold)
+			if r.confounds != "" {
+				o.ISCConfounds = append(o.ISCConfounds, r.confounds)
+			}
+		}
+	}
 	return nil
 }
 

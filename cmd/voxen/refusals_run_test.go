@@ -94,6 +94,7 @@ func init() {
 			f.edit("alphas: 1", "trim_features: 10:5\n  alphas: 1")
 		}),
 		studied("repeats without held-out runs", `line \d+: encode.test_repeats is true, and sub-01 has 0 held-out runs: expected at least 2`, func(f *files) { f.edit("alphas: 1", "test_repeats: true\n  alphas: 1") }),
+		studied("others of no held-out rows", `line \d+: encode.isc is true without held-out scores`, func(f *files) { f.edit("alphas: 1", "isc: true\n  nested: false\n  alphas: 1") }),
 		studied("mean of no repeats", `line \d+: encode.zscore_repeats is true without encode.test_repeats`, func(f *files) { f.edit("alphas: 1", "zscore_repeats: true\n  alphas: 1") }),
 		config("false discovery rate above one", `line \d+: match.fdr is "5", expected a number between 0 and 1`, "draws: 200", "fdr: 5"),
 		config("stride beyond the window", `line \d+: models\[0\].stride is 50, expected at most the window of 40 words`, "stride: 20", "stride: 50"),

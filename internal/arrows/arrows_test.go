@@ -57,7 +57,7 @@ engine/*: engine engine/op engine/tile
 engine: engine/op engine/tile internal/heap
 cpu: engine internal/heap engine/op internal/blas internal/eig internal/sparse internal/sysblas internal/vec
 internal/eig internal/sparse internal/sysblas internal/vec: internal/blas
-internal/blas internal/eig: internal/team
+internal/blas internal/eig engine/ridge: internal/team
 internal/conform internal/coupling internal/permute internal/spatial: engine engine/op
 internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile

@@ -90,6 +90,9 @@ func NewShifts(runs op.Borders, least, n int, seed uint64) *Draws {
 	return d
 }
 
+// Lags are the rows by which a draw shifts each run; of shifts.
+func (d *Draws) Lags(draw int) []int { return d.lags[draw] }
+
 // Fill writes the features of a draw, made of those that were heard, both (T x K) and
 // row-major.
 func (d *Draws) Fill(draw int, heard []float64, K int, dst []float64) {

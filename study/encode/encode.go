@@ -46,6 +46,7 @@ type Options struct {
 	Metrics     []string `opt:"metrics" list:"comma" complete:"r,r2,mse" doc:"further scores of held-out predictions: r,r2,mse"`
 	Chance
 	step.Repeats
+	Others
 	Banded
 	Written
 	KeepScores bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
@@ -78,6 +79,9 @@ func (o *Options) Check() error {
 		return err
 	}
 	if err := o.Trims.Check(); err != nil {
+		return err
+	}
+	if err := o.checkISC(); err != nil {
 		return err
 	}
 	if err := o.checkBanded(); err != nil {
@@ -193,6 +197,8 @@ type encoder struct {
 	y     *step.Responses
 	testY *step.Responses
 
+	others *step.Responses // of --isc
+
 	bands     ridge.Bands // of banded ridge; without columns: none
 	bandNames []string
 	gain      []step.ScoreSummary // with --baseline
@@ -213,7 +219,7 @@ func newEncoder(o *Options, r *step.Run) (*encoder, error) {
 }
 
 func (x *encoder) close() {
-	for _, r := range []*step.Responses{x.y, x.testY} {
+	for _, r := range []*step.Responses{x.y, x.testY, x.others} {
 		if r != nil {
 			r.Close()
 		}
@@ -238,6 +244,10 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		return nil, step.BadInput("", "--baseline is of %s, which --outputs %s leaves out", x.heldName(), strings.Join(x.o.Outputs, ","))
 	}
 	null, err := x.newNull(sinks)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := x.newSharer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -282,6 +292,13 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	}
 	sum.Null = chance
 	sum.Scores = append(sum.Scores, x.gain...)
+	if shared != nil {
+		var scores []step.ScoreSummary
+		if sum.ISC, scores, err = shared.make(ctx, sinks); err != nil {
+			return nil, err
+		}
+		sum.Scores = append(sum.Scores, scores...)
+	}
 	return sum, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -13,14 +12,13 @@ import (
 	"voxen/engine/ridge"
 	"voxen/internal/permute"
 	"voxen/internal/stimulus"
-	"voxen/store"
 	"voxen/study/step"
 )
 
 // Chance are the options of what a score is by chance.
 type Chance struct {
 	Null string `opt:"null" form:"shift:N[,min=L], phase:N or blocks:N[,length=L]" complete:"shift:,phase:,blocks:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard, features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s) or with a new random phase per frequency; or blocks of L rows (the same default) of held-out predictions are permuted N times"`
-	Seed uint64 `opt:"seed" doc:"of the draws of --null and of the bands' weights"`
+	Seed uint64 `opt:"seed" doc:"of the draws of --null, of the bands' weights and of the shifts of --isc"`
 }
 
 // nullPlan is --null read.
@@ -258,29 +256,11 @@ func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
 		name string
 		data []float64
 	}{{"p", p}, {"q", q}, {"p_fwe", familywise}, {"null_mean", mean}} {
-		if err := m.write(ctx, f.name, f.data); err != nil {
+		if err := m.writeRow(ctx, f.name, f.data); err != nil {
 			return nil, err
 		}
 	}
 	return m.summary(q, familywise, mean), nil
-}
-
-// write writes a result of one row, and its image.
-func (m *nullMaker) write(ctx context.Context, name string, data []float64) error {
-	err := m.Job.WriteFile(name+".npy", func(w io.Writer) error {
-		if m.Env.Precision == op.Float64 {
-			return store.WriteNpy(w, []int{len(data)}, data)
-		}
-		narrow := make([]float32, len(data))
-		for i, x := range data {
-			narrow[i] = float32(x)
-		}
-		return store.WriteNpy(w, []int{len(data)}, narrow)
-	})
-	if err != nil || m.y.Places == nil || !m.withImage(name, 1) {
-		return err
-	}
-	return m.ResultImage(ctx, m.y, name, 1, m.labels(name))
 }
 
 // summary counts, in run.json too.

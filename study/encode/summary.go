@@ -30,6 +30,7 @@ type Summary struct {
 	WithAlpha  int     `json:"-"` // voxels whose alpha is written
 
 	Null *NullSummary `json:"null,omitempty"` // of --null
+	ISC  *ISCSummary  `json:"isc,omitempty"`  // of --isc
 }
 
 // manyAtEnds is the share of voxels at the ends of the grid of alphas above which the

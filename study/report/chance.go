@@ -7,6 +7,7 @@ import (
 
 	page "voxen/report"
 	"voxen/store"
+	"voxen/study/step"
 )
 
 // chance is a table of how scores compare with their nulls (encode --null), if there are any.
@@ -41,4 +42,31 @@ func comparedScore(run *store.Run) string {
 		}
 	}
 	return "cv_score"
+}
+
+// ceilings is a table of how high r may be at most and how much of that it reaches, where fits
+// say so: of repeats of one stimulus, and of subjects who share it.
+func (b *reporter) ceilings() []page.Block {
+	t := page.Table{Caption: "Ceilings of r, over voxels that have one. noise_ceiling: the highest r of any prediction with the mean of the repeats. isc_ceiling: the correlation of a subject with the mean of the others, over the square root of that mean's reliability: what all brains share, which is more than this model's features and less than what one brain responds to. r is divided by isc_ceiling where the correlation with the others has p < 0.05 alone.",
+		Columns: []page.Column{{Name: "Model"}, {Name: "Subject"}, {Name: "Ceiling"}, {Name: "Median", Number: true}, {Name: "95th percentile", Number: true},
+			{Name: "r / ceiling, median", Number: true}, {Name: "95th percentile of it", Number: true}}}
+	for _, m := range b.o.Models {
+		for _, subject := range m.Subjects {
+			run := b.of(m.Name + ": encode " + subject)
+			if run == nil {
+				continue
+			}
+			for _, c := range [][2]string{{step.NoiseCeiling, step.Normalized}, {step.ISCCeiling, step.ISCNormalized("test_r")}, {step.ISCCeiling, step.ISCNormalized("nested_r")}} {
+				if _, ok := run.Results[c[1]+"_median"]; !ok {
+					continue
+				}
+				of := func(name string) string { return short(run.Results[name]) }
+				t.Rows = append(t.Rows, page.Row{Cells: []string{m.Name, subject, c[0], of(c[0] + "_median"), of(c[0] + "_percentile_95"), of(c[1] + "_median"), of(c[1] + "_percentile_95")}})
+			}
+		}
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return []page.Block{t}
 }

@@ -90,6 +90,7 @@ func (b *reporter) quality(ctx context.Context) error {
 		return nil
 	}
 	blocks = append(blocks, b.chance()...)
+	blocks = append(blocks, b.ceilings()...)
 	s.Blocks = append(blocks, s.Blocks...)
 	return nil
 }

@@ -39,5 +39,15 @@ const (
 	Normalized          = "test_r_normalized"
 )
 
+// Names of what the responses of others say of a voxel.
+const (
+	ISC        = "isc"
+	ISCCeiling = "isc_ceiling"
+	ISCP       = "isc_p"
+)
+
+// ISCNormalized names r divided by the ceiling: test_r, or nested_r.
+func ISCNormalized(r string) string { return r + "_isc_normalized" }
+
 // NoCeiling says why a voxel has no ceiling.
 const NoCeiling = "without a noise ceiling: explainable variance of at most 0.01"
