@@ -27,6 +27,10 @@ type Bands struct {
 type BandedOutputs struct {
 	Outputs
 	BandWeights tile.Sink // a row per band
+	// ProductMeasure and SplitR are the parts of the bands in R2 and r of held-out rows, or
+	// without any in those of the nested cross-validation, means over its folds: a row per
+	// band, and last what no band carries. Rows sum to the scores.
+	ProductMeasure, SplitR tile.Sink
 }
 
 // Dirichlet draws n weights of so many bands: the first is equal weights, the others are
@@ -76,8 +80,13 @@ func FitBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutp
 	if o.L1 != nil {
 		return Result{}, fmt.Errorf("bands under an L1 penalty, want ridge")
 	}
-	if o.Form == SVD {
+	switch {
+	case o.Form == SVD:
 		return Result{}, fmt.Errorf("form svd cannot weight bands: use kernel")
+	case o.L1 != nil:
+		return Result{}, fmt.Errorf("bands have no L1 penalty")
+	case len(o.Censored) > 0 || len(o.TestCensored) > 0:
+		return Result{}, fmt.Errorf("bands take all rows, none is censored")
 	}
 	form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
 	if err != nil {
@@ -153,9 +162,10 @@ type search struct {
 
 	kept   []*fitter // by draw, of which designs are kept; nil: made when asked for
 	keep   bool
-	held   int64       // bytes that are held beside buffers
-	panels int         // of a block
-	one    [][]float64 // of every draw the alpha of all voxels, and those of outer folds
+	held   int64          // bytes that are held beside buffers
+	panels int            // of a block
+	foldX  []foldFeatures // of outer folds, where they are split
+	one    [][]float64    // of every draw the alpha of all voxels, and those of outer folds
 
 	checkpoint tile.Checkpoint
 }
@@ -169,6 +179,9 @@ func (s *search) prepare(ctx context.Context) error {
 		return err
 	}
 	s.f.o.Progress = nil
+	if s.splits() && s.f.data.TestY == nil {
+		s.foldsFeatures()
+	}
 	limit := budget / 2
 	if budget == 0 {
 		limit = 4 << 30
@@ -203,6 +216,9 @@ func (s *search) prepare(ctx context.Context) error {
 	s.f.o.Progress = progress
 	return nil
 }
+
+// splits reports whether scores are split.
+func (s *search) splits() bool { return s.out.ProductMeasure != nil || s.out.SplitR != nil }
 
 // designBytes is what a design takes.
 func (f *fitter) designBytes() int64 {
@@ -269,6 +285,7 @@ type block struct {
 	score  []float64
 	alpha  *tile.Array[float64]
 	outer  []outerChoice
+	terms  splitTerms // of held-out rows
 	sinks  []blockSink
 }
 
@@ -276,6 +293,7 @@ type block struct {
 type outerChoice struct {
 	inner []float64              // the highest inner score so far
 	held  map[op.Score][]float64 // scores of the outer fold by that choice
+	split [2][]float64           // their parts, R2 and r: rows by voxels
 }
 
 // blockSink is a result of a block on its way.
@@ -294,7 +312,15 @@ func (s *search) newBlock(lo, hi int) *block {
 		for _, m := range s.nestedMetrics() {
 			c.held[m] = nans(1, n).Data
 		}
+		if len(s.foldX) > 0 {
+			for i := range c.split {
+				c.split[i] = nans(len(s.b.Gammas[0])+1, n).Data
+			}
+		}
 		b.outer = append(b.outer, c)
+	}
+	if s.splits() {
+		b.terms = newSplitTerms(len(s.b.Gammas[0]), n)
 	}
 	for _, sink := range s.sinks() {
 		b.sinks = append(b.sinks, blockSink{sink, nans(sink.Rows(), n)})
@@ -314,6 +340,9 @@ func nans(rows, cols int) *tile.Array[float64] {
 // rows counts the numbers per voxel of a block, and of a draw's results.
 func (b *block) rows() int {
 	n := 8
+	if b.terms.yq != nil { // of a draw, or of one in every outer fold
+		n += (1 + len(b.outer)) * 5 * (1 + b.terms.yq.Rows())
+	}
 	for _, c := range b.outer {
 		n += 2 + 2*len(c.held)
 	}
@@ -327,7 +356,7 @@ func (b *block) rows() int {
 func (s *search) sinks() []tile.Sink {
 	o := s.out
 	all := []tile.Sink{o.Weights, o.Alpha, o.CVScore, o.CVScores, o.Intercept, o.TestScore, o.Nested, o.Predictions,
-		o.Repeats.Explainable, o.Repeats.Ceiling, o.Repeats.Normalized, o.Status, o.BandWeights}
+		o.Repeats.Explainable, o.Repeats.Ceiling, o.Repeats.Normalized, o.Status, o.BandWeights, o.ProductMeasure, o.SplitR}
 	for _, m := range []op.Score{op.R2, op.R, op.MSE} {
 		all = append(all, o.TestMetrics[m], o.NestedMetrics[m])
 	}
@@ -406,7 +435,8 @@ func (s *search) try(ctx context.Context, b *block, draw int) error {
 	}
 	var inner []*tile.Array[float64]
 	var held []map[op.Score]*tile.Array[float64]
-	if metrics := s.nestedMetrics(); len(metrics) > 0 {
+	var terms []splitTerms
+	if metrics := s.nestedMetrics(); len(metrics) > 0 || len(s.foldX) > 0 {
 		for i, o := range f.outerFolds(t, fit) {
 			if s.one != nil {
 				o.d.o.Alphas = f.outerAlphas[i : i+1]
@@ -418,6 +448,10 @@ func (s *search) try(ctx context.Context, b *block, draw int) error {
 			for _, m := range metrics {
 				scores[m] = tile.NewArray[float64](1, n)
 				results[t.masked(of[m], fit.status, op.Float64)] = engine.ToSink(scores[m])
+			}
+			if len(s.foldX) > 0 {
+				terms = append(terms, newSplitTerms(len(s.b.Gammas[0]), n))
+				s.nestedSplit(t, i, o, first(chosen), terms[i], results)
 			}
 			inner, held = append(inner, best), append(held, scores)
 		}
@@ -441,6 +475,12 @@ func (s *search) try(ctx context.Context, b *block, draw int) error {
 				c.inner[v] = inner[i].Data[v]
 				for m, x := range held[i] {
 					c.held[m][v] = x.Data[v]
+				}
+				if len(terms) > 0 {
+					r2, r := terms[i].of(v, s.f.nested[i].rs.outer.rows())
+					for row := range r2 {
+						c.split[0][row*n+v], c.split[1][row*n+v] = r2[row], r[row]
+					}
 				}
 			}
 		}
@@ -487,6 +527,10 @@ func (s *search) refit(ctx context.Context, b *block, draw int) error {
 		}
 	}
 	repeats := Repeats{Explainable: pick(o.Repeats.Explainable), Ceiling: pick(o.Repeats.Ceiling), Normalized: pick(o.Repeats.Normalized)}
+	if s.splits() && f.testX != nil {
+		h := f.heldOutRows(t, fit, tiling.Width)
+		s.testSplit(f, t, fit, h, b.terms, results, func(a *tile.Array[float64]) tile.Sink { return picked{a, b.chosen, draw} })
+	}
 	f.testResults(t, fit, Outputs{TestScore: pick(o.TestScore), TestMetrics: picks(o.TestMetrics), Predictions: pick(o.Predictions), Repeats: repeats}, tiling.Width, results)
 	if len(results) == 0 {
 		return nil
@@ -525,6 +569,13 @@ func (s *search) finish(b *block) {
 		for band, g := range s.b.Gammas[draw] {
 			set(s.out.BandWeights, band, v, g)
 		}
+		if s.splits() {
+			r2, r := b.parts(v, s.f)
+			for row := range r2 {
+				set(s.out.ProductMeasure, row, v, r2[row])
+				set(s.out.SplitR, row, v, r[row])
+			}
+		}
 		for _, m := range s.nestedMetrics() {
 			mean := 0.0
 			for _, c := range b.outer {
@@ -545,6 +596,22 @@ func (s *search) finish(b *block) {
 			s.f.res.NoCeiling++
 		}
 	}
+}
+
+// parts gives the parts of the held-out score of a voxel.
+func (b *block) parts(v int, f fitter) (r2, r []float64) {
+	if f.data.TestY != nil {
+		return b.terms.of(v, f.data.TestX.Rows/max(1, f.o.TestRepeats))
+	}
+	r2, r = make([]float64, b.terms.yq.Rows()+1), make([]float64, b.terms.yq.Rows()+1)
+	n := b.hi - b.lo
+	for _, c := range b.outer {
+		for row := range r2 {
+			r2[row] += c.split[0][row*n+v] / float64(len(b.outer))
+			r[row] += c.split[1][row*n+v] / float64(len(b.outer))
+		}
+	}
+	return r2, r
 }
 
 // picked is a sink that takes the voxels of one draw alone.

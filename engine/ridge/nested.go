@@ -143,7 +143,7 @@ func (o *outerFold) statistics() {
 		o.silent = op.Must(op.Part{Axis: 1, Hi: 1}, o.silent)
 	}
 	if o.x.form != Gram {
-		o.held = o.project(nil)
+		o.held = o.project(o.coordinates(), o.r.z.Dtype(), nil)
 		return
 	}
 	B := o.d.sum(op.Must(op.FoldCross{Borders: o.d.pieces()}, o.x.x, o.r.z), outer)
@@ -157,11 +157,17 @@ func (o *outerFold) name(what string) string {
 	return fmt.Sprintf("outer %d %s", o.n.rs.outer[0].lo, what)
 }
 
-// project is the product of the outer fold's coordinates with its responses, divided by the
-// SD of each run where scales (P, 1, R, W) are given.
-func (o *outerFold) project(scales node) node {
-	rows, fold := o.t.once(o.name("rows"), o.n.rows), o.n.rs.outer[0]
-	z := op.Must(op.Part{Axis: 2, Lo: fold.lo, Hi: fold.hi}, o.r.z)
+// coordinates are those of the outer fold.
+func (o *outerFold) coordinates() node { return o.t.once(o.name("rows"), o.n.rows) }
+
+// project is the product of rows (1, 1, n, R) of the outer fold with its responses, in a
+// precision, divided by the SD of each run where scales (P, 1, R, W) are given.
+func (o *outerFold) project(rows node, to tensor.Dtype, scales node) node {
+	fold := o.n.rs.outer[0]
+	z := cast(op.Must(op.Part{Axis: 2, Lo: fold.lo, Hi: fold.hi}, o.r.z), to)
+	if scales != nil {
+		scales = cast(scales, to)
+	}
 	if scales == nil {
 		return op.Must(op.FoldCross{Borders: op.Borders{0, fold.hi - fold.lo}}, rows, z)
 	}
@@ -227,7 +233,7 @@ func (o *outerFold) statisticsWithin() {
 		o.held = op.Must(op.MatMul{}, total(o.x.rot), o.cross(o.n.outer, outer))
 		return
 	}
-	o.C, o.held = o.testTargets(tests.scales), o.project(outer.scales)
+	o.C, o.held = o.testTargets(tests.scales), o.project(o.coordinates(), o.r.z.Dtype(), outer.scales)
 }
 
 // steppedSets are responses in some sets after the steps.

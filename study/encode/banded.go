@@ -18,6 +18,7 @@ type Banded struct {
 	Bands         string          `opt:"bands" key:"-" form:"NAME=A:B,NAME=A:B" doc:"banded ridge: feature spaces by columns of the features, from A up to B (not included), before delays; each has a penalty of its own"`
 	BandSamples   step.Maybe[int] `opt:"band-samples" key:"-" min:"1" doc:"draws of the bands' weights (default 100)"`
 	Concentration []float64       `opt:"concentration" key:"-" list:"comma" doc:"concentrations of the Dirichlet distributions of the draws, taken in turn (default 0.1,1)"`
+	Split         bool            `opt:"split" key:"-" doc:"what each band carries of the held-out score: product measure and parts of r"`
 	Partition     bool            `opt:"partition" key:"-" doc:"variance partitioning: held-out R2 of every subset of at most four bands, each by plain ridge, and their unique and shared parts"`
 	Baseline      []string        `opt:"baseline" key:"-" list:"comma" form:"NAME,NAME" doc:"bands that are a baseline: gain.npy is the held-out score of all bands less that of these alone"`
 	BandWeights   string          `opt:"band-weights" file:"in" doc:"weights of the bands to try, (draws, bands), rows that sum to 1, instead of draws"`
@@ -192,8 +193,10 @@ func (x *encoder) search(ctx context.Context, s *sinks) (ridge.Result, error) {
 		return ridge.Fit(ctx, x.Backend, x.data, s.Outputs, x.plan)
 	}
 	out := ridge.BandedOutputs{Outputs: s.Outputs}
-	if sink := s.maps["band_weights"]; sink != nil {
-		out.BandWeights = tile.Sink(sink)
+	for name, to := range map[string]*tile.Sink{"band_weights": &out.BandWeights, "product_measure": &out.ProductMeasure, "split_r": &out.SplitR} {
+		if sink := s.maps[name]; sink != nil {
+			*to = sink
+		}
 	}
 	return ridge.FitBanded(ctx, x.Backend, x.data, out, x.plan, x.bands)
 }

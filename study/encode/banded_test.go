@@ -182,6 +182,7 @@ func TestPartitionAndGain(t *testing.T) {
 	}
 	sum, all := fit("all", func(o *encode.Options) {
 		o.Bands, o.Partition, o.Baseline, o.BandSamples = "noise=0:2,words=2:5", true, []string{"noise"}, step.Some(5)
+		o.Split, o.Metrics = true, []string{"r"}
 	})
 	_, first := fit("first", func(o *encode.Options) { o.Features = []string{a} })
 	_, both := fit("both", func(*encode.Options) {})
@@ -192,6 +193,11 @@ func TestPartitionAndGain(t *testing.T) {
 		}
 		if !almost(parts[v], r2[8+v]-r2[4+v]) || !almost(parts[v]+parts[4+v]+parts[8+v], r2[8+v]) {
 			t.Errorf("voxel %d: parts %v of R2 %v", v, parts, r2)
+		}
+		for file, whole := range map[string]string{"product_measure": "nested_score", "split_r": "nested_r"} {
+			if s := all(file); !almost(s[v]+s[4+v]+s[8+v], all(whole)[v]) {
+				t.Errorf("voxel %d: rows of %s %v add up to something else than %v", v, file, s, all(whole)[v])
+			}
 		}
 		if want := all("nested_score")[v] - first("nested_score")[v]; !almost(gain[v], want) {
 			t.Errorf("voxel %d: gain %v, want %v", v, gain[v], want)
@@ -219,6 +225,8 @@ func TestShareRefusals(t *testing.T) {
 		{func(o *encode.Options) { o.Partition = true }, "--partition without bands"},
 		{func(o *encode.Options) { o.Baseline = []string{"a"} }, "--baseline a without bands"},
 		{func(o *encode.Options) { o.Bands, o.Partition, o.Nested = two, true, false }, "--partition without held-out predictions"},
+		{func(o *encode.Options) { o.Split = true }, "--split without bands"},
+		{func(o *encode.Options) { o.Bands, o.Split, o.Nested = two, true, false }, "--split without held-out predictions"},
 		{func(o *encode.Options) { o.Bands, o.Partition = "a=0:1,b=1:2,c=2:3,d=3:4,e=4:5", true }, "--partition of 5 bands, expected at most 4"},
 		{func(o *encode.Options) { o.Bands, o.Baseline = two, []string{"c"} }, "--baseline c is no band, expected some of a,b"},
 		{func(o *encode.Options) { o.Bands, o.Baseline = two, []string{"a", "a"} }, "--baseline a,a names a twice"},

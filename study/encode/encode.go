@@ -673,7 +673,7 @@ func (x *encoder) outputs(ctx context.Context) (*sinks, error) {
 		return nil, err
 	}
 	for _, f := range chosen {
-		vector := store.Vector(f.rows == 1 && !slices.Contains([]string{"weights", "cv_scores", "predictions", "band_weights"}, f.name))
+		vector := store.Vector(f.rows == 1 && !slices.Contains([]string{"weights", "cv_scores", "predictions", "band_weights", "product_measure", "split_r"}, f.name))
 		sink, err := x.Job.CreateNpy(ctx, f.name+".npy", x.dtype(f.name), f.rows, V, vector)
 		if err != nil {
 			return nil, err
@@ -698,6 +698,8 @@ func (x *encoder) wanted(s *sinks) []output {
 		{"cv_score", 1, &s.CVScore, true},
 		{"cv_scores", scores, &s.CVScores, x.o.KeepScores},
 		{"band_weights", len(x.bandNames), new(tile.Sink), x.bands.Of != nil},
+		{"product_measure", len(x.bandNames) + 1, new(tile.Sink), x.o.Split},
+		{"split_r", len(x.bandNames) + 1, new(tile.Sink), x.o.Split},
 		{"intercept", 1, &s.Intercept, x.plan.Intercept || x.plan.StandardizeFeatures || x.plan.StandardizeResponses},
 		{"test_score", 1, &s.TestScore, held},
 		{"nested_score", 1, &s.Nested, x.o.Nested},
@@ -800,6 +802,9 @@ func (x *encoder) labels(name string) func(r int) string {
 	switch name {
 	case "weights":
 		return func(r int) string { return fmt.Sprintf("weights %d", r) }
+	case "product_measure", "split_r":
+		rows := append(slices.Clone(x.bandNames), "constant")
+		return func(r int) string { return name + " of " + rows[r] }
 	case "band_weights":
 		return func(r int) string { return "weight of band " + x.bandNames[r] }
 	case "cv_scores":

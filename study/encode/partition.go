@@ -14,12 +14,17 @@ import (
 	"voxen/study/step"
 )
 
-// checkShares refuses --partition and --baseline that have nothing to say.
+// checkShares refuses --split, --partition and --baseline that have nothing to say.
 func (o *Options) checkShares() error {
-	name := "--partition"
-	if len(o.Baseline) > 0 {
+	var name string
+	switch {
+	case len(o.Baseline) > 0:
 		name = "--baseline " + strings.Join(o.Baseline, ",")
-	} else if !o.Partition {
+	case o.Partition:
+		name = "--partition"
+	case o.Split:
+		name = "--split"
+	default:
 		return nil
 	}
 	switch {
