@@ -80,13 +80,8 @@ func FitBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutp
 	if o.L1 != nil {
 		return Result{}, fmt.Errorf("bands under an L1 penalty, want ridge")
 	}
-	switch {
-	case o.Form == SVD:
+	if o.Form == SVD {
 		return Result{}, fmt.Errorf("form svd cannot weight bands: use kernel")
-	case o.L1 != nil:
-		return Result{}, fmt.Errorf("bands have no L1 penalty")
-	case len(o.Censored) > 0 || len(o.TestCensored) > 0:
-		return Result{}, fmt.Errorf("bands take all rows, none is censored")
 	}
 	form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
 	if err != nil {

@@ -328,7 +328,7 @@ func TestBandedNestedIsOfInnerFolds(t *testing.T) {
 func TestBandedRefusals(t *testing.T) {
 	d := bandedProblem(1, 20, 3, 2)
 	good := ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{{0.5, 0.5}}}
-	for want, o := range map[string]ridge.Options{"bands have no L1 penalty": {L1: &ridge.L1{Ratio: 1}}, "bands take all rows, none is censored": {Censored: make([]bool, 20)}} {
+	for want, o := range map[string]ridge.Options{"bands under an L1 penalty, want ridge": {L1: &ridge.L1{Ratio: 1}}, "censored rows are of Fit, ScoreNull and MapNull alone": {Censored: make([]bool, 20)}} {
 		o.Alphas, o.Folds = []float64{1}, ridge.KFold(20, 4)
 		if _, err := ridge.FitBanded(context.Background(), cpu.New(1), d, ridge.BandedOutputs{}, o, good); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
