@@ -98,8 +98,10 @@ func chanceCases(T, test int) map[string]struct {
 		"censored, held out": {with(func(o *ridge.Options) {
 			o.Censored, o.TestCensored = censoredRows(3, T, 0.1), censoredRows(4, test, 0.1)
 		}), test},
-		"nested":         {with(func(o *ridge.Options) { o.Nested = true }), 0},
-		"nested, within": {with(func(o *ridge.Options) { o.Nested, o.PerRun, o.Trends, o.Gap = true, ridge.ZScore, trends, 1 }), 0},
+		"lasso":                 {with(func(o *ridge.Options) { o.L1, o.Alphas = &ridge.L1{Ratio: 1}, []float64{0.01, 0.1, 0.3} }), 0},
+		"elastic net, held out": {with(func(o *ridge.Options) { o.L1, o.Alphas = &ridge.L1{Ratio: 0.5}, []float64{0.01, 0.1, 0.3} }), test},
+		"nested":                {with(func(o *ridge.Options) { o.Nested = true }), 0},
+		"nested, within":        {with(func(o *ridge.Options) { o.Nested, o.PerRun, o.Trends, o.Gap = true, ridge.ZScore, trends, 1 }), 0},
 		"nested, one, kernel": {with(func(o *ridge.Options) {
 			o.Nested, o.OneAlpha, o.Form, o.PerRun = true, true, ridge.Kernel, ridge.Center
 		}), 0},
