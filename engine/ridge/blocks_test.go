@@ -248,10 +248,7 @@ func heldOutDraws(t *testing.T, d ridge.Data, o ridge.Options, steps bool, y []f
 	for _, b := range d.TestRuns[1:] {
 		runs = append(runs, 60+b)
 	}
-	var inner [][]int
-	for _, fold := range thirds(rowsOf(0, 60)) {
-		inner = append(inner, fold)
-	}
+	inner := thirds(rowsOf(0, 60))
 	// the cross-validation that chooses alphas does the steps in whole runs
 	clean := scaledWithin(x, d.X.Cols, rowsOf(0, len(all)), runs, steps)
 	cleanY := scaledWithin(all, 1, rowsOf(0, len(all)), runs, steps)
