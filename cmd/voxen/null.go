@@ -25,12 +25,12 @@ the first subject, then those of the next.
 Writes null.npy (atoms x draws: the largest |r| over networks), observed.npy (r of the
 atoms as they were heard), networks.tsv and run.json to DIR, for match --stimulus-null.
 Interrupted, the same command goes on.` + "\n" + exitHelp,
-		Example: `  # the demo's simulated study of two subjects, 10 draws
+		Example: `  # the first two subjects of the demo's simulated study, 10 draws, with the options of their fits
   voxen demo --out demo --draws 100
   p=demo/planted
   voxen null --features $p/dictionary/atoms.npy --responses $p/data/sub-01_desc-simulated_bold.npy \
     --responses $p/data/sub-02_desc-simulated_bold.npy --mask $p/data/mask.nii.gz \
-    --templates demo/data/networks/yeo7_space-MNI_res-3_label.nii.gz --per-run zscore --draws 10 --out null
+    --templates demo/data/networks/yeo7_space-MNI_res-3_label.nii.gz --per-run zscore --cv kfold:3 --alphas 1:1e4:5 --draws 10 --out null
   voxen match --maps $p/sub-01/weights.npy --maps $p/sub-02/weights.npy --mask $p/data/mask.nii.gz \
     --templates demo/data/networks/yeo7_space-MNI_res-3_label.nii.gz --stimulus-null null --draws 100 --out match-null`,
 	})

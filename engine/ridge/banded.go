@@ -87,22 +87,20 @@ func FitBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutp
 	if err != nil {
 		return Result{}, err
 	}
-	s := &search{out: out, b: b, V: data.Y.Cols(), checkpoint: o.Checkpoint}
+	s := &search{out: out, b: b, V: data.Y.Cols(), checkpoint: o.Checkpoint, budget: o.Budget, progress: o.Progress}
 	s.f = fitter{be: be, o: o, data: data, res: Result{Form: form}, weight: b.weights(0, max(1, len(o.Delays)))}
+	s.f.o.Checkpoint, s.f.o.Progress = nil, nil
 	if err := s.prepare(ctx); err != nil {
-		return s.f.res, err
+		return s.f.res, s.overall(ctx, err)
 	}
-	width := Width(s.V)
-	for lo := 0; lo < s.V; lo += s.panels * width {
-		hi := min(lo+s.panels*width, s.V)
-		if o.Checkpoint != nil && o.Checkpoint.Done(lo, hi) {
-			continue
-		}
-		if err := s.block(ctx, lo, hi); err != nil {
-			return s.f.res, err
-		}
+	s.plan(false)
+	err = s.all(ctx)
+	var over *engine.OverBudget
+	if errors.As(err, &over) && (s.keep || s.panels > 1) {
+		s.plan(true) // what is kept left no room for the buffers
+		err = s.all(ctx)
 	}
-	return s.f.res, nil
+	return s.f.res, err
 }
 
 // check wants a band for every column, a column for every band, and weights that sum to 1.
@@ -163,52 +161,79 @@ type search struct {
 	one    [][]float64    // of every draw the alpha of all voxels, and those of outer folds
 
 	checkpoint tile.Checkpoint
+	progress   func(done, total int)
+	budget     int64
 }
 
-// prepare makes the design of draw 0, plans memory, and with OneAlpha chooses the alpha
-// of every draw.
+// prepare makes the design of draw 0.
 func (s *search) prepare(ctx context.Context) error {
-	budget, progress := s.f.o.Budget, s.f.o.Progress
-	s.f.o.Checkpoint = nil
 	if err := s.f.prepare(ctx); err != nil {
 		return err
 	}
-	s.f.o.Progress = nil
 	if s.splits() && s.f.data.TestY == nil {
 		s.foldsFeatures()
 	}
-	limit := budget / 2
-	if budget == 0 {
+	return nil
+}
+
+// plan decides whether designs are kept and how many panels are a block: lean keeps one
+// design and takes panels by themselves.
+func (s *search) plan(lean bool) {
+	limit := s.budget / 2
+	if s.budget == 0 {
 		limit = 4 << 30
 	}
 	s.kept = make([]*fitter, len(s.b.Gammas))
-	all := s.f.designBytes() * int64(len(s.b.Gammas))
-	s.keep = all <= limit
 	s.held = s.f.designBytes()
-	if s.keep {
+	all := s.held * int64(len(s.b.Gammas))
+	if s.keep = !lean && all <= limit; s.keep {
 		s.held = all
 	}
 	width, perVoxel := Width(s.V), 8*int64(s.newBlock(0, 0).rows())
-	s.panels = int(max(1, min(int64((s.V+width-1)/width), limit/4/(perVoxel*int64(width)))))
+	s.panels = 1
+	if !lean {
+		s.panels = int(max(1, min(int64((s.V+width-1)/width), limit/4/(perVoxel*int64(width)))))
+	}
 	s.held += perVoxel * int64(s.panels*width)
-	if budget > 0 {
-		s.f.o.Budget = max(1, budget-s.held)
+	if s.budget > 0 {
+		s.f.o.Budget = max(1, s.budget-s.held)
 	}
-	if !s.f.o.OneAlpha {
-		s.f.o.Progress = progress
-		return nil
+}
+
+// all fits all blocks, with OneAlpha after the alpha of every draw was chosen.
+func (s *search) all(ctx context.Context) error {
+	if s.f.o.OneAlpha {
+		if err := s.chooseAlphas(ctx); err != nil {
+			return err
+		}
 	}
+	s.f.o.Progress = s.progress
+	width := Width(s.V)
+	for lo := 0; lo < s.V; lo += s.panels * width {
+		hi := min(lo+s.panels*width, s.V)
+		if s.checkpoint != nil && s.checkpoint.Done(lo, hi) {
+			continue
+		}
+		if err := s.block(ctx, lo, hi); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chooseAlphas chooses one alpha for all voxels for every draw.
+func (s *search) chooseAlphas(ctx context.Context) error {
+	s.one, s.f.o.Progress = nil, nil
 	for draw := range s.b.Gammas {
 		f, err := s.draw(ctx, draw)
 		if err != nil {
 			return err
 		}
 		if err := f.chooseOne(ctx, Outputs{}); err != nil {
-			return s.overBudget(err)
+			return s.overBudget(ctx, s.newBlock(0, min(s.panels*Width(s.V), s.V)), err)
 		}
 		s.one = append(s.one, append([]float64{f.res.OneAlpha}, f.outerAlphas...))
 	}
-	s.f.o.Progress = progress
 	return nil
 }
 
@@ -263,13 +288,41 @@ func (s *search) draw(ctx context.Context, draw int) (*fitter, error) {
 	return f, nil
 }
 
-// overBudget adds what is held beside buffers to a refusal.
-func (s *search) overBudget(err error) error {
-	var over *engine.OverBudget
-	if errors.As(err, &over) {
-		return &engine.OverBudget{Need: over.Need + s.held, Budget: over.Budget + s.held}
+// overall makes a refusal of the design's budget one of the whole search's, whose buffers
+// may need more. They are planned over a design of zeros.
+func (s *search) overall(ctx context.Context, err error) error {
+	var over, later *engine.OverBudget
+	if !errors.As(err, &over) || s.f.design == nil {
+		return err
 	}
-	return err
+	s.budget = 1 // nothing runs
+	s.plan(true)
+	if !errors.As(s.all(ctx), &later) {
+		return err
+	}
+	return &engine.OverBudget{Need: max(over.Need, later.Need), Budget: over.Budget}
+}
+
+// overBudget adds what is held beside buffers to a refusal, which names what the search
+// and the refits both need.
+func (s *search) overBudget(ctx context.Context, b *block, err error) error {
+	var over *engine.OverBudget
+	if !errors.As(err, &over) {
+		return err
+	}
+	feeds, results, tiling, graphErr := s.refitGraph(ctx, b, 0)
+	if graphErr != nil {
+		return graphErr
+	}
+	need := over.Need
+	if len(results) > 0 {
+		refit, needErr := engine.NewMachine(s.f.be).Need(feeds, results, tiling)
+		if needErr != nil {
+			return needErr
+		}
+		need = max(need, refit)
+	}
+	return &engine.OverBudget{Need: need + s.held, Budget: over.Budget + s.held}
 }
 
 // block is the voxels [lo, hi) of a search.
@@ -378,7 +431,7 @@ func (s *search) block(ctx context.Context, lo, hi int) error {
 	D := len(s.b.Gammas)
 	for draw := range D {
 		if err := s.try(ctx, b, draw); err != nil {
-			return s.overBudget(err)
+			return s.overBudget(ctx, b, err)
 		}
 		if s.f.o.Progress != nil {
 			s.f.o.Progress(lo+(hi-lo)*(draw+1)/(D+1), s.V)
@@ -387,7 +440,7 @@ func (s *search) block(ctx context.Context, lo, hi int) error {
 	for draw := range D {
 		if slices.Contains(b.chosen, draw) {
 			if err := s.refit(ctx, b, draw); err != nil {
-				return s.overBudget(err)
+				return s.overBudget(ctx, b, err)
 			}
 		}
 	}
@@ -485,9 +538,19 @@ func (s *search) try(ctx context.Context, b *block, draw int) error {
 
 // refit takes the weights and held-out scores of the voxels of a draw.
 func (s *search) refit(ctx context.Context, b *block, draw int) error {
+	feeds, results, tiling, err := s.refitGraph(ctx, b, draw)
+	if err != nil || len(results) == 0 {
+		return err
+	}
+	_, err = engine.NewMachine(s.f.be).Run(ctx, feeds, results, tiling)
+	return err
+}
+
+// refitGraph is the graph of refit.
+func (s *search) refitGraph(ctx context.Context, b *block, draw int) (engine.Feeds, engine.Results, engine.Tiling, error) {
 	f, err := s.draw(ctx, draw)
 	if err != nil {
-		return err
+		return nil, nil, engine.Tiling{}, err
 	}
 	copied := *f
 	f = &copied
@@ -527,11 +590,7 @@ func (s *search) refit(ctx context.Context, b *block, draw int) error {
 		s.testSplit(f, t, fit, h, b.terms, results, func(a *tile.Array[float64]) tile.Sink { return picked{a, b.chosen, draw} })
 	}
 	f.testResults(t, fit, Outputs{TestScore: pick(o.TestScore), TestMetrics: picks(o.TestMetrics), Predictions: pick(o.Predictions), Repeats: repeats}, tiling.Width, results)
-	if len(results) == 0 {
-		return nil
-	}
-	_, err = engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling)
-	return err
+	return t.feeds, results, tiling, nil
 }
 
 // finish fills in what is known without the device, and counts.
