@@ -210,6 +210,9 @@ func TestJournalIsCut(t *testing.T) {
 	if got := j.Finished(); !slices.Equal(got, []Range{{0, 1}}) {
 		t.Errorf("after the damage: %v", got)
 	}
+	if cut, err := os.ReadFile(journal); err != nil || !bytes.Equal(cut, b[:len(lines[0])+len(lines[1])]) {
+		t.Errorf("the journal opened again has %d bytes, %v, want the %d of its whole lines", len(cut), err, len(lines[0])+len(lines[1]))
+	}
 	if err := errors.Join(j.Finish(1, 2), j.Close()); err != nil {
 		t.Fatal(err)
 	}
