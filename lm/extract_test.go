@@ -77,16 +77,23 @@ func TestModelsMatchTransformers(t *testing.T) {
 	}
 }
 
-// compareGolden runs the model of a folder over its golden ids, all taps at once.
-func compareGolden(t *testing.T, mach *engine.Machine, dir string, wide bool) {
+// goldenReading is the golden ids of a folder, as its model reads them.
+func goldenReading(t *testing.T, m *Model, dir string) *Reading {
 	t.Helper()
-	m := openModel(t, dir)
 	var golden struct{ IDs []int }
 	readJSON(t, filepath.Join(dir, "golden.json"), &golden)
 	r, err := m.ReadIDs(golden.IDs)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// compareGolden runs the model of a folder over its golden ids, all taps at once.
+func compareGolden(t *testing.T, mach *engine.Machine, dir string, wide bool) {
+	t.Helper()
+	m := openModel(t, dir)
+	r := goldenReading(t, m, dir)
 	want, err := store.OpenSafetensors(store.OS{}, filepath.Join(dir, "golden.safetensors"))
 	if err != nil {
 		t.Fatal(err)
@@ -260,12 +267,7 @@ func TestEmbeddings(t *testing.T) {
 func compareEmbeddings(t *testing.T, mach *engine.Machine, dir string) {
 	t.Helper()
 	m := openModel(t, dir)
-	var golden struct{ IDs []int }
-	readJSON(t, filepath.Join(dir, "golden.json"), &golden)
-	r, err := m.ReadIDs(golden.IDs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := goldenReading(t, m, dir)
 	arrays, err := store.OpenSafetensors(store.OS{}, filepath.Join(goldenModels, "embeddings.safetensors"))
 	if err != nil {
 		t.Fatal(err)

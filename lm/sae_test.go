@@ -37,12 +37,7 @@ func TestFeatures(t *testing.T) {
 func compareFeatures(t *testing.T, mach *engine.Machine, name, model string, tap Tap, layer int, wide bool) {
 	t.Helper()
 	m := openModel(t, filepath.Join(goldenModels, model))
-	var golden struct{ IDs []int }
-	readJSON(t, filepath.Join(goldenModels, model, "golden.json"), &golden)
-	r, err := m.ReadIDs(golden.IDs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := goldenReading(t, m, filepath.Join(goldenModels, model))
 	sae, err := OpenSAE(store.OS{}, saePath(name))
 	if err != nil {
 		t.Fatal(err)

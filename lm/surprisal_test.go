@@ -48,14 +48,9 @@ func TestSurprisalMatchesTransformers(t *testing.T) {
 func compareSurprisal(t *testing.T, mach *engine.Machine, dir string) {
 	t.Helper()
 	m := openModel(t, dir)
-	var golden struct{ IDs []int }
-	readJSON(t, filepath.Join(dir, "golden.json"), &golden)
 	var want struct{ Bits []float64 }
 	readJSON(t, filepath.Join(dir, "surprisal.json"), &want)
-	r, err := m.ReadIDs(golden.IDs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := goldenReading(t, m, dir)
 	for _, opt := range []Options{{}, {Float64: true, Layers: []int{0}}, {block: 7 * m.Config.Embed}} { // 7 words of 48 at a time
 		bits, stats := bitsOf(t, mach, m, r, opt)
 		opt.Memory = stats.Bytes - 1

@@ -2,11 +2,9 @@ package ridge_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -57,18 +55,7 @@ func bandsOf(sizes ...int) []int {
 // Scores, weights of bands and of features are himalaya's for the same draws, in every form.
 func TestBandedGoldens(t *testing.T) {
 	cudatest.Each(t, cpu.New(2), func(t *testing.T, be engine.Backend) {
-		data, err := os.ReadFile(filepath.Join(bandedGoldens, "manifest.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var m struct{ Cases []bandedGolden }
-		if err := json.Unmarshal(data, &m); err != nil {
-			t.Fatal(err)
-		}
-		if len(m.Cases) < 7 {
-			t.Fatalf("%d cases, want at least 7", len(m.Cases))
-		}
-		for _, c := range m.Cases {
+		for _, c := range goldenCases[bandedGolden](t, filepath.Join(bandedGoldens, "manifest.json"), 7) {
 			t.Run(c.Name, func(t *testing.T) { c.test(t, be) })
 		}
 	})

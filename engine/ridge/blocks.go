@@ -34,7 +34,7 @@ func Blocks(n, length int) int { return (n + length - 1) / length }
 // too: within each held-out run, of repeats within their mean, or within each outer fold.
 // It is ScoreNull in all else; the fit is not repeated but once for every pass of draws.
 func ScoreBlocks(ctx context.Context, be engine.Backend, data Data, observed []float64, n, length int, seed uint64, o Options, saved Saved) (*NullScores, error) {
-	m := &scoreNull{be: be, o: o, data: data, observed: observed, n: n, saved: saved}
+	m := &scoreNull{be: be, o: o, data: data, observed: observed, n: n, keeper: keeper{saved: saved}}
 	if err := m.prepare(); err != nil {
 		return nil, err
 	}

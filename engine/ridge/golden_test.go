@@ -41,16 +41,22 @@ type golden struct {
 
 // loadGoldens reads the manifest.
 func loadGoldens(t *testing.T) []golden {
-	data, err := os.ReadFile(filepath.Join(goldens, "manifest.json"))
+	return goldenCases[golden](t, filepath.Join(goldens, "manifest.json"), 40)
+}
+
+// goldenCases reads the cases of a file that a script wrote, at least so many.
+func goldenCases[C any](t *testing.T, path string, least int) []C {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m struct{ Cases []golden }
+	var m struct{ Cases []C }
 	if err := json.Unmarshal(data, &m); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Cases) < 40 {
-		t.Fatalf("%d cases, want at least 40", len(m.Cases))
+	if len(m.Cases) < least {
+		t.Fatalf("%d cases, want at least %d", len(m.Cases), least)
 	}
 	return m.Cases
 }

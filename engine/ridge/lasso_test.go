@@ -2,10 +2,8 @@ package ridge_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
@@ -35,20 +33,13 @@ type lassoGolden struct {
 func TestLassoGoldens(t *testing.T) { cudatest.Each(t, cpu.New(2), testLassoGoldens) }
 
 func testLassoGoldens(t *testing.T, be engine.Backend) {
-	data, err := os.ReadFile("../../testdata/golden/lasso/lasso.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all struct{ Cases []lassoGolden }
-	if err := json.Unmarshal(data, &all); err != nil {
-		t.Fatal(err)
-	}
+	cases := goldenCases[lassoGolden](t, "../../testdata/golden/lasso/lasso.json", 1)
 	forms, scores := []ridge.Form{"", ridge.Gram, ridge.Rows}, []op.Score{op.R2, op.MSE}
 	slow := be.Device().Name != "cpu" && cudatest.Simulated() // by mse, of the chosen form, with few features alone: minutes
 	if slow {
 		forms, scores = forms[:1], scores[1:]
 	}
-	for _, c := range all.Cases {
+	for _, c := range cases {
 		if slow && len(c.X[0]) > 5 {
 			continue
 		}

@@ -1,13 +1,10 @@
 package ridge
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"gorgonia.org/gorgonia"
 
@@ -25,14 +22,6 @@ type Subject struct {
 
 	read Options // of the subject before rows were left out
 	all  tile.Source
-}
-
-// Saved keeps what MapNull has finished, over processes too.
-type Saved interface {
-	// Load gives what was saved last, or nil.
-	Load() ([]byte, error)
-	// Save replaces what is saved: the state after so many draws of panels.
-	Save(state []byte, done int) error
 }
 
 // MapProducts are sums over voxels of products of group-mean weight maps with templates.
@@ -73,7 +62,7 @@ func (p *MapProducts) Correlations(draw, k int, r []float64) {
 // fold has a gap, rows are censored or features need their own decomposition, draws are computed one by one. saved, if any, keeps what is
 // finished. Progress counts draws of panels.
 func MapNull(ctx context.Context, be engine.Backend, subjects []Subject, K, n int, features func(draw int, dst []float64), templates tile.Matrix, o Options, saved Saved) (*MapProducts, error) {
-	m := &mapNull{be: be, o: o, subjects: subjects, features: features, templates: templates, n: n, k: K, saved: saved}
+	m := &mapNull{be: be, o: o, subjects: subjects, features: features, templates: templates, n: n, k: K, keeper: keeper{saved: saved}}
 	if err := m.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -103,9 +92,7 @@ type mapNull struct {
 	apart     bool   // draws are computed one by one
 	out       *MapProducts
 
-	saved      Saved
-	done, kept int // draws of panels that are finished, and saved
-	last       time.Time
+	keeper // done counts draws of panels
 }
 
 // panelBytes is what responses of one panel of all subjects may take; a panel is
@@ -527,13 +514,10 @@ type panelDone struct {
 // Done reports whether draws were finished before.
 func (c panelDone) Done(_, hi int) bool { return hi <= c.from }
 
-// saveEvery is how much work may be lost: the sums of 1,500 draws of 64 maps take 7 MB.
-const saveEvery = 5 * time.Second
-
 // Finish saves the sums now and then.
 func (c panelDone) Finish(_, hi int) error {
 	c.m.done = c.panel*c.m.n + hi
-	if time.Since(c.m.last) < saveEvery {
+	if !c.m.due() {
 		return nil
 	}
 	return c.m.save()
@@ -547,34 +531,17 @@ type mapState struct {
 
 // restore goes on with what is saved.
 func (m *mapNull) restore() error {
-	m.last = time.Now()
-	if m.saved == nil {
-		return nil
-	}
-	data, err := m.saved.Load()
-	if err != nil || data == nil {
-		return err
-	}
 	var s mapState
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
-		return fmt.Errorf("saved state of a null of maps: %w", err)
+	if found, err := m.load("maps", &s); err != nil || !found {
+		return err
 	}
 	if s.Done < 0 || s.Done > m.n*m.panels() || len(s.Sums) != len(m.out.sums) {
 		return fmt.Errorf("saved state of a null of maps is not of %d draws of %d panels", m.n, m.panels())
 	}
-	m.done, m.kept, m.out.sums = s.Done, s.Done, s.Sums
+	m.goOn(s.Done)
+	m.out.sums = s.Sums
 	return nil
 }
 
 // save saves what is finished.
-func (m *mapNull) save() error {
-	if m.saved == nil || m.done == m.kept {
-		return nil
-	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(mapState{m.done, m.out.sums}); err != nil {
-		return err
-	}
-	m.kept, m.last = m.done, time.Now()
-	return m.saved.Save(b.Bytes(), m.done)
-}
+func (m *mapNull) save() error { return m.store(mapState{m.done, m.out.sums}) }

@@ -2,11 +2,9 @@ package ridge_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -566,25 +564,14 @@ func TestNestedGoldens(t *testing.T) { cudatest.Each(t, cpu.New(2), testNestedGo
 
 func testNestedGoldens(t *testing.T, be engine.Backend) {
 	const folder = "../../testdata/golden/nested"
-	data, err := os.ReadFile(filepath.Join(folder, "manifest.json"))
-	if err != nil {
-		t.Fatal(err)
+	type nestedGolden struct {
+		golden
+		Gap int
 	}
-	var m struct {
-		Cases []struct {
-			golden
-			Gap int
-		}
-	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		t.Fatal(err)
-	}
-	if len(m.Cases) < 9 {
-		t.Fatalf("%d cases", len(m.Cases))
-	}
-	for _, g := range m.Cases {
+	for _, g := range goldenCases[nestedGolden](t, filepath.Join(folder, "manifest.json"), 9) {
 		t.Run(g.Name, func(t *testing.T) {
 			g.t, g.be = t, be
+			var err error
 			if g.arrays, err = store.OpenNpz(store.OS{}, filepath.Join(folder, g.Name+".npz")); err != nil {
 				t.Fatal(err)
 			}

@@ -2,9 +2,7 @@ package ridge_test
 
 import (
 	"context"
-	"encoding/json"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,16 +31,9 @@ type repeated struct {
 // of numpy, in both precisions.
 func TestRepeats(t *testing.T) {
 	const dir = "../../testdata/golden/repeats"
-	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m struct{ Cases []repeated }
-	if err := json.Unmarshal(data, &m); err != nil {
-		t.Fatal(err)
-	}
+	cases := goldenCases[repeated](t, filepath.Join(dir, "manifest.json"), 1)
 	cudatest.Each(t, cpu.New(2), func(t *testing.T, be engine.Backend) {
-		for _, c := range m.Cases {
+		for _, c := range cases {
 			arrays, err := store.OpenNpz(store.OS{}, filepath.Join(dir, c.Name+".npz"))
 			if err != nil {
 				t.Fatal(err)

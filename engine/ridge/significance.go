@@ -1,14 +1,11 @@
 package ridge
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"gorgonia.org/gorgonia"
 
@@ -67,7 +64,7 @@ type DrawnFeatures func(draw int, x, testX []float64)
 // those of the fit but for Checkpoint, which is refused. saved, if any, keeps what is
 // finished. Progress counts draws.
 func ScoreNull(ctx context.Context, be engine.Backend, data Data, observed []float64, n int, features DrawnFeatures, o Options, saved Saved) (*NullScores, error) {
-	m := &scoreNull{be: be, o: o, data: data, observed: observed, features: features, n: n, saved: saved, atOnce: drawsAtOnce}
+	m := &scoreNull{be: be, o: o, data: data, observed: observed, features: features, n: n, keeper: keeper{saved: saved}, atOnce: drawsAtOnce}
 	if err := m.prepare(); err != nil {
 		return nil, err
 	}
@@ -88,7 +85,7 @@ func (m *scoreNull) run(ctx context.Context, pass func(ctx context.Context, lo, 
 			m.done = hi
 			err = ctx.Err()
 		}
-		if err != nil || time.Since(m.last) > saveEvery || m.done == m.n {
+		if err != nil || m.due() || m.done == m.n {
 			if saveErr := m.save(); saveErr != nil {
 				return nil, saveErr
 			}
@@ -117,9 +114,7 @@ type scoreNull struct {
 	atOnce   int
 	out      *NullScores
 
-	saved      Saved
-	done, kept int
-	last       time.Time
+	keeper
 }
 
 // ScoreNullBytes is what ScoreNull holds besides the buffers that Budget bounds: what is
@@ -334,35 +329,19 @@ type scoreState struct {
 
 // restore goes on with what is saved.
 func (m *scoreNull) restore() error {
-	m.last = time.Now()
-	if m.saved == nil {
-		return nil
-	}
-	data, err := m.saved.Load()
-	if err != nil || data == nil {
-		return err
-	}
 	var s scoreState
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
-		return fmt.Errorf("saved state of a null of scores: %w", err)
+	if found, err := m.load("scores", &s); err != nil || !found {
+		return err
 	}
 	if s.Done < 0 || s.Done > m.n || len(s.Reached) != len(m.observed) || len(s.Sum) != len(m.observed) || len(s.Highest) != m.n {
 		return fmt.Errorf("saved state of a null of scores is not of %d draws of %d voxels", m.n, len(m.observed))
 	}
-	m.done, m.kept = s.Done, s.Done
+	m.goOn(s.Done)
 	m.out.Reached, m.out.Sum, m.out.Highest = s.Reached, s.Sum, s.Highest
 	return nil
 }
 
 // save saves what is finished.
 func (m *scoreNull) save() error {
-	if m.saved == nil || m.done == m.kept {
-		return nil
-	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(scoreState{m.done, m.out.Reached, m.out.Sum, m.out.Highest}); err != nil {
-		return err
-	}
-	m.kept, m.last = m.done, time.Now()
-	return m.saved.Save(b.Bytes(), m.done)
+	return m.store(scoreState{m.done, m.out.Reached, m.out.Sum, m.out.Highest})
 }

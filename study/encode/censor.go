@@ -50,23 +50,12 @@ func (x *encoder) censor() error {
 	}
 	for f := range x.plan.Folds.Folds() {
 		lo, hi := x.plan.Folds[f], x.plan.Folds[f+1]
-		if n := hi - lo - count(x.plan.Censored[lo:hi]); n < 2 {
+		if n := hi - lo - step.CountCensored(x.plan.Censored[lo:hi]); n < 2 {
 			return step.BadInput(x.o.Confounds[0], "--censor %s leaves %d of the %d rows of fold %d of --cv %s, expected at least 2: give fewer folds, or another threshold", x.o.Censor, n, hi-lo, f, x.cv)
 		}
 	}
-	x.LeaveOut("rows", "censored", count(x.plan.Censored)+count(x.plan.TestCensored))
+	x.LeaveOut("rows", "censored", step.CountCensored(x.plan.Censored)+step.CountCensored(x.plan.TestCensored))
 	return nil
-}
-
-// count is how many are true.
-func count(rows []bool) int {
-	n := 0
-	for _, left := range rows {
-		if left {
-			n++
-		}
-	}
-	return n
 }
 
 // kept are the responses without censored rows, and their runs.

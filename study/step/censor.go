@@ -87,17 +87,23 @@ func (c Censoring) Rows(e *Env, paths []string, files *Responses, runs op.Border
 		}
 	}
 	for r := range runs.Folds() {
-		n := 0
-		for _, left := range out[runs[r]:runs[r+1]] {
-			if left {
-				n++
-			}
-		}
+		n := CountCensored(out[runs[r]:runs[r+1]])
 		if 2*n > runs.Rows(r) {
 			return nil, BadInput(tables.at(runs[r]), "--censor %s leaves out %d of the %d rows of a run, expected at most half: leave the run out, or give another threshold", c.Censor, n, runs.Rows(r))
 		}
 	}
 	return out, nil
+}
+
+// CountCensored is how many rows are left out.
+func CountCensored(rows []bool) int {
+	n := 0
+	for _, left := range rows {
+		if left {
+			n++
+		}
+	}
+	return n
 }
 
 // readRow is the row in the file as it was read of row i of those of it that are kept.
