@@ -16,6 +16,7 @@ import (
 	"voxen/study/align"
 	"voxen/study/encode"
 	"voxen/study/group"
+	"voxen/study/internal/cv"
 	"voxen/study/learn"
 	"voxen/study/mask"
 	"voxen/study/null"
@@ -583,7 +584,7 @@ func (s *Study) nested() bool {
 // counts its folds.
 func (s *Study) folds(o *encode.Options, volumes []int) (int, error) {
 	o.Nested = s.nested()
-	f, err := encode.StudyFolds(o.CV, volumes, s.shapes[0].tr, o.Nested)
+	f, err := cv.OfStudy(o.CV, volumes, s.shapes[0].tr, o.Nested)
 	if err != nil {
 		return 0, s.bad("encode.cv", "is refused: %v", err)
 	}

@@ -40,8 +40,16 @@ study/match: internal/plotting internal/permute engine/ridge internal/spatial
 study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute
 study/learn: engine/dict
-study/encode study/predict: engine/ridge
-study/encode: internal/permute internal/stimulus
+study/encode study/encode/internal/* study/predict: engine/ridge
+study/encode: study/encode/internal/* study/internal/cv
+study/encode/internal/*: study/encode/internal/fit study/step engine/op
+study/encode/internal/fit: engine/tile store
+study/encode/internal/bands: store
+study/encode/internal/chance study/encode/internal/isc: internal/stimulus
+study/encode/internal/chance: internal/permute
+study/encode/internal/isc: engine/tile
+study/internal/cv: engine/ridge study/step engine/op
+study: study/internal/cv
 study/score: engine/ridge
 study/step: engine/ridge
 study/extract: lm

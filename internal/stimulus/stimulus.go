@@ -34,6 +34,15 @@ const (
 // fewer, draws would repeat or be few.
 const FewestShifts = 2000
 
+// LeastLag is the least lag of a shift in rows: the larger of 10 rows and 20 s, at a TR in
+// seconds, of which 0 is unknown.
+func LeastLag(tr float64) int {
+	if tr > 0 {
+		return max(10, int(math.Ceil(20/tr-1e-9)))
+	}
+	return 10
+}
+
 // Draws are a number of draws of features of some runs.
 type Draws struct {
 	Kind   Kind

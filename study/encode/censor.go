@@ -5,6 +5,8 @@ import (
 
 	"voxen/engine/op"
 	"voxen/engine/tile"
+	"voxen/study/encode/internal/chance"
+	"voxen/study/internal/cv"
 	"voxen/study/step"
 )
 
@@ -16,13 +18,13 @@ func (o *Options) checkCensoring() error {
 	if err := o.Censoring.Check(len(o.Confounds)); err != nil {
 		return err
 	}
-	f, err := ParseFolds(o.CV)
+	f, err := cv.Parse(o.CV)
 	switch {
 	case o.CV != "" && err == nil && f.Chunks != nil:
 		return step.BadInput("", "--censor %s with --cv %s: chunks are of rows that follow each other, expected kfold:N, runs, loo or gcv", o.Censor, o.CV)
-	case o.banded():
-		return step.BadInput("", "--censor %s with bands %s: banded ridge takes all rows, expected one of them", o.Censor, strings.Join(o.names(), ","))
-	case strings.HasPrefix(o.Null, string(blocks)):
+	case len(o.Names(o.Features)) > 0:
+		return step.BadInput("", "--censor %s with bands %s: banded ridge takes all rows, expected one of them", o.Censor, strings.Join(o.Names(o.Features), ","))
+	case strings.HasPrefix(o.Null, string(chance.Blocks)):
 		return step.BadInput("", "--censor %s with --null %s: blocks are of rows that follow each other, expected shift:N or phase:N", o.Censor, o.Null)
 	case o.Model != "" && o.Model != "ridge":
 		return step.BadInput("", "--censor %s with --model %s: rows are left out of ridge alone, expected one of them", o.Censor, o.Model)
@@ -40,40 +42,40 @@ func (x *encoder) censor() error {
 		return nil
 	}
 	var err error
-	if x.plan.Censored, err = x.o.Rows(x.Env, x.o.Confounds, x.y, x.plan.Runs); err != nil {
+	if x.Plan.Censored, err = x.o.Rows(x.Env, x.o.Confounds, x.Y, x.Plan.Runs); err != nil {
 		return err
 	}
-	if x.testY != nil {
-		if x.plan.TestCensored, err = x.o.Rows(x.Env, x.o.TestConfounds, x.testY, x.data.TestRuns); err != nil {
+	if x.TestY != nil {
+		if x.Plan.TestCensored, err = x.o.Rows(x.Env, x.o.TestConfounds, x.TestY, x.Data.TestRuns); err != nil {
 			return err
 		}
 	}
-	for f := range x.plan.Folds.Folds() {
-		lo, hi := x.plan.Folds[f], x.plan.Folds[f+1]
-		if n := hi - lo - step.CountCensored(x.plan.Censored[lo:hi]); n < 2 {
+	for f := range x.Plan.Folds.Folds() {
+		lo, hi := x.Plan.Folds[f], x.Plan.Folds[f+1]
+		if n := hi - lo - step.CountCensored(x.Plan.Censored[lo:hi]); n < 2 {
 			return step.BadInput(x.o.Confounds[0], "--censor %s leaves %d of the %d rows of fold %d of --cv %s, expected at least 2: give fewer folds, or another threshold", x.o.Censor, n, hi-lo, f, x.cv)
 		}
 	}
-	x.LeaveOut("rows", "censored", step.CountCensored(x.plan.Censored)+step.CountCensored(x.plan.TestCensored))
+	x.LeaveOut("rows", "censored", step.CountCensored(x.Plan.Censored)+step.CountCensored(x.Plan.TestCensored))
 	return nil
 }
 
 // kept are the responses without censored rows, and their runs.
 func (x *encoder) kept() (tile.Source, op.Borders) {
-	if x.plan.Censored == nil {
-		return x.y, x.plan.Runs
+	if x.Plan.Censored == nil {
+		return x.Y, x.Plan.Runs
 	}
 	var spans [][2]int
 	runs := op.Borders{0}
 	n := 0
-	for r := range x.plan.Runs.Folds() {
-		for t := x.plan.Runs[r]; t < x.plan.Runs[r+1]; t++ {
-			if !x.plan.Censored[t] {
+	for r := range x.Plan.Runs.Folds() {
+		for t := x.Plan.Runs[r]; t < x.Plan.Runs[r+1]; t++ {
+			if !x.Plan.Censored[t] {
 				spans = append(spans, [2]int{t, t + 1})
 				n++
 			}
 		}
 		runs = append(runs, n)
 	}
-	return tile.KeepRows(x.y, spans), runs
+	return tile.KeepRows(x.Y, spans), runs
 }

@@ -61,21 +61,3 @@ func TestHeldOutOptions(t *testing.T) {
 		t.Error("chunks do not follow their seed")
 	}
 }
-
-// What --cv takes is what it writes.
-func TestFoldsOfRules(t *testing.T) {
-	for _, text := range []string{"loo", "gcv", "chunks:40,n=20,boots=15", "chunks:40,n=20,boots=15,seed=9"} {
-		f, err := encode.ParseFolds(text)
-		if err != nil || f.String() != text || f.ByFolds() {
-			t.Errorf("%s: %+v, %v", text, f, err)
-		}
-		if f, err := encode.StudyFolds(text, []int{1000, 900}, 2, false); err != nil || f.String() != text {
-			t.Errorf("%s in a study: %s, %v", text, f, err)
-		}
-	}
-	for _, text := range []string{"loo:1", "gcv,gap=1", "chunks", "chunks:40", "chunks:0,n=1,boots=1", "chunks:40,n=20", "chunks:40,n=20,boots=15,", "chunks:-4,n=2,boots=1", "chunks:4,n=2,boots=1,length=5", "chunksx:4,n=2,boots=1"} {
-		if f, err := encode.ParseFolds(text); err == nil {
-			t.Errorf("%s is read as %s", text, f)
-		}
-	}
-}

@@ -40,15 +40,15 @@ func (x *encoder) penalties(ctx context.Context) error {
 		return nil
 	}
 	x.alphas = DefaultAlphas
-	if x.plan.L1 == nil {
+	if x.Plan.L1 == nil {
 		return nil
 	}
-	o, top := x.plan, 0.0
+	o, top := x.Plan, 0.0
 	o.Precision = x.Env.Precision
 	err := x.Stage("largest penalty", 0, func() error {
 		return x.Compute(ctx, step.Part{What: "largest penalty"}, func(ctx context.Context) (err error) {
-			o.Budget = x.Env.Budget(x.Backend, designBytes(x.data, o))
-			top, err = ridge.LargestPenalty(ctx, x.Backend, x.data, o)
+			o.Budget = x.Env.Budget(x.Backend, x.DesignBytes())
+			top, err = ridge.LargestPenalty(ctx, x.Backend, x.Data, o)
 			return x.Env.Refuse(x.explain(err))
 		})
 	})
@@ -57,6 +57,6 @@ func (x *encoder) penalties(ctx context.Context) error {
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	x.alphas = number(top*pathShare) + ":" + number(top) + ":" + strconv.Itoa(pathAlphas)
-	x.plan.Alphas, err = ParseAlphas(x.alphas)
+	x.Plan.Alphas, err = ParseAlphas(x.alphas)
 	return err
 }

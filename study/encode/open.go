@@ -32,8 +32,8 @@ func Open(ctx context.Context, r *step.Run, o *Options, name string, first *Prob
 		x.close()
 		return nil, err
 	}
-	x.plan.Precision = x.Env.Precision
-	return &Problem{x.data, x.plan, x.y, x}, nil
+	x.Plan.Precision = x.Env.Precision
+	return &Problem{x.Data, x.Plan, x.Y, x}, nil
 }
 
 // Close closes the files.

@@ -16,7 +16,7 @@ func (x *encoder) loadTest(ctx context.Context) error {
 		return err
 	}
 	if x.o.TestRepeats {
-		if err := x.o.EqualRows(x.testY); err != nil {
+		if err := x.o.EqualRows(x.TestY); err != nil {
 			return err
 		}
 		once, n := x.testX, len(x.o.TestResponses)
@@ -28,9 +28,9 @@ func (x *encoder) loadTest(ctx context.Context) error {
 		if once.Kept != nil {
 			x.testX.Kept = slices.Repeat(once.Kept, n)
 		}
-		x.plan.TestRepeats, x.plan.ZScoreMean = n, x.o.ZScoreRepeats
+		x.Plan.TestRepeats, x.Plan.ZScoreMean = n, x.o.ZScoreRepeats
 	}
-	x.data.TestX, x.data.TestRuns, x.data.NarrowTestX = x.testX.Matrix, x.testX.Files, x.testX.Narrow
+	x.Data.TestX, x.Data.TestRuns, x.Data.NarrowTestX = x.testX.Matrix, x.testX.Files, x.testX.Narrow
 	return nil
 }
 

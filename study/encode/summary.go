@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"voxen/study/encode/internal/chance"
+	"voxen/study/encode/internal/isc"
 	"voxen/study/step"
 )
 
@@ -29,8 +31,8 @@ type Summary struct {
 	AtLargest  float64 `json:"at_largest_alpha"`
 	WithAlpha  int     `json:"-"` // voxels whose alpha is written
 
-	Null *NullSummary `json:"null,omitempty"` // of --null
-	ISC  *ISCSummary  `json:"isc,omitempty"`  // of --isc
+	Null *chance.Summary `json:"null,omitempty"` // of --null
+	ISC  *isc.Summary    `json:"isc,omitempty"`  // of --isc
 }
 
 // manyAtEnds is the share of voxels at the ends of the grid of alphas above which the
@@ -39,12 +41,12 @@ const manyAtEnds = 0.1
 
 // distribution fills in how scores and alphas are spread, in run.json too, and warns
 // of a grid of alphas that many voxels would leave.
-func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) error {
-	for _, name := range s.names {
+func (x *encoder) distribution(ctx context.Context, sum *Summary) error {
+	for _, name := range x.Names {
 		if !isScore(name) {
 			continue
 		}
-		v, err := x.values(ctx, s, name)
+		v, err := x.Numbers(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -52,10 +54,10 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 		sum.Scores = append(sum.Scores, score)
 		score.Note(x.Run)
 	}
-	if s.maps["alpha"] == nil {
+	if !x.Has("alpha") {
 		return nil
 	}
-	alphas, err := x.values(ctx, s, "alpha")
+	alphas, err := x.Numbers(ctx, "alpha")
 	if err != nil || len(alphas) == 0 {
 		return err
 	}
@@ -64,10 +66,10 @@ func (x *encoder) distribution(ctx context.Context, s *sinks, sum *Summary) erro
 	x.Result("at_smallest_alpha", sum.AtSmallest)
 	x.Result("at_largest_alpha", sum.AtLargest)
 	atEnds := sum.AtSmallest + sum.AtLargest
-	if x.plan.L1 != nil { // beyond the largest, nothing is left of a voxel
+	if x.Plan.L1 != nil { // beyond the largest, nothing is left of a voxel
 		atEnds = sum.AtSmallest
 	}
-	if few, many := slices.Min(x.plan.Alphas), slices.Max(x.plan.Alphas); len(x.plan.Alphas) > 1 && atEnds > manyAtEnds {
+	if few, many := slices.Min(x.Plan.Alphas), slices.Max(x.Plan.Alphas); len(x.Plan.Alphas) > 1 && atEnds > manyAtEnds {
 		x.Warn("%.0f%% of the voxels have the smallest alpha (%g) and %.0f%% the largest (%g), the ends of the grid: a wider --alphas may fit them better",
 			100*sum.AtSmallest, few, 100*sum.AtLargest, many)
 	}
@@ -79,15 +81,9 @@ func isScore(name string) bool {
 	return slices.Contains([]string{"cv_score", step.ExplainableVariance, step.NoiseCeiling}, name) || strings.HasPrefix(name, "test_") || strings.HasPrefix(name, "nested_")
 }
 
-// values reads the numbers of a result of one row, those of voxels left out aside.
-func (x *encoder) values(ctx context.Context, s *sinks, name string) ([]float64, error) {
-	row, err := x.written(ctx, s.maps[name], name)
-	return slices.DeleteFunc(row, math.IsNaN), err
-}
-
 // atEnds are the shares of alphas that are the smallest and the largest of the grid.
 func (x *encoder) atEnds(alphas []float64) (smallest, largest float64) {
-	few, many := slices.Min(x.plan.Alphas), slices.Max(x.plan.Alphas)
+	few, many := slices.Min(x.Plan.Alphas), slices.Max(x.Plan.Alphas)
 	for _, a := range alphas {
 		switch { // alphas were rounded to the precision of their file
 		case math.Abs(a-many) <= 1e-6*many:

@@ -225,7 +225,7 @@ func (x *maker) read(ctx context.Context) error {
 			}
 		}
 	}
-	x.draws = stimulus.New(first.Plan.Runs, encode.LeastLag(x.o.TR.Or(0)), x.o.Draws, x.o.Seed)
+	x.draws = stimulus.New(first.Plan.Runs, stimulus.LeastLag(x.o.TR.Or(0)), x.o.Draws, x.o.Seed)
 	return nil
 }
 

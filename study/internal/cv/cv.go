@@ -1,4 +1,5 @@
-package encode
+// Package cv reads how rows are held out, --cv of encode and null, and cuts rows into folds.
+package cv
 
 import (
 	"fmt"
@@ -26,8 +27,8 @@ type Folds struct {
 // cvForm is how --cv is written.
 const cvForm = "kfold:N or runs, with ,gap=M for M rows left out beside each fold; kfold:N,within=runs for N folds of each run; loo, gcv, or chunks:LENGTH,n=N,boots=B"
 
-// ParseFolds reads --cv.
-func ParseFolds(text string) (Folds, error) {
+// Parse reads --cv.
+func Parse(text string) (Folds, error) {
 	bad := func() (Folds, error) {
 		return Folds{}, step.BadInput("", "--cv %q, expected %s", text, cvForm)
 	}
@@ -195,10 +196,10 @@ func (f Folds) heldOut(T int) error {
 	return nil
 }
 
-// StudyFolds are the folds of a study of which encode.cv says nothing, or no gap: of several
+// OfStudy gives the folds of a study of which encode.cv says nothing, or no gap: of several
 // runs each is left out in turn, one run is cut in five, two in three each where scores
 // are nested. The gap is 20 s, halved until two thirds of the rows train.
-func StudyFolds(text string, volumes []int, tr float64, nested bool) (Folds, error) {
+func OfStudy(text string, volumes []int, tr float64, nested bool) (Folds, error) {
 	runs := op.Borders{0}
 	for i, n := range volumes {
 		runs = append(runs, runs[i]+n)
@@ -207,7 +208,7 @@ func StudyFolds(text string, volumes []int, tr float64, nested bool) (Folds, err
 	switch {
 	case text != "":
 		var err error
-		if f, err = ParseFolds(text); err != nil || f.Gap.Given {
+		if f, err = Parse(text); err != nil || f.Gap.Given {
 			return f, err
 		}
 	case len(volumes) == 1:

@@ -1,18 +1,16 @@
-package encode
+// Package isc compares a subject with others who had the same stimulus: --isc of encode.
+package isc
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/internal/stimulus"
-	"voxen/store"
+	"voxen/study/encode/internal/fit"
 	"voxen/study/step"
 )
 
@@ -22,15 +20,15 @@ type Others struct {
 	ISCConfounds []string `opt:"isc-confounds" file:"in" doc:"table of confounds of each file of --isc"`
 }
 
-// iscShifts is how many circular shifts p of an ISC is of, where there are as many, and
-// iscLevel below which r is divided by the ceiling.
+// mostShifts is how many circular shifts p of an ISC is of, where there are as many, and
+// level below which r is divided by the ceiling.
 const (
-	iscShifts = 1000
-	iscLevel  = 0.05
+	mostShifts = 1000
+	level      = 0.05
 )
 
-// ISCSummary is what --isc says.
-type ISCSummary struct {
+// Summary is what --isc says.
+type Summary struct {
 	Of          string  `json:"of"` // the r that is compared
 	Others      int     `json:"others"`
 	Voxels      int     `json:"voxels"`      // that have an ISC
@@ -38,31 +36,20 @@ type ISCSummary struct {
 	Mean        float64 `json:"mean"`        // of the ISC
 }
 
-// sharedRows are the files and r that --isc is of.
-func (o *Options) sharedRows() (own []string, r string) {
-	if len(o.TestResponses) > 0 {
-		return o.TestResponses, "test_r"
-	}
-	return o.Responses, "nested_r"
-}
-
-// checkISC refuses others who are too few or not of the same rows, and asks for the r that
-// is compared.
-func (o *Options) checkISC() error {
-	own, r := o.sharedRows()
+// Check refuses others who are too few or not of the same rows as own, the files of this
+// subject, or not treated as this subject, of whom there are confounds or not.
+func (o *Others) Check(own []string, confounds bool) error {
 	n, H := len(o.ISC), len(own)
 	switch {
 	case n == 0 && len(o.ISCConfounds) > 0:
 		return step.BadInput("", "--isc-confounds without --isc")
 	case n == 0:
 		return nil
-	case len(o.TestResponses) == 0 && !o.Nested:
-		return step.BadInput("", "--isc without held-out predictions: give --nested or --test-features and --test-responses")
 	case H > 0 && (n%H != 0 || n/H < ridge.FewestSubjects-1):
 		return step.BadInput("", "--isc with %d files, expected %d of each of at least three other subjects", n, H)
-	case len(o.Confounds) > 0 && len(o.ISCConfounds) == 0:
+	case confounds && len(o.ISCConfounds) == 0:
 		return step.BadInput("", "--isc with --confounds and without --isc-confounds: the others are treated as this subject")
-	case len(o.ISCConfounds) > 0 && len(o.Confounds) == 0:
+	case len(o.ISCConfounds) > 0 && !confounds:
 		return step.BadInput("", "--isc-confounds without --confounds: the others are treated as this subject")
 	case len(o.ISCConfounds) > 0 && len(o.ISCConfounds) != n:
 		return step.BadInput("", "%d files of --isc-confounds and %d of --isc, expected one for each", len(o.ISCConfounds), n)
@@ -75,40 +62,41 @@ func (o *Options) checkISC() error {
 			return step.BadInput(path, "is given twice as --isc")
 		}
 	}
-	if !slices.Contains(o.Metrics, "r") {
-		o.Metrics = append(slices.Clone(o.Metrics), "r")
-	}
-	if named := !slices.Contains([]string{"all", "scores"}, strings.Join(o.Outputs, ",")); len(o.Outputs) > 0 && named && !slices.Contains(o.Outputs, r) {
-		return step.BadInput("", "--isc is compared with %s, which --outputs %s leaves out", r, strings.Join(o.Outputs, ","))
-	}
 	return nil
 }
 
-// sharer is what this subject shares with others, of one execution.
-type sharer struct {
-	*encoder
-	r       string // that is compared
-	y       tile.Source
+// Subject is how this subject was treated, as the others are.
+type Subject struct {
+	Files             []string // of the held-out rows
+	Mask, Atlas, Runs string
+	Trims             step.Trims
+	Steps             step.RunSteps
+	Seed              uint64 // of the shifts
+}
+
+// Sharer is what this subject shares with others, of one execution.
+type Sharer struct {
+	*fit.Fit
+	o       Others
+	subject Subject
+	others  *step.Responses
+	all     tile.Source // of this subject and the others, below each other
 	sharing ridge.Sharing
 	plan    ridge.Options
 }
 
-// newSharer opens the others; nil without --isc.
-func (x *encoder) newSharer(ctx context.Context) (*sharer, error) {
-	if len(x.o.ISC) == 0 {
-		return nil, nil
-	}
-	s := &sharer{encoder: x, plan: ridge.Options{PerRun: x.plan.PerRun, TestRepeats: x.plan.TestRepeats, ZScoreMean: x.plan.ZScoreMean, Precision: op.Float64}}
-	var paths []string
-	paths, s.r = x.o.sharedRows()
-	own, trends, runs, labels := x.testY, x.plan.TestTrends, x.data.TestRuns, ""
+// New opens the others.
+func New(ctx context.Context, x *fit.Fit, o Others, subject Subject) (*Sharer, error) {
+	s := &Sharer{Fit: x, o: o, subject: subject, plan: ridge.Options{PerRun: x.Plan.PerRun, TestRepeats: x.Plan.TestRepeats, ZScoreMean: x.Plan.ZScoreMean, Precision: op.Float64}}
+	own, trends, runs, labels := x.TestY, x.Plan.TestTrends, x.Data.TestRuns, ""
 	if own == nil {
-		own, trends, runs, labels = x.y, x.plan.Trends, x.plan.Runs, x.o.Runs
-		s.sharing.Groups = x.plan.Folds
+		own, trends, runs, labels = x.Y, x.Plan.Trends, x.Plan.Runs, subject.Runs
+		s.sharing.Groups = x.Plan.Folds
 	}
-	n := len(x.o.ISC) / len(paths)
+	n := len(o.ISC) / len(subject.Files)
 	s.sharing.Subjects = 1 + n
-	if err := x.openOthers(ctx, own, labels); err != nil {
+	if err := s.openOthers(ctx, own, labels); err != nil {
+		s.Close()
 		return nil, err
 	}
 	for i := range 1 + n {
@@ -117,10 +105,11 @@ func (x *encoder) newSharer(ctx context.Context) (*sharer, error) {
 		}
 	}
 	s.plan.Runs = append(s.plan.Runs, (1+n)*own.Rows())
-	s.y = &step.Responses{Paths: slices.Concat(own.Paths, x.others.Paths), Parts: slices.Concat(own.Parts, x.others.Parts), Regions: own.Regions}
+	s.all = &step.Responses{Paths: slices.Concat(own.Paths, s.others.Paths), Parts: slices.Concat(own.Parts, s.others.Parts), Regions: own.Regions}
 	ofOthers := shifted(s.plan.Runs[runs.Folds():], -own.Rows())
-	more, err := x.o.Bases(x.Env, x.o.ISCConfounds, x.others, ofOthers)
+	more, err := subject.Steps.Bases(x.Env, o.ISCConfounds, s.others, ofOthers)
 	if err != nil {
+		s.Close()
 		return nil, err
 	}
 	s.plan.Trends = below(trends, more)
@@ -129,25 +118,25 @@ func (x *encoder) newSharer(ctx context.Context) (*sharer, error) {
 }
 
 // openOthers opens the responses of the others, of the rows of this subject's.
-func (x *encoder) openOthers(ctx context.Context, own *step.Responses, labels string) error {
-	y, err := x.OpenResponses(ctx, step.ResponseFiles{Paths: x.o.ISC, Mask: x.o.Mask, Name: "isc"}, x.y)
+func (s *Sharer) openOthers(ctx context.Context, own *step.Responses, labels string) error {
+	y, err := s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.ISC, Mask: s.subject.Mask, Name: "isc"}, s.Y)
 	if err != nil {
 		return err
 	}
-	x.others = y
+	s.others = y
 	files := y.Borders()
 	runs := files
 	if labels != "" {
 		runs = op.Borders{0}
 		for i := range files.Folds() {
-			one, err := step.RunsOf(ctx, x.Env.FS, labels, op.Borders{0, files.Rows(i)})
+			one, err := step.RunsOf(ctx, s.Env.FS, labels, op.Borders{0, files.Rows(i)})
 			if err != nil {
 				return err
 			}
 			runs = append(runs, shifted(one, files[i])[1:]...)
 		}
 	}
-	ends, _ := x.o.Ends()
+	ends, _ := s.subject.Trims.Ends()
 	if err := y.Trim(runs, ends); err != nil {
 		return err
 	}
@@ -157,10 +146,10 @@ func (x *encoder) openOthers(ctx context.Context, own *step.Responses, labels st
 			return step.BadInput(path, "has %d rows, %s has %d: others are compared row by row", got.Rows(i), own.Paths[j], want.Rows(j))
 		}
 	}
-	if x.o.Atlas == "" {
+	if s.subject.Atlas == "" {
 		return nil
 	}
-	return y.Average(ctx, x.Env, x.o.Atlas, x.y.Regions)
+	return y.Average(ctx, s.Env, s.subject.Atlas, s.Y.Regions)
 }
 
 // shifted are borders of rows that begin by so many later.
@@ -187,7 +176,7 @@ func below(a, b tile.Matrix) tile.Matrix {
 
 // shifts draws the shifts of the others' mean that p is of: by LeastLag rows at least, or a
 // quarter of the shortest part.
-func (s *sharer) shifts(rows int, runs op.Borders) {
+func (s *Sharer) shifts(rows int, runs op.Borders) {
 	if n := s.plan.TestRepeats; n > 0 {
 		rows /= n
 		runs = op.Borders{0, rows}
@@ -196,42 +185,49 @@ func (s *sharer) shifts(rows int, runs op.Borders) {
 		s.sharing.Groups = op.Borders{0, rows}
 	}
 	segments := ridge.Segments(runs, s.sharing.Groups)
-	least := LeastLag(s.o.TR.Or(0))
+	least := stimulus.LeastLag(s.subject.Steps.TR.Or(0))
 	for i := range segments.Folds() {
 		least = min(least, segments.Rows(i)/4)
 	}
 	if least > 0 {
-		d := stimulus.NewShifts(segments, least, iscShifts, s.o.Seed)
+		d := stimulus.NewShifts(segments, least, mostShifts, s.subject.Seed)
 		for i := range d.N {
 			s.sharing.Lags = append(s.sharing.Lags, d.Lags(i))
 		}
 	}
-	if n := len(s.sharing.Lags); 1/float64(1+n) >= iscLevel {
-		s.Warn("--isc: only %d circular shifts of the rows exist, with which no p is below %g: no r is divided by the ceiling", n, iscLevel)
+	if n := len(s.sharing.Lags); 1/float64(1+n) >= level {
+		s.Warn("--isc: only %d circular shifts of the rows exist, with which no p is below %g: no r is divided by the ceiling", n, level)
 	}
 }
 
-// make compares, and writes what is shared.
-func (s *sharer) make(ctx context.Context, out *sinks) (*ISCSummary, []step.ScoreSummary, error) {
-	V := s.encoder.y.Cols()
+// Close closes the files of the others.
+func (s *Sharer) Close() {
+	if s.others != nil {
+		s.others.Close()
+	}
+}
+
+// Make compares, and writes what is shared.
+func (s *Sharer) Make(ctx context.Context) (*Summary, []step.ScoreSummary, error) {
+	V := s.Y.Cols()
 	var shared *ridge.Shared
 	s.plan.Progress = func(done, _ int) { s.Progress(done) }
 	err := s.Stage("comparing with others", V, func() error {
 		return s.Compute(ctx, step.Part{What: "correlations with others"}, func(ctx context.Context) error {
 			s.plan.Budget = s.Env.Budget(s.Backend, int64(24*V))
 			var err error
-			shared, err = ridge.Share(ctx, s.Backend, s.y, s.sharing, s.plan)
-			return s.Env.Refuse(s.explain(err))
+			shared, err = ridge.Share(ctx, s.Backend, s.all, s.sharing, s.plan)
+			return s.Env.Refuse(s.Explain(err))
 		})
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := s.written(ctx, out.maps[s.r], s.r)
+	r, err := s.Row(ctx, s.Held("r"))
 	if err != nil {
 		return nil, nil, err
 	}
-	sum := &ISCSummary{Of: s.r, Others: s.sharing.Subjects - 1}
+	sum := &Summary{Of: s.Held("r"), Others: s.sharing.Subjects - 1}
 	ratio := make([]float64, V)
 	none, noCeiling, chance := 0, 0, 0
 	for v, isc := range shared.ISC {
@@ -240,14 +236,14 @@ func (s *sharer) make(ctx context.Context, out *sinks) (*ISCSummary, []step.Scor
 		case isc != isc:
 			none++
 			continue
-		case !(p < iscLevel):
+		case !(p < level):
 			chance++
 		case shared.Ceiling[v] != shared.Ceiling[v]:
 			noCeiling++
 		default:
 			ratio[v] = r[v] / shared.Ceiling[v]
 		}
-		if shared.P[v] < iscLevel {
+		if shared.P[v] < level {
 			sum.Significant++
 		}
 		sum.Voxels++
@@ -255,7 +251,7 @@ func (s *sharer) make(ctx context.Context, out *sinks) (*ISCSummary, []step.Scor
 	}
 	sum.Mean /= float64(max(1, sum.Voxels))
 	what := "voxels"
-	if s.encoder.y.Regions != nil {
+	if s.Y.Regions != nil {
 		what = "regions"
 	}
 	s.LeaveOut(what, "without an ISC: constant or not finite in a subject", none)
@@ -267,8 +263,8 @@ func (s *sharer) make(ctx context.Context, out *sinks) (*ISCSummary, []step.Scor
 	for _, f := range []struct {
 		name string
 		data []float64
-	}{{step.ISC, shared.ISC}, {step.ISCCeiling, shared.Ceiling}, {step.ISCP, shared.P}, {step.ISCNormalized(s.r), ratio}} {
-		if err := s.writeRow(ctx, f.name, f.data); err != nil {
+	}{{step.ISC, shared.ISC}, {step.ISCCeiling, shared.Ceiling}, {step.ISCP, shared.P}, {step.ISCNormalized(s.Held("r")), ratio}} {
+		if err := s.WriteRow(ctx, f.name, f.data); err != nil {
 			return nil, nil, err
 		}
 		if f.name != step.ISCP {
@@ -278,21 +274,4 @@ func (s *sharer) make(ctx context.Context, out *sinks) (*ISCSummary, []step.Scor
 		}
 	}
 	return sum, scores, nil
-}
-
-// writeRow writes a result of one row, and its image.
-func (x *encoder) writeRow(ctx context.Context, name string, data []float64) error {
-	err := x.Job.WriteFile(name+".npy", func(w io.Writer) error {
-		if x.Env.Precision == op.Float64 {
-			return store.WriteNpy(w, []int{len(data)}, data)
-		}
-		return store.WriteNpy(w, []int{len(data)}, step.Narrowed(data))
-	})
-	if err != nil || x.y.Places == nil || !x.withImage(name, 1) {
-		return err
-	}
-	if err := x.ResultImage(ctx, x.y, name, 1, x.labels(name)); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
 }

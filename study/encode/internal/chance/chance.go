@@ -1,4 +1,5 @@
-package encode
+// Package chance says what a score is by chance: --null of encode.
+package chance
 
 import (
 	"cmp"
@@ -12,11 +13,12 @@ import (
 	"voxen/engine/ridge"
 	"voxen/internal/permute"
 	"voxen/internal/stimulus"
+	"voxen/study/encode/internal/fit"
 	"voxen/study/step"
 )
 
-// Chance are the options of what a score is by chance.
-type Chance struct {
+// Options are those of what a score is by chance.
+type Options struct {
 	Null string `opt:"null" form:"shift:N[,min=L], phase:N or blocks:N[,length=L]" complete:"shift:,phase:,blocks:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard, features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s) or with a new random phase per frequency; or blocks of L rows (the same default) of held-out predictions are permuted N times"`
 	Seed uint64 `opt:"seed" doc:"of the draws of --null, of the bands' weights and of the shifts of --isc"`
 }
@@ -28,8 +30,8 @@ type nullPlan struct {
 	rows int // least lag, or length of blocks; 0: not given
 }
 
-// blocks is the null of permuted predictions, whose features are as they were heard.
-const blocks stimulus.Kind = "blocks"
+// Blocks is the null of permuted predictions, whose features are as they were heard.
+const Blocks stimulus.Kind = "blocks"
 
 // nullForm is how --null is written.
 const nullForm = "shift:N, shift:N,min=L, phase:N, blocks:N or blocks:N,length=L"
@@ -38,17 +40,17 @@ const nullForm = "shift:N, shift:N,min=L, phase:N, blocks:N or blocks:N,length=L
 const mostDraws = 1_000_000
 
 // parse reads --null; nil without it.
-func (c Chance) parse() (*nullPlan, error) {
-	if c.Null == "" {
+func (o Options) parse() (*nullPlan, error) {
+	if o.Null == "" {
 		return nil, nil
 	}
 	bad := func(want string) (*nullPlan, error) {
-		return nil, step.BadInput("", "--null %q, expected %s", c.Null, want)
+		return nil, step.BadInput("", "--null %q, expected %s", o.Null, want)
 	}
-	head, rest, more := strings.Cut(c.Null, ",")
+	head, rest, more := strings.Cut(o.Null, ",")
 	kind, count, _ := strings.Cut(head, ":")
 	p := &nullPlan{kind: stimulus.Kind(kind)}
-	parameter, known := map[stimulus.Kind]string{stimulus.Shift: "min", stimulus.Phase: "", blocks: "length"}[p.kind]
+	parameter, known := map[stimulus.Kind]string{stimulus.Shift: "min", stimulus.Phase: "", Blocks: "length"}[p.kind]
 	if !known {
 		return bad(nullForm)
 	}
@@ -70,35 +72,26 @@ func (c Chance) parse() (*nullPlan, error) {
 }
 
 // Check refuses a --null that cannot be read.
-func (c Chance) Check() error {
-	_, err := c.parse()
+func (o Options) Check() error {
+	_, err := o.parse()
 	return err
 }
 
 // Fits is about how many fits --null costs beside the one that is compared; permuted
 // blocks cost few.
-func (c Chance) Fits() int {
-	p, err := c.parse()
+func (o Options) Fits() int {
+	p, err := o.parse()
 	switch {
 	case err != nil || p == nil:
 		return 0
-	case p.kind == blocks:
+	case p.kind == Blocks:
 		return 2
 	}
 	return p.n
 }
 
-// LeastLag is the least lag of a shift in rows: the larger of 10 rows and 20 s, at a TR in
-// seconds, of which 0 is unknown.
-func LeastLag(tr float64) int {
-	if tr > 0 {
-		return max(10, int(math.Ceil(20/tr-1e-9)))
-	}
-	return 10
-}
-
-// NullSummary is what the null says of a score.
-type NullSummary struct {
+// Summary is what the null says of a score.
+type Summary struct {
 	Of          string  `json:"of"`   // the file of the score
 	Kind        string  `json:"kind"` // shift, phase or blocks
 	Draws       int     `json:"draws"`
@@ -111,9 +104,10 @@ type NullSummary struct {
 // falseRate is the rate of false discoveries, and of any false one, by which voxels are counted.
 const falseRate = 0.05
 
-// nullMaker is the null of one execution.
-type nullMaker struct {
-	*encoder
+// Null is the null of one execution.
+type Null struct {
+	*fit.Fit
+	o     Options
 	plan  *nullPlan
 	n     int             // draws
 	draws *stimulus.Draws // nil: blocks
@@ -122,75 +116,76 @@ type nullMaker struct {
 	test  int             // rows of held-out features that are drawn: of repeats those of the first
 }
 
-// newNull prepares the draws; nil without --null. It refuses before anything is fitted.
-func (x *encoder) newNull(s *sinks) (*nullMaker, error) {
-	plan, err := x.o.Chance.parse()
+// New prepares the draws; nil without --null. It refuses before anything is fitted. tr is
+// in seconds, 0 if it is not known.
+func New(x *fit.Fit, o Options, tr float64) (*Null, error) {
+	plan, err := o.parse()
 	if plan == nil || err != nil {
 		return nil, err
 	}
-	m := &nullMaker{encoder: x, plan: plan, n: plan.n, rows: cmp.Or(plan.rows, LeastLag(x.o.TR.Or(0))), of: "cv_score"}
-	runs := append(op.Borders(nil), x.plan.Runs...)
+	m := &Null{Fit: x, o: o, plan: plan, n: plan.n, rows: cmp.Or(plan.rows, stimulus.LeastLag(tr)), of: "cv_score"}
+	runs := append(op.Borders(nil), x.Plan.Runs...)
 	switch {
-	case x.data.TestY != nil:
+	case x.Data.TestY != nil:
 		m.of = "test_score"
-		T, test := x.data.X.Rows, x.data.TestRuns
-		if x.plan.TestRepeats > 0 {
+		T, test := x.Data.X.Rows, x.Data.TestRuns
+		if x.Plan.TestRepeats > 0 {
 			test = test[:2]
 		}
 		m.test = test[test.Folds()]
 		for _, b := range test[1:] {
 			runs = append(runs, T+b)
 		}
-	case x.o.Nested:
+	case x.Plan.Nested:
 		m.of = "nested_score"
 	}
-	if s.maps[m.of] == nil {
-		return nil, step.BadInput("", "--null is of %s, which --outputs %s leaves out", m.of, strings.Join(x.o.Outputs, ","))
+	if !x.Has(m.of) {
+		return nil, x.Written.LeavesOut("--null is of", m.of)
 	}
 	switch plan.kind {
-	case blocks:
+	case Blocks:
 		return m, m.checkBlocks()
 	case stimulus.Phase:
-		m.draws = stimulus.NewPhases(runs, plan.n, x.o.Seed)
+		m.draws = stimulus.NewPhases(runs, plan.n, o.Seed)
 		return m, nil
 	}
 	least := m.rows
 	for r := range runs.Folds() {
 		if T := runs.Rows(r); T/4 < least {
 			what, at := "run", r
-			if at >= x.plan.Runs.Folds() {
-				what, at = "held-out run", r-x.plan.Runs.Folds()
+			if at >= x.Plan.Runs.Folds() {
+				what, at = "held-out run", r-x.Plan.Runs.Folds()
 			}
-			return nil, step.BadInput("", "--null %s: %s %d has %d rows, expected at least four times the least lag of %d: give shift:N,min=L with a smaller L, or phase:N", x.o.Null, what, at, T, least)
+			return nil, step.BadInput("", "--null %s: %s %d has %d rows, expected at least four times the least lag of %d: give shift:N,min=L with a smaller L, or phase:N", o.Null, what, at, T, least)
 		}
 	}
-	m.draws = stimulus.NewShifts(runs, least, plan.n, x.o.Seed)
+	m.draws = stimulus.NewShifts(runs, least, plan.n, o.Seed)
 	if m.n = m.draws.N; m.n < plan.n {
-		x.Warn("--null %s: only %d shifts exist, all are taken", x.o.Null, m.draws.N)
+		x.Warn("--null %s: only %d shifts exist, all are taken", o.Null, m.draws.N)
 	}
 	return m, nil
 }
 
 // within is the rows within which blocks are permuted: outer folds, held-out runs, or one
 // repeat.
-func (m *nullMaker) within() op.Borders {
+func (m *Null) within() op.Borders {
 	switch {
 	case m.of != "test_score":
-		return m.encoder.plan.Folds
-	case m.encoder.plan.TestRepeats > 0:
-		return m.data.TestRuns[:2]
+		return m.Plan.Folds
+	case m.Plan.TestRepeats > 0:
+		return m.Data.TestRuns[:2]
 	}
-	return m.data.TestRuns
+	return m.Data.TestRuns
 }
 
 // checkBlocks wants held-out predictions, in blocks enough to permute.
-func (m *nullMaker) checkBlocks() error {
+func (m *Null) checkBlocks() error {
 	what := "outer fold"
 	switch m.of {
 	case "cv_score":
 		return step.BadInput("", "--null %s permutes held-out predictions, and there are none: give --nested or --test-features and --test-responses", m.o.Null)
 	case "test_score":
-		if what = "held-out run"; m.encoder.plan.TestRepeats > 0 {
+		if what = "held-out run"; m.Plan.TestRepeats > 0 {
 			what = "repeat"
 		}
 	}
@@ -207,9 +202,9 @@ func (m *nullMaker) checkBlocks() error {
 }
 
 // fill makes the features of a draw, as read.
-func (m *nullMaker) fill(draw int, x, testX []float64) {
-	K := m.data.X.Cols
-	heard := append(append([]float64(nil), m.data.X.Data...), m.data.TestX.Data[:m.test*K]...)
+func (m *Null) fill(draw int, x, testX []float64) {
+	K := m.Data.X.Cols
+	heard := append(append([]float64(nil), m.Data.X.Data...), m.Data.TestX.Data[:m.test*K]...)
 	drawn := make([]float64, len(heard))
 	m.draws.Fill(draw, heard, K, drawn)
 	n := copy(x, drawn)
@@ -218,9 +213,9 @@ func (m *nullMaker) fill(draw int, x, testX []float64) {
 	}
 }
 
-// make repeats the fit, and writes what it says.
-func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
-	observed, err := m.written(ctx, s.maps[m.of], m.of)
+// Make repeats the fit, and writes what it says.
+func (m *Null) Make(ctx context.Context) (*Summary, error) {
+	observed, err := m.Row(ctx, m.of)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +223,7 @@ func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := m.encoder.plan
+	plan := m.Plan
 	plan.Checkpoint = nil
 	var null *ridge.NullScores
 	err = m.Stage("null (draws)", m.n, func() error {
@@ -237,14 +232,14 @@ func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
 			if m.draws == nil {
 				own = ridge.ScoreBlocksBytes(len(observed), m.n, m.rows, m.within())
 			}
-			own += designBytes(m.data, plan)
+			own += m.DesignBytes()
 			plan.Budget = m.Env.Budget(m.Backend, own)
 			if kept := (step.SavedColumns{SavedState: saved}); m.draws == nil {
-				null, err = ridge.ScoreBlocks(ctx, m.Backend, m.data, observed, m.n, m.rows, m.o.Seed, plan, kept)
+				null, err = ridge.ScoreBlocks(ctx, m.Backend, m.Data, observed, m.n, m.rows, m.o.Seed, plan, kept)
 			} else {
-				null, err = ridge.ScoreNull(ctx, m.Backend, m.data, observed, m.n, m.fill, plan, kept)
+				null, err = ridge.ScoreNull(ctx, m.Backend, m.Data, observed, m.n, m.fill, plan, kept)
 			}
-			return m.Env.Refuse(m.explain(err))
+			return m.Env.Refuse(m.Explain(err))
 		})
 	})
 	if err != nil {
@@ -256,7 +251,7 @@ func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
 		name string
 		data []float64
 	}{{"p", p}, {"q", q}, {"p_fwe", familywise}, {"null_mean", mean}} {
-		if err := m.writeRow(ctx, f.name, f.data); err != nil {
+		if err := m.WriteRow(ctx, f.name, f.data); err != nil {
 			return nil, err
 		}
 	}
@@ -264,8 +259,8 @@ func (m *nullMaker) make(ctx context.Context, s *sinks) (*NullSummary, error) {
 }
 
 // summary counts, in run.json too.
-func (m *nullMaker) summary(q, familywise, mean []float64) *NullSummary {
-	s := &NullSummary{Of: m.of, Kind: string(m.plan.kind), Draws: m.n}
+func (m *Null) summary(q, familywise, mean []float64) *Summary {
+	s := &Summary{Of: m.of, Kind: string(m.plan.kind), Draws: m.n}
 	finite := 0
 	for v, x := range q {
 		if x != x {

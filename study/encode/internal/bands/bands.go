@@ -1,4 +1,6 @@
-package encode
+// Package bands is banded ridge of encode: feature spaces with a penalty each, and what each
+// of them explains.
+package bands
 
 import (
 	"context"
@@ -9,12 +11,12 @@ import (
 	"strings"
 
 	"voxen/engine/ridge"
-	"voxen/engine/tile"
+	"voxen/study/encode/internal/fit"
 	"voxen/study/step"
 )
 
-// Banded are the options of banded ridge (ridge.FitBanded).
-type Banded struct {
+// Options are those of banded ridge (ridge.FitBanded).
+type Options struct {
 	Bands         string          `opt:"bands" key:"-" form:"NAME=A:B,NAME=A:B" doc:"banded ridge: feature spaces by columns of the features, from A up to B (not included), before delays; each has a penalty of its own"`
 	BandSamples   step.Maybe[int] `opt:"band-samples" key:"-" min:"1" doc:"draws of the bands' weights (default 100)"`
 	Concentration []float64       `opt:"concentration" key:"-" list:"comma" doc:"concentrations of the Dirichlet distributions of the draws, taken in turn (default 0.1,1)"`
@@ -30,28 +32,29 @@ type band struct {
 	spans [][2]int
 }
 
-// checkBanded refuses what does not go together.
-func (o *Options) checkBanded() error {
-	spaces, err := step.Spaces(o.Features)
+// Check refuses what cannot be read, and options of bands where there are none.
+func (o *Options) Check(features, testFeatures []string) error {
+	spaces, err := step.Spaces(features)
 	if err != nil {
 		return err
 	}
-	if tests, err := step.Spaces(o.TestFeatures); err != nil {
+	if tests, err := step.Spaces(testFeatures); err != nil {
 		return err
 	} else if len(tests) > 0 && !slices.EqualFunc(spaces, tests, func(a, b step.Space) bool { return a.Name == b.Name }) {
-		return step.BadInput("", "--test-features %s names other feature spaces than --features %s, expected the same", o.TestFeatures[0], o.Features[0])
+		return step.BadInput("", "--test-features %s names other feature spaces than --features %s, expected the same", testFeatures[0], features[0])
 	}
 	named := len(spaces) > 0 && spaces[0].Name != ""
-	if _, err := parseBands(o.Bands); err != nil {
+	if _, err := parse(o.Bands); err != nil {
 		return err
 	}
-	if err := o.checkShares(); err != nil {
+	names := o.Names(features)
+	if err := o.checkShares(names); err != nil {
 		return err
 	}
 	switch {
 	case named && o.Bands != "":
-		return step.BadInput("", "--bands %s with --features %s, whose feature spaces are the bands: expected one of them", o.Bands, o.Features[0])
-	case !named && o.Bands == "":
+		return step.BadInput("", "--bands %s with --features %s, whose feature spaces are the bands: expected one of them", o.Bands, features[0])
+	case len(names) == 0:
 		for _, given := range []struct {
 			name string
 			is   bool
@@ -63,12 +66,6 @@ func (o *Options) checkBanded() error {
 		return nil
 	case o.BandWeights != "" && (o.BandSamples.Given || len(o.Concentration) > 0):
 		return step.BadInput(o.BandWeights, "is given with --band-samples or --concentration: weights are given or drawn, expected one of them")
-	case o.Null != "":
-		return step.BadInput("", "--null %s with bands, whose search the null does not repeat: expected one of them", o.Null)
-	case o.Model != "ridge":
-		return step.BadInput("", "--model %s with bands, which are of ridge: expected one of them", o.Model)
-	case o.Form == string(ridge.SVD):
-		return step.BadInput("", "--form svd with bands, whose weights change the decomposition: expected gram, rows or kernel")
 	}
 	for _, c := range o.Concentration {
 		if !(c > 0) || math.IsInf(c, 0) {
@@ -78,8 +75,8 @@ func (o *Options) checkBanded() error {
 	return nil
 }
 
-// parseBands reads --bands.
-func parseBands(text string) ([]band, error) {
+// parse reads --bands.
+func parse(text string) ([]band, error) {
 	var bands []band
 	if text == "" {
 		return nil, nil
@@ -104,18 +101,25 @@ func parseBands(text string) ([]band, error) {
 	return bands, nil
 }
 
-// banding gives the bands of the columns of features, and the weights to try; nil where
-// there are none.
-func (x *encoder) banding(ctx context.Context) error {
-	K := x.data.X.Cols
-	bands, _ := parseBands(x.o.Bands)                                       // checked before
-	if len(bands) == 0 && len(x.x.Spaces) > 0 && x.x.Spaces[0].Name != "" { // by name
-		for _, s := range x.x.Spaces {
+// Bands are those of the columns of features, and the weights to try.
+type Bands struct {
+	ridge.Bands
+	Names []string
+
+	o Options
+}
+
+// Read gives the bands of features; nil where there are none. seed is of the draws.
+func (o Options) Read(ctx context.Context, r *step.Run, features step.Features, seed uint64) (*Bands, error) {
+	K := features.Cols
+	bands, _ := parse(o.Bands)                                                        // checked before
+	if len(bands) == 0 && len(features.Spaces) > 0 && features.Spaces[0].Name != "" { // by name
+		for _, s := range features.Spaces {
 			bands = append(bands, band{s.Name, [][2]int{{s.Lo, s.Hi}}})
 		}
 	}
 	if len(bands) == 0 {
-		return nil
+		return nil, nil
 	}
 	of := slices.Repeat([]int{-1}, K)
 	var all []string
@@ -124,41 +128,41 @@ func (x *encoder) banding(ctx context.Context) error {
 			text := fmt.Sprintf("%s=%d:%d", b.name, s[0], s[1])
 			all = append(all, text)
 			if s[1] > K {
-				return step.BadInput("", "--bands %s: the features have %d columns", text, K)
+				return nil, step.BadInput("", "--bands %s: the features have %d columns", text, K)
 			}
 			for k := s[0]; k < s[1]; k++ {
 				if of[k] >= 0 {
-					return step.BadInput("", "--bands %s: column %d is of band %s already", text, k, bands[of[k]].name)
+					return nil, step.BadInput("", "--bands %s: column %d is of band %s already", text, k, bands[of[k]].name)
 				}
 				of[k] = i
 			}
 		}
 	}
 	if k := slices.Index(of, -1); k >= 0 {
-		return step.BadInput("", "--bands %s: column %d is of no band", x.o.Bands, k)
+		return nil, step.BadInput("", "--bands %s: column %d is of no band", o.Bands, k)
 	}
-	x.Resolve("bands", strings.Join(all, ","))
-	x.bands.Of = of
+	r.Resolve("bands", strings.Join(all, ","))
+	x := &Bands{Bands: ridge.Bands{Of: of}, o: o}
 	for _, b := range bands {
-		x.bandNames = append(x.bandNames, b.name)
+		x.Names = append(x.Names, b.name)
 	}
-	if x.o.BandWeights != "" {
+	if o.BandWeights != "" {
 		var err error
-		x.bands.Gammas, err = x.givenWeights(ctx, len(bands))
-		return err
+		x.Gammas, err = o.givenWeights(ctx, r.Env, len(bands))
+		return x, err
 	}
-	concentration := x.o.Concentration
+	concentration := o.Concentration
 	if len(concentration) == 0 {
 		concentration = []float64{0.1, 1}
 	}
-	x.bands.Gammas = ridge.Dirichlet(x.o.BandSamples.Or(100), len(bands), concentration, x.o.Seed)
-	return nil
+	x.Gammas = ridge.Dirichlet(o.BandSamples.Or(100), len(bands), concentration, seed)
+	return x, nil
 }
 
 // givenWeights reads --band-weights.
-func (x *encoder) givenWeights(ctx context.Context, bands int) ([][]float64, error) {
-	path := x.o.BandWeights
-	a, err := step.OpenMatrix(x.Env.FS, path)
+func (o Options) givenWeights(ctx context.Context, e *step.Env, bands int) ([][]float64, error) {
+	path := o.BandWeights
+	a, err := step.OpenMatrix(e.FS, path)
 	if err != nil {
 		return nil, err
 	}
@@ -187,16 +191,8 @@ func (x *encoder) givenWeights(ctx context.Context, bands int) ([][]float64, err
 	return gammas, nil
 }
 
-// search runs the engine: banded where there are bands.
-func (x *encoder) search(ctx context.Context, s *sinks) (ridge.Result, error) {
-	if x.bands.Of == nil {
-		return ridge.Fit(ctx, x.Backend, x.data, s.Outputs, x.plan)
-	}
-	out := ridge.BandedOutputs{Outputs: s.Outputs}
-	for name, to := range map[string]*tile.Sink{"band_weights": &out.BandWeights, "product_measure": &out.ProductMeasure, "split_r": &out.SplitR} {
-		if sink := s.maps[name]; sink != nil {
-			*to = sink
-		}
-	}
-	return ridge.FitBanded(ctx, x.Backend, x.data, out, x.plan, x.bands)
+// Fit runs the search.
+func (b *Bands) Fit(ctx context.Context, f *fit.Fit, outputs ridge.Outputs) (ridge.Result, error) {
+	out := ridge.BandedOutputs{Outputs: outputs, BandWeights: f.Sink("band_weights"), ProductMeasure: f.Sink("product_measure"), SplitR: f.Sink("split_r")}
+	return ridge.FitBanded(ctx, f.Backend, f.Data, out, f.Plan, b.Bands)
 }
