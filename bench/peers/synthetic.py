@@ -4,6 +4,9 @@ usage: synthetic.py ridge T K V SEED DIR          X.npy (T, K) and Y.npy (T, V),
        synthetic.py dictionary T N SEED DIR       S.npy (T, N) float32 and atoms.npy (T, 64) float64
        synthetic.py product T K V SEED TYPE DIR   A.npy (T, K) and B.npy (T, V) of TYPE, standard normal
        synthetic.py symmetric N SEED DIR          A.npy (N, N) float64: the Gram matrix of 2N normal rows
+       synthetic.py tutorial RUNS T V SEED DIR    feature spaces and responses of voxelwise_tutorials' shape, float32:
+                                                  space0.npy, space1.npy (RUNS T, 60 and 200), Y.npy (RUNS T, V), runs.npy,
+                                                  test0.npy, test1.npy (T, 60 and 200), Y_test.npy (5, T, V)
 Needs numpy.
 """
 import os
@@ -15,6 +18,9 @@ NOISE = 9.0       # SD of the noise in responses: the alpha that cross-validatio
 ATOMS = 64
 DENSITY = 0.08    # share of the codes that are not 0
 WHITE = 0.15      # norm of the noise in a signal of codes of unit variance
+SPACES = 60, 200  # features of the two spaces of a tutorial
+HRF = .4, 1, .7, .3  # of its responses, at 1 to 4 rows after the stimulus
+REPEATS = 5       # of its test run
 ROWS = 50         # rows of responses made at once: a million voxels need no second copy
 
 
@@ -51,6 +57,39 @@ def symmetric(N, seed):
     return F.T @ F
 
 
+def zscore(a, axis=0):
+    return (a - a.mean(axis)) / a.std(axis)
+
+
+def tutorial(runs, T, V, seed, spaces=SPACES):
+    """Two feature spaces of unlike size, slow and with correlated columns; responses at 1 to 4 rows after them, of which
+    a voxel takes a share of its own from each space; noise of 1 to 4 times the SD of the signal, drawn anew for each of
+    the repeats of the test run. Everything is z-scored within each run, as that data set comes."""
+    rng = np.random.default_rng(seed)
+    share = rng.random(V) ** 2  # most voxels are of one space mostly
+    share = np.where(rng.random(V) < .5, share, 1 - share)
+    mix = [rng.standard_normal((K, K)) / np.sqrt(K) + np.eye(K) for K in spaces]
+    W = [rng.standard_normal((K, V)) for K in spaces]
+    noise = rng.uniform(1, 4, V)
+    X, Y = [[] for _ in spaces], []
+    for run in range(runs + 1):
+        signal = 0
+        for s, K in enumerate(spaces):
+            white = rng.standard_normal((T + 2, K)) @ mix[s]
+            x = zscore(white[2:] + white[1:-1] + white[:-2])
+            X[s].append(x)
+            late = sum(h * np.pad(x[:T - d], ((d, 0), (0, 0))) for d, h in enumerate(HRF, 1))
+            signal = signal + np.sqrt(share if s == 0 else 1 - share) * zscore(late @ W[s])
+        signal = zscore(signal)
+        many = 1 if run < runs else REPEATS
+        Y.append([zscore(signal + noise * rng.standard_normal((T, V))) for _ in range(many)])
+    f = lambda a: np.asarray(a, "f4")
+    out = dict(Y=f(np.concatenate([y for (y,) in Y[:-1]])), Y_test=f(Y[-1]), runs=np.repeat(np.arange(runs, dtype="i4"), T))
+    for s in range(len(spaces)):
+        out["space%d" % s], out["test%d" % s] = f(np.concatenate(X[s][:-1])), f(X[s][-1])
+    return out
+
+
 def save(folder, **arrays):
     os.makedirs(folder, exist_ok=True)
     for name, a in arrays.items():
@@ -70,6 +109,8 @@ def main(args):
         save(folder, A=A, B=B)
     elif kind == "symmetric":
         save(folder, A=symmetric(*map(int, args[1:3])))
+    elif kind == "tutorial":
+        save(folder, **tutorial(*map(int, args[1:5])))
     else:
         raise SystemExit(__doc__)
 
