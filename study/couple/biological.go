@@ -1,0 +1,162 @@
+package couple
+
+import (
+	"context"
+	"io"
+	"strconv"
+
+	"voxen/brain"
+	"voxen/engine/dict"
+	"voxen/engine/op"
+	"voxen/engine/tile"
+	"voxen/internal/coupling"
+	"voxen/store"
+	"voxen/study/step"
+)
+
+// readBiological loads given time courses, run by run.
+func (c *coupler) readBiological(ctx context.Context) error {
+	for i, path := range c.o.Biological {
+		a, err := step.OpenMatrix(c.Env.FS, path)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		if want := c.x.Parts[i].Rows(); a.Rows() != want {
+			return step.BadInput(path, "has %d rows, %s has %d", a.Rows(), c.o.Responses[i], want)
+		}
+		m, err := step.LoadMatrix(ctx, path, a, nil)
+		if err != nil {
+			return err
+		}
+		if i > 0 && m.Cols != c.y.Dims[3] {
+			return step.BadInput(path, "has %d columns, %s has %d", m.Cols, c.o.Biological[0], c.y.Dims[3])
+		}
+		for j := range m.Cols {
+			if constantColumn(m.Data, m.Rows, m.Cols, j) {
+				return step.BadInput(path, "is constant in column %d: a biological neuron must vary", j)
+			}
+		}
+		c.y = op.Tensor{Dims: op.Dims{1, 1, c.y.Dims[2] + m.Rows, m.Cols}, Data: append(c.y.Data, m.Data...)}
+	}
+	return nil
+}
+
+func constantColumn(data []float64, rows, cols, j int) bool {
+	for t := range rows {
+		if data[t*cols+j] != data[j] {
+			return false
+		}
+	}
+	return true
+}
+
+// learnBiological learns the time courses of functional networks from the voxels
+// of all subjects together: atoms are shared, maps are each subject's.
+func (c *coupler) learnBiological(ctx context.Context) error {
+	if err := c.Stage("reading", 0, func() error { return c.openBold(ctx) }); err != nil {
+		return err
+	}
+	sources := make([]brain.Columns, len(c.bold))
+	for i := range c.bold {
+		var err error
+		if sources[i], err = c.clean(i); err != nil {
+			return err
+		}
+	}
+	all, err := brain.Join(sources...)
+	if err != nil {
+		return err
+	}
+	if err := c.fits(ctx, voxels{all}); err != nil {
+		return err
+	}
+	budget := c.Env.HostBudget(0)
+	// saved, so that neurons that were correlated before an interruption were with
+	// the same dictionary
+	saved, err := step.NewSavedState(c.Job, "passes")
+	if err != nil {
+		return err
+	}
+	o := c.dictionary(budget, saved)
+	var res *dict.Result
+	err = c.Stage("learning (voxels)", all.Cols()*(o.Epochs+1), func() error {
+		return c.Compute(ctx, saved.Passes(o.Epochs), func(ctx context.Context) error {
+			res, err = dict.Learn(ctx, c.Backend, voxels{all}, o)
+			return c.Env.Refuse(err)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if res.Zero == all.Cols() {
+		return step.BadInput(c.o.Bold[0], "has no voxel to learn from: all %d are constant or not finite", res.Zero)
+	}
+	c.result = &res.Encoding
+	c.y = op.Tensor{Dims: op.Dims{1, 1, res.Atoms.Rows, res.Atoms.Cols}, Data: res.Atoms.Data}
+	return c.writeBiological(ctx, res)
+}
+
+// fits refuses a bound that the dictionary or the correlations after it would pass: a
+// refusal names what both need.
+func (c *coupler) fits(ctx context.Context, signals tile.Source) error {
+	need, err := dict.Least(ctx, c.Backend, signals, c.dictionary(0, nil))
+	if err != nil {
+		return err
+	}
+	if own := int64(32 * c.x.Cols() * c.o.Atoms); c.Env.Budget(c.Backend, own) > 0 {
+		panel, err := coupling.Least(ctx, c.Backend, c.x, c.o.Atoms, coupling.Options{Precision: c.Env.Precision, Borders: c.x.Borders()})
+		if err != nil {
+			return err
+		}
+		need = max(need, own+panel)
+	}
+	return c.Env.Fits(need)
+}
+
+// dictionary is what the engine is asked for.
+func (c *coupler) dictionary(budget int64, saved *step.SavedState) dict.Options {
+	o := dict.Defaults()
+	o.Atoms, o.Lambda, o.Epochs, o.Batch, o.Seed, o.Standardize = c.o.Atoms, c.o.Lambda, c.o.Epochs, c.o.Batch, c.o.Seed, dict.Columns
+	o.Precision, o.Memory, o.Checkpoint = c.Env.Precision, budget, saved
+	o.Progress = func(done, _ int) { c.Progress(done) }
+	return o
+}
+
+// writeBiological writes the courses and the mean over subjects of their maps.
+func (c *coupler) writeBiological(ctx context.Context, res *dict.Result) error {
+	if err := c.saveMatrix("biological.npy", res.Atoms.Rows, res.Atoms.Cols, res.Atoms.Data); err != nil {
+		return err
+	}
+	V := c.bold[0].Cols()
+	mean := make([]float64, res.Atoms.Cols*V)
+	for n := range res.Codes.Cols {
+		atoms, values := res.Codes.Column(n)
+		for i, k := range atoms {
+			mean[int(k)*V+n%V] += values[i] / float64(len(c.bold))
+		}
+	}
+	if err := c.saveMatrix("biological_maps.npy", res.Atoms.Cols, V, mean); err != nil {
+		return err
+	}
+	if c.bold[0].Places == nil {
+		return nil
+	}
+	rows, err := tile.Of(res.Atoms.Cols, V, mean)
+	if err != nil {
+		return err
+	}
+	return c.bold[0].Places.Write(ctx, c.Env.Output(c.Job), brain.Maps{Name: "biological_maps", Rows: rows,
+		Label: func(r int) string { return "biological neuron " + strconv.Itoa(r) },
+		Row:   func(_ context.Context, r int, dst []float64) error { copy(dst, mean[r*V:]); return nil }})
+}
+
+// saveMatrix writes a matrix whose columns are not those of the job's progress.
+func (c *coupler) saveMatrix(name string, rows, cols int, data []float64) error {
+	return c.Job.WriteFile(name, func(w io.Writer) error {
+		if c.Env.Precision == op.Float64 {
+			return store.WriteNpy(w, []int{rows, cols}, data)
+		}
+		return store.WriteNpy(w, []int{rows, cols}, step.Narrowed(data))
+	})
+}

@@ -1,0 +1,146 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"voxen/internal/plotting"
+	page "voxen/report"
+	"voxen/store"
+	"voxen/study/step"
+)
+
+// learning shows the objective by step and the atoms.
+func (b *reporter) learning(ctx context.Context) error {
+	s := b.page.Section("learning", "Dictionary", "Temporal patterns (atoms) learned from the responses of all artificial neurons, and how learning went.")
+	var series []page.Series
+	t := page.Table{Caption: "Dictionaries. The objective is the mean over all neurons of 1/2 |s - D a|² + λ |a|₁; density is the share of codes that are not 0.",
+		Columns: []page.Column{{Name: "Model"}, {Name: "Neurons", Number: true}, {Name: "Volumes", Number: true}, {Name: "Atoms", Number: true}, {Name: "λ", Number: true}, {Name: "Objective", Number: true}, {Name: "Density", Number: true}}}
+	var figures, stable []page.Block
+	for _, m := range b.o.Models {
+		if m.Learn == "" {
+			s.Add(b.lack("%s: no dictionary was given.", m.Name))
+			continue
+		}
+		run := b.of(m.Name + ": learn")
+		row := []string{m.Name, "n/a", "n/a", "n/a", option(run, "--lambda", "n/a"), "n/a", "n/a"}
+		if columns, err := b.table(m.Learn, "columns.tsv"); err != nil {
+			return err
+		} else if columns != nil {
+			row[1] = thousands(len(columns.Rows))
+			b.nNeurons += len(columns.Rows)
+		}
+		if run != nil {
+			row[5], row[6] = short(run.Results["objective"]), short(run.Results["density"])
+			if c, ok := run.Results["stability_median"]; ok {
+				text := fmt.Sprintf("%s: over %s seeds the median atom is found again with a cosine of %s", m.Name, option(run, "--seeds", "?"), short(c))
+				if h, ok := run.Results["halves_median"]; ok {
+					text += fmt.Sprintf("; the codes of its likes in the two halves of the responses have %s", short(h))
+				}
+				stable = append(stable, page.Text(text+"."))
+			}
+		}
+		curve, err := b.objective(m)
+		if err != nil {
+			return err
+		}
+		series = append(series, curve...)
+		path := filepath.Join(m.Learn, "atoms.npy")
+		if !b.there(path) {
+			s.Add(b.lack("%s: no atoms.npy, so its atoms are not drawn.", m.Name))
+		} else {
+			atoms, shape, err := store.LoadFloat64(ctx, b.Env.FS, path)
+			if err != nil {
+				return err
+			}
+			if len(shape) != 2 {
+				return step.BadInput(path, "has shape %v, expected two dimensions (time, atoms)", shape)
+			}
+			row[2], row[3] = strconv.Itoa(shape[0]), strconv.Itoa(shape[1])
+			b.nAtoms += shape[1]
+			f, err := b.atoms(m, atoms, shape[0], shape[1])
+			if err != nil {
+				return err
+			}
+			figures = append(figures, f)
+		}
+		t.Rows = append(t.Rows, page.Row{Cells: row})
+	}
+	if len(t.Rows) > 0 {
+		s.Add(t)
+	}
+	s.Add(stable...)
+	if len(series) > 0 {
+		s.Add(page.Chart{XLabel: "step", YLabel: "objective of the batch", Series: series,
+			Caption: "Learning curves: objective of each step's batch of neurons, coded over the atoms before the step.", Alt: "objective by step, falling as the dictionary is learned"}.Figure())
+	}
+	s.Add(figures...)
+	if len(b.o.Models) == 0 {
+		s.Add(b.lack("No model was given."))
+	}
+	return nil
+}
+
+// objective reads the learning curve of a model.
+func (b *reporter) objective(m Model) ([]page.Series, error) {
+	t, err := b.table(m.Learn, "objective.tsv")
+	if t == nil || err != nil {
+		return nil, err
+	}
+	series := page.Series{Name: m.Name}
+	for _, c := range []struct {
+		name string
+		dst  *[]float64
+	}{{"step", &series.X}, {"objective", &series.Y}} {
+		cells, err := t.Column(c.name)
+		if err != nil {
+			return nil, err
+		}
+		values, bad := step.ParseNumbers(cells)
+		if bad >= 0 {
+			return nil, step.BadInput(t.Path, "line %d has %q in column %s, expected a number", t.Lines[bad], cells[bad], c.name)
+		}
+		*c.dst = values
+	}
+	return []page.Series{series}, nil
+}
+
+// atoms draws the atoms over time, in the order of their networks where they are
+// matched.
+func (b *reporter) atoms(m Model, atoms []float64, T, K int) (page.Block, error) {
+	matches, err := b.matches(m)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int, K)
+	for k := range order {
+		order[k] = k
+	}
+	name := func(k int) string { return strconv.Itoa(k) }
+	caption := fmt.Sprintf("%s: the %d atoms over time.", m.Name, K)
+	if matches != nil {
+		slices.SortStableFunc(order, func(i, j int) int { return matches.rank(i) - matches.rank(j) })
+		name = func(k int) string {
+			if n := matches.network(k); n != "" {
+				return fmt.Sprintf("%s %d", n, k)
+			}
+			return strconv.Itoa(k)
+		}
+		caption = fmt.Sprintf("%s: the %d atoms over time, in the order of the networks they belong to; those of none come last.", m.Name, K)
+	}
+	h := plotting.HeatMap{Title: m.Name + ": atoms", XLabel: "Volume", Label: "value", Rows: K, Cols: T, XStep: 1, RowNames: make([]string, K)}
+	for i, k := range order {
+		h.RowNames[i] = name(k)
+		for t := range T {
+			h.Values = append(h.Values, atoms[t*K+k])
+		}
+	}
+	img, err := h.Draw()
+	if err != nil {
+		return nil, err
+	}
+	return page.Picture(img, caption, fmt.Sprintf("heat map of %d atoms over %d volumes", K, T))
+}

@@ -1,0 +1,353 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"voxen/brain"
+	"voxen/internal/plotting"
+	page "voxen/report"
+	"voxen/study/step"
+)
+
+// maps shows scores and networks' atoms on slices and in the viewer.
+func (b *reporter) maps(ctx context.Context) error {
+	s := b.page.Section("maps", "Maps", "The subject's left is on the left. Colours grow lighter away from 0: orange above, blue below.")
+	var volumes []page.Volume
+	var grid *brain.Grid
+	for _, m := range b.o.Models {
+		if b.onSurfaces(m) {
+			if err := b.cortexBlocks(ctx, m, s); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(m.Encode) > 0 {
+			mean, n, err := b.meanImage(ctx, m)
+			if err != nil {
+				return err
+			}
+			if mean == nil {
+				s.Add(b.lack("%s: the scores are on no image, so they are not drawn.", m.Name))
+			} else {
+				score, title := b.scoreOf(m), m.Name+": "+b.shownScore(m).of(b.scoreOf(m))
+				f, err := b.slices(mean, title, score, 16, fmt.Sprintf("%s, mean over %d %s.", title, n, plural(n, "subject")))
+				if err != nil {
+					return err
+				}
+				s.Add(f)
+				v, err := page.MapVolume(title, nil, []*brain.Volume{mean})
+				if err != nil {
+					return err
+				}
+				volumes, grid = append(volumes, v), mean.Grid
+			}
+		}
+		v, g, err := b.networkMaps(ctx, m, s)
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			volumes, grid = append(volumes, *v), g
+		}
+		if v, err = b.groupVolume(ctx, m); err != nil {
+			return err
+		}
+		if v != nil {
+			volumes = append(volumes, *v)
+		}
+	}
+	if err := b.templatesOnCortex(ctx, s); err != nil {
+		return err
+	}
+	if b.o.Templates != "" && b.templates == nil && !b.drawnTemplates {
+		s.Add(b.lack("The templates %s are no labels on a volume or on the surfaces given: they are not drawn.", filepath.Base(b.o.Templates)))
+	}
+	if err := b.surfaceViewer(s); err != nil {
+		return err
+	}
+	if b.templates != nil {
+		v, err := page.LabelVolume("network templates", b.templates, b.labels)
+		if err != nil {
+			return step.BadInput(b.o.Templates, "%v", err)
+		}
+		volumes = append(volumes, v)
+		if grid == nil {
+			grid = b.templates.Grid
+		}
+	}
+	if len(volumes) == 0 {
+		if len(b.shown) == 0 {
+			s.Add(b.lack("There is no map on a volume or a surface: the viewer is left out."))
+		}
+		return nil
+	}
+	back, err := b.behind(grid)
+	if err != nil {
+		return err
+	}
+	grey, err := page.MapVolume("background", nil, []*brain.Volume{back})
+	if err != nil {
+		return err
+	}
+	s.Add(page.Heading("Interactive viewer"), page.Viewer{ID: "viewer", Caption: "Click to move the crosshair; drag the rendering to turn it; the slider hides what is nearer to 0.", Background: &grey, Volumes: volumes})
+	return nil
+}
+
+// isOf reports whether a file is an image of places of one geometry.
+func isOf(path string, g brain.Geometry) bool {
+	k := brain.KindByName(path)
+	return k != nil && k.Geometry() == g
+}
+
+// onSurfaces reports whether a model's scores are on surfaces.
+func (b *reporter) onSurfaces(m Model) bool {
+	return slices.ContainsFunc(m.Encode, func(dir string) bool {
+		path, err := b.files.FindResult(filepath.Join(dir, b.shownScore(m).file))
+		return err == nil && isOf(path, brain.OnSurfaces)
+	})
+}
+
+// volumeOf is the image of a result in a folder, empty if there is none in volumes.
+func (b *reporter) volumeOf(dir, name string) (string, error) {
+	path, err := b.files.FindResult(filepath.Join(dir, name))
+	if err != nil || !isOf(path, brain.OnGrid) {
+		return "", err
+	}
+	return path, nil
+}
+
+// meanImage averages the score images of a model's subjects that are on one
+// grid, without what is not finite; nil if there is none.
+func (b *reporter) meanImage(ctx context.Context, m Model) (*brain.Volume, int, error) {
+	var mean *brain.Volume
+	var sum placewise
+	n := 0
+	for _, dir := range m.Encode {
+		path, err := b.volumeOf(dir, b.shownScore(m).file)
+		if err != nil {
+			return nil, 0, err
+		}
+		if path == "" {
+			continue
+		}
+		v, err := b.readVolume(ctx, path)
+		if err != nil {
+			return nil, 0, err
+		}
+		if mean == nil {
+			mean = &brain.Volume{Grid: v.Grid}
+		}
+		if err := v.Grid.Same(mean.Grid); err != nil {
+			return nil, 0, step.BadInput(path, "is not on the grid of the other subjects: %v", err)
+		}
+		inside, err := b.inside(ctx, dir, v)
+		if err != nil {
+			return nil, 0, err
+		}
+		n++
+		sum.add(v.Values, func(i int) bool { return inside[i] })
+	}
+	if mean == nil {
+		return nil, 0, nil
+	}
+	mean.Values = sum.mean()
+	return mean, n, nil
+}
+
+// placewise sums maps of several subjects, place by place, without what is not
+// finite.
+type placewise struct{ sum, count []float64 }
+
+// add adds a map, where it counts: everywhere if counts is nil. All maps have
+// one length.
+func (p *placewise) add(values []float64, counts func(i int) bool) {
+	if p.sum == nil {
+		p.sum, p.count = make([]float64, len(values)), make([]float64, len(values))
+	}
+	for i, x := range values {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) && (counts == nil || counts(i)) {
+			p.sum[i] += x
+			p.count[i]++
+		}
+	}
+}
+
+// mean is the mean of what was added, NaN where nothing was.
+func (p *placewise) mean() []float64 {
+	mean := make([]float64, len(p.sum))
+	for i, n := range p.count {
+		mean[i] = p.sum[i] / n
+	}
+	return mean
+}
+
+// inside tells the voxels of the mask beside a result: all without one.
+func (b *reporter) inside(ctx context.Context, dir string, v *brain.Volume) ([]bool, error) {
+	in := make([]bool, len(v.Values))
+	path := filepath.Join(dir, "mask.nii.gz")
+	if !b.there(path) {
+		for i := range in {
+			in[i] = true
+		}
+		return in, nil
+	}
+	mask, err := b.readVolume(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := mask.Grid.Same(v.Grid); err != nil {
+		return nil, step.BadInput(path, "is not on the grid of the result beside it: %v", err)
+	}
+	for i, x := range mask.Values {
+		in[i] = x != 0
+	}
+	return in, nil
+}
+
+func (b *reporter) readVolume(ctx context.Context, path string) (*brain.Volume, error) {
+	im, err := b.files.Nifti(path)
+	if err != nil {
+		return nil, err
+	}
+	return im.Volume(ctx, 0)
+}
+
+// behind is what stands behind maps on a grid: the background that was given, or
+// the outline of the templates, or the whole grid.
+func (b *reporter) behind(grid *brain.Grid) (*brain.Volume, error) {
+	if b.background != nil {
+		return b.background.Resample(grid, brain.Trilinear, 0)
+	}
+	flat := &brain.Volume{Grid: grid, Values: make([]float64, grid.Voxels())}
+	if b.templates == nil {
+		for i := range flat.Values {
+			flat.Values[i] = 1
+		}
+		return flat, nil
+	}
+	labels, err := b.templates.Resample(grid, brain.Nearest, 0)
+	if err != nil {
+		return nil, err
+	}
+	for i, x := range labels.Values {
+		if x > 0 {
+			flat.Values[i] = 1
+		}
+	}
+	return flat, nil
+}
+
+// slices draws a map.
+func (b *reporter) slices(v *brain.Volume, title, label string, most int, caption string) (page.Block, error) {
+	back, err := b.behind(v.Grid)
+	if err != nil {
+		return nil, err
+	}
+	if b.background == nil { // a plain grey, so that colours are seen on it
+		brightest := 0
+		for i, x := range back.Values {
+			back.Values[i] = 0.35 * x
+			if m := math.Abs(v.Values[i]); m > math.Abs(v.Values[brightest]) || math.IsNaN(v.Values[brightest]) {
+				brightest = i
+			}
+		}
+		back.Values[brightest] = 1 // under a colour; it sets the scale
+	}
+	limit := step.Quantile(finite(absolute(v.Values)), 0.998)
+	img, err := plotting.Slices(plotting.SliceFigure{Title: title, Label: label, Background: back, Map: v, Limit: max(limit, 0), MaxSlices: most, Threshold: max(0, limit/20)})
+	if err != nil {
+		return nil, err
+	}
+	return page.Picture(img, caption, caption)
+}
+
+func absolute(values []float64) []float64 {
+	a := make([]float64, len(values))
+	for i, x := range values {
+		a[i] = math.Abs(x)
+	}
+	return a
+}
+
+// networkMaps draws for each network the map of its best atom and gives all of
+// them as a volume for the viewer.
+func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*page.Volume, *brain.Grid, error) {
+	matches, err := b.matches(m)
+	if matches == nil || err != nil {
+		return nil, nil, err
+	}
+	path, err := b.volumeOf(m.Match, "group_maps")
+	if err != nil {
+		return nil, nil, err
+	}
+	if path == "" {
+		s.Add(b.lack("%s: the maps of its atoms are on no image, so they are not drawn.", m.Name))
+		return nil, nil, nil
+	}
+	im, err := b.files.Nifti(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	var names []string
+	var volumes []*brain.Volume
+	var figures []page.Block
+	for place, network := range matches.networks {
+		best := matches.best(place)
+		if best < 0 {
+			continue
+		}
+		if best >= im.Header.Volumes() {
+			return nil, nil, step.BadInput(path, "has %d maps, but matches.tsv names atom %d", im.Header.Volumes(), best)
+		}
+		v, err := im.Volume(ctx, best)
+		if err != nil {
+			return nil, nil, err
+		}
+		title := fmt.Sprintf("%s: atom %d, %s", m.Name, best, network)
+		f, err := b.slices(v, title, "weight", 8, bestCaption(m, matches, best, network))
+		if err != nil {
+			return nil, nil, err
+		}
+		names, volumes, figures = append(names, fmt.Sprintf("%s (atom %d)", network, best)), append(volumes, v), append(figures, f)
+	}
+	if len(volumes) == 0 {
+		return nil, nil, nil
+	}
+	addNetworks(s, m, figures)
+	v, err := page.MapVolume(m.Name+": best atom of each network", names, volumes)
+	return &v, volumes[0].Grid, err
+}
+
+// addNetworks adds the pictures of a model's networks: the first stays open, the
+// others would fill pages.
+func addNetworks(s *page.Section, m Model, figures []page.Block) {
+	s.Add(figures[0])
+	if len(figures) > 1 {
+		s.Add(page.Details{Summary: fmt.Sprintf("%s: the best atoms of %d further networks", m.Name, len(figures)-1), Blocks: figures[1:]})
+	}
+}
+
+func bestCaption(m Model, matches *modelMatches, atom int, network string) string {
+	return fmt.Sprintf("%s: group-mean weights of atom %d, the best match of the network %s (r = %s).", m.Name, atom, network, short(matches.atoms[atom].r))
+}
+
+// groupVolume embeds t over subjects of the group step, where it is on a volume.
+func (b *reporter) groupVolume(ctx context.Context, m Model) (*page.Volume, error) {
+	if m.Group == "" {
+		return nil, nil
+	}
+	path, err := b.volumeOf(m.Group, "t")
+	if path == "" || err != nil {
+		return nil, err
+	}
+	t, err := b.readVolume(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := page.MapVolume(m.Name+": t over subjects", nil, []*brain.Volume{t})
+	return &v, err
+}
