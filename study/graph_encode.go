@@ -61,7 +61,7 @@ func (s *Study) encode(m *modelSteps) error {
 			m.nested++
 		}
 		work := s.encodeWork(T, folds, o.Nested)
-		work.flops *= float64(1 + o.Chance.Fits())
+		work.flops *= float64(1 + o.Chance.Fits(len(o.TestFeatures) > 0))
 		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, work, &o))
 	}
 	return nil

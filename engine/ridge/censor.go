@@ -68,6 +68,11 @@ func (o Options) reduce(d Data) (Data, Options, error) {
 	if len(o.Censored) == 0 && len(o.TestCensored) == 0 {
 		return d, o, nil
 	}
+	return o.stepOut(d)
+}
+
+// stepOut does the steps and the delays of features, which then have the rows kept alone.
+func (o Options) stepOut(d Data) (Data, Options, error) {
 	censored, testCensored := o.Censored, o.TestCensored
 	o.Censored, o.TestCensored = nil, nil
 	if err := o.check(d); err != nil {

@@ -110,6 +110,7 @@ type scoreNull struct {
 	data     Data // all rows
 	observed []float64
 	features DrawnFeatures
+	arranged bool // features of draws have had their steps and delays, and no row is censored
 	n        int
 	atOnce   int
 	out      *NullScores
@@ -213,7 +214,7 @@ func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
 	data.TestX.Data = make([]float64, len(m.data.TestX.Data))
 	m.features(d, data.X.Data, data.TestX.Data)
 	f := &fitter{be: m.be, o: m.o, data: data, res: Result{Form: m.form}}
-	if m.o.stepped != nil {
+	if m.o.stepped != nil && !m.arranged {
 		var err error
 		if f.data, f.o, err = m.whole.reduce(data); err != nil {
 			return nil, err

@@ -72,7 +72,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "encode", Results: 3, Device: true}
+	return step.Command{Name: "encode", Results: 4, Device: true}
 }
 
 // MoreInputs is the table of the atlas beside it.

@@ -12,7 +12,7 @@ import (
 
 // chance is a table of how scores compare with their nulls (encode --null), if there are any.
 func (b *reporter) chance() []page.Block {
-	t := page.Table{Caption: "Scores against chance: the share of voxels with q < 0.05, the false discovery rate over voxels, and with p < 0.05 against the maximum over voxels. The null repeats the whole fit with stimuli that nobody heard: features shifted circularly within each run (shift), or with new random phases (phase); or blocks of held-out predictions are permuted (blocks), of which p is too small where responses are slow, and of nested scores. It excludes what any slow signal of the brain gives, not another signal that goes with these features.",
+	t := page.Table{Caption: "Scores against chance: the share of voxels with q < 0.05, the false discovery rate over voxels, and with p < 0.05 against the maximum over voxels. The null repeats the whole fit with stimuli that nobody heard: features shifted circularly within each run (shift), or with new random phases (phase); or with blocks of rows permuted (blocks), of held-out predictions or, for nested scores, of features, of which p is too small where responses are slow. It excludes what any slow signal of the brain gives, not another signal that goes with these features.",
 		Columns: []page.Column{{Name: "Model"}, {Name: "Subject"}, {Name: "Score"}, {Name: "Null"}, {Name: "Draws", Number: true}, {Name: "Voxels", Number: true},
 			{Name: "q < 0.05", Number: true}, {Name: "familywise p < 0.05", Number: true}, {Name: "Mean of the null", Number: true}}}
 	for _, m := range b.o.Models {

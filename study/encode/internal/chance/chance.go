@@ -19,7 +19,7 @@ import (
 
 // Options are those of what a score is by chance.
 type Options struct {
-	Null string `opt:"null" form:"shift:N[,min=L], phase:N or blocks:N[,length=L]" complete:"shift:,phase:,blocks:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard, features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s) or with a new random phase per frequency; or blocks of L rows (the same default) of held-out predictions are permuted N times"`
+	Null string `opt:"null" form:"shift:N[,min=L], phase:N or blocks:N[,length=L]" complete:"shift:,phase:,blocks:" doc:"p of every voxel: the fit, the choice of alpha included, is repeated with N stimuli that nobody heard, features shifted circularly within each run by at least L rows (default: the larger of 10 rows and 20 s) or with a new random phase per frequency; or blocks of L rows (the same default) are permuted N times within each held-out run or nested fold: of held-out predictions, or with --nested of the features that are fitted again"`
 	Seed uint64 `opt:"seed" doc:"of the draws of --null, of the bands' weights and of the shifts of --isc"`
 }
 
@@ -77,14 +77,14 @@ func (o Options) Check() error {
 	return err
 }
 
-// Fits is about how many fits --null costs beside the one that is compared; permuted
-// blocks cost few.
-func (o Options) Fits() int {
+// Fits is about how many fits --null costs beside the one that is compared; permuted blocks
+// of held-out runs cost few.
+func (o Options) Fits(heldOut bool) int {
 	p, err := o.parse()
 	switch {
 	case err != nil || p == nil:
 		return 0
-	case p.kind == Blocks:
+	case p.kind == Blocks && heldOut:
 		return 2
 	}
 	return p.n
@@ -195,9 +195,6 @@ func (m *Null) checkBlocks() error {
 			return step.BadInput("", "--null %s: %s %d of %d rows has %d blocks of %d rows, expected at least %d: give blocks:N,length=L with a smaller L", m.o.Null, what, i, within.Rows(i), n, m.rows, ridge.FewestBlocks)
 		}
 	}
-	if m.of == "nested_score" {
-		m.Warn("--null %s: p of nested scores is too small under blocks, twice as many voxels of noise as p says: folds train each other's models; prefer shift or phase, or held-out runs", m.o.Null)
-	}
 	return nil
 }
 
@@ -229,7 +226,7 @@ func (m *Null) Make(ctx context.Context) (*Summary, error) {
 	err = m.Stage("null (draws)", m.n, func() error {
 		return m.Compute(ctx, step.Part{What: "draws of the null", N: m.n, Finished: saved.Saved}, func(ctx context.Context) error {
 			own := ridge.ScoreNullBytes(len(observed), m.n)
-			if m.draws == nil {
+			if m.draws == nil && m.of == "test_score" {
 				own = ridge.ScoreBlocksBytes(len(observed), m.n, m.rows, m.within())
 			}
 			own += m.DesignBytes()
