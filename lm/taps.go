@@ -98,6 +98,12 @@ func (c *Config) Units(t Tap) int {
 	return c.Hidden
 }
 
+// HasHeads reports whether the units of a tap are those of attention heads, side by side,
+// HeadSize each: those of keys where heads share them (KVHeads).
+func (t Tap) HasHeads() bool {
+	return slices.Contains([]Tap{AttnQ, AttnK, AttnQK, AttnHeads}, t)
+}
+
 // In reports whether a layer has the tap: all have those of a block, layer 0 alone
 // has Embed.
 func (t Tap) In(layer int) bool { return t != Embed || layer == 0 }

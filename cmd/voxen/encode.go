@@ -39,6 +39,9 @@ func encodeText(s *encode.Summary) string {
 	text := fmt.Sprintf("%d voxels, %d rows, %d features, %d folds: %s on %s in %s", s.Voxels, s.Rows, s.Features, s.Folds,
 		s.Form, s.Device, time.Duration(s.Seconds*float64(time.Second)).Round(10*time.Millisecond))
 	text += scoresText(s.Scores)
+	for _, l := range s.Layers {
+		text += "\n" + layerText(l)
+	}
 	if n := s.Null; n != nil {
 		text += fmt.Sprintf("\n%s against %d draws of %s: q < 0.05 in %d of %d voxels, familywise p < 0.05 in %d; mean of the null %.3f", n.Of, n.Draws, n.Kind, n.Significant, n.Voxels, n.Familywise, n.Mean)
 	}
@@ -58,6 +61,19 @@ func encodeText(s *encode.Summary) string {
 		text += fmt.Sprintf("\nalpha for all voxels: %g", s.OneAlpha)
 	}
 	return text + "\nresults in " + s.Out
+}
+
+// layerText is a line for a layer or head.
+func layerText(l encode.LayerSummary) string {
+	text := "layer " + l.Layer
+	if l.Head != "" {
+		text += " head " + l.Head
+	}
+	text += fmt.Sprintf(", %d columns: best of %d voxels", l.Columns, l.Best)
+	for _, score := range l.Scores {
+		text += fmt.Sprintf(", %s %.3f", score.Name, score.Median)
+	}
+	return text
 }
 
 // scoresText is a line for each score.

@@ -145,6 +145,7 @@ func doorCalls(f *files) map[string][]call {
 		"encode": {
 			fit,
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("sub-1_bold.nii.gz"), "--mask", f.path("mask.nii.gz"), "--folds", "3"),
+			to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("y.npy"), "--folds", "3", "--by", "layer", "--test-features", f.named("xt2.npy", []int{12, 3}), "--test-responses", f.path("yt.npy")),
 			to("", "encode", "--features", "a="+f.path("x.npy")+",b="+f.npy("x2.npy", []int{12, 2}), "--responses", f.path("y.npy"), "--folds", "3",
 				"--band-weights", f.npy("gammas.npy", []int{2, 2}, 0.5, 0.5, 0.25, 0.75)),
 			to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("y.npy"), "--folds", "3", "--nested", "--confounds", f.path("confounds.tsv"),

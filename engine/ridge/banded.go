@@ -27,6 +27,11 @@ type Bands struct {
 type BandedOutputs struct {
 	Outputs
 	BandWeights tile.Sink // a row per band
+	// Draw is the draw that was chosen, counted from 0. TestScores and NestedScores have a row
+	// per draw: its own score of held-out rows and of the nested cross-validation, at the
+	// alphas that are best with it, whichever draw is chosen. The best of a voxel's row is no
+	// held-out score: TestScore and Nested are of the draw that training rows chose.
+	Draw, TestScores, NestedScores tile.Sink
 	// ProductMeasure and SplitR are the parts of the bands in R2 and r of held-out rows, or
 	// without any in those of the nested cross-validation, means over its folds: a row per
 	// band, and last what no band carries. Rows sum to the scores.
@@ -62,7 +67,8 @@ func Dirichlet(n, bands int, concentration []float64, seed uint64) [][]float64 {
 //
 //	min_w |y - X D w|^2 + alpha |w|^2,  D = diag(sqrt(gamma of each column's band)),
 //
-// the earlier draw of equals; weights are D w. With OneAlpha each draw has one alpha, and
+// the earlier draw of equals; weights are D w. A draw that gives some bands no weight is a fit
+// to the columns of the others, so that draws of one band each choose a band. With OneAlpha each draw has one alpha, and
 // the draw is the voxel's own. With Nested draw and alpha are chosen in the inner folds of
 // every outer fold. One draw of one band is Fit. Designs of draws are kept where half of
 // Budget holds them, else made again for every block of voxels; results do not depend on
@@ -83,18 +89,17 @@ func FitBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutp
 	if o.Form == SVD {
 		return Result{}, fmt.Errorf("form svd cannot weight bands: use kernel")
 	}
-	form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
-	if err != nil {
+	s := &search{out: out, b: b, V: data.Y.Cols(), whole: data, checkpoint: o.Checkpoint, budget: o.Budget, progress: o.Progress}
+	s.f = fitter{be: be, o: o}
+	s.f.o.Checkpoint, s.f.o.Progress = nil, nil
+	if err := s.restrict(&s.f, 0); err != nil {
 		return Result{}, err
 	}
-	s := &search{out: out, b: b, V: data.Y.Cols(), checkpoint: o.Checkpoint, budget: o.Budget, progress: o.Progress}
-	s.f = fitter{be: be, o: o, data: data, res: Result{Form: form}, weight: b.weights(0, max(1, len(o.Delays)))}
-	s.f.o.Checkpoint, s.f.o.Progress = nil, nil
 	if err := s.prepare(ctx); err != nil {
 		return s.f.res, s.overall(ctx, err)
 	}
 	s.plan(false)
-	err = s.all(ctx)
+	err := s.all(ctx)
 	var over *engine.OverBudget
 	if errors.As(err, &over) && (s.keep || s.panels > 1) {
 		s.plan(true) // what is kept left no room for the buffers
@@ -137,13 +142,46 @@ func (b Bands) check(K int) error {
 	return nil
 }
 
-// weights gives sqrt(gamma) of every column of the design, delays side by side.
-func (b Bands) weights(draw, delays int) []float64 {
-	w := make([]float64, len(b.Of)*delays)
+// weights gives sqrt(gamma) of some columns of the features, delays side by side.
+func (b Bands) weights(draw int, columns []int, delays int) []float64 {
+	w := make([]float64, len(columns)*delays)
 	for k := range w {
-		w[k] = math.Sqrt(b.Gammas[draw][b.Of[k%len(b.Of)]])
+		w[k] = math.Sqrt(b.Gammas[draw][b.Of[columns[k%len(columns)]]])
 	}
 	return w
+}
+
+// columnsIn lists the columns of the features that a draw is fitted to: those with a weight,
+// or where scores are split, which is of all bands, all.
+func (s *search) columnsIn(draw int) []int {
+	var of []int
+	for k, band := range s.b.Of {
+		if s.splits() || s.b.Gammas[draw][band] > 0 {
+			of = append(of, k)
+		}
+	}
+	return of
+}
+
+// restrict leaves a fitter the columns of a draw.
+func (s *search) restrict(f *fitter, draw int) (err error) {
+	f.data, f.columns = s.whole, s.columnsIn(draw)
+	if len(f.columns) < len(s.b.Of) {
+		f.data.X, f.data.TestX = someOf(s.whole.X, f.columns), someOf(s.whole.TestX, f.columns)
+	}
+	f.weight = s.b.weights(draw, f.columns, max(1, len(f.o.Delays)))
+	f.res.Form, err = f.o.form(f.data.X.Rows, f.o.Features(f.data.X.Cols))
+	return err
+}
+
+// share is how much larger the design of any draw is than that of the first.
+func (s *search) share() float64 {
+	most := 0
+	for draw := range s.b.Gammas {
+		most = max(most, len(s.columnsIn(draw)))
+	}
+	r := float64(most) / float64(len(s.f.columns))
+	return max(1, r*r) // of products of columns
 }
 
 // search is one call of FitBanded.
@@ -152,6 +190,8 @@ type search struct {
 	out BandedOutputs
 	b   Bands
 	V   int
+
+	whole Data // the features of all bands
 
 	kept   []*fitter // by draw, of which designs are kept; nil: made when asked for
 	keep   bool
@@ -167,7 +207,7 @@ type search struct {
 
 // prepare makes the design of draw 0.
 func (s *search) prepare(ctx context.Context) error {
-	if err := s.f.prepare(ctx); err != nil {
+	if err := s.f.named(s.f.prepare(ctx)); err != nil {
 		return err
 	}
 	if s.splits() && s.f.data.TestY == nil {
@@ -184,7 +224,7 @@ func (s *search) plan(lean bool) {
 		limit = 4 << 30
 	}
 	s.kept = make([]*fitter, len(s.b.Gammas))
-	s.held = s.f.designBytes()
+	s.held = int64(float64(s.f.designBytes()) * s.share())
 	all := s.held * int64(len(s.b.Gammas))
 	if s.keep = !lean && all <= limit; s.keep {
 		s.held = all
@@ -267,15 +307,8 @@ func (s *search) draw(ctx context.Context, draw int) (*fitter, error) {
 		f = &copied
 		f.o.Progress = nil
 		if draw > 0 {
-			f.design, f.nested, f.own = nil, nil, false
-			f.weight = s.b.weights(draw, max(1, len(f.o.Delays)))
-			if err := f.plainDesign(ctx); err != nil {
+			if err := s.designOf(ctx, f, draw); err != nil {
 				return nil, err
-			}
-			if f.o.Nested {
-				if err := f.nestedDesigns(ctx); err != nil {
-					return nil, err
-				}
 			}
 		}
 		if s.keep {
@@ -286,6 +319,32 @@ func (s *search) draw(ctx context.Context, draw int) (*fitter, error) {
 		f.o.Alphas, f.outerAlphas = s.one[draw][:1], s.one[draw][1:]
 	}
 	return f, nil
+}
+
+// designOf makes the design of a draw; what is done of features without weights is that of
+// draw 0 where both have the same columns.
+func (s *search) designOf(ctx context.Context, f *fitter, draw int) error {
+	f.design, f.nested, f.own = nil, nil, false
+	if !slices.Equal(s.columnsIn(draw), f.columns) {
+		if err := s.restrict(f, draw); err != nil {
+			return err
+		}
+		return f.named(f.prepare(ctx))
+	}
+	f.weight = s.b.weights(draw, f.columns, max(1, len(f.o.Delays)))
+	if err := f.plainDesign(ctx); err != nil || !f.o.Nested {
+		return err
+	}
+	return f.nestedDesigns(ctx)
+}
+
+// named gives a refusal of a feature the column that it has among all.
+func (f *fitter) named(err error) error {
+	var feature *FeatureError
+	if errors.As(err, &feature) {
+		feature.Column = f.columns[feature.Column]
+	}
+	return err
 }
 
 // overall makes a refusal of the design's budget one of the whole search's, whose buffers
@@ -404,7 +463,7 @@ func (b *block) rows() int {
 func (s *search) sinks() []tile.Sink {
 	o := s.out
 	all := []tile.Sink{o.Weights, o.Alpha, o.CVScore, o.CVScores, o.Intercept, o.TestScore, o.Nested, o.Predictions,
-		o.Repeats.Explainable, o.Repeats.Ceiling, o.Repeats.Normalized, o.Status, o.BandWeights, o.ProductMeasure, o.SplitR}
+		o.Repeats.Explainable, o.Repeats.Ceiling, o.Repeats.Normalized, o.Status, o.BandWeights, o.ProductMeasure, o.SplitR, o.Draw, o.TestScores, o.NestedScores}
 	for _, m := range []op.Score{op.R2, op.R, op.MSE} {
 		all = append(all, o.TestMetrics[m], o.NestedMetrics[m])
 	}
@@ -422,7 +481,11 @@ func (b *block) of(sink tile.Sink) *tile.Array[float64] {
 }
 
 func (s *search) nestedMetrics() []op.Score {
-	return wanted(s.f.o.Score, s.out.Nested, s.out.NestedMetrics)
+	own := s.out.Nested
+	if own == nil {
+		own = s.out.NestedScores
+	}
+	return wanted(s.f.o.Score, own, s.out.NestedMetrics)
 }
 
 // block searches, refits and writes a block.
@@ -481,6 +544,7 @@ func (s *search) try(ctx context.Context, b *block, draw int) error {
 		t.masked(fit.alpha, fit.status, op.Float64): engine.ToSink(alpha),
 		op.Must(op.Copy{}, fit.status):              engine.ToSink(status),
 	}
+	test := s.testOf(f, t, fit, b, results)
 	var inner []*tile.Array[float64]
 	var held []map[op.Score]*tile.Array[float64]
 	var terms []splitTerms
@@ -510,11 +574,17 @@ func (s *search) try(ctx context.Context, b *block, draw int) error {
 	if draw == 0 {
 		copy(b.status.Data, status.Data)
 	}
-	all := b.of(s.out.CVScores)
-	for v, x := range score.Data {
-		if all != nil {
-			all.Data[draw*n+v] = x
+	row := func(sink tile.Sink, of []float64) {
+		if a := b.of(sink); a != nil {
+			copy(a.Data[draw*n:], of)
 		}
+	}
+	row(s.out.CVScores, score.Data)
+	row(s.out.TestScores, test)
+	if s.out.NestedScores != nil {
+		row(s.out.NestedScores, meanScores(held, s.f.o.Score, n))
+	}
+	for v, x := range score.Data {
 		if x == x && (b.chosen[v] < 0 || x > b.score[v]) {
 			b.chosen[v], b.score[v], b.alpha.Data[v] = draw, x, alpha.Data[v]
 		}
@@ -534,6 +604,30 @@ func (s *search) try(ctx context.Context, b *block, draw int) error {
 		}
 	}
 	return nil
+}
+
+// testOf adds the score of held-out rows by a draw's own alphas to the results of a block,
+// where it is wanted.
+func (s *search) testOf(f *fitter, t *tileGraph, fit fitted, b *block, results engine.Results) []float64 {
+	if s.out.TestScores == nil {
+		return nil
+	}
+	own := *f // which counts nothing
+	own.data.TestY = columnsOf(own.data.TestY, b.lo, b.hi)
+	score := nans(1, b.hi-b.lo)
+	own.testResults(t, fit, Outputs{TestScore: score}, s.tiling(b).Width, results)
+	return score.Data
+}
+
+// meanScores is the mean over outer folds of a score of n voxels.
+func meanScores(held []map[op.Score]*tile.Array[float64], of op.Score, n int) []float64 {
+	mean := make([]float64, n)
+	for _, h := range held {
+		for v, x := range h[of].Data {
+			mean[v] += x / float64(len(held))
+		}
+	}
+	return mean
 }
 
 // refit takes the weights and held-out scores of the voxels of a draw.
@@ -560,11 +654,17 @@ func (s *search) refitGraph(ctx context.Context, b *block, draw int) (engine.Fee
 	t, tiling := f.newTileGraph(), s.tiling(b)
 	y := f.read(t, "Y", columnsOf(f.data.Y, b.lo, b.hi), tiling.Width)
 	fit := t.d.fitAt(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision), t.columns("alpha", b.alpha, tiling.Width, op.Float64))
+	o := s.out
 	pick := func(sink tile.Sink) tile.Sink {
 		if a := b.of(sink); a != nil {
-			return picked{a, b.chosen, draw}
+			return picked{a, b.chosen, draw, nil}
 		}
 		return nil
+	}
+	weights := pick(o.Weights)
+	if p, ok := weights.(picked); ok {
+		p.rows = f.rowsOf(len(s.b.Of))
+		weights = p
 	}
 	picks := func(sinks map[op.Score]tile.Sink) map[op.Score]tile.Sink {
 		out := map[op.Score]tile.Sink{}
@@ -575,11 +675,11 @@ func (s *search) refitGraph(ctx context.Context, b *block, draw int) (engine.Fee
 		}
 		return out
 	}
-	o, results := s.out, engine.Results{}
+	results := engine.Results{}
 	for _, r := range []struct {
 		value node
 		sink  tile.Sink
-	}{{fit.weights, pick(o.Weights)}, {fit.intercept, pick(o.Intercept)}} {
+	}{{fit.weights, weights}, {fit.intercept, pick(o.Intercept)}} {
 		if r.value != nil && r.sink != nil {
 			results[t.masked(r.value, fit.status, f.o.Precision)] = engine.ToSink(r.sink)
 		}
@@ -587,7 +687,7 @@ func (s *search) refitGraph(ctx context.Context, b *block, draw int) (engine.Fee
 	repeats := Repeats{Explainable: pick(o.Repeats.Explainable), Ceiling: pick(o.Repeats.Ceiling), Normalized: pick(o.Repeats.Normalized)}
 	if s.splits() && f.testX != nil {
 		h := f.heldOutRows(t, fit, tiling.Width)
-		s.testSplit(f, t, fit, h, b.terms, results, func(a *tile.Array[float64]) tile.Sink { return picked{a, b.chosen, draw} })
+		s.testSplit(f, t, fit, h, b.terms, results, func(a *tile.Array[float64]) tile.Sink { return picked{a, b.chosen, draw, nil} })
 	}
 	f.testResults(t, fit, Outputs{TestScore: pick(o.TestScore), TestMetrics: picks(o.TestMetrics), Predictions: pick(o.Predictions), Repeats: repeats}, tiling.Width, results)
 	return t.feeds, results, tiling, nil
@@ -620,6 +720,7 @@ func (s *search) finish(b *block) {
 		}
 		set(s.out.Alpha, 0, v, b.alpha.Data[v])
 		set(s.out.CVScore, 0, v, b.score[v])
+		set(s.out.Draw, 0, v, float64(draw))
 		for band, g := range s.b.Gammas[draw] {
 			set(s.out.BandWeights, band, v, g)
 		}
@@ -668,11 +769,32 @@ func (b *block) parts(v int, f fitter) (r2, r []float64) {
 	return r2, r
 }
 
-// picked is a sink that takes the voxels of one draw alone.
+// picked is a sink that takes the voxels of one draw alone, as rows of the array, which are
+// 0 elsewhere; nil: all of them.
 type picked struct {
 	*tile.Array[float64]
 	chosen []int
 	draw   int
+	rows   []int
+}
+
+// Rows is the number of rows that it takes.
+func (p picked) Rows() int {
+	if p.rows != nil {
+		return len(p.rows)
+	}
+	return p.Array.Rows()
+}
+
+// rowsOf lists the rows of a fitter's weights among those of K columns, delays side by side.
+func (f *fitter) rowsOf(K int) []int {
+	var rows []int
+	for d := range max(1, len(f.o.Delays)) {
+		for _, k := range f.columns {
+			rows = append(rows, d*K+k)
+		}
+	}
+	return rows
 }
 
 // WriteFloat32 takes the columns of the draw.
@@ -690,8 +812,15 @@ func pickColumns[F float32 | float64](p picked, lo, hi int, src []F, stride int)
 		if p.chosen[v] != p.draw {
 			continue
 		}
-		for r := range p.Rows() {
-			p.Data[r*p.Cols()+v] = float64(src[r*stride+v-lo])
+		for r := range p.Array.Rows() {
+			if p.rows != nil {
+				p.Data[r*p.Cols()+v] = 0
+			} else {
+				p.Data[r*p.Cols()+v] = float64(src[r*stride+v-lo])
+			}
+		}
+		for i, r := range p.rows {
+			p.Data[r*p.Cols()+v] = float64(src[i*stride+v-lo])
 		}
 	}
 	return nil

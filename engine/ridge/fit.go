@@ -92,6 +92,7 @@ type fitter struct {
 	outerAlphas []float64
 	pass        int
 	weight      []float64 // K: by which columns of the design are multiplied, in banded ridge; nil: 1
+	columns     []int     // those of the features of all bands that it has, in banded ridge
 	steps       *within   // of nested folds that cut runs; made once
 }
 

@@ -71,6 +71,39 @@ func ScoreNull(ctx context.Context, be engine.Backend, data Data, observed []flo
 	return m.run(ctx, m.batch)
 }
 
+// SearchNull is ScoreNull of banded ridge (FitBanded): for every draw of features the whole
+// search is repeated, the choice of the bands' weights included. A draw costs what the search
+// costs.
+func SearchNull(ctx context.Context, be engine.Backend, data Data, observed []float64, n int, features DrawnFeatures, o Options, b Bands, saved Saved) (*NullScores, error) {
+	m := &scoreNull{be: be, o: o, data: data, observed: observed, features: features, n: n, keeper: keeper{saved: saved}, atOnce: 1}
+	if err := m.prepare(); err != nil {
+		return nil, err
+	}
+	return m.run(ctx, func(ctx context.Context, draw, _ int) error { return m.search(ctx, draw, b) })
+}
+
+// search repeats the search with the features of a draw.
+func (m *scoreNull) search(ctx context.Context, draw int, b Bands) error {
+	o, score := m.o, nans(1, len(m.observed))
+	if progress := o.Progress; progress != nil {
+		o.Progress = func(done, all int) { progress(draw+done/max(1, all), m.n) }
+	}
+	var out BandedOutputs
+	switch {
+	case m.data.TestY != nil:
+		out.TestScore = score
+	case o.Nested:
+		out.Nested = score
+	default:
+		out.CVScore = score
+	}
+	if _, err := FitBanded(ctx, m.be, m.drawn(draw), out, o, b); err != nil {
+		return err
+	}
+	m.take(draw, score.Data)
+	return nil
+}
+
 // run computes the draws that are not finished, in passes.
 func (m *scoreNull) run(ctx context.Context, pass func(ctx context.Context, lo, hi int) error) (*NullScores, error) {
 	for m.done < m.n {
@@ -207,12 +240,18 @@ func (m *scoreNull) tiling(lo, hi int) engine.Tiling {
 	return t
 }
 
-// draw makes the design of a draw.
-func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
+// drawn are the features of a draw, and the responses.
+func (m *scoreNull) drawn(d int) Data {
 	data := m.data
 	data.X.Data = make([]float64, len(m.data.X.Data))
 	data.TestX.Data = make([]float64, len(m.data.TestX.Data))
 	m.features(d, data.X.Data, data.TestX.Data)
+	return data
+}
+
+// draw makes the design of a draw.
+func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
+	data := m.drawn(d)
 	f := &fitter{be: m.be, o: m.o, data: data, res: Result{Form: m.form}}
 	if m.o.stepped != nil && !m.arranged {
 		var err error

@@ -44,10 +44,10 @@ study/encode study/encode/internal/* study/predict: engine/ridge
 study/encode: study/encode/internal/* study/internal/cv
 study/encode/internal/*: study/encode/internal/fit study/step engine/op
 study/encode/internal/fit: engine/tile store
-study/encode/internal/bands: store
+study/encode/internal/bands study/encode/internal/layers: store
 study/encode/internal/chance study/encode/internal/isc: internal/stimulus
 study/encode/internal/chance: internal/permute
-study/encode/internal/isc: engine/tile
+study/encode/internal/isc study/encode/internal/layers: engine/tile
 study/internal/cv: engine/ridge study/step engine/op
 study: study/internal/cv
 study/score: engine/ridge

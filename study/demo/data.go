@@ -72,7 +72,7 @@ func writeShippedColumns(w io.Writer) error {
 			all = append(all, lm.Column{Layer: layer, Tap: lm.FFNOut, Unit: unit})
 		}
 	}
-	return extract.WriteColumns(w, "all-MiniLM-L6-v2", all)
+	return extract.WriteColumns(w, "all-MiniLM-L6-v2", all, 0)
 }
 
 // haxbyBlock is one block of stimulation: what was seen, and the response that

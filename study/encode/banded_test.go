@@ -140,7 +140,7 @@ func TestBandedRefusals(t *testing.T) {
 		{func(o *encode.Options) { o.Bands, o.BandWeights, o.BandSamples = two, weights(2, 0, 1), step.Some(3) }, "weights are given or drawn"},
 		{func(o *encode.Options) { o.Bands, o.Concentration = two, []float64{1, 0} }, "--concentration 0, expected positive numbers"},
 		{func(o *encode.Options) { o.Bands, o.Form = two, "svd" }, "--form svd with bands"},
-		{func(o *encode.Options) { o.Bands, o.Null = two, "shift:5" }, "--null shift:5 with bands"},
+		{func(o *encode.Options) { o.Bands, o.Null = two, "blocks:5" }, "--null blocks:5 with bands"},
 		{func(o *encode.Options) { o.BandSamples = step.Some(3) }, "--band-samples without bands"},
 		{func(o *encode.Options) { o.Concentration = []float64{1} }, "--concentration without bands"},
 		{func(o *encode.Options) { o.Features = []string{"a=" + x + ",b=" + short} }, "short.npy: has 20 rows, " + x + " has 30"},

@@ -3,7 +3,7 @@
 //
 // Options are checked in encode.go; encoder.go is the course of a fit: read.go opens what it
 // reads, outputs.go lists what it writes, summary.go says what it found, open.go reads a fit
-// for other steps. What goes beyond one fit is below internal, in bands, chance and isc;
+// for other steps. What goes beyond one fit is below internal, in bands, layers, chance and isc;
 // fit is what they share.
 package encode
 
@@ -19,6 +19,7 @@ import (
 	"voxen/study/encode/internal/chance"
 	"voxen/study/encode/internal/fit"
 	"voxen/study/encode/internal/isc"
+	"voxen/study/encode/internal/layers"
 	"voxen/study/internal/cv"
 	"voxen/study/step"
 )
@@ -54,6 +55,7 @@ type Options struct {
 	step.Repeats
 	Others
 	Banded
+	Layers
 	Written
 	KeepScores bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
 	Form       string `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
@@ -64,7 +66,10 @@ type (
 	Chance  = chance.Options // by chance
 	Others  = isc.Others     // beside what other subjects share
 	Banded  = bands.Options  // by feature space
+	Layers  = layers.Options // by layer of a language model
 	Written = fit.Written    // of that, in files
+
+	LayerSummary = layers.Summary
 )
 
 // New gives the step with every option at its default.
@@ -75,9 +80,11 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "encode", Results: 4, Device: true}
 }
 
-// MoreInputs is the table of the atlas beside it.
+// MoreInputs are the table of the atlas beside it, and those of the columns of features
+// where layers are told apart by them.
 func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
-	return step.LabelTables(e.FS, "--atlas", o.Atlas)
+	files, err := step.LabelTables(e.FS, "--atlas", o.Atlas)
+	return append(files, o.Layers.Files(e, slices.Concat(o.Features, o.TestFeatures)...)...), err
 }
 
 // Check refuses options that do not go together.
@@ -99,6 +106,9 @@ func (o *Options) Check() error {
 		return err
 	}
 	if err := o.checkBanded(); err != nil {
+		return err
+	}
+	if err := o.checkLayers(); err != nil {
 		return err
 	}
 	if err := o.Repeats.Check(len(o.TestFeatures), len(o.TestResponses)); err != nil {
@@ -179,14 +189,30 @@ func (o *Options) checkBanded() error {
 	switch {
 	case len(o.Names(o.Features)) == 0:
 		return nil
-	case o.Null != "":
-		return step.BadInput("", "--null %s with bands, whose search the null does not repeat: expected one of them", o.Null)
 	case o.Model != "ridge":
 		return step.BadInput("", "--model %s with bands, which are of ridge: expected one of them", o.Model)
 	case o.Form == string(ridge.SVD):
 		return step.BadInput("", "--form svd with bands, whose weights change the decomposition: expected gram, rows or kernel")
 	}
-	return nil
+	return o.CheckSearch("bands")
+}
+
+// checkLayers refuses what does not go with a fit for each layer.
+func (o *Options) checkLayers() error {
+	by := o.Flag()
+	switch {
+	case !o.Asked():
+		return nil
+	case len(o.Names(o.Features)) > 0:
+		return step.BadInput("", "%s with bands %s: a voxel has one layer, or all bands, expected one of them", by, strings.Join(o.Names(o.Features), ","))
+	case o.Model != "ridge":
+		return step.BadInput("", "%s with --model %s: layers are chosen of ridge, expected one of them", by, o.Model)
+	case o.Censor != "":
+		return step.BadInput("", "%s with --censor %s: layers are chosen with all rows, expected one of them", by, o.Censor)
+	case o.Form == string(ridge.SVD):
+		return step.BadInput("", "%s with --form svd: layers have no decomposition in common, expected gram, rows or kernel", by)
+	}
+	return o.CheckSearch(by)
 }
 
 // checkISC refuses others who are not compared with anything, and asks for the r that

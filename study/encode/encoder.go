@@ -12,17 +12,19 @@ import (
 	"voxen/study/encode/internal/chance"
 	"voxen/study/encode/internal/fit"
 	"voxen/study/encode/internal/isc"
+	"voxen/study/encode/internal/layers"
 	"voxen/study/step"
 )
 
 // encoder is one execution of the step.
 type encoder struct {
 	fit.Fit
-	o     *Options
-	out   ridge.Outputs
-	x     step.Features
-	testX step.Features
-	bands *bands.Bands // nil: none
+	o      *Options
+	out    ridge.Outputs
+	x      step.Features
+	testX  step.Features
+	bands  *bands.Bands   // nil: none
+	layers *layers.Layers // nil: none
 
 	cv     string // by which folds are made, as --cv
 	models int    // that are fitted to choose alphas
@@ -108,6 +110,12 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 			return nil, err
 		}
 	}
+	var byLayer []layers.Summary
+	if x.layers != nil {
+		if byLayer, err = x.layers.Table(ctx, &x.Fit); err != nil {
+			return nil, err
+		}
+	}
 	var byChance *chance.Summary
 	if null != nil {
 		if byChance, err = null.Make(ctx); err != nil {
@@ -118,7 +126,7 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum.Null = byChance
+	sum.Null, sum.Layers = byChance, byLayer
 	sum.Scores = append(sum.Scores, gain...)
 	if shared != nil {
 		var scores []step.ScoreSummary
@@ -146,9 +154,12 @@ func (x *encoder) fit(ctx context.Context) (res ridge.Result, err error) {
 	x.begun = len(x.Job.Finished()) > 0
 	budget := x.Env.Budget(x.Backend, x.DesignBytes())
 	x.Plan.Budget = budget
-	if x.bands != nil {
+	switch {
+	case x.layers != nil:
+		res, err = x.layers.Fit(ctx, &x.Fit, x.out)
+	case x.bands != nil:
 		res, err = x.bands.Fit(ctx, &x.Fit, x.out)
-	} else {
+	default:
 		res, err = ridge.Fit(ctx, x.Backend, x.Data, x.out, x.Plan)
 	}
 	return res, x.Env.Refuse(x.explain(err))

@@ -31,14 +31,14 @@ func (x *encoder) wanted() []fit.Output {
 	s := &x.out
 	held := x.Data.TestY != nil
 	scores := len(x.Plan.Alphas)
-	if x.bands != nil {
-		scores = len(x.bands.Gammas)
+	if x.Search != nil {
+		scores = len(x.Search.Gammas)
 	}
 	list := []fit.Output{
-		{Name: "weights", Rows: x.Plan.Features(x.Data.X.Cols), To: &s.Weights, Want: true, Matrix: true},
+		{Name: "weights", Rows: x.Plan.Features(x.Data.X.Cols), To: &s.Weights, Want: x.layers == nil, Matrix: true},
 		{Name: "alpha", Rows: 1, To: &s.Alpha, Want: true},
 		{Name: "cv_score", Rows: 1, To: &s.CVScore, Want: true},
-		{Name: "cv_scores", Rows: scores, To: &s.CVScores, Want: x.o.KeepScores, Matrix: true},
+		{Name: "cv_scores", Rows: scores, To: &s.CVScores, Want: x.o.KeepScores || x.layers != nil, Matrix: true},
 	}
 	if x.bands != nil {
 		B := len(x.bands.Names)
@@ -56,6 +56,9 @@ func (x *encoder) wanted() []fit.Output {
 			fit.Output{Name: step.ExplainableVariance, Rows: 1, To: &s.Repeats.Explainable, Want: x.o.TestRepeats},
 			fit.Output{Name: step.NoiseCeiling, Rows: 1, To: &s.Repeats.Ceiling, Want: x.o.TestRepeats},
 			fit.Output{Name: step.Normalized, Rows: 1, To: &s.Repeats.Normalized, Want: x.o.TestRepeats})
+	}
+	if x.layers != nil {
+		list = append(list, x.layers.Outputs(held, x.o.Nested)...)
 	}
 	for _, m := range x.o.Metrics {
 		list = append(list, fit.Output{Name: "test_" + m, Rows: 1, Want: held}, fit.Output{Name: "nested_" + m, Rows: 1, Want: x.o.Nested})
@@ -84,7 +87,10 @@ func (x *encoder) labels(name string) func(r int) string {
 		return func(r int) string { return name + " of " + rows[r] }
 	case "band_weights":
 		return func(r int) string { return "weight of band " + x.bands.Names[r] }
-	case "cv_scores":
+	case "cv_scores", "test_scores", "nested_scores":
+		if x.layers != nil {
+			return x.layers.Label(name)
+		}
 		if x.bands != nil {
 			return func(r int) string { return fmt.Sprintf("cv_score of draw %d", r) }
 		}

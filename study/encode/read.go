@@ -34,7 +34,7 @@ func (x *encoder) read(ctx context.Context) error {
 	if err := x.readTest(ctx); err != nil {
 		return err
 	}
-	if x.bands, err = x.o.Banded.Read(ctx, x.Run, x.x, x.o.Seed); err != nil {
+	if err := x.readBands(ctx); err != nil {
 		return err
 	}
 	if err := x.censor(); err != nil {
@@ -42,6 +42,20 @@ func (x *encoder) read(ctx context.Context) error {
 	}
 	x.Y.WarnTR(x.Env, x.o.TR.Or(0))
 	return x.warnRaw(ctx)
+}
+
+// readBands gives the bands of the features, or their layers, and what is searched over.
+func (x *encoder) readBands(ctx context.Context) (err error) {
+	if x.o.Asked() {
+		if x.layers, err = x.o.Layers.Read(x.Env, x.o.Features, x.o.TestFeatures, x.Data.X.Cols); err == nil {
+			x.Search = &x.layers.Bands
+		}
+		return err
+	}
+	if x.bands, err = x.o.Banded.Read(ctx, x.Run, x.x, x.o.Seed); x.bands != nil {
+		x.Search = &x.bands.Bands
+	}
+	return err
 }
 
 // openResponses opens files with memory for what has to be unpacked.

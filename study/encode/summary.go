@@ -8,6 +8,7 @@ import (
 
 	"voxen/study/encode/internal/chance"
 	"voxen/study/encode/internal/isc"
+	"voxen/study/encode/internal/layers"
 	"voxen/study/step"
 )
 
@@ -30,6 +31,8 @@ type Summary struct {
 	AtSmallest float64 `json:"at_smallest_alpha"`
 	AtLargest  float64 `json:"at_largest_alpha"`
 	WithAlpha  int     `json:"-"` // voxels whose alpha is written
+
+	Layers []layers.Summary `json:"layers,omitempty"` // of --by
 
 	Null *chance.Summary `json:"null,omitempty"` // of --null
 	ISC  *isc.Summary    `json:"isc,omitempty"`  // of --isc
@@ -78,6 +81,9 @@ func (x *encoder) distribution(ctx context.Context, sum *Summary) error {
 
 // isScore reports whether a result is a score of each voxel, or bounds one.
 func isScore(name string) bool {
+	if strings.HasSuffix(name, "_scores") { // of every layer
+		return false
+	}
 	return slices.Contains([]string{"cv_score", step.ExplainableVariance, step.NoiseCeiling}, name) || strings.HasPrefix(name, "test_") || strings.HasPrefix(name, "nested_")
 }
 

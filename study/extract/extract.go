@@ -63,7 +63,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "extract", Results: 1, File: true, Device: true, Axis: store.Rows}
+	return step.Command{Name: "extract", Results: 2, File: true, Device: true, Axis: store.Rows}
 }
 
 // StrideWords is the number of words from one window to the next.
@@ -469,18 +469,31 @@ func (h *halfSink) WriteRows(ctx context.Context, lo, hi int, src []float32) err
 // halfLimit is the smallest number that rounds to infinity in float16.
 const halfLimit = 65520
 
-// WriteColumns writes which neuron of a model each column is.
-func WriteColumns(w io.Writer, model string, columns []lm.Column) error {
-	t := store.NewTableWriter(w, "column", "model", "layer", "unit", "tap")
+// WriteColumns writes which neuron of a model each column is, and its head where a tap has
+// heads, of so many units each.
+func WriteColumns(w io.Writer, model string, columns []lm.Column, headSize int) error {
+	names := []string{"column", "model", "layer", "unit", "tap"}
+	heads := slices.ContainsFunc(columns, func(c lm.Column) bool { return c.Tap.HasHeads() })
+	if heads {
+		names = append(names, "head")
+	}
+	t := store.NewTableWriter(w, names...)
 	for i, c := range columns {
-		t.Row(strconv.Itoa(i), model, strconv.Itoa(c.Layer), strconv.Itoa(c.Unit), string(c.Tap))
+		cells := []string{strconv.Itoa(i), model, strconv.Itoa(c.Layer), strconv.Itoa(c.Unit), string(c.Tap)}
+		switch {
+		case heads && c.Tap.HasHeads():
+			cells = append(cells, strconv.Itoa(c.Unit/headSize))
+		case heads:
+			cells = append(cells, "n/a")
+		}
+		t.Row(cells...)
 	}
 	return t.Flush()
 }
 
 // tables writes which neuron each column is and, for a text, its words.
 func (x *extraction) tables(columns []lm.Column) error {
-	err := x.Job.WriteFile(".columns.tsv", func(w io.Writer) error { return WriteColumns(w, x.model.Name, columns) })
+	err := x.Job.WriteFile(".columns.tsv", func(w io.Writer) error { return WriteColumns(w, x.model.Name, columns, x.model.Config.HeadSize) })
 	if err == nil && x.o.Surprisal {
 		err = x.Job.WriteFile(".surprisal.tsv", x.writeSurprisal)
 	}

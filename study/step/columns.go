@@ -31,7 +31,10 @@ func CarryColumns(fsys store.FS, from string, job *store.Job, name string) error
 }
 
 // ColumnNames is the table of columns beside responses.
-type ColumnNames struct{ Model, Layer, Unit, Tap []string }
+type ColumnNames struct {
+	Model, Layer, Unit, Tap []string
+	Head                    []string // nil where no tap has heads
+}
 
 // ReadColumns reads a table of columns; one that is not there gives nil.
 func ReadColumns(fsys store.FS, path string, columns int) (*ColumnNames, error) {
@@ -51,7 +54,10 @@ func ReadColumns(fsys store.FS, path string, columns int) (*ColumnNames, error) 
 			return nil, err
 		}
 	}
-	return n, nil
+	if slices.Contains(t.Columns, "head") {
+		n.Head, err = t.Column("head")
+	}
+	return n, err
 }
 
 // Same reports whether two tables name the same columns.
@@ -73,6 +79,9 @@ func (n *ColumnNames) Only(columns []int) *ColumnNames {
 	for _, c := range columns {
 		o.Model, o.Layer = append(o.Model, n.Model[c]), append(o.Layer, n.Layer[c])
 		o.Unit, o.Tap = append(o.Unit, n.Unit[c]), append(o.Tap, n.Tap[c])
+		if n.Head != nil {
+			o.Head = append(o.Head, n.Head[c])
+		}
 	}
 	return o
 }

@@ -71,6 +71,15 @@ func (o Options) parse() (*nullPlan, error) {
 	return p, nil
 }
 
+// CheckSearch refuses the null of permuted blocks of a search, of which there are no
+// predictions of one penalty.
+func (o Options) CheckSearch(with string) error {
+	if p, err := o.parse(); err == nil && p != nil && p.kind == Blocks {
+		return step.BadInput("", "--null %s with %s: permuted predictions do not repeat the choice, expected shift:N or phase:N", o.Null, with)
+	}
+	return nil
+}
+
 // Check refuses a --null that cannot be read.
 func (o Options) Check() error {
 	_, err := o.parse()
@@ -231,9 +240,12 @@ func (m *Null) Make(ctx context.Context) (*Summary, error) {
 			}
 			own += m.DesignBytes()
 			plan.Budget = m.Env.Budget(m.Backend, own)
-			if kept := (step.SavedColumns{SavedState: saved}); m.draws == nil {
+			switch kept := (step.SavedColumns{SavedState: saved}); {
+			case m.draws == nil:
 				null, err = ridge.ScoreBlocks(ctx, m.Backend, m.Data, observed, m.n, m.rows, m.o.Seed, plan, kept)
-			} else {
+			case m.Search != nil:
+				null, err = ridge.SearchNull(ctx, m.Backend, m.Data, observed, m.n, m.fill, plan, *m.Search, kept)
+			default:
 				null, err = ridge.ScoreNull(ctx, m.Backend, m.Data, observed, m.n, m.fill, plan, kept)
 			}
 			return m.Env.Refuse(m.Explain(err))

@@ -1,5 +1,5 @@
 // Package fit holds an encoding model in the making: what is fitted, and the files of its
-// results, for the fit itself and for what is made of it further (bands, chance, isc).
+// results, for the fit itself and for what is made of it further (bands, layers, chance, isc).
 package fit
 
 import (
@@ -14,6 +14,8 @@ type Fit struct {
 	Plan  ridge.Options
 	Y     *step.Responses // those of Data.Y
 	TestY *step.Responses // those of Data.TestY; nil: none
+	// Search is of bands, or of layers, of which draws have one each; nil: a plain fit.
+	Search *ridge.Bands
 	Results
 
 	// Explain puts a refusal of the engine into words of files and options.

@@ -54,13 +54,16 @@ func (w Written) Includes(name string) bool {
 	return w.Outputs[0] == "scores" && name != "weights" || slices.Contains(w.Outputs, name)
 }
 
-// chosen are the outputs of --outputs among those that are made; cv_scores, which is not
-// written unasked, is asked for by its name too.
+// askedFor are outputs that are made where their names are given, if not unasked: scores of
+// all alphas, and of layers, whose columns are many, the weights of the best.
+var askedFor = []string{"cv_scores", "weights"}
+
+// chosen are the outputs of --outputs among those that are made, or asked for by name.
 func (w Written) chosen(list []Output) ([]Output, error) {
 	var out []Output
 	var names []string
 	for _, f := range list {
-		if !f.Want && !(f.Name == "cv_scores" && slices.Contains(w.Outputs, f.Name)) {
+		if !f.Want && !(slices.Contains(askedFor, f.Name) && slices.Contains(w.Outputs, f.Name)) {
 			continue
 		}
 		names = append(names, f.Name)
@@ -148,6 +151,30 @@ func (f *Fit) Row(ctx context.Context, name string) ([]float64, error) {
 func (f *Fit) Numbers(ctx context.Context, name string) ([]float64, error) {
 	row, err := f.Row(ctx, name)
 	return slices.DeleteFunc(row, math.IsNaN), err
+}
+
+// EachRow reads the rows of a result back, one by one.
+func (f *Fit) EachRow(ctx context.Context, name string, do func(i int, row []float64)) error {
+	if err := f.sinks[name].Sync(); err != nil {
+		return err
+	}
+	path, err := f.Job.Path(name + ".npy")
+	if err != nil {
+		return err
+	}
+	a, m, err := step.StoredMaps(f.Env.FS, path, f.rows[name])
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	for i := range f.rows[name] {
+		row := make([]float64, f.Y.Cols())
+		if err := m.Row(ctx, i, row); err != nil {
+			return err
+		}
+		do(i, row)
+	}
+	return nil
 }
 
 // dtype is the element type of an output.
