@@ -312,6 +312,210 @@ class Ridge(Job):
             len(other), len(same), tie, off, score.max(), weights)
 
 
+class Banded(Job):
+    """Banded ridge by random search, whole command, against himalaya's GroupRidgeCV with the same weights of the bands.
+
+    Both in float32. Scores must agree to NEAR in every voxel; so must weights where draw and alpha are the same, and where they
+    are not the two tie.
+    """
+    NEAR, WEIGHTS = 1e-4, 1e-3
+
+    def __init__(self, T, sizes, V, draws):
+        self.sizes, self.how = sizes, ("banded", T, ",".join(map(str, sizes)), V, draws, 0)
+
+    def start(self, _):
+        f, ends = os.path.join(data(*self.how), "%s.npy"), np.cumsum([0, *self.sizes])
+        bands = ",".join("b%d=%d:%d" % (i, *ends[i:i + 2]) for i in range(len(self.sizes)))
+        return Command("encode", "--features", f % "X", "--responses", f % "Y", "--bands", bands, "--band-weights", f % "gammas")
+
+    def load(self):
+        from himalaya.backend import set_backend
+        set_backend("numpy")
+        self.X, self.Y, self.gammas = arrays(data(*self.how), "X", "Y", "gammas")
+
+    def peer(self):
+        from himalaya.ridge import GroupRidgeCV
+        from himalaya.scoring import r2_score
+        from sklearn.model_selection import KFold
+        how = dict(n_iter=self.gammas.astype("f4"), alphas=ALPHAS, score_func=r2_score, progress_bar=False, warn=False)
+        groups = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        self.model = GroupRidgeCV(groups=groups, cv=KFold(FOLDS), fit_intercept=False, solver_params=how)
+        return timed(lambda: self.model.fit(self.X, self.Y))[0]
+
+    def check(self, side):
+        got = side.results()
+        theirs = np.asarray(self.model.cv_scores_).max(0)  # draws x voxels
+        score = np.abs(got["cv_score"].ravel() - theirs).max()
+        deltas = np.log(got["band_weights"] / got["alpha"].ravel())
+        same = (np.abs(deltas - self.model.deltas_) < 1e-3).all(0)
+        W, w = np.asarray(self.model.coef_)[:, same], got["weights"][:, same]
+        weights = (np.linalg.norm(W - w, axis=0) / np.linalg.norm(W, axis=0)).max()
+        want(score <= self.NEAR and weights <= self.WEIGHTS, "scores differ by up to %g, weights by up to %g of their norm", score, weights)
+        want(same.mean() > 0.9, "only %d of %d voxels have the same draw and alpha", same.sum(), len(same))
+        return "scores within %.0e, draw and alpha equal but for %d of %d voxels, weights within %.0e" % (score, (~same).sum(), len(same), weights)
+
+
+class Tutorial(Job):
+    """The banded ridge of the voxelwise_tutorials, whole command, against himalaya's MultipleKernelRidgeCV in the dual.
+
+    Five runs and five repeats of a test run; delays, kernels, fit and predictions are in both times. Each side draws as many
+    weights of bands as the other, its own: the median held-out R2 must be at least the peer's.
+    """
+    DELAYS = 1, 2, 3, 4
+
+    def __init__(self, runs, T, V, draws):
+        self.how, self.runs, self.draws = ("tutorial", runs, T, V, 0), runs, draws
+
+    def start(self, _):
+        f = os.path.join(data(*self.how), "%s.npy")
+        repeats = [a for i in range(synthetic.REPEATS) for a in ("--test-responses", f % ("repeat%d" % i))]
+        return Command("encode", "--features", "a=%s,b=%s" % (f % "space0", f % "space1"), "--responses", f % "Y", "--runs", f % "runs",
+                       "--delays", ",".join(map(str, self.DELAYS)), "--band-samples", str(self.draws), "--test-repeats", "--zscore-repeats",
+                       "--test-features", "a=%s,b=%s" % (f % "test0", f % "test1"), *repeats)
+
+    def load(self):
+        from himalaya.backend import set_backend
+        set_backend("numpy")
+        names = ["Y", "runs", "space0", "space1", "test0", "test1", *("repeat%d" % i for i in range(synthetic.REPEATS))]
+        self.Y, self.labels, *rest = arrays(data(*self.how), *names)
+        self.spaces, self.tests = rest[:2], rest[2:4]
+        self.mean = synthetic.zscore(np.mean(rest[4:], axis=0))
+
+    def delayed(self, x):
+        """Delays within each run, from before which rows are 0."""
+        runs = np.split(x, len(x) * self.runs // len(self.Y)) if len(x) == len(self.Y) else [x]
+        return np.concatenate([np.hstack([np.pad(r[:-d], ((d, 0), (0, 0))) for d in self.DELAYS]) for r in runs])
+
+    def fit(self):
+        from himalaya.kernel_ridge import MultipleKernelRidgeCV
+        from himalaya.scoring import r2_score
+        from sklearn.model_selection import LeaveOneGroupOut
+        X, tests = [self.delayed(x) for x in self.spaces], [self.delayed(x) for x in self.tests]
+        how = dict(n_iter=self.draws, alphas=ALPHAS, score_func=r2_score, progress_bar=False)
+        folds = list(LeaveOneGroupOut().split(self.Y, groups=self.labels))
+        model = MultipleKernelRidgeCV(kernels="precomputed", cv=folds, random_state=0, solver="random_search", solver_params=how)
+        model.fit(np.stack([x @ x.T for x in X]), self.Y)
+        return r2_score(self.mean, model.predict(np.stack([t @ x.T for t, x in zip(tests, X)])))
+
+    def peer(self):
+        seconds, self.r2 = timed(self.fit)
+        return seconds
+
+    def check(self, side):
+        ours, theirs = (median(np.asarray(x)) for x in (side.results()["test_score"], self.r2))
+        want(ours >= theirs, "median test R2 %.5f, the peer's %.5f", ours, theirs)
+        return "median test R2 %.5f, peer %.5f" % (ours, theirs)
+
+
+class Partition(Job):
+    """All subsets of bands with their held-out R2 against one fit of all columns with its own, both in memory."""
+
+    def __init__(self, T, sizes, V):
+        self.sizes, self.how = ",".join(map(str, sizes)), ("banded", T, ",".join(map(str, sizes)), V, 2, 0)
+
+    def start(self, _):
+        return Worker("--bands", self.sizes, "partition", data(*self.how))
+
+    def load(self):
+        self.plain = Worker("heldout", data(*self.how))
+        self.plain.run()
+
+    def peer(self):
+        return self.plain.run()
+
+    def check(self, side):
+        error = np.abs(side.results()["scores"][-1] - self.plain.results()["scores"].ravel()).max()
+        want(error <= 1e-6, "the last subset differs from the fit of all columns by %g", error)
+        return "the last subset is the fit of all, R2 within %.0e" % error
+
+    def close(self):
+        self.plain.close()
+
+
+class LeaveOneOut(Job):
+    """Leave-one-out with an alpha per voxel against scikit-learn's RidgeCV, in memory; scikit-learn computes in float64."""
+
+    def __init__(self, T, K, V):
+        self.shape = (T, K, V, 0)
+
+    def start(self, _):
+        return Worker("loo", data("ridge", *self.shape))
+
+    def load(self):
+        self.X, self.Y = arrays(data("ridge", *self.shape), "X", "Y")
+
+    def peer(self):
+        from sklearn.linear_model import RidgeCV
+        self.model = RidgeCV(alphas=ALPHAS, fit_intercept=False, alpha_per_target=True)
+        return timed(lambda: self.model.fit(self.X, self.Y))[0]
+
+    def check(self, side):
+        got = side.results()
+        score = np.abs(got["cv_score"].ravel() / self.model.best_score_ - 1).max()
+        same = np.abs(got["alpha"].ravel() / self.model.alpha_ - 1) < 1e-3
+        W, w = self.model.coef_[same].T, got["weights"][:, same]
+        weights = (np.linalg.norm(W - w, axis=0) / np.linalg.norm(W, axis=0)).max()
+        want(score <= 1e-5 and weights <= 1e-4, "mean squared errors differ by up to %g of them, weights by %g of their norm", score, weights)
+        want(same.mean() > 0.99, "only %d of %d voxels have the same alpha", same.sum(), len(same))
+        return "alphas equal but for %d of %d voxels, errors within %.0e, weights within %.0e" % ((~same).sum(), len(same), score, weights)
+
+
+class Lasso(Job):
+    """The cross-validated path of the lasso, whole command, against scikit-learn's lasso_path of every fold and voxel under joblib.
+
+    Both walk the same 20 penalties for the training rows of each of five folds, and for all rows.
+    """
+    PENALTIES = np.logspace(np.log10(3), np.log10(3e-3), 20)
+
+    def __init__(self, T, K, V):
+        self.shape = (T, K, V, 0)
+
+    def start(self, _):
+        f = os.path.join(data("ridge", *self.shape), "%s.npy")
+        return Command("encode", "--features", f % "X", "--responses", f % "Y", "--model", "lasso", "--alphas", ",".join("%.17g" % a for a in self.PENALTIES))
+
+    def load(self):
+        self.X, self.Y = arrays(data("ridge", *self.shape), "X", "Y")
+
+    def fit(self):
+        from joblib import Parallel, delayed
+        from sklearn.linear_model import lasso_path
+        from sklearn.model_selection import KFold
+        V = self.Y.shape[1]
+
+        def paths(rows, voxels):
+            X = np.asfortranarray(self.X[rows])
+            gram = X.T @ X
+            return np.stack([lasso_path(X, np.ascontiguousarray(self.Y[rows, v]), alphas=self.PENALTIES, precompute=gram)[1] for v in voxels])
+
+        with Parallel(n_jobs=args.threads) as pool:
+            chunks = np.array_split(np.arange(V), 4 * args.threads)
+            path = lambda rows: np.concatenate(pool(delayed(paths)(rows, c) for c in chunks))  # voxels x features x penalties
+            scores = 0
+            for train, test in KFold(FOLDS).split(self.X):
+                W, y = path(train), self.Y[test]
+                total = ((y - y.mean(0)) ** 2).sum(0)
+                scores = scores + np.stack([1 - ((y - self.X[test] @ W[:, :, i].T) ** 2).sum(0) / total for i in range(len(self.PENALTIES))]) / FOLDS
+            W = path(slice(None))
+        best = scores.argmax(0)
+        return self.PENALTIES[best], scores.max(0), W[np.arange(V), :, best].T
+
+    def peer(self):
+        seconds, (self.alpha, self.score, self.W) = timed(self.fit)
+        return seconds
+
+    def check(self, side):
+        got = side.results()
+        score = np.abs(got["cv_score"].ravel() - self.score).max()
+        same = np.abs(got["alpha"].ravel() / self.alpha - 1) < 1e-3
+        W, w = self.W[:, same], got["weights"][:, same]
+        weights = (np.linalg.norm(W - w, axis=0) / np.maximum(np.linalg.norm(W, axis=0), 1e-2)).max()  # they may be all 0
+        # scikit-learn ends at a duality gap of 1e-4 of |y|^2: ours is nearer to the optimum
+        want(score <= 1e-3 and weights <= 3e-2, "scores differ by up to %g, weights by up to %g of their norm", score, weights)
+        want(same.mean() > 0.95, "only %d of %d voxels have the same penalty", same.sum(), len(same))
+        return "penalties equal but for %d of %d voxels, scores within %.0e, weights within %.0e" % ((~same).sum(), len(same), score, weights)
+
+
 class Dictionary(Job):
     """Learning and codes against SPAMS' four passes: the objective must be at most SPAMS' own."""
 
@@ -425,6 +629,12 @@ JOBS = {
     "ridge": lambda: Ridge(1000, 64, 60000),
     "ridge-512": lambda: Ridge(1000, 512, 20000),
     "dual": lambda: Ridge(600, 3072, 10000, kernel=True),
+    "banded": lambda: Banded(1000, (64, 256), 20000, 100),
+    "banded-short": lambda: Banded(1000, (64, 256), 20000, 10),
+    "tutorial": lambda: Tutorial(5, 160, 5000, 100),
+    "partition": lambda: Partition(1000, (64, 64, 128), 20000),
+    "loo": lambda: LeaveOneOut(1000, 64, 2000),
+    "lasso": lambda: Lasso(600, 64, 2000),
     "learn-small": lambda: Dictionary(300, 9216),
     "learn-large": lambda: Dictionary(600, 36864),
     "streaming": lambda: Streaming(600, 64, 228000),
@@ -443,6 +653,12 @@ ROWS = {
     "ridge-command": ("the same, whole command", "himalaya in memory", 30),
     "ridge-512": ("RidgeCV T=1000 K=512 V=20,000", "himalaya RidgeCV", 3),
     "dual": ("T=600 K=3072 V=10,000, dual", "himalaya KernelRidgeCV", 2),
+    "banded": ("banded ridge T=1000 K=64+256 V=20,000, 100 draws, whole command", "himalaya GroupRidgeCV in memory", 6),
+    "banded-short": ("the same, 10 draws", "himalaya GroupRidgeCV in memory", 6),
+    "tutorial": ("tutorials' shape, 5 x 160 rows, K=(60+200) x 4, V=5,000, 100 draws, whole command", "himalaya MultipleKernelRidgeCV in memory", 5),
+    "partition": ("partition of bands of 64, 64, 128, T=1000 V=20,000", "voxen, one fit of all", 1 / 3),
+    "loo": ("leave-one-out T=1000 K=64 V=2,000", "scikit-learn RidgeCV", 10),
+    "lasso": ("lasso path, 20 penalties, 5 folds, T=600 K=64 V=2,000, whole command", "scikit-learn lasso_path, joblib", 5),
     "learn-small": ("learn T=300 N=9,216, 4 passes", "SPAMS, 4 passes", 4),
     "learn-small-command": ("the same, whole command", "SPAMS in memory", 2),
     "learn-large": ("learn T=600 N=36,864, 4 passes", "SPAMS, 4 passes", 4),

@@ -6,7 +6,9 @@ usage: synthetic.py ridge T K V SEED DIR          X.npy (T, K) and Y.npy (T, V),
        synthetic.py symmetric N SEED DIR          A.npy (N, N) float64: the Gram matrix of 2N normal rows
        synthetic.py tutorial RUNS T V SEED DIR    feature spaces and responses of voxelwise_tutorials' shape, float32:
                                                   space0.npy, space1.npy (RUNS T, 60 and 200), Y.npy (RUNS T, V), runs.npy,
-                                                  test0.npy, test1.npy (T, 60 and 200), Y_test.npy (5, T, V)
+                                                  test0.npy, test1.npy (T, 60 and 200), repeat0.npy ... (T, V)
+       synthetic.py banded T K,K,... V DRAWS SEED DIR  X.npy (T, sum of K), Y.npy (T, V), X_test.npy and Y_test.npy of T/5
+                                                  rows, float32; gammas.npy (DRAWS, bands) float64
 Needs numpy.
 """
 import os
@@ -55,6 +57,24 @@ def symmetric(N, seed):
     """A Gram matrix: positive definite, eigenvalues spread as those of features."""
     F = np.random.default_rng(seed).standard_normal((2 * N, N))
     return F.T @ F
+
+
+def banded(T, sizes, V, draws, seed):
+    """As ridge, of bands of which every voxel takes unlike shares; test rows; weights of bands to try, the first equal."""
+    rng = np.random.default_rng(seed)
+    rows = T + T // 5
+    X = rng.standard_normal((rows, sum(sizes))).astype(np.float32)
+    W = rng.standard_normal((X.shape[1], V)).astype(np.float32)
+    shares = rng.dirichlet([.5] * len(sizes), V).T
+    for w, share in zip(np.split(W, np.cumsum(sizes)[:-1]), shares):
+        w *= np.sqrt(ATOMS * share / len(w)).astype(np.float32)
+    Y = X @ W
+    for lo in range(0, rows, ROWS):
+        part = Y[lo:lo + ROWS]
+        part += np.float32(NOISE) * rng.standard_normal(part.shape, dtype=np.float32)
+    gammas = np.concatenate([rng.dirichlet([c] * len(sizes), draws // 2) for c in (.1, 1)])
+    gammas[0] = 1 / len(sizes)
+    return dict(X=X[:T], Y=Y[:T], X_test=X[T:], Y_test=Y[T:], gammas=gammas)
 
 
 def zscore(a, axis=0):
@@ -110,7 +130,11 @@ def main(args):
     elif kind == "symmetric":
         save(folder, A=symmetric(*map(int, args[1:3])))
     elif kind == "tutorial":
-        save(folder, **tutorial(*map(int, args[1:5])))
+        made = tutorial(*map(int, args[1:5]))
+        repeats = made.pop("Y_test")
+        save(folder, **made, **{"repeat%d" % i: y for i, y in enumerate(repeats)})
+    elif kind == "banded":
+        save(folder, **banded(int(args[1]), [int(k) for k in args[2].split(",")], *map(int, args[3:6])))
     else:
         raise SystemExit(__doc__)
 

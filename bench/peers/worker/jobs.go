@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 
 	gonum "gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
@@ -12,6 +15,7 @@ import (
 
 	"voxen/cpu"
 	"voxen/engine/dict"
+	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/internal/blas"
@@ -20,10 +24,11 @@ import (
 )
 
 // load reads the arrays of a job.
-func load(ctx context.Context, kind, folder string, transpose bool, epochs int) (job, error) {
-	names, known := map[string][]string{"gemm": {"A", "B"}, "eig": {"A"}, "ridge": {"X", "Y"}, "dict": {"S"}}[kind]
+func load(ctx context.Context, kind, folder string, s settings) (job, error) {
+	heldOut := []string{"X", "Y", "X_test", "Y_test"}
+	names, known := map[string][]string{"gemm": {"A", "B"}, "eig": {"A"}, "ridge": {"X", "Y"}, "loo": {"X", "Y"}, "heldout": heldOut, "partition": heldOut, "dict": {"S"}}[kind]
 	if !known {
-		return nil, fmt.Errorf("job %q, want gemm, eig, ridge or dict", kind)
+		return nil, fmt.Errorf("job %q, want gemm, eig, ridge, loo, heldout, partition or dict", kind)
 	}
 	in := make([]array, len(names))
 	for i, name := range names {
@@ -34,14 +39,23 @@ func load(ctx context.Context, kind, folder string, transpose bool, epochs int) 
 	}
 	switch kind {
 	case "gemm":
-		return newGemm(in[0], in[1], transpose), nil
+		return newGemm(in[0], in[1], s.transpose), nil
 	case "eig":
 		n := in[0].rows
 		return &eigJob{a: in[0], values: make([]float64, n), vectors: make([]float64, n*n), work: eig.NewWorkspace(n, 0)}, nil
-	case "ridge":
-		return newRidge(in[0], in[1])
+	case "ridge", "loo":
+		return newRidge(in[0], in[1], kind == "loo")
+	case "heldout", "partition":
+		return newHeldOut(in, s.bands)
 	}
-	return newDict(in[0], epochs)
+	return newDict(in[0], s.epochs)
+}
+
+// settings are those of single kinds of jobs.
+type settings struct {
+	transpose bool
+	epochs    int
+	bands     string
 }
 
 // gemmJob is one product on the BLAS that voxen registers with gonum.
@@ -94,7 +108,7 @@ func (j *eigJob) results() map[string]array {
 }
 
 // ridgeJob is a cross-validated ridge fit with the defaults of voxen encode: 20 alphas from 0.1 to 1e5, 5 folds, r2.
-// Its backend stays open, as the peer's process stays warm.
+// Its backend stays open, as the peer's process stays warm. With loo alphas are chosen by the mean squared error of rows left out.
 type ridgeJob struct {
 	be      *cpu.Backend
 	data    ridge.Data
@@ -104,23 +118,33 @@ type ridgeJob struct {
 	score   *tile.Array[float32]
 }
 
-func newRidge(x, y array) (*ridgeJob, error) {
+func newRidge(x, y array, loo bool) (*ridgeJob, error) {
 	if x.f32 == nil || y.f32 == nil {
 		return nil, fmt.Errorf("features and responses must be float32")
 	}
 	j := &ridgeJob{be: cpu.New(0), weights: tile.NewArray[float32](x.cols, y.cols), alpha: tile.NewArray[float32](1, y.cols), score: tile.NewArray[float32](1, y.cols)}
-	wide := make([]float64, len(x.f32))
-	for i, v := range x.f32 {
-		wide[i] = float64(v)
-	}
 	alphas, err := encode.ParseAlphas("0.1:1e5:20")
 	if err != nil {
 		return nil, err
 	}
 	responses, err := tile.Of(y.rows, y.cols, y.f32)
-	j.data = ridge.Data{X: tile.Matrix{Rows: x.rows, Cols: x.cols, Data: wide}, Y: responses}
-	j.options = ridge.Options{Alphas: alphas, Folds: ridge.KFold(x.rows, 5)}
+	j.data = ridge.Data{X: x.widened(), Y: responses}
+	j.options = ridge.Options{Alphas: alphas}
+	if loo {
+		j.options.Rule, j.options.Score = ridge.LeaveOneOut, op.MSE
+	} else {
+		j.options.Folds = ridge.KFold(x.rows, 5)
+	}
 	return j, err
+}
+
+// widened are features as the engine takes them.
+func (a array) widened() tile.Matrix {
+	wide := make([]float64, len(a.f32))
+	for i, v := range a.f32 {
+		wide[i] = float64(v)
+	}
+	return tile.Matrix{Rows: a.rows, Cols: a.cols, Data: wide}
 }
 
 func (j *ridgeJob) run(ctx context.Context) error {
@@ -131,6 +155,57 @@ func (j *ridgeJob) run(ctx context.Context) error {
 func (j *ridgeJob) results() map[string]array {
 	as := func(a *tile.Array[float32]) array { return array{rows: a.Rows(), cols: a.Cols(), f32: a.Data} }
 	return map[string]array{"weights": as(j.weights), "alpha": as(j.alpha), "cv_score": as(j.score)}
+}
+
+// heldOutJob is a cross-validated ridge fit with its r2 of held-out rows: of all columns, or of every subset of bands.
+type heldOutJob struct {
+	be      *cpu.Backend
+	data    ridge.Data
+	options ridge.Options
+	of      []int // the band of every column; nil: one fit of all
+	n       int   // bands
+	scores  [][]float64
+}
+
+func newHeldOut(in []array, bands string) (*heldOutJob, error) {
+	plain, err := newRidge(in[0], in[1], false)
+	if err != nil {
+		return nil, err
+	}
+	j := &heldOutJob{be: plain.be, data: plain.data, options: plain.options}
+	j.data.TestX = in[2].widened()
+	if j.data.TestY, err = tile.Of(in[3].rows, in[3].cols, in[3].f32); err != nil || bands == "" {
+		return j, err
+	}
+	for _, size := range strings.Split(bands, ",") {
+		k, err := strconv.Atoi(size)
+		if err != nil {
+			return nil, fmt.Errorf("--bands %q, want numbers of columns", bands)
+		}
+		j.of = append(j.of, slices.Repeat([]int{j.n}, k)...)
+		j.n++
+	}
+	return j, nil
+}
+
+func (j *heldOutJob) run(ctx context.Context) error {
+	if j.of != nil {
+		var err error
+		j.scores, err = ridge.Partition(ctx, j.be, j.data, j.of, j.n, j.options)
+		return err
+	}
+	score := tile.NewArray[float64](1, j.data.Y.Cols())
+	_, err := ridge.Fit(ctx, j.be, j.data, ridge.Outputs{TestScore: score}, j.options)
+	j.scores = [][]float64{score.Data}
+	return err
+}
+
+func (j *heldOutJob) results() map[string]array {
+	a := array{rows: len(j.scores), cols: j.data.Y.Cols()}
+	for _, s := range j.scores {
+		a.f64 = append(a.f64, s...)
+	}
+	return map[string]array{"scores": a}
 }
 
 // dictJob learns a dictionary and codes with the defaults of voxen learn, but for the passes and the standardisation:

@@ -6,6 +6,9 @@
 //	worker --threads 2 gemm --transpose DIR    C = A B, or A'B: A.npy, B.npy
 //	worker --threads 2 eig DIR                 A = Q diag(s) Q': A.npy
 //	worker --threads 2 ridge DIR               cross-validated ridge: X.npy, Y.npy
+//	worker --threads 2 loo DIR                 ridge by leave-one-out: X.npy, Y.npy
+//	worker --threads 2 heldout DIR             cross-validated ridge and its r2 of X_test.npy, Y_test.npy
+//	worker --threads 2 --bands 64,64 partition DIR   that of every subset of bands of the columns
 //	worker --threads 2 --epochs 4 dict DIR     dictionary and codes: S.npy
 //
 // Results go to DIR/voxen.
@@ -46,6 +49,7 @@ func main() {
 func serve() error {
 	threads := flag.Int("threads", 0, "threads; 0 is all")
 	epochs := flag.Int("epochs", 4, "dict: passes over the signals")
+	bands := flag.String("bands", "", "partition: columns of each band")
 	transpose := flag.Bool("transpose", false, "gemm: multiply by A', not A")
 	flag.Parse()
 	if flag.NArg() != 2 {
@@ -55,7 +59,7 @@ func serve() error {
 		runtime.GOMAXPROCS(*threads)
 	}
 	ctx := context.Background()
-	j, err := load(ctx, flag.Arg(0), flag.Arg(1), *transpose, *epochs)
+	j, err := load(ctx, flag.Arg(0), flag.Arg(1), settings{*transpose, *epochs, *bands})
 	if err != nil {
 		return err
 	}
