@@ -131,11 +131,15 @@ func TestHaxbyEndToEnd(t *testing.T) {
 // with as many of its own the median held-out score is at least the same.
 func TestTutorialEndToEnd(t *testing.T) {
 	g := newFiles(t).goldenSet("tutorial.npz")
-	args := []string{"encode", "--features", "a=" + g.put("space0", 0, 1) + ",b=" + g.put("space1", 0, 1), "--responses", g.put("Y", 0, 1), "--runs", g.put("runs", 0, 1),
-		"--delays", "1,2,3,4", "--alphas", "0.1:1e5:20", "--test-repeats", "--zscore-repeats", "--metrics", "r", "--split",
-		"--test-features", "a=" + g.put("test0", 0, 1) + ",b=" + g.put("test1", 0, 1)}
+	const clips = "../../testdata/golden/endtoend/shortclips/"
+	space := func(array string) string {
+		return "motion=" + clips + "features/motion_energy.hdf:/" + array + ",wordnet=" + clips + "features/wordnet.hdf:/" + array
+	}
+	responses := clips + "responses/S01_responses.hdf:/"
+	args := []string{"encode", "--features", space("X_train"), "--responses", responses + "Y_train", "--runs", responses + "run_onsets",
+		"--delays", "1,2,3,4", "--alphas", "0.1:1e5:20", "--test-repeats", "--zscore-repeats", "--metrics", "r", "--split", "--test-features", space("X_test")}
 	for repeat := range 5 {
-		args = append(args, "--test-responses", g.put("Y_test", repeat, 5))
+		args = append(args, "--test-responses", fmt.Sprintf("%sY_test:%d", responses, repeat))
 	}
 	mustRun(t, append(args, "--band-weights", g.put("gammas", 0, 1), "--out", g.path("given"))...)
 	for file, member := range map[string]string{"cv_score": "banded_cv_score", "test_score": "banded_r2", "test_r": "banded_r", "product_measure": "product_measure", "explainable_variance": "explainable_variance"} {

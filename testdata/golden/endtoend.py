@@ -7,15 +7,19 @@ haxby.npz     The 25 mm images of haxby2001 in their mask, runs 1 to 10 for the 
               is shown (1 column), and which of eight categories (8), at delays of 1 to 4 volumes within the run, z-scored
               before. himalaya's RidgeCV fits both side by side and the random search of GroupRidgeCV weighs them, with the
               draws that are stored; both leave one run out.
-tutorial.npz  Simulated data of the tutorials' kind (bench/peers/synthetic.py), small, with five repeats of the test run.
-              MultipleKernelRidgeCV as above; scores are of the mean of the repeats, z-scored again. Explainable variance
-              is voxelwise_tutorials' formula (BSD-3-Clause), written anew.
+shortclips/   Simulated data of the tutorials' kind (bench/peers/synthetic.py), small, with five repeats of the test run, in
+              the files of their data set: HDF5 of features and of a subject's responses.
+tutorial.npz  MultipleKernelRidgeCV of them as above; scores are of the mean of the repeats, z-scored again. Explainable
+              variance is voxelwise_tutorials' formula (BSD-3-Clause), written anew.
+ds003020/     Two made-up stories in the files of the Huth lab's data set: TextGrids, and .hf5 of responses that lack the first 10
+              and the last 5 volumes of a TR of 2 s. Nothing is compared with them; the guide's commands run on them.
 """
 import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas
 from himalaya.kernel_ridge import MultipleKernelRidgeCV, generate_dirichlet_samples
@@ -100,19 +104,60 @@ def explainable(Y):
     return ev - (1 - ev) / (n - 1)
 
 
+def hdf(path, **arrays):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", track_order=True) as f:
+        for name, a in arrays.items():
+            f.create_dataset(name, data=a, **({"compression": "gzip", "shuffle": True} if a.ndim > 1 else {}))
+
+
 def tutorial():
     d = synthetic.tutorial(4, 40, 30, 3, spaces=(5, 12))
+    onsets = np.arange(4) * 40
+    for i, space in enumerate(("motion_energy", "wordnet")):
+        hdf(OUT / "shortclips" / "features" / f"{space}.hdf", X_train=d["space%d" % i], X_test=d["test%d" % i], run_onsets=onsets)
+    hdf(OUT / "shortclips" / "responses" / "S01_responses.hdf", Y_train=d["Y"], Y_test=d["Y_test"], run_onsets=onsets)
     per_run = lambda x: np.concatenate([delayed(r.astype(float)) for r in np.split(x, 4)])
     spaces, tests = [per_run(d["space0"]), per_run(d["space1"])], [delayed(d["test0"].astype(float)), delayed(d["test1"].astype(float))]
     gammas = generate_dirichlet_samples(30, 2, concentration=[0.1, 1.0], random_state=0)
     mean = zscore(d["Y_test"].astype(float).mean(0))
-    return dict(**d, gammas=gammas, explainable_variance=explainable(d["Y_test"].astype(float)),
+    return dict(gammas=gammas, explainable_variance=explainable(d["Y_test"].astype(float)),
                 **kernel_ridge(spaces, d["Y"].astype(float), d["runs"], tests, mean, gammas))
+
+
+WORDS = "the a and then I she we said went came back home night light door key river road letter sister old blue quiet long never always because until".split()
+
+
+def stories():
+    """Words at random times; responses that follow how many there are, and noise."""
+    rng = np.random.default_rng(5)
+    weights = rng.standard_normal(8)
+    for story, volumes in (("souls", 215), ("wheretheressmoke", 135)):
+        end = 2.0 * volumes
+        onsets = np.cumsum(rng.uniform(.15, 1.2, 700))
+        onsets = onsets[onsets < end - 2]
+        rows = []
+        for lo, hi in zip(onsets, [*onsets[1:], end]):
+            rows.append((lo, min(hi, lo + .5), rng.choice(WORDS)))
+            if hi > lo + .5:
+                rows.append((lo + .5, hi, "sp"))
+        rows = [(0, onsets[0], "sp"), *rows]
+        text = ["File type = \"ooTextFile\"", "Object class = \"TextGrid\"", "", "0", "%g" % end, "<exists>", "1", "\"IntervalTier\"", "\"word\"", "0", "%g" % end, str(len(rows))]
+        for lo, hi, word in rows:
+            text += ["%.3f" % lo, "%.3f" % hi, '"%s"' % word]
+        folder = OUT / "ds003020" / "TextGrids"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{story}.TextGrid").write_text("\n".join(text) + "\n")
+        rate = np.histogram(onsets, np.arange(volumes + 1) * 2.0)[0].astype(float)
+        late = zscore(np.convolve(rate - rate.mean(), synthetic.HRF)[:volumes])
+        Y = zscore((late[:, None] * weights + 2 * rng.standard_normal((volumes, 8)))[10:-5])
+        hdf(OUT / "ds003020" / "UTS03" / f"{story}.hf5", data=Y)
 
 
 OUT.mkdir(exist_ok=True)
 for name, results in (("haxby", haxby()), ("tutorial", tutorial())):
     np.savez_compressed(OUT / name, **results)
     print(name, {k: v.shape for k, v in results.items()}, {k: float(np.median(results[k])) for k in ("banded_cv_score", "banded_r2", "banded_r")})
-versions = {p: version(p) for p in ["numpy", "pandas", "nibabel", "nilearn", "himalaya", "scikit-learn"]}
+stories()
+versions = {p: version(p) for p in ["numpy", "pandas", "h5py", "nibabel", "nilearn", "himalaya", "scikit-learn"]}
 (OUT / "versions.json").write_text(json.dumps({"date": "2026-11-30", "python": sys.version.split()[0], **versions}, indent=1) + "\n")
