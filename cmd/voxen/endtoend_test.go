@@ -40,20 +40,14 @@ func (g goldenSet) array(name string) ([]float64, []int) {
 	return x, a.Shape()
 }
 
-// put writes slice part of parts along the first axis of a member as an .npy file.
-func (g goldenSet) put(name string, part, parts int) string {
+// put writes a member as an .npy file.
+func (g goldenSet) put(name string) string {
 	g.t.Helper()
 	x, shape := g.array(name)
-	n := len(x) / parts
-	shape = slices.Clone(shape)
-	if shape[0] /= parts; len(shape) == 3 {
-		shape = shape[1:]
-	}
-	path := g.path(fmt.Sprintf("%s-%d.npy", name, part))
-	if err := store.SaveNpy(store.OS{}, path, shape, x[part*n:(part+1)*n]); err != nil {
+	if err := store.SaveNpy(store.OS{}, g.path(name+".npy"), shape, x); err != nil {
 		g.t.Fatal(err)
 	}
-	return path
+	return g.path(name + ".npy")
 }
 
 // results reads a file of results.
@@ -88,28 +82,18 @@ func (g goldenSet) near(file, member string, tol float64) {
 // in float64; 1e-4 is what is known of scores in float32 with room (docs/numerics.md).
 func TestHaxbyEndToEnd(t *testing.T) {
 	g := newFiles(t).goldenSet("haxby.npz")
-	const runs, train, data = 12, 10, "../../testdata/haxby2001/sub-1_"
+	const data, features = "../../testdata/haxby2001/sub-1_", "../../testdata/golden/endtoend/haxby_features.hdf"
 	common := []string{"--mask", data + "desc-25mm_mask.nii.gz", "--detrend", "linear", "--per-run", "zscore", "--delays", "1,2,3,4", "--alphas", "0.1:1e5:20", "--metrics", "r"}
 	var ridge, banded []string
-	for run := range runs {
+	for run := 1; run <= 12; run++ {
 		held := ""
-		if run >= train {
+		if run > 10 {
 			held = "test-"
 		}
-		responses := []string{"--" + held + "responses", data + fmt.Sprintf("task-objectviewing_run-%02d_desc-25mm_bold.nii.gz", run+1)}
-		shown, category := g.put("shown", run, runs), g.put("category", run, runs)
-		x, _ := g.array("shown")
-		c, _ := g.array("category")
-		T := len(x) / runs
-		both := make([]float32, 0, 9*T)
-		for i := run * T; i < (run+1)*T; i++ {
-			both = append(both, float32(x[i]))
-			for _, v := range c[8*i : 8*i+8] {
-				both = append(both, float32(v))
-			}
-		}
-		ridge = append(append(ridge, responses...), "--"+held+"features", g.npy(fmt.Sprintf("both-%d.npy", run), []int{T, 9}, both...))
-		banded = append(append(banded, responses...), "--"+held+"features", "shown="+shown+",category="+category)
+		responses := []string{"--" + held + "responses", fmt.Sprintf("%stask-objectviewing_run-%02d_desc-25mm_bold.nii.gz", data, run), "--" + held + "features"}
+		space := func(name string) string { return fmt.Sprintf("%s:/%s/run-%02d", features, name, run) }
+		ridge = append(append(ridge, responses...), space("both"))
+		banded = append(append(banded, responses...), "shown="+space("shown")+",category="+space("category"))
 	}
 	encode := func(out string, args ...string) {
 		t.Helper()
@@ -119,7 +103,7 @@ func TestHaxbyEndToEnd(t *testing.T) {
 	g.near("ridge/cv_score.npy", "cv_score", 1e-4)
 	g.near("ridge/test_score.npy", "r2", 1e-4)
 	g.near("ridge/test_r.npy", "r", 1e-3) // of predictions near 0 under a large alpha
-	encode("banded", append(banded, "--band-weights", g.put("gammas", 0, 1), "--split")...)
+	encode("banded", append(banded, "--band-weights", g.put("gammas"), "--split")...)
 	g.near("banded/cv_score.npy", "banded_cv_score", 1e-4)
 	g.near("banded/test_score.npy", "banded_r2", 1e-4)
 	g.near("banded/test_r.npy", "banded_r", 1e-3)
@@ -141,7 +125,7 @@ func TestTutorialEndToEnd(t *testing.T) {
 	for repeat := range 5 {
 		args = append(args, "--test-responses", fmt.Sprintf("%sY_test:%d", responses, repeat))
 	}
-	mustRun(t, append(args, "--band-weights", g.put("gammas", 0, 1), "--out", g.path("given"))...)
+	mustRun(t, append(args, "--band-weights", g.put("gammas"), "--out", g.path("given"))...)
 	for file, member := range map[string]string{"cv_score": "banded_cv_score", "test_score": "banded_r2", "test_r": "banded_r", "product_measure": "product_measure", "explainable_variance": "explainable_variance"} {
 		g.near("given/"+file+".npy", member, 1e-4)
 	}

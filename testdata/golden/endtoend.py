@@ -5,7 +5,7 @@ What the tutorials of voxelwise modelling do, by nilearn, himalaya and numpy in 
 haxby.npz     The 25 mm images of haxby2001 in their mask, runs 1 to 10 for the fit and 11 and 12 to test it. nilearn's
               NiftiMasker takes a line out of every run and z-scores it. Features are two spaces of a run: whether anything
               is shown (1 column), and which of eight categories (8), at delays of 1 to 4 volumes within the run, z-scored
-              before. himalaya's RidgeCV fits both side by side and the random search of GroupRidgeCV weighs them, with the
+              before (haxby_features.hdf). himalaya's RidgeCV fits both side by side and the random search of GroupRidgeCV weighs them, with the
               draws that are stored; both leave one run out.
 shortclips/   Simulated data of the tutorials' kind (bench/peers/synthetic.py), small, with five repeats of the test run, in
               the files of their data set: HDF5 of features and of a subject's responses.
@@ -88,7 +88,9 @@ def haxby():
     model.fit(np.hstack(train), Y_train)
     P = model.predict(np.hstack(test))
     gammas = generate_dirichlet_samples(20, 2, concentration=[0.1, 1.0], random_state=0)
-    return dict(shown=np.concatenate(shown), category=np.concatenate(category), gammas=gammas, cv_score=model.cv_scores_.ravel(),
+    named = dict(shown=shown, category=category, both=[np.hstack(x) for x in zip(shown, category)])
+    hdf(OUT / "haxby_features.hdf", **{f"{space}/run-{i:02d}": x.astype("u1") for space, runs in named.items() for i, x in enumerate(runs, 1)})
+    return dict(gammas=gammas, cv_score=model.cv_scores_.ravel(),
                 r2=r2_score(Y_test, P), r=correlation_score(Y_test, P), **group_ridge(train, Y_train, runs, test, Y_test, gammas))
 
 
@@ -108,7 +110,7 @@ def hdf(path, **arrays):
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", track_order=True) as f:
         for name, a in arrays.items():
-            f.create_dataset(name, data=a, **({"compression": "gzip", "shuffle": True} if a.ndim > 1 else {}))
+            f.create_dataset(name, data=a, **({"compression": "gzip", "shuffle": True} if a.nbytes > 4096 else {}))
 
 
 def tutorial():
