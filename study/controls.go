@@ -19,7 +19,7 @@ const none = "none"
 
 // checkConfounds takes none for no columns, and refuses a condition that is none.
 func (c *Config) checkConfounds() error {
-	if err := (step.Censoring{Censor: c.Data.Censor}).Check(1); err != nil {
+	if err := (step.Censoring{Censor: c.Data.Censor}).Check(); err != nil {
 		return c.bad("data.censor", "is refused: %v", err)
 	}
 	if !slices.Contains(c.Data.Confounds, none) {

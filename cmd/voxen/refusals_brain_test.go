@@ -129,7 +129,7 @@ func init() {
 			return strings.Join(cells, "\t")
 		})),
 		confounds("confounds of two runs for one", `2 files of confounds and 1 of responses`, table("csf", 12, count), "--confounds", "d.tsv"),
-		flags("columns of no confounds", `--confound-columns "csf" without --confounds`, "--confound-columns", "csf"),
+		flags("columns of no confounds", `--confound-columns csf without --confounds`, "--confound-columns", "csf"),
 		flags("held-out confounds alone", `--test-confounds without --confounds`, "--test-confounds", "c.tsv"),
 		refusal{"held-out runs without their confounds", func(f *files) []string {
 			return encodeArgs(f, f.npy("x.npy", []int{12, 3}), f.npy("y.npy", []int{12, 5}), "--confounds", f.bytes("c.tsv", []byte(table("csf", 12, count))),

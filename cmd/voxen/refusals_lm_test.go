@@ -172,7 +172,7 @@ var lmRefusals = []refusal{
 	extractRefusal("float8", `--dtype "float8", expected float32 or float16`, "--dtype", "float8"),
 	extractRefusal("two columns", `--columns "word,onset", expected the names of three columns`, "--columns", "word,onset"),
 	extractRefusal("columns that are not there", `w.tsv: .*"begin"`, "--columns", "word,begin,end"),
-	extractRefusal("rate of a table", `--rate 2, but no --text`, "--rate", "2"),
+	extractRefusal("rate of a table", `--rate 2 without --text`, "--rate", "2"),
 	source("rate of 0", `--rate 0, expected a number above 0`, "--rate=0", func(f *files) string { return "--text=" + f.bytes("t.txt", []byte("a b")) }),
 	extractRefusal("too little memory for a layer", `--memory 56MiB is too small: this job needs at least`, "--memory", "56MiB"),
 

@@ -66,9 +66,9 @@ func init() {
 
 		scored("metrics of no name", `--metrics "auc", expected r, r2 or mse`, "--metrics", "r,auc"),
 		scored("a metric twice", `--metrics r,r names r twice`, "--metrics", "r,r"),
-		scored("cosines without tr", `--detrend cosine:128 needs --tr`, "--detrend", "cosine:128"),
+		scored("cosines without tr", `--detrend cosine:128 without --tr`, "--detrend", "cosine:128"),
 		scored("cosines that leave nothing", `leaves nothing of run 0`, "--detrend", "cosine:0.01", "--tr", "2"),
-		scored("columns without confounds", `--confound-columns "a" without --confounds`, "--confound-columns", "a"),
+		scored("columns without confounds", `--confound-columns a without --confounds`, "--confound-columns", "a"),
 		scored("too little memory for a panel of predictions", `--memory 56MiB is too small: this job needs at least`, "--memory", "56MiB"),
 		scored("a mask that is not there", `m.nii.gz: no such file`, "--mask", "m.nii.gz"),
 		scoredOf("predictions of other voxels", `p.npy: has 4 voxels, .*y.npy has 5`, func(f *files) (p, y string) {

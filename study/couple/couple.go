@@ -58,26 +58,27 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "couple", Results: 1, Device: true}
 }
 
+// Rules are those of pairs of options.
+func (o *Options) Rules() []step.Rule {
+	return []step.Rule{
+		step.Needs("--mask", "--bold", "it is of the BOLD"),
+		step.Needs("--detrend=linear|cosine:*", "--bold", "it is of the BOLD"),
+		step.Needs("--detrend=cosine:*", "--tr", "the seconds between volumes"),
+		step.Needs("--words", "--tr", "the seconds between volumes"),
+		step.Needs("--confound-columns", "--confounds", "the tables that have them"),
+	}
+}
+
 // Check refuses options that do not go together.
 func (o *Options) Check() error {
-	trend, err := brain.ParseTrend(o.Detrend)
-	if err != nil {
+	if _, err := brain.ParseTrend(o.Detrend); err != nil {
 		return step.BadInput("", "--detrend: %v", err)
 	}
 	if _, err := step.WordColumns(o.Columns); err != nil {
 		return err
 	}
-	switch {
-	case (len(o.Biological) == 0) == (len(o.Bold) == 0):
+	if (len(o.Biological) == 0) == (len(o.Bold) == 0) {
 		return step.BadInput("", "expected either --biological or --bold: the time courses, or what they are learned from")
-	case o.Mask != "" && len(o.Bold) == 0:
-		return step.BadInput(o.Mask, "is a mask, but no --bold is given that it could apply to")
-	case len(o.Words) > 0 && !o.TR.Given:
-		return step.BadInput("", "--words needs --tr, the seconds between volumes")
-	case trend.Kind == "cosine" && !o.TR.Given:
-		return step.BadInput("", "--detrend %s needs --tr, the seconds between volumes", o.Detrend)
-	case trend.Kind != "none" && len(o.Bold) == 0:
-		return step.BadInput("", "--detrend %s is of --bold, which is not given", o.Detrend)
 	}
 	return o.checkRuns()
 }
@@ -94,8 +95,6 @@ func (o *Options) checkRuns() error {
 		return step.BadInput("", "--start has %d times, expected one, or one for each of %d --responses", len(o.Starts), runs)
 	case len(o.Confounds) > 0 && len(o.Confounds) != len(o.Bold):
 		return step.BadInput("", "--confounds names %d tables, expected one for each of %d --bold", len(o.Confounds), len(o.Bold))
-	case len(o.Confounds) == 0 && o.ConfoundColumns != "":
-		return step.BadInput("", "--confound-columns %q without --confounds", o.ConfoundColumns)
 	case len(o.Bold)%runs != 0:
 		return step.BadInput("", "--bold names %d recordings, expected %d for each subject: one for each of --responses", len(o.Bold), runs)
 	}

@@ -141,8 +141,8 @@ func TestBandedRefusals(t *testing.T) {
 		{func(o *encode.Options) { o.Bands, o.Concentration = two, []float64{1, 0} }, "--concentration 0, expected positive numbers"},
 		{func(o *encode.Options) { o.Bands, o.Form = two, "svd" }, "--form svd with bands"},
 		{func(o *encode.Options) { o.Bands, o.Null = two, "blocks:5" }, "--null blocks:5 with bands"},
-		{func(o *encode.Options) { o.BandSamples = step.Some(3) }, "--band-samples without bands"},
-		{func(o *encode.Options) { o.Concentration = []float64{1} }, "--concentration without bands"},
+		{func(o *encode.Options) { o.BandSamples = step.Some(3) }, "--band-samples 3 without bands"},
+		{func(o *encode.Options) { o.Concentration = []float64{1} }, "--concentration 1 without bands"},
 		{func(o *encode.Options) { o.Features = []string{"a=" + x + ",b=" + short} }, "short.npy: has 20 rows, " + x + " has 30"},
 		{func(o *encode.Options) { o.Features = []string{"a=" + x + ",a=" + x} }, "names a twice"},
 		{func(o *encode.Options) { o.Features = []string{"a=" + x + "," + x} }, "has no name, expected NAME=FILE,NAME=FILE"},
@@ -232,9 +232,10 @@ func TestShareRefusals(t *testing.T) {
 		{func(o *encode.Options) { o.Bands, o.Baseline = two, []string{"a", "a"} }, "--baseline a,a names a twice"},
 		{func(o *encode.Options) { o.Bands, o.Baseline = two, []string{"b", "a"} }, "--baseline b,a names all bands"},
 	} {
-		o := encode.Options{Features: []string{"x.npy"}, Responses: []string{"y.npy"}, Out: "out", Nested: true}
-		c.edit(&o)
-		if err := o.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+		o := encode.New()
+		o.Features, o.Responses, o.Out, o.Nested = []string{"x.npy"}, []string{"y.npy"}, "out", true
+		c.edit(o)
+		if err := step.Check(o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}

@@ -1,40 +1,10 @@
 package encode
 
 import (
-	"strings"
-
 	"voxen/engine/op"
 	"voxen/engine/tile"
-	"voxen/study/encode/internal/chance"
-	"voxen/study/internal/cv"
 	"voxen/study/step"
 )
-
-// checkCensoring refuses what does not go with rows that are left out.
-func (o *Options) checkCensoring() error {
-	if o.Censor == "" {
-		return nil
-	}
-	if err := o.Censoring.Check(len(o.Confounds)); err != nil {
-		return err
-	}
-	f, err := cv.Parse(o.CV)
-	switch {
-	case o.CV != "" && err == nil && f.Chunks != nil:
-		return step.BadInput("", "--censor %s with --cv %s: chunks are of rows that follow each other, expected kfold:N, runs, loo or gcv", o.Censor, o.CV)
-	case len(o.Names(o.Features)) > 0:
-		return step.BadInput("", "--censor %s with bands %s: banded ridge takes all rows, expected one of them", o.Censor, strings.Join(o.Names(o.Features), ","))
-	case strings.HasPrefix(o.Null, string(chance.Blocks)):
-		return step.BadInput("", "--censor %s with --null %s: blocks are of rows that follow each other, expected shift:N or phase:N", o.Censor, o.Null)
-	case o.Model != "" && o.Model != "ridge":
-		return step.BadInput("", "--censor %s with --model %s: rows are left out of ridge alone, expected one of them", o.Censor, o.Model)
-	case o.TestRepeats:
-		return step.BadInput("", "--censor %s with --test-repeats: repeats would lack different rows, expected one of them", o.Censor)
-	case o.Predictions:
-		return step.BadInput("", "--censor %s with --save-predictions: predictions are of all rows, expected one of them", o.Censor)
-	}
-	return nil
-}
 
 // censor finds the rows that are left out.
 func (x *encoder) censor() error {

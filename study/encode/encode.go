@@ -1,7 +1,7 @@
 // Package encode fits voxel-wise encoding models: ridge regression of responses on
 // features, with its cross-validation, held-out scores and null distribution.
 //
-// Options are checked in encode.go; encoder.go is the course of a fit: read.go opens what it
+// Options are checked in check.go; encoder.go is the course of a fit: read.go opens what it
 // reads, outputs.go lists what it writes, summary.go says what it found, open.go reads a fit
 // for other steps. What goes beyond one fit is below internal, in bands, layers, chance and isc;
 // fit is what they share.
@@ -9,9 +9,7 @@ package encode
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"voxen/engine/op"
 	"voxen/engine/ridge"
@@ -20,7 +18,6 @@ import (
 	"voxen/study/encode/internal/fit"
 	"voxen/study/encode/internal/isc"
 	"voxen/study/encode/internal/layers"
-	"voxen/study/internal/cv"
 	"voxen/study/step"
 )
 
@@ -87,166 +84,6 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	return append(files, o.Layers.Files(e, slices.Concat(o.Features, o.TestFeatures)...)...), err
 }
 
-// Check refuses options that do not go together.
-func (o *Options) Check() error {
-	if o.Folds.Given {
-		if folds := fmt.Sprintf("kfold:%d", o.Folds.Value); o.CV == "" {
-			o.CV = folds
-		} else if o.CV != folds {
-			return step.BadInput("", "--folds %d and --cv %s are given, expected one of them", o.Folds.Value, o.CV)
-		}
-	}
-	if err := o.checkCensoring(); err != nil {
-		return err
-	}
-	if err := o.Trims.Check(); err != nil {
-		return err
-	}
-	if err := o.checkISC(); err != nil {
-		return err
-	}
-	if err := o.checkBanded(); err != nil {
-		return err
-	}
-	if err := o.checkLayers(); err != nil {
-		return err
-	}
-	if err := o.Repeats.Check(len(o.TestFeatures), len(o.TestResponses)); err != nil {
-		return err
-	}
-	pairs := []struct {
-		n, m int
-		what string
-	}{
-		{len(o.Features), len(o.Responses), "files of features and %d of responses"},
-		{len(o.testFiles()), len(o.TestResponses), "test files of features and %d of responses"},
-	}
-	if len(o.Confounds) > 0 {
-		pairs = append(pairs, []struct {
-			n, m int
-			what string
-		}{
-			{len(o.Confounds), len(o.Responses), "files of confounds and %d of responses"},
-			{len(o.TestConfounds), len(o.TestResponses), "test files of confounds and %d of responses"},
-		}...)
-	}
-	for _, p := range pairs {
-		if p.n != p.m {
-			return step.BadInput("", "%d "+p.what+", expected one of each per run", p.n, p.m)
-		}
-	}
-	switch {
-	case len(o.Confounds) == 0 && len(o.TestConfounds) > 0:
-		return step.BadInput("", "--test-confounds without --confounds: held-out runs are treated as the others")
-	case len(o.Confounds) == 0 && len(o.ConfoundColumns) > 0:
-		return step.BadInput("", "--confound-columns %q without --confounds", strings.Join(o.ConfoundColumns, ","))
-	case o.Runs != "" && len(o.Features) > 1:
-		return step.BadInput(o.Runs, "is given, but %d files are runs already", len(o.Features))
-	}
-	for i, m := range o.Metrics {
-		if !slices.Contains([]string{"r", "r2", "mse"}, m) {
-			return step.BadInput("", "--metrics %q, expected r, r2 or mse, with commas between", strings.Join(o.Metrics, ","))
-		}
-		if slices.Contains(o.Metrics[:i], m) {
-			return step.BadInput("", "--metrics %s names %s twice", strings.Join(o.Metrics, ","), m)
-		}
-	}
-	if len(o.Metrics) > 0 && !o.Nested && len(o.TestFeatures) == 0 {
-		return step.BadInput("", "--metrics %s without held-out predictions: give --nested or --test-features and --test-responses", strings.Join(o.Metrics, ","))
-	}
-	if o.CV != "" {
-		if f, err := cv.Parse(o.CV); err != nil {
-			return err
-		} else if o.Model != "ridge" && f.Rule != "" {
-			return step.BadInput("", "--model %s with --cv %s: a row that is left out has no closed form under an L1 penalty, expected kfold:N, runs or chunks", o.Model, o.CV)
-		} else if o.Nested && !f.ByFolds() {
-			return step.BadInput("", "--nested with --cv %s: expected folds, kfold:N or runs", o.CV)
-		} else if o.Nested && f.N == 2 && !f.Within {
-			return step.BadInput("", "--nested with --cv %s, expected at least 3 folds", o.CV)
-		}
-	}
-	if err := o.Written.Check(); err != nil {
-		return err
-	}
-	if o.Predictions && len(o.TestFeatures) == 0 {
-		return step.BadInput("", "--save-predictions without held-out runs: give --test-features and --test-responses")
-	}
-	if err := o.Chance.Check(); err != nil {
-		return err
-	}
-	_, err := o.plan()
-	return err
-}
-
-// checkBanded refuses what does not go with bands.
-func (o *Options) checkBanded() error {
-	if err := o.Banded.Check(o.Features, o.TestFeatures); err != nil {
-		return err
-	}
-	if name := o.Shares(); name != "" && len(o.TestFeatures) == 0 && !o.Nested {
-		return step.BadInput("", "%s without held-out predictions: give --nested or --test-features and --test-responses", name)
-	}
-	switch {
-	case len(o.Names(o.Features)) == 0:
-		return nil
-	case o.Model != "ridge":
-		return step.BadInput("", "--model %s with bands, which are of ridge: expected one of them", o.Model)
-	case o.Form == string(ridge.SVD):
-		return step.BadInput("", "--form svd with bands, whose weights change the decomposition: expected gram, rows or kernel")
-	}
-	return o.CheckSearch("bands")
-}
-
-// checkLayers refuses what does not go with a fit for each layer.
-func (o *Options) checkLayers() error {
-	by := o.Flag()
-	switch {
-	case !o.Asked():
-		return nil
-	case len(o.Names(o.Features)) > 0:
-		return step.BadInput("", "%s with bands %s: a voxel has one layer, or all bands, expected one of them", by, strings.Join(o.Names(o.Features), ","))
-	case o.Model != "ridge":
-		return step.BadInput("", "%s with --model %s: layers are chosen of ridge, expected one of them", by, o.Model)
-	case o.Censor != "":
-		return step.BadInput("", "%s with --censor %s: layers are chosen with all rows, expected one of them", by, o.Censor)
-	case o.Form == string(ridge.SVD):
-		return step.BadInput("", "%s with --form svd: layers have no decomposition in common, expected gram, rows or kernel", by)
-	}
-	return o.CheckSearch(by)
-}
-
-// checkISC refuses others who are not compared with anything, and asks for the r that
-// is.
-func (o *Options) checkISC() error {
-	if len(o.ISC) > 0 && len(o.TestResponses) == 0 && !o.Nested {
-		return step.BadInput("", "--isc without held-out predictions: give --nested or --test-features and --test-responses")
-	}
-	own := o.subject().Files
-	if err := o.Others.Check(own, len(o.Confounds) > 0); err != nil || len(o.ISC) == 0 {
-		return err
-	}
-	if !slices.Contains(o.Metrics, "r") {
-		o.Metrics = append(slices.Clone(o.Metrics), "r")
-	}
-	r := "nested_r"
-	if len(o.TestResponses) > 0 {
-		r = "test_r"
-	}
-	if !o.Includes(r) {
-		return o.LeavesOut("--isc is compared with", r)
-	}
-	return nil
-}
-
-// subject is how this subject is treated, and the others of --isc too.
-func (o *Options) subject() isc.Subject {
-	s := isc.Subject{Files: o.TestResponses, Mask: o.Mask, Atlas: o.Atlas, Runs: o.Runs, Trims: o.Trims, Steps: o.RunSteps, Seed: o.Seed}
-	if len(s.Files) == 0 {
-		s.Files = o.Responses
-	}
-	return s
-}
-
 // plan is what the engine is asked for.
 func (o *Options) plan() (ridge.Options, error) {
 	r := ridge.Options{Score: op.Score(o.Score), PerRun: ridge.PerRun(o.PerRun), Form: ridge.Form(o.Form), OneAlpha: o.AlphaPer == "all", Intercept: o.Intercept, Nested: o.Nested,
@@ -261,12 +98,6 @@ func (o *Options) plan() (ridge.Options, error) {
 	}
 	if r.L1, err = ParseModel(o.Model); err != nil {
 		return r, err
-	}
-	if r.L1 != nil && (r.Form == ridge.Kernel || r.Form == ridge.SVD) {
-		return r, step.BadInput("", "--form %s with --model %s, expected gram or rows", o.Form, o.Model)
-	}
-	if r.Form == ridge.SVD && r.StandardizeFeatures {
-		return r, step.BadInput("", "--form svd with --standardize %s: features that are scaled within each fold have no decomposition in common, expected gram, rows or kernel", o.Standardize)
 	}
 	r.Delays, err = step.ParseDelays(o.Delays)
 	return r, err

@@ -206,3 +206,12 @@ func (x *encoder) finish(ctx context.Context, res ridge.Result) (*Summary, error
 	}
 	return sum, nil
 }
+
+// subject is how this subject is treated, and the others of --isc too.
+func (o *Options) subject() isc.Subject {
+	s := isc.Subject{Files: o.TestResponses, Mask: o.Mask, Atlas: o.Atlas, Runs: o.Runs, Trims: o.Trims, Steps: o.RunSteps, Seed: o.Seed}
+	if len(s.Files) == 0 {
+		s.Files = o.Responses
+	}
+	return s
+}

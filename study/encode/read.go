@@ -115,9 +115,6 @@ func (x *encoder) folds() error {
 		return err
 	}
 	x.Plan.Rule, x.Plan.Chunks, x.models = f.Rule, f.Chunks, f.Models(x.Plan.Folds)
-	if f.Rule != "" && x.Plan.Form == ridge.SVD {
-		return step.BadInput("", "--form svd with --cv %s: rows are left out of one decomposition in any case, expected gram, rows or kernel", x.cv)
-	}
 	if n := x.Plan.Folds.Folds(); x.o.Nested && n < 3 {
 		return step.BadInput("", "--nested with %d folds of --cv %s, expected at least 3: give --cv kfold:N or kfold:N,within=runs", n, x.cv)
 	}

@@ -69,6 +69,11 @@ func (o *Options) Command() step.Command {
 // StrideWords is the number of words from one window to the next.
 func (o *Options) StrideWords() int { return o.Stride.Or(min(100, o.Window)) }
 
+// Rules are those of pairs of options.
+func (o *Options) Rules() []step.Rule {
+	return []step.Rule{step.Needs("--rate", "--text", "it is of the words of a text")}
+}
+
 // Check refuses other than one text, an output of another kind, windows with gaps, and
 // taps that there are not.
 func (o *Options) Check() error {
@@ -85,8 +90,6 @@ func (o *Options) Check() error {
 		return step.BadInput(o.Out, "is of no kind that is written here: expected .npy or .safetensors")
 	case o.StrideWords() > o.Window:
 		return step.BadInput("", "--window %d and --stride %d, expected 1 <= stride <= window", o.Window, o.StrideWords())
-	case o.Rate.Given && o.Text == "":
-		return step.BadInput("", "--rate %g, but no --text: it is of the words of a text", o.Rate.Value)
 	}
 	if _, err := lm.ParseTaps(o.Tap); err != nil {
 		return step.BadInput("", "--tap: %v", err)

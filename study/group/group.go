@@ -58,7 +58,19 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "group", Results: 2, Device: true}
 }
 
-// Check refuses options that do not go together.
+// Rules are those of pairs of options.
+func (o *Options) Rules() []step.Rule {
+	return []step.Rule{
+		step.Needs("--atlas", "--maps", "its regions are of maps"),
+		step.Needs("--mask", "--maps", "it is of maps"),
+		step.Needs("--contrast", "--indices", "the table whose columns are compared"),
+		step.Needs("--participants", "--scores", "its columns that are compared"),
+		step.Needs("--scores", "--participants", "the table that has them"),
+		step.Needs("--covariates", "--scores", "they are held constant for these"),
+	}
+}
+
+// Check refuses too few maps, and other subjects than they are of.
 func (o *Options) Check() error {
 	switch {
 	case len(o.Maps) == 0 && o.Indices == "":
@@ -67,14 +79,6 @@ func (o *Options) Check() error {
 		return step.BadInput(o.Maps[0], "is the map of one subject, expected at least two")
 	case len(o.Subjects) > 0 && len(o.Subjects) != len(o.Maps):
 		return step.BadInput("", "--subjects names %d, expected one for each of %d maps", len(o.Subjects), len(o.Maps))
-	case len(o.Maps) == 0 && (o.Atlas != "" || o.Mask != ""):
-		return step.BadInput(o.Atlas+o.Mask, "is given, but no --maps that it could apply to")
-	case len(o.Contrasts) > 0 && o.Indices == "":
-		return step.BadInput("", "--contrast %s is of --indices, which is not given", o.Contrasts[0])
-	case (o.Participants == "") != (len(o.Scores) == 0):
-		return step.BadInput("", "--participants and --scores go together, expected both or neither")
-	case len(o.Covariates) > 0 && len(o.Scores) == 0:
-		return step.BadInput("", "--covariates are of --scores, which is not given")
 	}
 	return nil
 }

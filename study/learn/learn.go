@@ -57,13 +57,15 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "learn", Results: 1, Device: true}
 }
 
-// Check wants the signals once, of the same models in every run.
+// Rules are those of pairs of options.
+func (o *Options) Rules() []step.Rule {
+	return []step.Rule{step.Not("--responses", "--shared", "expected one of them")}
+}
+
+// Check wants signals of the same models in every run.
 func (o *Options) Check() error {
-	switch r, s := len(o.Responses), len(o.Shared); {
-	case r == 0 && s == 0:
+	if len(o.Responses)+len(o.Shared) == 0 {
 		return step.BadInput("", "--responses is needed, or --shared")
-	case r > 0 && s > 0:
-		return step.BadInput("", "--responses and --shared are both given, expected one of them")
 	}
 	for _, run := range o.Shared {
 		if first := o.Shared[0].models(); !slices.Equal(run.models(), first) {

@@ -65,6 +65,11 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "null", Results: 1, Device: true}
 }
 
+// Rules are those of pairs of options; those of encode hold too.
+func (o *Options) Rules() []step.Rule {
+	return []step.Rule{step.Needs("--model!=ridge", "--alphas", "the default is of ridge")}
+}
+
 // Check refuses lists that do not belong together, and what encode would refuse.
 func (o *Options) Check() error {
 	n := len(o.Features)
@@ -81,9 +86,6 @@ func (o *Options) Check() error {
 	}
 	if o.array() && o.Mask == "" {
 		return step.BadInput(o.Responses[0], "is an array without a grid, expected --mask: where its columns lie")
-	}
-	if o.Model != "ridge" && o.Alphas == "" {
-		return step.BadInput("", "--model %s without --alphas: the default is of ridge", o.Model)
 	}
 	for s := range len(o.Responses) / n {
 		if err := step.Check(o.subject(s)); err != nil {

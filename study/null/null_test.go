@@ -259,9 +259,9 @@ func TestNullRefusals(t *testing.T) {
 		"is an array without a grid, expected --mask":                  func(o *Options) { o.Mask = "" },
 		"is not of the kind of":                                        func(o *Options) { o.Responses[3] = golden + "mask.nii.gz" },
 		"1 files of confounds and 4 of responses":                      func(o *Options) { o.Confounds = []string{"c.tsv"} },
-		"--alphas":                         func(o *Options) { o.Alphas = "-1" },
-		"--draws 0, expected 1 to 1000000": func(o *Options) { o.Draws = 0 },
-		"--detrend cosine:128 needs --tr":  func(o *Options) { o.Detrend = "cosine:128" },
+		"--alphas":                          func(o *Options) { o.Alphas = "-1" },
+		"--draws 0, expected 1 to 1000000":  func(o *Options) { o.Draws = 0 },
+		"--detrend cosine:128 without --tr": func(o *Options) { o.Detrend = "cosine:128" },
 	} {
 		o := *good
 		o.Responses, o.Out = append([]string(nil), good.Responses...), filepath.Join(dir, "refused")

@@ -110,16 +110,18 @@ func (o *Options) Command() step.Command {
 	return step.Command{Name: "report", Results: 2, File: true, Neutral: []string{"precision"}}
 }
 
-// Check refuses options that do not go together, and names what has no name.
+// Rules are those of pairs of options.
+func (o *Options) Rules() []step.Rule {
+	return []step.Rule{step.Needs("--words", "--tr", "the seconds between volumes")}
+}
+
+// Check refuses subjects that are not those of the models, and names what has no name.
 func (o *Options) Check() error {
 	if _, err := step.WordColumns(o.Columns); err != nil {
 		return err
 	}
-	switch {
-	case !strings.HasSuffix(o.Out, ".html"):
+	if !strings.HasSuffix(o.Out, ".html") {
 		return step.BadInput(o.Out, "is of no kind that is written here: expected .html")
-	case o.Words != "" && !o.TR.Given:
-		return step.BadInput("", "--words needs --tr, the seconds between volumes")
 	}
 	for i := range o.Models {
 		m := &o.Models[i]

@@ -52,7 +52,10 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	return step.LabelTables(e.FS, "--atlas", o.Atlas)
 }
 
-// Check refuses options that do not go together.
+// Rules are those of pairs of options.
+func (o *Options) Rules() []step.Rule { return slices.Concat(step.RepeatsRules, step.RunStepsRules) }
+
+// Check refuses lists that do not belong together.
 func (o *Options) Check() error {
 	n := len(o.Responses)
 	switch m, c := len(o.Predictions), len(o.Confounds); {
@@ -62,13 +65,8 @@ func (o *Options) Check() error {
 		return step.BadInput("", "%d files of predictions and %d of responses, expected one of each per run, or predictions in one file", m, n)
 	case c > 0 && c != n:
 		return step.BadInput("", "%d files of confounds and %d of responses, expected one of each per run", c, n)
-	case c == 0 && len(o.ConfoundColumns) > 0:
-		return step.BadInput("", "--confound-columns %q without --confounds", strings.Join(o.ConfoundColumns, ","))
 	case o.Runs != "" && n > 1:
 		return step.BadInput(o.Runs, "is given, but %d files are runs already", n)
-	}
-	if o.ZScoreRepeats && !o.TestRepeats {
-		return step.BadInput("", "--zscore-repeats without --test-repeats: there is no mean of repeats")
 	}
 	for i, m := range o.Metrics {
 		if slices.Contains(o.Metrics[:i], m) {

@@ -39,18 +39,16 @@ func (c Censoring) parse() (condition, error) {
 	return condition{}, BadInput("", "--censor %q, expected a column of the confounds, > or <, and a number, such as fd>0.5", c.Censor)
 }
 
-// Check refuses what is no condition, and one without tables.
-func (c Censoring) Check(tables int) error {
+// CensoringRules are those of Censoring.
+var CensoringRules = []Rule{Needs("--censor", "--confounds", "the tables that have the column (--confound-columns none regresses nothing of them out)")}
+
+// Check refuses what is no condition.
+func (c Censoring) Check() error {
 	if c.Censor == "" {
 		return nil
 	}
-	if _, err := c.parse(); err != nil {
-		return err
-	}
-	if tables == 0 {
-		return BadInput("", "--censor %s without --confounds: the tables that have the column (--confound-columns none regresses nothing of them out)", c.Censor)
-	}
-	return nil
+	_, err := c.parse()
+	return err
 }
 
 // Rows says of each row of files whether it is left out, nil without the option. A missing

@@ -6,11 +6,12 @@ type Repeats struct {
 	ZScoreRepeats bool `opt:"zscore-repeats" doc:"z-score the mean of the repeats again before it is scored"`
 }
 
+// RepeatsRules are those of Repeats.
+var RepeatsRules = []Rule{Needs("--zscore-repeats", "--test-repeats", "there is no mean of repeats")}
+
 // Check refuses repeats that are none.
 func (r Repeats) Check(features, responses int) error {
 	switch {
-	case r.ZScoreRepeats && !r.TestRepeats:
-		return BadInput("", "--zscore-repeats without --test-repeats: there is no mean of repeats")
 	case !r.TestRepeats:
 		return nil
 	case responses < 2:

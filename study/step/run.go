@@ -93,6 +93,9 @@ func Check(s Step) error {
 	if err := checkOptions(s); err != nil {
 		return err
 	}
+	if err := checkRules(s); err != nil {
+		return err
+	}
 	return s.Check()
 }
 

@@ -23,14 +23,17 @@ type RunSteps struct {
 	ConfoundColumns []string       `opt:"confound-columns" list:"comma" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all; none: of tables for --censor alone)"`
 }
 
+// RunStepsRules are those of RunSteps in a step with --confounds.
+var RunStepsRules = []Rule{
+	Needs("--detrend=cosine:*", "--tr", "the seconds between rows"),
+	Needs("--confound-columns", "--confounds", "the tables that have them"),
+}
+
 // Trend is that of --detrend.
 func (s RunSteps) Trend() (brain.Trend, error) {
 	trend, err := brain.ParseTrend(s.Detrend)
-	switch {
-	case err != nil:
+	if err != nil {
 		return trend, BadInput("", "--detrend: %v", err)
-	case trend.Kind == "cosine" && !s.TR.Given:
-		return trend, BadInput("", "--detrend %s needs --tr, the seconds between rows", s.Detrend)
 	}
 	return trend, nil
 }

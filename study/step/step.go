@@ -15,8 +15,8 @@ type Step interface {
 	// Command says what the step is.
 	Command() Command
 	// Check refuses options that are wrong without a look at any file, and completes
-	// those that follow from others. Choices and bounds of single options are
-	// checked before.
+	// those that follow from others. Choices and bounds of single options, and Rules
+	// of pairs of them (Ruled), are checked before.
 	Check() error
 	// Do reads, computes and writes through r.Job; what it returns is the summary
 	// for the user. It commits nothing.

@@ -32,7 +32,7 @@ type band struct {
 	spans [][2]int
 }
 
-// Check refuses what cannot be read, and options of bands where there are none.
+// Check refuses what cannot be read, and names that are not those of bands.
 func (o *Options) Check(features, testFeatures []string) error {
 	spaces, err := step.Spaces(features)
 	if err != nil {
@@ -43,36 +43,18 @@ func (o *Options) Check(features, testFeatures []string) error {
 	} else if len(tests) > 0 && !slices.EqualFunc(spaces, tests, func(a, b step.Space) bool { return a.Name == b.Name }) {
 		return step.BadInput("", "--test-features %s names other feature spaces than --features %s, expected the same", testFeatures[0], features[0])
 	}
-	named := len(spaces) > 0 && spaces[0].Name != ""
 	if _, err := parse(o.Bands); err != nil {
 		return err
 	}
-	names := o.Names(features)
-	if err := o.checkShares(names); err != nil {
-		return err
-	}
-	switch {
-	case named && o.Bands != "":
+	if named := len(spaces) > 0 && spaces[0].Name != ""; named && o.Bands != "" {
 		return step.BadInput("", "--bands %s with --features %s, whose feature spaces are the bands: expected one of them", o.Bands, features[0])
-	case len(names) == 0:
-		for _, given := range []struct {
-			name string
-			is   bool
-		}{{"--band-samples", o.BandSamples.Given}, {"--concentration", len(o.Concentration) > 0}, {"--band-weights", o.BandWeights != ""}} {
-			if given.is {
-				return step.BadInput("", "%s without bands: give --bands, or --features NAME=FILE,NAME=FILE", given.name)
-			}
-		}
-		return nil
-	case o.BandWeights != "" && (o.BandSamples.Given || len(o.Concentration) > 0):
-		return step.BadInput(o.BandWeights, "is given with --band-samples or --concentration: weights are given or drawn, expected one of them")
 	}
 	for _, c := range o.Concentration {
 		if !(c > 0) || math.IsInf(c, 0) {
 			return step.BadInput("", "--concentration %g, expected positive numbers", c)
 		}
 	}
-	return nil
+	return o.checkShares(o.Names(features))
 }
 
 // parse reads --bands.

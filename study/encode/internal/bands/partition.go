@@ -14,28 +14,8 @@ import (
 	"voxen/study/step"
 )
 
-// Shares names the option that asks what bands explain of a held-out score; "" if none does.
-func (o *Options) Shares() string {
-	switch {
-	case len(o.Baseline) > 0:
-		return "--baseline " + strings.Join(o.Baseline, ",")
-	case o.Partition:
-		return "--partition"
-	case o.Split:
-		return "--split"
-	}
-	return ""
-}
-
-// checkShares refuses --split, --partition and --baseline that have nothing to say.
+// checkShares refuses --partition and --baseline that have nothing to say.
 func (o *Options) checkShares(names []string) error {
-	name := o.Shares()
-	if name == "" {
-		return nil
-	}
-	if len(names) == 0 {
-		return step.BadInput("", "%s without bands: give --bands, or --features NAME=FILE,NAME=FILE", name)
-	}
 	if n := len(names); o.Partition && n > ridge.MostPartitioned {
 		return step.BadInput("", "--partition of %d bands, expected at most %d", n, ridge.MostPartitioned)
 	}
@@ -47,7 +27,7 @@ func (o *Options) checkShares(names []string) error {
 			return step.BadInput("", "--baseline %s names %s twice", strings.Join(o.Baseline, ","), b)
 		}
 	}
-	if n := len(names); n == len(o.Baseline) {
+	if n := len(names); n > 0 && n == len(o.Baseline) {
 		return step.BadInput("", "--baseline %s names all bands, expected one at least that is none", strings.Join(o.Baseline, ","))
 	}
 	return nil

@@ -71,15 +71,6 @@ func (o Options) parse() (*nullPlan, error) {
 	return p, nil
 }
 
-// CheckSearch refuses the null of permuted blocks of a search, of which there are no
-// predictions of one penalty.
-func (o Options) CheckSearch(with string) error {
-	if p, err := o.parse(); err == nil && p != nil && p.kind == Blocks {
-		return step.BadInput("", "--null %s with %s: permuted predictions do not repeat the choice, expected shift:N or phase:N", o.Null, with)
-	}
-	return nil
-}
-
 // Check refuses a --null that cannot be read.
 func (o Options) Check() error {
 	_, err := o.parse()

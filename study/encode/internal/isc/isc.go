@@ -41,16 +41,12 @@ type Summary struct {
 func (o *Others) Check(own []string, confounds bool) error {
 	n, H := len(o.ISC), len(own)
 	switch {
-	case n == 0 && len(o.ISCConfounds) > 0:
-		return step.BadInput("", "--isc-confounds without --isc")
 	case n == 0:
 		return nil
 	case H > 0 && (n%H != 0 || n/H < ridge.FewestSubjects-1):
 		return step.BadInput("", "--isc with %d files, expected %d of each of at least three other subjects", n, H)
 	case confounds && len(o.ISCConfounds) == 0:
 		return step.BadInput("", "--isc with --confounds and without --isc-confounds: the others are treated as this subject")
-	case len(o.ISCConfounds) > 0 && !confounds:
-		return step.BadInput("", "--isc-confounds without --confounds: the others are treated as this subject")
 	case len(o.ISCConfounds) > 0 && len(o.ISCConfounds) != n:
 		return step.BadInput("", "%d files of --isc-confounds and %d of --isc, expected one for each", len(o.ISCConfounds), n)
 	}
