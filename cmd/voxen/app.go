@@ -75,6 +75,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.nullCommand,
 		a.organizeCommand,
 		a.benchCommand,
+		a.workerCommand,
 		a.licencesCommand,
 		a.completionCommand,
 	} {

@@ -22,7 +22,7 @@ import (
 // docs/architecture.md, "The packages". Files of every platform and build tag count;
 // tests may import what they like.
 const table = `
-cmd/voxen: study study/* bench store engine cpu cuda
+cmd/voxen: study study/* bench store engine cpu cuda internal/worker
 bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
 bench/gpu: cuda engine internal/conform engine/op
 bench/peers/worker: internal/blas internal/eig store study/encode
@@ -70,6 +70,7 @@ internal/conform internal/coupling internal/permute internal/spatial: engine eng
 internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile
 internal/stimulus: engine/op
+internal/worker: study/step store engine engine/op engine/ridge engine/tile
 cuda: engine internal/heap engine/op cuda/internal/lazy kernels
 cuda/internal/sim: kernels
 cuda/cudatest: cuda cuda/internal/lazy cuda/internal/sim engine

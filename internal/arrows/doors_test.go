@@ -31,6 +31,7 @@ var doors = map[string]string{
 	"study/step/run.go":              "the runner, which opens the job of a step",
 	"study/step/checkpoint.go":       "writes the job's own scratch file",
 	"study/internal/steptest/":       "makes files for tests",
+	"internal/worker/":               "maps the files that another process shares with it",
 	"bench/peers/":                   "is a program of its own, which compares others with voxen",
 	"internal/mutate/":               "is a program of the project itself",
 	"internal/notices/":              "is a program of the project itself",

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"voxen/internal/worker"
+)
+
+// workerCommand is voxen worker.
+func (a *app) workerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "worker",
+		Short: "Serve the engine to a program that has its arrays in memory, such as Python",
+		Long: `Serve the engine to the program that starts it: requests and answers are JSON
+objects, one per line, on standard input and output; arrays lie in files that both
+map into memory. It ends with its input. The Python package starts one by itself;
+docs/python.md has the messages.` + "\n" + exitHelp,
+		Example: "  voxen worker </dev/null",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return worker.Serve(cmd.Context(), os.Stdin, a.out, version())
+		},
+	}
+}

@@ -1,0 +1,155 @@
+"""Memory that this process and the engine's share: files that both map."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import shutil
+import sys
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+#: Results of fewer bytes are copied: a mapping costs more than it saves, and a file descriptor.
+_SMALL = 1 << 20
+#: So many results are mapped at most, each with a file descriptor; further ones are copied.
+_MOST_MAPPED = 200
+#: An arena of more bytes is given back after the call; a smaller one stays for the next.
+KEPT_ARENA = 1 << 30
+_ALIGNED = 64
+
+_mapped = 0
+
+
+def make_folders() -> list[Path]:
+    """Make the private folders of shared files, the fastest first."""
+    folders = []
+    if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK):
+        folders.append(Path(tempfile.mkdtemp(prefix="voxen-", dir="/dev/shm")))
+    folders.append(Path(tempfile.mkdtemp(prefix="voxen-")))
+    return folders
+
+
+def remove_folders(folders: list[Path]) -> None:
+    """Remove folders with what is in them."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reserve(fd: int, size: int) -> None:
+    """Give a file its size, and room: a full file system is an error here and no bus error later."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size)
+    else:
+        os.truncate(fd, size)
+
+
+class Arena:
+    """A file for the arrays of calls, one after the other, which both processes keep mapped.
+
+    Parameters
+    ----------
+    folders : list of Path
+        Where it may lie; the first that has room is taken.
+    number : int
+        A number that no arena of these folders had.
+    size : int
+        Bytes.
+    """
+
+    def __init__(self, folders: list[Path], number: int, size: int) -> None:
+        for folder in folders:
+            self.path = folder / f"in-{number}"
+            try:
+                self._map(size)
+                break
+            except OSError as e:
+                self.path.unlink(missing_ok=True)
+                if e.errno not in (errno.ENOSPC, errno.EFBIG) or folder is folders[-1]:
+                    raise
+        self.size = size
+        self._used = 0
+        self._there = True
+
+    def _map(self, size: int) -> None:
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            _reserve(fd, size)
+            self.memory = mmap.mmap(fd, size)
+        finally:
+            os.close(fd)
+
+    def begin(self) -> None:
+        """Begin a call: what lies here is of no use any more."""
+        self._used = 0
+
+    def place(self, dtype: np.dtype[Any], shape: tuple[int, int]) -> tuple[Array, dict[str, Any]]:
+        """Give an array of a shape to be filled, and the message that names it."""
+        offset = self._used
+        self._used += aligned(shape[0] * shape[1] * dtype.itemsize)
+        array = np.frombuffer(self.memory, dtype, shape[0] * shape[1], offset).reshape(shape)
+        return array, {"path": str(self.path), "offset": offset, "dtype": dtype.name, "shape": list(shape), "keep": True}
+
+    def unlink(self) -> None:
+        """Remove the name, once both have it mapped: nothing is left if both are killed."""
+        if self._there and os.name == "posix":
+            self.path.unlink(missing_ok=True)
+            self._there = False
+
+    def close(self) -> None:
+        """Give the memory back."""
+        try:
+            self.memory.close()
+        except BufferError:  # an array of a call that failed is still referred to
+            pass
+        if self._there:
+            try:
+                self.path.unlink(missing_ok=True)
+            except OSError:
+                pass  # Windows: mapped by the engine still; the folder goes at the end
+
+
+def aligned(size: int) -> int:
+    """Round a size up, so that the next array begins at a border."""
+    return (size + _ALIGNED - 1) // _ALIGNED * _ALIGNED
+
+
+def take(message: dict[str, Any]) -> Array:
+    """Give an array of results, mapped where that is worth it, and remove its file."""
+    global _mapped
+    path, dtype, shape = message["path"], np.dtype(message["dtype"]), tuple(message["shape"])
+    size = int(np.prod(shape)) * dtype.itemsize
+    if size < _SMALL or _mapped >= _MOST_MAPPED:
+        array = np.fromfile(path, dtype).reshape(shape)
+        os.unlink(path)
+        return array
+    with open(path, "r+b") as f:
+        memory = mmap.mmap(f.fileno(), size, access=mmap.ACCESS_COPY)  # private: a fork's writes stay its own
+    _mapped += 1
+    if os.name == "posix":
+        os.unlink(path)
+        weakref.finalize(memory, _forget, None)
+    else:
+        weakref.finalize(memory, _forget, path)
+    return np.frombuffer(memory, dtype).reshape(shape)
+
+
+def _forget(path: str | None) -> None:
+    """Count a mapping less, and remove its file where that was not possible before."""
+    global _mapped
+    _mapped -= 1
+    if path is not None and not sys.is_finalizing():
+        Path(path).unlink(missing_ok=True)
+
+
+def discard(messages: dict[str, dict[str, Any]]) -> None:
+    """Remove the files of results that nobody wants any more."""
+    for message in messages.values():
+        Path(message["path"]).unlink(missing_ok=True)

@@ -1,0 +1,222 @@
+"""The process of the engine: forks, joblib, interrupts, losses, and what is left behind."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+import voxen
+from voxen import _share, _worker
+
+
+def fit(X, Y):
+    """Fit, and say which process of the engine did it."""
+    model = voxen.RidgeCV([1.0, 10.0]).fit(X, Y)
+    return model.coef_, _worker._worker._process.pid
+
+
+def gone(pid, seconds=10.0):
+    """Whether a process ends in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def left():
+    """The shared folders that there are."""
+    return {str(p) for d in ("/dev/shm", os.environ.get("TMPDIR", "/tmp")) for p in Path(d).glob("voxen-*")}
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Give a Python process that runs a text; it prints the process of its engine first."""
+
+    def start(text):
+        path = tmp_path / "script.py"
+        path.write_text(
+            "import os, sys, time, signal\nimport numpy as np\nimport voxen\nfrom voxen import _worker\n"
+            "rng = np.random.default_rng(0)\nX, Y = rng.standard_normal((100, 5)), rng.standard_normal((100, 9))\n"
+            "def engine():\n    voxen.RidgeCV([1.0]).fit(X, Y)\n    print(_worker._worker._process.pid, *_worker._worker.folders, flush=True)\n"
+            + textwrap.dedent(text)
+        )
+        return subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return start
+
+
+def test_one_process(problem):
+    """Calls share a process, from threads too."""
+    X, Y = problem()
+    coef, pid = fit(X, Y)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(fit(X, Y))) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(found) == 4
+    for other, process in found:
+        assert process == pid
+        np.testing.assert_array_equal(other, coef)
+
+
+def test_fork(problem):
+    """A forked process has an engine of its own, and leaves the parent's alone."""
+    X, Y = problem()
+    coef, pid = fit(X, Y)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for other, process in pool.starmap(fit, [(X, Y)] * 4):
+            assert process != pid
+            np.testing.assert_array_equal(other, coef)
+    again, same = fit(X, Y)
+    assert same == pid
+    np.testing.assert_array_equal(again, coef)
+
+
+def test_joblib(problem):
+    """Workers of joblib have engines of their own."""
+    X, Y = problem()
+    coef, _ = fit(X, Y)
+    for other, _ in joblib.Parallel(n_jobs=2)(joblib.delayed(fit)(X, Y) for _ in range(4)):
+        np.testing.assert_array_equal(other, coef)
+
+
+def test_lost(problem):
+    """A process that is killed is one exception, and the next call has another process."""
+    X, Y = problem()
+    _, pid = fit(X, Y)
+    os.kill(pid, signal.SIGKILL)
+    assert gone(pid)
+    _, other = fit(X, Y)
+    assert other != pid
+    killer = threading.Timer(0.5, os.kill, (other, signal.SIGKILL))
+    big = np.random.default_rng(0).standard_normal((1500, 50000), dtype=np.float32)
+    killer.start()
+    with pytest.raises(voxen.WorkerLost, match=f"process {other} ended by signal 9") as error:
+        voxen.RidgeCV().fit(big[:, :300], big)
+    killer.join()
+    assert isinstance(error.value, RuntimeError) and "\n" not in str(error.value)
+    assert fit(X, Y)[1] not in (pid, other)
+
+
+def test_interrupt(problem):
+    """Ctrl-C ends the fit soon, and the process of the engine goes on."""
+    X, Y = problem()
+    _, pid = fit(X, Y)
+    big = np.random.default_rng(0).standard_normal((1500, 50000), dtype=np.float32)
+    timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        voxen.RidgeCV().fit(big[:, :300], big)
+    timer.join()
+    coef, same = fit(X, Y)
+    assert same == pid and np.isfinite(coef).all()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "sys.exit(0)",
+        "os._exit(1)",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os.kill(os.getpid(), signal.SIGTERM)",
+        # a fork holds the pipes, and lives on
+        "if os.fork() == 0:\n    time.sleep(20)\n    os._exit(0)\nos.kill(os.getpid(), signal.SIGKILL)",
+    ],
+)
+def test_ends_with_its_parent(script, end):
+    """However Python ends, the engine ends too, and nothing of it is left."""
+    process = script("engine()\n" + end)
+    pid, *folders = process.stdout.readline().split()
+    assert gone(int(pid)), process.stderr.read()
+    until = time.monotonic() + 5
+    while any(map(os.path.exists, folders)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(os.path.exists, folders))
+    process.kill()
+    process.wait()
+
+
+def test_thread_that_started_it_ends(script):
+    """The engine outlives the thread that asked first."""
+    process = script("import threading\nt = threading.Thread(target=engine)\nt.start()\nt.join()\ntime.sleep(1.5)\nengine()")
+    out, err = process.communicate(timeout=60)
+    assert len(set(out.split("\n")[:2])) == 1, out + err
+
+
+def test_nothing_is_left(problem):
+    """Folders have no files between calls; shutdown removes them."""
+    X, Y = problem()
+    fit(X, Y)
+    folders = _worker._worker.folders
+    assert [os.listdir(f) for f in folders] == [[] for _ in folders]
+    with pytest.raises(ValueError, match="at least"):
+        voxen.RidgeCV(memory=1).fit(X, Y)
+    assert [os.listdir(f) for f in folders] == [[] for _ in folders]
+    voxen.shutdown()
+    assert not any(map(os.path.exists, folders))
+
+
+def test_full_shared_memory(problem, monkeypatch):
+    """Where shared memory is full, the folder of temporary files is taken."""
+    X, Y = problem()
+    want, _ = fit(X, Y)
+    reserve = _share._reserve
+
+    def full(fd, size):
+        if os.readlink(f"/proc/self/fd/{fd}").startswith("/dev/shm"):
+            raise OSError(28, "No space left on device")
+        reserve(fd, size)
+
+    voxen.shutdown()
+    monkeypatch.setattr(_share, "_reserve", full)
+    got, _ = fit(X, Y)
+    assert not str(_worker._worker._arena.path).startswith("/dev/shm")
+    np.testing.assert_array_equal(got, want)
+
+
+def test_many_models(problem):
+    """Models that are kept do not use up the files that a process may open."""
+    X, Y = problem(30, 40, 7000, dtype=np.float32)
+    before = len(os.listdir("/proc/self/fd"))
+    models = [voxen.RidgeCV([1.0], cv=2).fit(X, Y).coef_ for _ in range(_share._MOST_MAPPED + 20)]
+    assert len(os.listdir("/proc/self/fd")) - before <= _share._MOST_MAPPED + 10
+    np.testing.assert_array_equal(models[0], models[-1])
+
+
+def test_program_of_another_protocol(monkeypatch, tmp_path):
+    """Another program is refused, and nothing of it is left."""
+    voxen.shutdown()
+    before = left()
+    other = tmp_path / "voxen"
+    other.write_text("#!/bin/sh\necho '{\"type\": \"hello\", \"protocol\": 0, \"version\": \"x\"}'\nsleep 30\n")
+    other.chmod(0o755)
+    _worker.program.cache_clear()
+    monkeypatch.setenv("VOXEN_PROGRAM", str(other))
+    with pytest.raises(voxen.EngineError, match="version x is not that of this package"):
+        voxen.RidgeCV().fit(np.ones((9, 1)), np.ones(9))
+    _worker.program.cache_clear()
+    assert left() == before
+
+
+def test_versions():
+    """python -m voxen --version says both, and runs the program else."""
+    out = subprocess.run([sys.executable, "-m", "voxen", "--version"], capture_output=True, text=True, check=True).stdout
+    assert out == f"voxen for Python {voxen.__version__}, program {voxen.engine_version()}\n"
+    assert subprocess.run([sys.executable, "-m", "voxen", "encode"], capture_output=True).returncode == 2
