@@ -25,7 +25,7 @@ const table = `
 cmd/voxen: study study/* bench store engine cpu cuda internal/worker
 bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
 bench/gpu: cuda engine internal/conform engine/op
-bench/peers/worker: internal/blas internal/eig store study/encode
+bench/peers/worker: internal/blas internal/eig engine/op store study/encode
 bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge engine/tile
 
 study: study/step study/extract study/align study/learn study/encode study/null study/mask study/match
