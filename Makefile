@@ -10,7 +10,7 @@ LDFLAGS  = -ldflags "-s -w -X main.release=$(VERSION)"
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint mutate demo bench bench-peers minilm wheel fuzz check-long generate generate-check niivue clean
+.PHONY: help build test race lint mutate demo gallery bench bench-peers minilm wheel fuzz check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ mutate: ## make single-point changes, MUTATE="-only engine/dict" some, and list 
 
 demo: build ## the main job on the shipped real data
 	./bin/voxen demo --out $(DEMO)
+
+gallery: ## every kind of figure on the shipped data
+	$(GO) run ./internal/gallery results/gallery
 
 bench: build ## backends on this machine: every op and the two main jobs
 	./bin/voxen bench --out $(BENCH)

@@ -1,15 +1,15 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html/template"
-	"image"
-	"image/png"
+	"image/color"
 	"io"
 	"strings"
+
+	"voxen/internal/plotting"
 )
 
 // Page is a report.
@@ -18,12 +18,17 @@ type Page struct {
 	Subtitle  string
 	Simulated string // what was simulated, in a sentence; "" for real data
 	Facts     []Fact // the few numbers at the top
+	Findings  []Finding
 	Sections  []*Section
 	Footer    string
 }
 
 // Fact is a number with what it counts.
 type Fact struct{ Value, Name string }
+
+// Finding is a sentence on what was found, with what it rests on, in a section of the
+// page.
+type Finding struct{ Text, Evidence, Section string }
 
 // Section is a part of the page with a heading.
 type Section struct {
@@ -55,9 +60,11 @@ type (
 	Missing string
 	// Code is text as it is, in lines.
 	Code string
-	// Table is a table with a caption. Columns of numbers stand to the right.
+	// Table is a table with a caption. Columns of numbers stand to the right. In a
+	// browser it sorts by any column, and a long one has a field to search it.
 	Table struct {
 		Caption string
+		Source  string // the file it was read from, as the page may link to it; may be empty
 		Columns []Column
 		Rows    []Row
 	}
@@ -71,12 +78,10 @@ type (
 		Cells  []string
 		Strong bool
 	}
-	// Figure is a drawing with a caption; Alt says in words what it shows.
+	// Figure is a drawing with a caption.
 	Figure struct {
-		Caption, Alt string
-		src          template.URL  // of a picture
-		svg          template.HTML // of a chart
-		Width        int           // of a picture on the page, in its own pixels; 0: as it is
+		Caption string
+		Drawing *plotting.Figure
 	}
 	// Details hides blocks behind a line until it is opened; print shows them.
 	Details struct {
@@ -101,25 +106,26 @@ func (Figure) kind() string  { return "figure" }
 func (Details) kind() string { return "details" }
 func (Viewer) kind() string  { return "viewer" }
 
-// Picture makes a figure of an image.
-func Picture(img image.Image, caption, alt string) (Figure, error) {
-	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
-		return Figure{}, err
-	}
-	return Figure{Caption: caption, Alt: alt, src: dataURL("image/png", b.Bytes()), Width: img.Bounds().Dx()}, nil
-}
+// Searchable reports whether a table is long enough for a field to search it.
+func (t Table) Searchable() bool { return len(t.Rows) > 12 }
 
-// dataURL embeds bytes in an address.
-func dataURL(kind string, data []byte) template.URL {
-	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data))
-}
+// SourceName is the name of the file alone.
+func (t Table) SourceName() string { return t.Source[strings.LastIndexByte(t.Source, '/')+1:] }
+
+// Inline is the drawing as part of a page.
+func (f Figure) Inline() template.HTML { return template.HTML(f.Drawing.Inline()) }
+
+// Long reports whether a cell is one long word, such as a digest, which may break
+// anywhere.
+func Long(cell string) bool { return len(cell) > 32 && !strings.ContainsAny(cell, " -") }
 
 var (
 	//go:embed page.html
 	pageHTML string
 	//go:embed page.css
 	pageCSS string
+	//go:embed page.js
+	pageJS string
 	//go:embed viewer.js
 	viewerJS string
 	//go:embed niivue/niivue.umd.js
@@ -135,14 +141,43 @@ func NiivueVersion() string { return strings.Fields(niivueVersion)[0] }
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"kind":   func(b Block) string { return b.kind() },
-	"src":    func(f Figure) template.URL { return f.src },
-	"svg":    func(f Figure) template.HTML { return f.svg },
+	"long":   Long,
 	"css":    func() template.CSS { return template.CSS(pageCSS) },
-	"viewer": func() template.JS { return template.JS(viewerJS) },
+	"script": func() template.JS { return template.JS(pageJS) },
+	"viewer": func() template.JS { return colourTables() + template.JS(viewerJS) },
 	"niivue": func() template.JS {
 		return template.JS("/* NiiVue " + NiivueVersion() + ", @niivue/niivue\n" + niivueLicense + "*/\n" + niivueJS)
 	},
 }).Parse(pageHTML))
+
+// colourTables are the scales of the figures for the viewers, as niivue has them: stops
+// from 0 to the end of each, the first transparent.
+func colourTables() template.JS {
+	const stops = 16
+	tables := map[string]map[string][]int{}
+	for name, at := range map[string]func(x float64) color.RGBA{
+		"sequential": plotting.Sequential, "above": plotting.Diverging,
+		"below": func(x float64) color.RGBA { return plotting.Diverging(-x) },
+	} {
+		t := map[string][]int{}
+		for i := range stops + 1 {
+			x := float64(i) / stops
+			c, alpha := at(x), 255
+			if i == 0 {
+				alpha = 0
+			}
+			for key, v := range map[string]int{"R": int(c.R), "G": int(c.G), "B": int(c.B), "A": alpha, "I": i * 255 / stops} {
+				t[key] = append(t[key], v)
+			}
+		}
+		tables[name] = t
+	}
+	text, err := json.Marshal(tables)
+	if err != nil {
+		panic("report: " + err.Error()) // of integers
+	}
+	return template.JS("\"use strict\";\nconst colourTables = " + string(text) + ";\n")
+}
 
 // Write writes the page.
 func (p *Page) Write(w io.Writer) error {

@@ -36,6 +36,7 @@ type SurfaceMap struct {
 	Name      string   `json:"name"`
 	Frames    []string `json:"frames,omitempty"`
 	Limit     float64  `json:"limit"` // the value of the lightest colour
+	Diverging bool     `json:"diverging,omitempty"`
 	Threshold float64  `json:"threshold"`
 	Scale     float64  `json:"scale"` // value of a step
 	// Data holds int16 values of the left and the right vertices, map after map,

@@ -16,8 +16,10 @@ type Volume struct {
 	Name   string   `json:"name"`
 	Frames []string `json:"frames,omitempty"` // names of the maps, where there are several
 	// Limit is the value of the lightest colour; Threshold and what is nearer to
-	// 0 is not shown.
+	// 0 is not shown at first. Numbers of either sign are Diverging; else those above 0
+	// are shown.
 	Limit     float64 `json:"limit"`
+	Diverging bool    `json:"diverging,omitempty"`
 	Threshold float64 `json:"threshold"`
 	Labels    []Label `json:"labels,omitempty"`
 	Data      string  `json:"data"` // NIfTI-1, gzipped, base64
@@ -53,7 +55,7 @@ func LabelVolume(name string, v *brain.Volume, table brain.LabelTable) (Volume, 
 }
 
 // MapVolume embeds maps over one grid, in steps of 1/32,000 of the largest
-// value; NaN becomes 0.
+// value, which is the limit; NaN becomes 0.
 func MapVolume(name string, frames []string, maps []*brain.Volume) (Volume, error) {
 	limit := 0.0
 	for _, m := range maps {

@@ -1,7 +1,13 @@
-"use strict";
-// The colours of the pictures: the further from 0 the lighter, orange above and blue below.
-const above = {R: [160, 160, 255], G: [66, 66, 228], B: [0, 0, 196], A: [0, 255, 255], I: [0, 1, 255]};
-const below = {R: [0, 0, 196], G: [98, 98, 240], B: [178, 178, 255], A: [0, 255, 255], I: [0, 1, 255]};
+// The scales of the figures, and the background dimmed below their colours. A number
+// has its colour whatever the slider hides.
+const scales = nv => {
+  for (const [name, table] of Object.entries(colourTables)) nv.addColormap(name, table);
+  nv.addColormap("dim", {R: [0, 107], G: [0, 107], B: [0, 107], A: [0, 255], I: [0, 255]});
+};
+const coloured = (v, low) => ({colormap: v.diverging ? "above" : "sequential", colormapNegative: v.diverging ? "below" : "",
+  colormapType: 1, cal_min: low, cal_max: v.limit});
+
+const shortest = x => String(Number(x.toPrecision(2)));
 
 // Each viewer of volumes: niivue over those that stand beside it.
 for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) {
@@ -17,8 +23,7 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     isOrientationTextVisible: true, scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "silent",
     onLocationChange: p => one(".place").textContent = describe(p),
   });
-  nv.addColormap("above", above);
-  nv.addColormap("below", below);
+  scales(nv);
   let current = volumes[0];
 
   // describe says where the crosshair is and what the map has there.
@@ -49,23 +54,30 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
   // chosen in a hurry the last stays.
   let turn = 0;
   async function show(v) {
-    const mine = ++turn, low = v.threshold || v.limit / 10;
+    const mine = ++turn, low = v.threshold || 0;
     figure.dataset.shown = "";
     const images = [];
-    if (background) images.push(await load(background, {colormap: "gray", colorbarVisible: false}));
+    if (background) images.push(await load(background, {colormap: "dim", colorbarVisible: false}));
     if (v.labels) {
       images.push(await load(v, {colorbarVisible: false, opacity: background ? 0.8 : 1}));
       images[images.length - 1].setColormapLabel(lut(v.labels));
     } else {
-      images.push(await load(v, {colormap: "above", colormapNegative: "below", cal_min: low, cal_max: v.limit}));
+      images.push(await load(v, coloured(v, low)));
     }
     if (mine !== turn) return;
     current = v;
     while (nv.volumes.length) nv.removeVolume(nv.volumes[nv.volumes.length - 1]);
     for (const image of images) nv.addVolume(image);
     one(".bounds").hidden = Boolean(v.labels);
+    one(".key").hidden = !v.labels;
+    one(".key").replaceChildren(...(v.labels || []).filter(l => l.index).map(l => {
+      const entry = document.createElement("span"), swatch = document.createElement("i");
+      swatch.style.background = `rgb(${l.color.join(",")})`;
+      entry.append(swatch, l.name);
+      return entry;
+    }));
     one(".low").value = v.limit ? Math.round(100 * low / v.limit) : 0;
-    one(".lowvalue").textContent = low.toPrecision(2);
+    one(".lowvalue").textContent = shortest(low);
     one(".frames").hidden = !v.frames || v.frames.length < 2;
     one(".frame").replaceChildren(...(v.frames || []).map(name => new Option(name)));
     nv.updateGLVolume();
@@ -80,7 +92,7 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     const low = current.limit * e.target.value / 100;
     if (!top() || current.labels) return;
     top().cal_min = low;
-    one(".lowvalue").textContent = low.toPrecision(2);
+    one(".lowvalue").textContent = shortest(low);
     nv.updateGLVolume();
   });
   nv.attachToCanvas(canvas).then(() => {
@@ -109,8 +121,7 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
     backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], show3Dcrosshair: false, isColorbar: true, fontMinPx: 16, fontSizeScaling: 0.6, colorbarHeight: 0.03,
     isOrientationTextVisible: false, scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "silent",
   });
-  nv.addColormap("above", above);
-  nv.addColormap("below", below);
+  scales(nv);
   const angles = {left: [90, 0], right: [270, 0], above: [0, 90], below: [0, -90], front: [180, 0], back: [0, 0]};
   const cortex = []; // a mesh of niivue or nothing, left and right
   let current = maps[0], values = [];
@@ -121,7 +132,7 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
       if (!m) { cortex.push(null); continue; }
       const points = Float32Array.from(await unpack(m.points, Int16Array), x => x * m.scale);
       if (m.triangles) triangles = await unpack(m.triangles, Uint32Array);
-      const mesh = new niivue.NVMesh(points, triangles.slice(), m.name, new Uint8Array([190, 190, 190, 255]), 1, true, nv.gl);
+      const mesh = new niivue.NVMesh(points, triangles.slice(), m.name, new Uint8Array([128, 128, 128, 255]), 1, true, nv.gl);
       cortex.push(mesh);
       nv.addMesh(mesh);
     }
@@ -135,18 +146,18 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
       if (!mesh) return;
       const n = mesh.pts.length / 3;
       const own = values[side] ? values[side].subarray(frame * n, (frame + 1) * n) : new Float32Array(n);
-      mesh.layers = [{values: own, name: current.name, opacity: 1, colormap: "above", colormapNegative: "below", useNegativeCmap: true, cal_min: low, cal_max: current.limit,
-        cal_minNeg: NaN, cal_maxNeg: NaN, global_min: -current.limit, global_max: current.limit, nFrame4D: 1, frame4D: 0, outlineBorder: 0, colormapInvert: false, colormapType: 0,
+      mesh.layers = [{values: own, name: current.name, opacity: 1, ...coloured(current, low), useNegativeCmap: Boolean(current.diverging),
+        cal_minNeg: NaN, cal_maxNeg: NaN, global_min: -current.limit, global_max: current.limit, nFrame4D: 1, frame4D: 0, outlineBorder: 0, colormapInvert: false,
         isTransparentBelowCalMin: true, isAdditiveBlend: false, colorbarVisible: side === cortex.findIndex(Boolean), colormapLabel: null, showLegend: false}];
       mesh.updateMesh(nv.gl);
     });
-    one(".lowvalue").textContent = low.toPrecision(2);
+    one(".lowvalue").textContent = shortest(low);
     nv.updateGLVolume();
   }
 
   let turn = 0;
   async function show(map) {
-    const mine = ++turn, low = map.threshold || map.limit / 10;
+    const mine = ++turn, low = map.threshold || 0;
     figure.dataset.shown = "";
     const data = await Promise.all(map.data.map(async d => d ? Float32Array.from(await unpack(d, Int16Array), x => x * map.scale) : null));
     if (mine !== turn) return;

@@ -58,6 +58,7 @@ study/internal/steptest: study/step brain store engine/op cpu
 lm: engine engine/op store
 report: brain internal/plotting
 internal/plotting: brain
+internal/gallery: internal/plotting brain store
 brain internal/faultfs: store
 store: internal/hdf5
 

@@ -35,6 +35,7 @@ var doors = map[string]string{
 	"bench/peers/":                   "is a program of its own, which compares others with voxen",
 	"internal/mutate/":               "is a program of the project itself",
 	"internal/notices/":              "is a program of the project itself",
+	"internal/gallery/":              "is a program of the project itself",
 }
 
 // storePath is the package that holds the file system.

@@ -109,22 +109,41 @@ const inspect = `(async () => {
 	};
 })()`
 
+// start runs a Chromium with a profile of its own, for two minutes at most.
+func start(ctx context.Context) (context.Context, func(), error) {
+	profile, err := os.MkdirTemp("", "voxen-browser-")
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, late := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, allocator := chromedp.NewExecAllocator(ctx, append(flags, chromedp.UserDataDir(profile))...)
+	ctx, tab := chromedp.NewContext(ctx)
+	return ctx, func() {
+		tab()
+		allocator()
+		late()
+		os.RemoveAll(profile)
+	}, nil
+}
+
+// store keeps a picture, if a path is given.
+func store(path string, picture []byte) error {
+	if path == "" {
+		return nil
+	}
+	return os.WriteFile(path, picture, 0o666)
+}
+
 // Look opens a file. With a screenshot path it stores the whole page there.
 func Look(ctx context.Context, path, screenshot string) (*Seen, error) {
-	profile, err := os.MkdirTemp("", "voxen-browser-")
+	ctx, stop, err := start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(profile)
+	defer stop()
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	ctx, cancel = chromedp.NewExecAllocator(ctx, append(flags, chromedp.UserDataDir(profile))...)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
 	address := (&url.URL{Scheme: "file", Path: path}).String()
 	seen := &Seen{}
 	var mu sync.Mutex
@@ -162,7 +181,7 @@ func Look(ctx context.Context, path, screenshot string) (*Seen, error) {
 	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&whole, 100)); err != nil {
 		return nil, err
 	}
-	return seen, os.WriteFile(screenshot, whole, 0o666)
+	return seen, store(screenshot, whole)
 }
 
 // lit is the share of the pixels of a PNG that are not black.

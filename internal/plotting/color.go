@@ -36,28 +36,26 @@ func srgb(x float64) uint8 {
 const (
 	warmHue = 55.0  // orange
 	coldHue = 250.0 // blue
+	// Lightness of the ends of all scales; backgrounds stay below what is weak.
+	darkest, lightest = 0.30, 0.95
 )
 
-// onGrey is the colour of x in [-1, 1] over a grey image: the further from 0
-// the lighter, orange above and blue below.
-func onGrey(x float64) color.RGBA {
+// Diverging is the colour of x in [-1, 1]: near black at 0, the further away the
+// lighter, orange above and blue below.
+func Diverging(x float64) color.RGBA {
 	hue := warmHue
 	if x < 0 {
 		hue = coldHue
 	}
-	m := min(math.Abs(x), 1)
-	return okLCh(0.5+0.45*m, 0.17-0.09*m, hue)
+	m := math.Pow(min(math.Abs(x), 1), 0.8) // weak ones stand out from black
+	return okLCh(darkest+(lightest-darkest)*m, 0.16*min(1, 4*m)*(1-0.5*m), hue)
 }
 
-// onWhite is the colour of x in [-1, 1] on paper: white at 0, the further away
-// the darker, orange above and blue below.
-func onWhite(x float64) color.RGBA {
-	hue := warmHue
-	if x < 0 {
-		hue = coldHue
-	}
-	m := min(math.Abs(x), 1)
-	return okLCh(1-0.5*m, 0.16*math.Sqrt(m), hue)
+// Sequential is the colour of x in [0, 1]: from dark violet by red and orange to a
+// light yellow.
+func Sequential(x float64) color.RGBA {
+	m := min(max(x, 0), 1)
+	return okLCh(darkest+(lightest-darkest)*m, 0.15-0.05*m, 310+150*m)
 }
 
 // grey is the colour of x in [0, 1].
@@ -65,3 +63,19 @@ func grey(x float64) color.RGBA {
 	g := uint8(math.Round(255 * min(max(x, 0), 1)))
 	return color.RGBA{g, g, g, 255}
 }
+
+// mix is a colour that covers a share of another.
+func mix(over, under color.RGBA, share float64) color.RGBA {
+	c := func(o, u uint8) uint8 { return uint8(math.Round(share*float64(o) + (1-share)*float64(u))) }
+	return color.RGBA{c(over.R, under.R), c(over.G, under.G), c(over.B, under.B), 255}
+}
+
+// faded is the share of its colour that a value keeps that is not significant.
+const faded = 0.3
+
+// seriesColours are those of Okabe and Ito (2008) that stand out on white and on
+// black, which readers with the common colour deficiencies tell apart.
+var seriesColours = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}}
+
+// dashes tell lines apart where colours are not seen.
+var dashes = [][]float64{nil, {7, 4}, {2, 3}, {9, 3, 2, 3}}

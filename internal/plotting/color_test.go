@@ -9,26 +9,23 @@ func luminance(c color.RGBA) float64 {
 	return 0.2126*float64(c.R) + 0.7152*float64(c.G) + 0.0722*float64(c.B)
 }
 
-// Both ramps run one way in lightness, and their signs differ by hue: orange
-// has more red than blue, blue the reverse.
-func TestRamps(t *testing.T) {
-	for _, sign := range []float64{1, -1} {
-		for x := 0.02; x <= 1; x += 0.02 {
-			if luminance(onGrey(sign*x)) < luminance(onGrey(sign*(x-0.01))) {
-				t.Errorf("on grey, %g is darker than what lies nearer 0", sign*x)
+// One rule for all scales: the further from 0 the lighter, and the weakest colour is
+// no darker than the brightest background; orange has more red than blue, blue the
+// reverse.
+func TestScalesGrowLighter(t *testing.T) {
+	for x := 0.02; x <= 1; x += 0.02 {
+		for name, at := range map[string]func(float64) color.RGBA{"above 0": Diverging, "below 0": func(x float64) color.RGBA { return Diverging(-x) }, "scores": Sequential} {
+			if luminance(at(x)) < luminance(at(x-0.02)) {
+				t.Errorf("%s: %g is darker than what lies nearer 0", name, x)
 			}
-			if luminance(onWhite(sign*x)) > luminance(onWhite(sign*(x-0.01))) {
-				t.Errorf("on white, %g is lighter than what lies nearer 0", sign*x)
-			}
-			for _, c := range []color.RGBA{onGrey(sign * x), onWhite(sign * x)} {
-				if x > 0.1 && (c.R > c.B) != (sign > 0) {
-					t.Errorf("%g is %v", sign*x, c)
-				}
+			if name != "scores" && x > 0.1 && (at(x).R > at(x).B) != (name == "above 0") {
+				t.Errorf("%s: %g is %v", name, x, at(x))
 			}
 		}
 	}
-	if c := onWhite(0); c != (color.RGBA{255, 255, 255, 255}) {
-		t.Errorf("0 on white is %v", c)
+	strong := min(luminance(Diverging(0.5)), luminance(Diverging(-0.5)), luminance(Sequential(0.5)))
+	if back := luminance(grey(brightest)); strong < back {
+		t.Errorf("the middle of a scale has luminance %g, the brightest background %g", strong, back)
 	}
 }
 

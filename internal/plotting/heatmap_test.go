@@ -1,46 +1,60 @@
 package plotting
 
 import (
+	"image"
 	"math"
+	"slices"
+	"strconv"
 	"testing"
 )
 
-// Each cell has its value's colour: white at 0, grey where there is none.
+// Each cell has its value's colour, and is light grey where there is none; the bar
+// says where the scale ends and whether numbers lie beyond.
 func TestHeatMapCells(t *testing.T) {
-	h := HeatMap{Rows: 2, Cols: 3, Values: []float64{0, 1, -1, math.NaN(), 2, -2}}
-	img, err := h.Draw()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const cell = 24
-	left, top := margin+30+30, margin+titleSpace
+	h := HeatMap{Rows: 2, Cols: 3, Values: []float64{0, 1, -1, math.NaN(), 2, -3}, Scale: Scale{Diverging: true, High: 2}}
+	list, texts := pictures(t, h)
 	for i, x := range h.Values {
-		got := img.RGBAAt(left+i%3*cell+cell/2, top+i/3*cell+cell/2)
-		want := grey(0.7)
+		want := blank
 		if !math.IsNaN(x) {
-			want = onWhite(x / 2)
+			want = Diverging(x / 2)
 		}
-		if got != want {
+		if got := list[0].(*image.RGBA).RGBAAt(i%3, i/3); got != want {
 			t.Errorf("value %g is drawn as %v, want %v", x, got, want)
+		}
+	}
+	for text, there := range map[string]bool{"≤ −2": true, "2": true, "≥ 2": false, "0": true} {
+		if slices.Contains(texts, text) != there {
+			t.Errorf("the bar has %q: %t; all text: %q", text, !there, texts)
 		}
 	}
 }
 
-func TestHeatMapShapes(t *testing.T) {
-	for _, shape := range [][2]int{{1, 1}, {64, 372}, {300, 2000}, {3, 3}} {
-		h := HeatMap{Title: "t", XLabel: "x", YLabel: "y", Label: "l", Rows: shape[0], Cols: shape[1], Values: make([]float64, shape[0]*shape[1])}
-		img, err := h.Draw()
-		if err != nil {
-			t.Fatal(err)
+// Every row has its name up to the number that fits.
+func TestHeatMapNamesRows(t *testing.T) {
+	for _, rows := range []int{1, 7, 64, 80, 300} {
+		h := HeatMap{Rows: rows, Cols: 2, Values: make([]float64, 2*rows), ColNames: []string{"a", "b"}}
+		for i := range rows {
+			h.RowNames = append(h.RowNames, "atom "+strconv.Itoa(i))
 		}
-		if b := img.Bounds(); b.Dx() > 1200 || b.Dy() > 700 {
-			t.Errorf("%v takes %v", shape, b)
+		_, texts := pictures(t, h)
+		n := 0
+		for _, s := range texts {
+			if slices.Contains(h.RowNames, s) {
+				n++
+			}
+		}
+		if rows <= mostRows && n != rows || n < min(rows, 30) {
+			t.Errorf("%d of %d rows are named", n, rows)
 		}
 	}
+}
+
+func TestHeatMapRefuses(t *testing.T) {
 	for name, h := range map[string]HeatMap{
 		"empty":  {},
 		"values": {Rows: 2, Cols: 2, Values: make([]float64, 3)},
 		"names":  {Rows: 1, Cols: 1, Values: []float64{1}, RowNames: []string{"a", "b"}},
+		"scale":  {Rows: 1, Cols: 1, Values: []float64{1}, Scale: Scale{Threshold: -1}},
 	} {
 		if _, err := h.Draw(); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -1,9 +1,11 @@
 package plotting
 
 import (
+	"bytes"
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,45 +29,57 @@ func volume(g *brain.Grid, at func(i, j, k int) float64) *brain.Volume {
 	return v
 }
 
+// pictures are the images of a figure, in their order.
+func pictures(t *testing.T, d drawable) (list []image.Image, texts []string) {
+	t.Helper()
+	f, err := d.Draw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range f.marks {
+		switch m := m.(type) {
+		case picture:
+			list = append(list, m.img)
+		case words:
+			texts = append(texts, m.text)
+		}
+	}
+	return list, texts
+}
+
+type drawable interface{ Draw() (*Figure, error) }
+
 func isGrey(c color.RGBA) bool { return c.R == c.G && c.G == c.B }
 
-// One voxel above the threshold is one orange block, where the affine says it
-// is: grid index 0 is the subject's right, so it is drawn on the right.
-func TestSlicesPlacesVoxels(t *testing.T) {
+// One voxel above the threshold is one pixel in colour, where the affine says it is:
+// grid index 0 is the subject's right, so it is drawn on the right, in every plane.
+func TestSlicesPlaceVoxels(t *testing.T) {
 	g := grid3()
 	background := volume(g, func(i, j, k int) float64 { return 100 + float64(i+j+k) })
 	for _, sign := range []float64{1, -1} {
-		f := SliceFigure{Title: "t", Label: "r", Background: background, Threshold: 0.5, Map: volume(g, func(i, j, k int) float64 {
-			switch {
-			case i == 0 && j == 3 && k == 1:
-				return sign * 2
-			case i == 2:
-				return math.NaN()
-			}
-			return 0.5 // at the threshold, not above it
-		})}
-		img, err := Slices(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := axialView(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := newLayout(2, v)
-		for k := range 2 {
-			r := l.tile(k)
-			for i := range 3 { // from left to right on the page
-				for j := range 4 { // from back to front
-					x := r.Min.X + (2*i+1)*r.Dx()/6
-					y := r.Max.Y - (2*j+1)*r.Dy()/8
-					got := img.RGBAAt(x, y)
-					colored := k == 1 && i == 2 && j == 3
-					if isGrey(got) == colored {
-						t.Errorf("sign %g slice %d, column %d, row %d is %v", sign, k, i, j, got)
-					}
-					if colored && (got.R > got.B) != (sign > 0) {
-						t.Errorf("sign %g is drawn as %v", sign, got)
+		for plane, want := range map[Plane]struct {
+			slice int
+			at    image.Point
+		}{Axial: {1, image.Pt(2, 0)}, Coronal: {3, image.Pt(2, 0)}, Sagittal: {2, image.Pt(3, 0)}} {
+			f := SliceFigure{Scale: Scale{Label: "r", Diverging: true, Threshold: 0.5}, Background: background, Plane: plane, Map: volume(g, func(i, j, k int) float64 {
+				switch {
+				case i == 0 && j == 3 && k == 1:
+					return sign * 2
+				case i == 2:
+					return math.NaN()
+				}
+				return 0.5 // at the threshold, not above it
+			})}
+			slices, _ := pictures(t, f)
+			for n := range [...]int{2, 4, 3}[plane] {
+				img := slices[n].(*image.RGBA)
+				for y := range img.Bounds().Dy() {
+					for x := range img.Bounds().Dx() {
+						got := img.RGBAAt(x, y)
+						coloured := n == want.slice && image.Pt(x, y) == want.at
+						if isGrey(got) == coloured || coloured && (got.R > got.B) != (sign > 0) {
+							t.Errorf("sign %g, plane %d, slice %d: pixel %d, %d is %v", sign, plane, n, x, y, got)
+						}
 					}
 				}
 			}
@@ -73,40 +87,83 @@ func TestSlicesPlacesVoxels(t *testing.T) {
 	}
 }
 
+// Every panel has its letters and its position; a projection shows what is furthest
+// from 0 on each ray.
+func TestSlicesNameSides(t *testing.T) {
+	g := grid3()
+	f := SliceFigure{Map: volume(g, func(i, j, k int) float64 { return float64(1 + k) }), Scale: Scale{Diverging: true, High: 2}}
+	for plane, want := range map[Plane][]string{Axial: {"L", "z = 5 mm", "R", "L", "z = 15 mm", "R"}, Coronal: {"L", "y = −20 mm", "R"}, Sagittal: {"P", "x = −10 mm", "A"}} {
+		f.Plane = plane
+		if _, texts := pictures(t, f); !slices.Equal(texts[:len(want)], want) {
+			t.Errorf("plane %d: %v, expected %v", plane, texts[:len(want)], want)
+		}
+	}
+	f.Glass = true
+	list, texts := pictures(t, f)
+	if !slices.Equal(texts[:9], []string{"P", "from the right", "A", "L", "from the front", "R", "L", "from above", "R"}) {
+		t.Errorf("projections: %v", texts[:9])
+	}
+	if got := list[2].(*image.RGBA).RGBAAt(1, 1); got != Diverging(1) {
+		t.Errorf("from above: %v, expected the colour of 2", got)
+	}
+}
+
+// Without a background, what is outside the brain is black, what has a number but no
+// colour dark, and faded voxels lie between their colour and that.
+func TestSlicesWithoutBackground(t *testing.T) {
+	g := grid3()
+	f := SliceFigure{Scale: Scale{High: 1}, SolidNote: "full colour: yes", Solid: make([]bool, g.Voxels()), Map: volume(g, func(i, j, k int) float64 {
+		return []float64{math.NaN(), -1, 1, 1}[j]
+	})}
+	for v := range f.Solid { // the third row from behind
+		f.Solid[v] = v/2%4 == 2
+	}
+	list, texts := pictures(t, f)
+	img := list[0].(*image.RGBA)
+	under := grey(brightest / 2)
+	for row, want := range []color.RGBA{mix(Sequential(1), under, faded), Sequential(1), under, grey(0)} {
+		if got := img.RGBAAt(1, row); got != want {
+			t.Errorf("row %d from the front is %v, expected %v", row, got, want)
+		}
+	}
+	if !slices.Contains(texts, "full colour: yes") {
+		t.Errorf("nothing says what faded is: %v", texts)
+	}
+}
+
 // A page of any grid, also with permuted axes, shows right on the right, front
 // at the top and slices upwards.
-func TestAxialView(t *testing.T) {
+func TestAxes(t *testing.T) {
 	g := &brain.Grid{Dims: [3]int{2, 3, 4}, Affine: brain.Affine{{0.1, -2, 0, 3}, {0, 0.1, 3, -5}, {-4, 0, 0.2, 9}, {0, 0, 0, 1}}}
-	v, err := axialView(g)
+	a, err := axesOf(g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.dims != [3]int{3, 4, 2} {
-		t.Fatalf("page has %v voxels, want 3 x 4 x 2", v.dims)
-	}
-	point := func(i, j, k int) [3]float64 {
-		p := v.voxel(i, j, k)
-		return g.Affine.Apply(float64(p[0]), float64(p[1]), float64(p[2]))
-	}
-	origin := point(0, 0, 0)
-	for axis, p := range [][3]float64{point(1, 0, 0), point(0, 1, 0), point(0, 0, 1)} {
-		if p[axis] <= origin[axis] {
-			t.Errorf("page axis %d runs from %v to %v", axis, origin, p)
+	for plane, want := range map[Plane]struct{ dims, way [3]int }{Axial: {[3]int{3, 4, 2}, [3]int{0, 1, 2}}, Coronal: {[3]int{3, 2, 4}, [3]int{0, 2, 1}}, Sagittal: {[3]int{4, 2, 3}, [3]int{1, 2, 0}}} {
+		v := a.seen(plane)
+		if v.dims != want.dims {
+			t.Errorf("plane %d has %v voxels, want %v", plane, v.dims, want.dims)
+		}
+		point := func(i, j, k int) [3]float64 {
+			p := v.voxel(i, j, k)
+			return g.Affine.Apply(float64(p[0]), float64(p[1]), float64(p[2]))
+		}
+		origin := point(0, 0, 0)
+		for axis, p := range [][3]float64{point(1, 0, 0), point(0, 1, 0), point(0, 0, 1)} {
+			if way := want.way[axis]; p[way] <= origin[way] {
+				t.Errorf("plane %d: page axis %d runs from %v to %v", plane, axis, origin, p)
+			}
 		}
 	}
 	flat := *g
 	flat.Affine[0][1], flat.Affine[1][1] = 0, 0
-	if _, err := axialView(&flat); err == nil {
+	if _, err := axesOf(&flat); err == nil {
 		t.Error("voxels without size are accepted")
 	}
 }
 
 func TestSlicesChoice(t *testing.T) {
 	g := &brain.Grid{Dims: [3]int{2, 2, 100}, Affine: brain.Affine{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}}}
-	v, err := axialView(g)
-	if err != nil {
-		t.Fatal(err)
-	}
 	zero := volume(g, func(int, int, int) float64 { return 0 })
 	part := volume(g, func(_, _, k int) float64 {
 		if k >= 10 && k < 60 {
@@ -114,77 +171,102 @@ func TestSlicesChoice(t *testing.T) {
 		}
 		return 0
 	})
+	positions := func(f SliceFigure) (list []string) {
+		_, texts := pictures(t, f)
+		for _, s := range texts {
+			if at, ok := strings.CutPrefix(s, "z = "); ok {
+				list = append(list, at)
+			}
+		}
+		return list
+	}
 	f := SliceFigure{Background: part, Map: zero, MaxSlices: 8}
-	ks := f.chosen(v, 0, 1)
-	if len(ks) != 8 || ks[0] != 10 || ks[7] != 59 {
-		t.Errorf("slices %v, want 8 from 10 to 59", ks)
+	if zs := positions(f); len(zs) != 8 || zs[0] != "10 mm" || zs[7] != "59 mm" {
+		t.Errorf("slices %v, want 8 from 10 to 59", zs)
 	}
-	f.Background = zero
-	if ks := f.chosen(v, 0, 1); len(ks) != 1 {
-		t.Errorf("an empty image shows slices %v", ks)
+	if zs := positions(SliceFigure{Background: zero, Map: zero}); len(zs) != 1 {
+		t.Errorf("an empty image shows slices %v", zs)
 	}
-	if _, err := Slices(f); err != nil {
-		t.Errorf("an empty image is refused: %v", err)
+	f.At = []float64{20.4, 3}
+	if zs := positions(f); !slices.Equal(zs, []string{"20 mm", "3 mm"}) {
+		t.Errorf("slices %v where 20.4 and 3 mm are asked for", zs)
+	}
+	f.At = []float64{120}
+	if _, err := f.Draw(); err == nil || !strings.Contains(err.Error(), "120 mm") {
+		t.Errorf("a slice outside the image: %v", err)
 	}
 }
 
-func TestSlicesRefuses(t *testing.T) {
+func TestSlicesRefuse(t *testing.T) {
 	g := grid3()
 	one := volume(g, func(int, int, int) float64 { return 1 })
 	other := volume(&brain.Grid{Dims: [3]int{3, 4, 3}, Affine: g.Affine}, func(int, int, int) float64 { return 1 })
 	short := &brain.Volume{Grid: g, Values: make([]float64, 3)}
 	for want, f := range map[string]SliceFigure{
-		"need a background": {Map: one},
-		"not on the":        {Background: one, Map: other},
-		"threshold NaN":     {Background: one, Map: one, Threshold: math.NaN()},
-		"limit -1":          {Background: one, Map: one, Limit: -1},
-		"has 3 values":      {Background: one, Map: short},
+		"need a map":           {Background: one},
+		"not on the":           {Background: one, Map: other},
+		"threshold NaN":        {Map: one, Scale: Scale{Threshold: math.NaN()}},
+		"threshold -1":         {Map: one, Scale: Scale{Threshold: -1}},
+		"from 0 to -1":         {Map: one, Scale: Scale{High: -1}},
+		"from 2 to 1":          {Map: one, Scale: Scale{Low: 2, High: 1}},
+		"has 3 values":         {Background: one, Map: short},
+		"are said to be solid": {Map: one, Solid: make([]bool, 2)},
 	} {
-		if _, err := Slices(f); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := f.Draw(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
 	}
 }
 
-// The same figure is the same bytes.
-func TestSlicesRepeats(t *testing.T) {
+// The same figure is the same bytes, in every format.
+func TestFiguresRepeat(t *testing.T) {
 	g := grid3()
-	f := SliceFigure{Title: "t", Label: "r", Note: "n", Background: volume(g, func(i, j, k int) float64 { return float64(i * j) }),
+	f := SliceFigure{Title: "t", Scale: Scale{Label: "r", Diverging: true}, Note: "n", Background: volume(g, func(i, j, k int) float64 { return float64(i * j) }),
 		Map: volume(g, func(i, j, k int) float64 { return float64(i - j) })}
-	var images []*image.RGBA
-	for range 2 {
-		img, err := Slices(f)
+	var first [3][]byte
+	for try := range 2 {
+		fig, err := f.Draw()
 		if err != nil {
 			t.Fatal(err)
 		}
-		images = append(images, img)
-	}
-	if string(images[0].Pix) != string(images[1].Pix) {
-		t.Error("two drawings of one figure differ")
+		for i, write := range []func(*bytes.Buffer) error{
+			func(b *bytes.Buffer) error { return fig.PNG(b) }, func(b *bytes.Buffer) error { return fig.SVG(b) }, func(b *bytes.Buffer) error { return fig.PDF(b) },
+		} {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if try == 0 {
+				first[i] = b.Bytes()
+			} else if !bytes.Equal(first[i], b.Bytes()) {
+				t.Errorf("format %d: two drawings of one figure differ", i)
+			}
+		}
 	}
 }
 
-// Labels are drawn in their own colours, and keys without an entry are not.
+// Labels are drawn in their own colours, and keys without an entry are not; all are
+// named.
 func TestSlicesLabels(t *testing.T) {
 	g := grid3()
-	red, green := [4]uint8{200, 0, 0, 255}, [4]uint8{0, 150, 0, 255}
-	f := SliceFigure{Title: "t", Label: "network", Background: volume(g, func(int, int, int) float64 { return 5 }),
-		Labels: brain.LabelTable{{Key: 1, Name: "one", Color: red}, {Key: 4, Name: "four", Color: green}},
+	red, white := [4]uint8{200, 0, 0, 255}, [4]uint8{255, 255, 255, 255}
+	f := SliceFigure{Background: volume(g, func(int, int, int) float64 { return 5 }),
+		Labels: brain.LabelTable{{Key: 0, Name: "nothing"}, {Key: 1, Name: "one", Color: red}, {Key: 4, Name: "four", Color: white}},
 		Map:    volume(g, func(i, j, k int) float64 { return float64(j + 1) })}
-	img, err := Slices(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := axialView(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newLayout(2, v).tile(0)
+	list, texts := pictures(t, f)
 	for j := range 4 { // from back to front
-		got := img.RGBAAt((r.Min.X+r.Max.X)/2, r.Max.Y-(2*j+1)*r.Dy()/8)
-		want, colored := map[int][4]uint8{0: red, 3: green}[j]
-		if isGrey(got) == colored || (colored && got != color.RGBA{want[0], want[1], want[2], 255}) {
-			t.Errorf("label %d is drawn as %v", j+1, got)
+		got := list[0].(*image.RGBA).RGBAAt(1, 3-j)
+		want := grey(brightest)
+		if c, ok := map[int][4]uint8{0: red, 3: white}[j]; ok {
+			want = color.RGBA{c[0], c[1], c[2], 255}
+		}
+		if got != want {
+			t.Errorf("label %d is drawn as %v, expected %v", j+1, got, want)
+		}
+	}
+	for name, named := range map[string]bool{"one": true, "four": true, "nothing": false} {
+		if slices.Contains(texts, name) != named {
+			t.Errorf("%q is in the legend: %t", name, !named)
 		}
 	}
 }

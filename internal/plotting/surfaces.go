@@ -16,30 +16,84 @@ type Cortex struct {
 	Points    [][3]float64 // mm to the right, forward, up
 	Triangles [][3]int     // places in Points, counter-clockwise seen from outside
 	Values    []float64    // NaN where there is none
+	Solid     []bool       // the vertices in full colour, others are faded; all if nil
 }
 
-// SurfaceFigure is a map on the cortex, seen from the left and the right.
+// SurfaceFigure is a map on the cortex, seen from the left and the right; a flattened
+// hemisphere is seen from above.
 type SurfaceFigure struct {
-	Title string
-	Label string // names the quantity at the colour bar
+	Title, Alt string
+	// Scale and Labels are those of SliceFigure.
+	Scale  Scale
+	Labels brain.LabelTable
 	// Left and Right are the hemispheres; one may be nil.
 	Left, Right *Cortex
-	// Threshold, Limit and Labels are those of SliceFigure.
-	Threshold, Limit float64
-	Labels           brain.LabelTable
+	SolidNote   string // what faded colours mean, if some are
+	Note        string // small print
 }
 
 const (
-	cortexTile = 330 // pixels, the longer side of a hemisphere
-	oversample = 2   // pixels of a picture per pixel of the page, along an axis
+	cortexTile = 330.0 // the longer side of a hemisphere
+	oversample = 4     // samples per unit of the figure, along an axis
+	perPixel   = 2     // samples per pixel of its picture
 )
 
-// Surfaces draws each hemisphere from outside (lateral, above) and from the
-// midline (medial, below) in orthographic projection along the left-right axis.
-// Vertices that are NaN or at most Threshold from 0 show the bare cortex; values
-// are interpolated within triangles, labels are not.
-func Surfaces(f SurfaceFigure) (*image.RGBA, error) {
-	var shown []cortexView
+// bare is the cortex where there is no colour, before it is shaded.
+var bare = grey(0.5)
+
+// Draw draws each hemisphere from outside (lateral, above) and from the midline
+// (medial, below) in orthographic projection along the left-right axis. Vertices
+// without colour show the bare cortex; values are interpolated within triangles,
+// labels are not.
+func (f SurfaceFigure) Draw() (*Figure, error) {
+	shown, err := f.views()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Scale.check(); err != nil {
+		return nil, err
+	}
+	s := f.Scale.fitted(f.values())
+	paint := f.painter(s)
+	scale, w, h := scaleOf(shown)
+	fig, top := titled(f.Title, pageWidth)
+	fig.Alt = f.Alt
+	columns := 0
+	for _, v := range shown {
+		columns = max(columns, v.column+1)
+	}
+	y := top
+	for row := range 2 {
+		any := false
+		for _, v := range shown {
+			if v.row != row {
+				continue
+			}
+			x := margin + float64(v.column)*(w+gap)
+			fig.picture(v.draw(int(w), int(h), scale, paint, f.Labels != nil), x, y, w, h, false)
+			fig.text(v.name, x+w/2, y+h+smallSize+1, 0.5, smallSize, soft)
+			any = true
+		}
+		if any {
+			y += h + caption + gap
+		}
+	}
+	if f.Labels != nil {
+		y = legend(fig, f.Scale.Label, f.Labels, y)
+	} else {
+		s.bar(fig, margin+s.barMargin(), y, bare)
+		for i, line := range wrap(f.SolidNote, smallSize, 300) {
+			fig.text(line, margin+2*s.barMargin()+barWidth+24, y+textSize+float64(i)*smallSize*1.35, 0, smallSize, ink)
+		}
+		y += barSpace
+	}
+	fig.Height = fig.note(f.Note, y+2) + 2
+	return fig, nil
+}
+
+// views are what is drawn of the hemispheres.
+func (f *SurfaceFigure) views() (shown []cortexView, err error) {
+	column := 0
 	for _, h := range []struct {
 		cortex *Cortex
 		name   string
@@ -51,51 +105,41 @@ func Surfaces(f SurfaceFigure) (*image.RGBA, error) {
 		if err := h.cortex.check(h.name); err != nil {
 			return nil, err
 		}
-		shown = append(shown, cortexView{h.cortex, h.name + ", lateral", h.side}, cortexView{h.cortex, h.name + ", medial", -h.side})
+		if h.cortex.flat() {
+			shown = append(shown, cortexView{Cortex: h.cortex, name: h.name + ", flattened", from: 0, column: column})
+		} else {
+			shown = append(shown, cortexView{h.cortex, h.name + ", lateral", h.side, column, 0}, cortexView{h.cortex, h.name + ", medial", -h.side, column, 1})
+		}
+		column++
 	}
-	switch {
-	case len(shown) == 0:
+	if len(shown) == 0 {
 		return nil, errors.New("surfaces need at least one hemisphere")
-	case f.Threshold < 0 || math.IsNaN(f.Threshold) || f.Limit < 0 || math.IsNaN(f.Limit) || math.IsInf(f.Limit, 0):
-		return nil, fmt.Errorf("threshold %g and limit %g, expected numbers of at least 0", f.Threshold, f.Limit)
 	}
-	s := SliceFigure{Label: f.Label, Threshold: f.Threshold, Limit: f.Limit, Labels: f.Labels, Map: &brain.Volume{Values: f.values()}}
-	limit := s.limit()
-	scale, tile := scaleOf(shown)
-	var ramp [1025]color.RGBA // a colour costs powers and roots, and there are a million pixels
+	return shown, nil
+}
+
+// painter gives the colour of a number, if it has one.
+func (f *SurfaceFigure) painter(s Scale) func(x float64) (color.RGBA, bool) {
+	var ramp [1025]color.RGBA // a colour costs powers and roots, and there are a million samples
+	lo := s.bottom()
 	for i := range ramp {
-		ramp[i] = onGrey(float64(i-512) / 512)
+		ramp[i] = s.colour(lo + (s.High-lo)*float64(i)/1024)
 	}
-	columns := len(shown) / 2
-	l := layout{columns: columns, tileW: tile.X, tileH: tile.Y}
-	l.width = max(2*margin+barSpace+columns*(tile.X+gap), 480, 2*margin+width(f.Title, titleSize))
-	l.height = margin + titleSpace + 2*(tile.Y+caption+gap) + margin - gap
-	page := newCanvas(l.width, l.height)
-	page.text(f.Title, margin, margin+int(titleSize)/2+6, 0, titleSize, black)
-	for n, v := range shown {
-		r := l.tile(n/2 + n%2*columns)
-		v.draw(page, r, scale, func(x float64) (color.RGBA, bool) {
-			if !s.visible(x) {
-				return color.RGBA{}, false
-			}
-			if label, ok := f.Labels.Find(int(x)); ok {
-				return color.RGBA{label.Color[0], label.Color[1], label.Color[2], 255}, true
-			}
-			return ramp[512+int(math.Round(512*s.position(x, limit)))], true
-		}, f.Labels != nil)
-		page.text(v.name, (r.Min.X+r.Max.X)/2, r.Max.Y+caption-4, 0.5, smallSize, black)
+	return func(x float64) (color.RGBA, bool) {
+		if f.Labels != nil {
+			l, ok := f.Labels.Find(int(x))
+			return color.RGBA{l.Color[0], l.Color[1], l.Color[2], 255}, ok && x != 0
+		}
+		if !s.shown(x) {
+			return color.RGBA{}, false
+		}
+		return ramp[int(math.Round(1024*min(max((x-lo)/(s.High-lo), 0), 1)))], true
 	}
-	if f.Labels != nil {
-		s.drawLegend(page, l)
-	} else {
-		s.drawBar(page, l, limit)
-	}
-	return page.RGBA, nil
 }
 
 // check refuses what cannot be drawn.
 func (c *Cortex) check(name string) error {
-	if len(c.Points) == 0 || len(c.Triangles) == 0 || len(c.Values) != len(c.Points) {
+	if len(c.Points) == 0 || len(c.Triangles) == 0 || len(c.Values) != len(c.Points) || c.Solid != nil && len(c.Solid) != len(c.Points) {
 		return fmt.Errorf("%s hemisphere has %d points, %d triangles and %d values, expected a surface with a value per point", name, len(c.Points), len(c.Triangles), len(c.Values))
 	}
 	for i, t := range c.Triangles {
@@ -125,17 +169,32 @@ func (f *SurfaceFigure) values() []float64 {
 	return all
 }
 
-// cortexView is a hemisphere seen from the left (from = -1) or the right (1).
+// flat reports whether a hemisphere was flattened: it has no height.
+func (c *Cortex) flat() bool {
+	lo, hi := c.Points[0], c.Points[0]
+	for _, p := range c.Points {
+		for i, x := range p {
+			lo[i], hi[i] = min(lo[i], x), max(hi[i], x)
+		}
+	}
+	return hi[2]-lo[2] <= 1e-3*max(hi[0]-lo[0], hi[1]-lo[1])
+}
+
+// cortexView is a hemisphere seen from the left (from = -1), the right (1) or above (0).
 type cortexView struct {
 	*Cortex
-	name string
-	from float64
+	name        string
+	from        float64
+	column, row int
 }
 
 // project gives where a point is seen, in mm to the right and down on the page, and
 // its distance towards the viewer: the front of the brain is on the left when it is
 // seen from the left.
 func (v cortexView) project(p [3]float64) (x, y, near float64) {
+	if v.from == 0 {
+		return p[0], -p[1], p[2]
+	}
 	return v.from * p[1], -p[2], v.from * p[0]
 }
 
@@ -149,16 +208,16 @@ func (v cortexView) extent() (lo, hi [2]float64) {
 	return lo, hi
 }
 
-// scaleOf gives the pixels of the page per mm, the same for all views, and the
-// size of a tile.
-func scaleOf(views []cortexView) (scale float64, tile image.Point) {
+// scaleOf gives the units of the page per mm, the same for all views, and the size of
+// a tile.
+func scaleOf(views []cortexView) (scale, width, height float64) {
 	w, h := 1e-6, 1e-6
 	for _, v := range views {
 		lo, hi := v.extent()
 		w, h = max(w, hi[0]-lo[0]), max(h, hi[1]-lo[1])
 	}
 	scale = (cortexTile - 4) / max(w, h)
-	return scale, image.Pt(int(math.Ceil(w*scale))+4, int(math.Ceil(h*scale))+4)
+	return scale, math.Ceil(w*scale) + 4, math.Ceil(h*scale) + 4
 }
 
 // normals are those of the vertices: the sums of the normals of their triangles,
@@ -186,14 +245,15 @@ func (c *Cortex) normals() [][3]float64 {
 	return n
 }
 
-// draw paints the hemisphere into r: the nearest triangle of each pixel, lit from
-// the viewer so that folds are seen.
-func (v cortexView) draw(page canvas, r image.Rectangle, scale float64, paint func(x float64) (color.RGBA, bool), labels bool) {
+// draw paints the hemisphere with perPixel pixels per unit: the nearest triangle of
+// each sample, lit from the viewer so that folds are seen. What it does not cover is
+// transparent.
+func (v cortexView) draw(w, h int, scale float64, paint func(x float64) (color.RGBA, bool), labels bool) image.Image {
 	scale *= oversample
-	W, H := r.Dx()*oversample, r.Dy()*oversample
+	W, H := w*oversample, h*oversample
 	lo, hi := v.extent()
 	left, top := (float64(W)-(hi[0]-lo[0])*scale)/2-lo[0]*scale, (float64(H)-(hi[1]-lo[1])*scale)/2-lo[1]*scale
-	seen := make([][3]float64, len(v.Points)) // in pixels, and towards the viewer
+	seen := make([][3]float64, len(v.Points)) // in samples, and towards the viewer
 	light := make([]float64, len(v.Points))
 	for i, p := range v.Points {
 		x, y, near := v.project(p)
@@ -201,33 +261,35 @@ func (v cortexView) draw(page canvas, r image.Rectangle, scale float64, paint fu
 	}
 	for i, n := range v.normals() {
 		light[i] = math.Abs(n[0])
-	}
-	depth := slices.Repeat([]float64{math.Inf(-1)}, W*H)
-	picture := make([]color.RGBA, W*H)
-	for _, t := range v.Triangles {
-		v.triangle(t, seen, light, depth, picture, W, H, paint, labels)
-	}
-	for y := range r.Dy() {
-		for x := range r.Dx() {
-			var sum [3]int
-			for dy := range oversample {
-				for dx := range oversample {
-					c := picture[(y*oversample+dy)*W+x*oversample+dx]
-					if c.A == 0 {
-						c = paper
-					}
-					sum[0], sum[1], sum[2] = sum[0]+int(c.R), sum[1]+int(c.G), sum[2]+int(c.B)
-				}
-			}
-			const n = oversample * oversample
-			page.SetRGBA(r.Min.X+x, r.Min.Y+y, color.RGBA{uint8(sum[0] / n), uint8(sum[1] / n), uint8(sum[2] / n), 255})
+		if v.from == 0 {
+			light[i] = 1
 		}
 	}
+	depth := slices.Repeat([]float64{math.Inf(-1)}, W*H)
+	samples := make([]color.RGBA, W*H)
+	for _, t := range v.Triangles {
+		v.triangle(t, seen, light, depth, samples, W, H, paint, labels)
+	}
+	img := image.NewRGBA(image.Rect(0, 0, W/perPixel, H/perPixel))
+	for y := range H / perPixel {
+		for x := range W / perPixel {
+			var sum [4]int
+			for dy := range perPixel {
+				for dx := range perPixel {
+					c := samples[(y*perPixel+dy)*W+x*perPixel+dx] // transparent is all 0
+					sum[0], sum[1], sum[2], sum[3] = sum[0]+int(c.R), sum[1]+int(c.G), sum[2]+int(c.B), sum[3]+int(c.A)
+				}
+			}
+			const n = perPixel * perPixel
+			img.SetRGBA(x, y, color.RGBA{uint8(sum[0] / n), uint8(sum[1] / n), uint8(sum[2] / n), uint8(sum[3] / n)})
+		}
+	}
+	return img
 }
 
 // triangle paints the pixels whose centres a triangle holds, where nothing is
 // nearer.
-func (v cortexView) triangle(t [3]int, seen [][3]float64, light, depth []float64, picture []color.RGBA, W, H int, paint func(x float64) (color.RGBA, bool), labels bool) {
+func (v cortexView) triangle(t [3]int, seen [][3]float64, light, depth []float64, samples []color.RGBA, W, H int, paint func(x float64) (color.RGBA, bool), labels bool) {
 	a, b, c := seen[t[0]], seen[t[1]], seen[t[2]]
 	area := (b[0]-a[0])*(c[1]-a[1]) - (c[0]-a[0])*(b[1]-a[1])
 	if area == 0 {
@@ -252,9 +314,12 @@ func (v cortexView) triangle(t [3]int, seen [][3]float64, light, depth []float64
 			value := v.within(t, [3]float64{wa, wb, wc}, labels)
 			lit := wa*light[t[0]] + wb*light[t[1]] + wc*light[t[2]]
 			if col, ok := paint(value); ok {
-				picture[y*W+x] = shade(col, 0.7+0.3*lit)
+				if v.Solid != nil && !v.Solid[t[nearest([3]float64{wa, wb, wc})]] {
+					col = mix(col, bare, faded)
+				}
+				samples[y*W+x] = shade(col, 0.7+0.3*lit)
 			} else {
-				picture[y*W+x] = shade(color.RGBA{184, 184, 184, 255}, 0.35+0.65*lit)
+				samples[y*W+x] = shade(bare, 0.35+0.65*lit)
 			}
 		}
 	}
@@ -263,17 +328,24 @@ func (v cortexView) triangle(t [3]int, seen [][3]float64, light, depth []float64
 // within is the value in a triangle at weights of its corners: that of the nearest
 // corner for labels, or where a corner has none.
 func (v cortexView) within(t [3]int, weights [3]float64, labels bool) float64 {
-	mean, nearest := 0.0, 0
+	mean := 0.0
 	for i, w := range weights {
 		mean += w * v.Values[t[i]]
-		if w > weights[nearest] {
-			nearest = i
-		}
 	}
 	if labels || math.IsNaN(mean) || math.IsInf(mean, 0) {
-		return v.Values[t[nearest]]
+		return v.Values[t[nearest(weights)]]
 	}
 	return mean
+}
+
+// nearest is the corner that weighs most.
+func nearest(weights [3]float64) (corner int) {
+	for i, w := range weights {
+		if w > weights[corner] {
+			corner = i
+		}
+	}
+	return corner
 }
 
 func shade(c color.RGBA, by float64) color.RGBA {

@@ -3,13 +3,11 @@ package plotting
 import (
 	"image"
 	"image/color"
-	"io"
 	"math"
-	"os"
+	"slices"
 	"testing"
 
 	"voxen/brain"
-	"voxen/store"
 )
 
 // ball is a sphere of triangles about a point, with a value per vertex.
@@ -31,18 +29,14 @@ func ball(centre [3]float64, radius float64, value func(p [3]float64) float64) *
 	return c
 }
 
-// sheet finds the pictures of the hemispheres on a page: left lateral, right lateral,
-// left medial, right medial.
-func sheet(t *testing.T, f SurfaceFigure) (*image.RGBA, func(tile int, x, y float64) color.RGBA) {
+// sheet finds the pictures of the hemispheres: left lateral, right lateral, left medial,
+// right medial.
+func sheet(t *testing.T, f SurfaceFigure) func(tile int, x, y float64) color.RGBA {
 	t.Helper()
-	img, err := Surfaces(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := layout{columns: 2, tileW: cortexTile, tileH: cortexTile}
-	return img, func(tile int, x, y float64) color.RGBA {
-		r := l.tile(tile)
-		return img.RGBAAt(r.Min.X+int(x*float64(r.Dx())), r.Min.Y+int(y*float64(r.Dy())))
+	list, _ := pictures(t, f)
+	return func(tile int, x, y float64) color.RGBA {
+		b := list[tile].Bounds()
+		return list[tile].(*image.RGBA).RGBAAt(int(x*float64(b.Dx())), int(y*float64(b.Dy())))
 	}
 }
 
@@ -65,14 +59,8 @@ func TestSurfacesPlaceValues(t *testing.T) {
 			return math.Copysign(1, p[1])
 		}
 	}
-	img, at := sheet(t, SurfaceFigure{Title: "Atom 3", Label: "weight", Threshold: 0.05, Limit: 1,
+	at := sheet(t, SurfaceFigure{Title: "Atom 3", Scale: Scale{Label: "weight", Diverging: true, Threshold: 0.05, High: 1},
 		Left: ball([3]float64{-40, 0, 0}, 35, outer(-1)), Right: ball([3]float64{40, 0, 0}, 35, outer(1))})
-	if path := os.Getenv("VOXEN_SURFACES_PNG"); path != "" {
-		write := func(w io.Writer) error { return WritePNG(w, img) }
-		if err := store.WriteFile(store.OS{}, path, write); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, c := range []struct {
 		tile int
 		x    float64
@@ -87,7 +75,7 @@ func TestSurfacesPlaceValues(t *testing.T) {
 			t.Errorf("%s: %v", c.what, col)
 		}
 	}
-	if c := at(0, 0.02, 0.02); c != paper {
+	if c := at(0, 0.02, 0.02); c.A != 0 {
 		t.Errorf("beside the cortex: %v", c)
 	}
 	// lit from the viewer: darker towards the rim
@@ -99,7 +87,7 @@ func TestSurfacesPlaceValues(t *testing.T) {
 // Labels have their own colours, and are not mixed.
 func TestSurfacesLabels(t *testing.T) {
 	table := brain.LabelTable{{Key: 1, Name: "Up", Color: [4]uint8{200, 0, 0, 255}}, {Key: 3, Name: "Down", Color: [4]uint8{0, 0, 200, 255}}}
-	_, at := sheet(t, SurfaceFigure{Labels: table, Left: ball([3]float64{-40, 0, 0}, 35, func(p [3]float64) float64 {
+	at := sheet(t, SurfaceFigure{Labels: table, Left: ball([3]float64{-40, 0, 0}, 35, func(p [3]float64) float64 {
 		if p[2] > 0 {
 			return 1
 		}
@@ -122,17 +110,38 @@ func TestSurfacesRefuse(t *testing.T) {
 		"no hemisphere":  func(f *SurfaceFigure) { f.Left = nil },
 		"value too few":  func(f *SurfaceFigure) { f.Left.Values = f.Left.Values[1:] },
 		"corner too far": func(f *SurfaceFigure) { f.Left.Triangles[7][1] = len(f.Left.Points) },
+		"solid too few":  func(f *SurfaceFigure) { f.Left.Solid = make([]bool, 3) },
 		"point at NaN":   func(f *SurfaceFigure) { f.Left.Points[3][2] = math.NaN() },
-		"threshold":      func(f *SurfaceFigure) { f.Threshold = -1 },
-		"limit":          func(f *SurfaceFigure) { f.Limit = math.Inf(1) },
+		"threshold":      func(f *SurfaceFigure) { f.Scale.Threshold = -1 },
+		"limit":          func(f *SurfaceFigure) { f.Scale.High = math.Inf(1) },
 	} {
 		f := SurfaceFigure{Left: fine()}
 		spoil(&f)
-		if _, err := Surfaces(f); err == nil {
+		if _, err := f.Draw(); err == nil {
 			t.Errorf("%s: drawn", name)
 		}
 	}
-	if _, err := Surfaces(SurfaceFigure{Right: fine()}); err != nil {
+	if _, err := (SurfaceFigure{Right: fine()}).Draw(); err != nil {
 		t.Errorf("one hemisphere alone: %v", err)
+	}
+}
+
+// A hemisphere without height is seen once, from above; what is not solid is faded.
+func TestSurfacesFlatAndFaded(t *testing.T) {
+	c := ball([3]float64{}, 30, func([3]float64) float64 { return 1 })
+	c.Solid = make([]bool, len(c.Points))
+	for i := range c.Points {
+		c.Points[i][2], c.Solid[i] = 0, c.Points[i][0] < 0
+	}
+	list, texts := pictures(t, SurfaceFigure{Right: c, Scale: Scale{High: 1}, SolidNote: "faded: not"})
+	if texts[0] != "right, flattened" || !slices.Contains(texts, "faded: not") {
+		t.Errorf("texts %q", texts)
+	}
+	img, b := list[0].(*image.RGBA), list[0].Bounds()
+	if got := img.RGBAAt(b.Dx()/4, b.Dy()/2); got != Sequential(1) {
+		t.Errorf("solid: %v", got)
+	}
+	if got := img.RGBAAt(3*b.Dx()/4, b.Dy()/2); got != mix(Sequential(1), bare, faded) {
+		t.Errorf("faded: %v", got)
 	}
 }

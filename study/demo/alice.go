@@ -273,9 +273,9 @@ func (a *aliceFit) figures() error {
 		order[k] = k
 	}
 	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(a.atomList[x].centre(), a.atomList[y].centre()) })
-	atoms := plotting.HeatMap{Title: "Atoms of MiniLM's responses to Alice, from those of early to those of late layers", XLabel: "seconds",
-		YLabel: "atom", Label: "atom", Rows: K, Cols: aliceVolumes, XStep: aliceTR}
-	layers := plotting.HeatMap{Title: "Share of each atom's codes by layer", XLabel: "layer", YLabel: "atom", Label: "share", Rows: K, Cols: aliceLayers}
+	atoms := plotting.HeatMap{Title: "Atoms of MiniLM's responses to Alice, from those of early to those of late layers", Alt: "heat map of the atoms over time", XLabel: "seconds",
+		YLabel: "atom", Scale: plotting.Scale{Label: "value of the atom (norm 1)", Diverging: true}, Rows: K, Cols: aliceVolumes, XStep: aliceTR}
+	layers := plotting.HeatMap{Title: "Share of each atom's codes by layer", Alt: "heat map of atoms by layers", XLabel: "layer", YLabel: "atom", Scale: plotting.Scale{Label: "share"}, Rows: K, Cols: aliceLayers}
 	for l := range aliceLayers {
 		layers.ColNames = append(layers.ColNames, strconv.Itoa(l))
 	}
@@ -291,7 +291,10 @@ func (a *aliceFit) figures() error {
 		layers.Values = append(layers.Values, shares...)
 	}
 	layers.RowNames = atoms.RowNames
-	trace := plotting.Traces{Title: "Objective of each batch while learning", XLabel: "step", Names: []string{"objective"},
-		Courses: [][]float64{a.objective}, X0: 1, XStep: 1, Band: 240}
+	pass := len(a.objective) / learn.New().Epochs
+	at, mean := plotting.RunningMean(a.objective, pass)
+	trace := plotting.Chart{Title: "Objective while learning", Alt: "objective by step, falling as the dictionary is learned", XLabel: "step",
+		YLabel: "objective", Note: fmt.Sprintf("Mean over the last %d steps, one pass over all neurons, coded over the atoms before each step.", pass),
+		Series: []plotting.Series{{Name: "objective", X: at, Y: mean}}}
 	return errors.Join(a.d.draw("alice_atoms.png", atoms.Draw), a.d.draw("alice_layers.png", layers.Draw), a.d.draw("alice_objective.png", trace.Draw))
 }

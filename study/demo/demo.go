@@ -5,7 +5,6 @@ package demo
 import (
 	"context"
 	"fmt"
-	"image"
 	"io"
 	"path/filepath"
 	"strconv"
@@ -32,7 +31,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "demo", Results: 2, Device: true}
+	return step.Command{Name: "demo", Results: 3, Device: true}
 }
 
 // Check refuses a folder without a name.
@@ -175,12 +174,12 @@ func (n named) Progress(done int) { n.whole.Report.Progress(done) }
 func (n named) Warn(message string) { n.whole.Warn("%s: %s", n.part, message) }
 
 // draw adds a figure to the results.
-func (d *demo) draw(name string, figure func() (*image.RGBA, error)) error {
-	img, err := figure()
+func (d *demo) draw(name string, figure func() (*plotting.Figure, error)) error {
+	f, err := figure()
 	if err != nil {
 		return err
 	}
-	return d.Job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
+	return d.Job.WriteFile(name, f.PNG)
 }
 
 // table adds a table to the results.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -324,13 +323,14 @@ func (h *haxbyFit) figures() error {
 	if err != nil {
 		return err
 	}
-	fig := plotting.SliceFigure{Title: "Seen categories predict BOLD in held-out runs", Label: "r", Background: h.mean, Map: r, Threshold: h.threshold,
+	fig := plotting.SliceFigure{Title: "Seen categories predict BOLD in held-out runs", Alt: "slices of the brain with the voxels that are predicted in colour",
+		Scale: plotting.Scale{Label: "r", Threshold: h.threshold}, Background: h.mean, Map: r,
 		Note: fmt.Sprintf("Haxby et al. 2001, subject 1, %s, %d runs; in colour: p < 0.05 by the highest r of %d draws with shuffled labels",
 			h.im.title, haxbyRuns, h.d.o.Draws)}
 	if h.differences {
 		fig.Title = "Differences between seen categories predict BOLD in held-out runs"
 	}
-	err = h.d.draw(h.name+"_r.png", func() (*image.RGBA, error) { return plotting.Slices(fig) })
+	err = h.d.draw(h.name+"_r.png", fig.Draw)
 	if err != nil || !h.differences {
 		return err
 	}
@@ -357,15 +357,16 @@ func (h *haxbyFit) drawPreferred(fig plotting.SliceFigure) error {
 	for c, name := range h.categories {
 		fig.Labels = append(fig.Labels, brain.Label{Key: c + 1, Name: name, Color: categoryColors[c]})
 	}
-	fig.Title, fig.Label = "What each voxel responds to most", "category"
-	return h.d.draw(h.name+"_prefers.png", func() (*image.RGBA, error) { return plotting.Slices(fig) })
+	fig.Title, fig.Scale = "What each voxel responds to most", plotting.Scale{Label: "category"}
+	return h.d.draw(h.name+"_prefers.png", fig.Draw)
 }
 
 // drawWeights draws the weights of the best voxels.
 func (h *haxbyFit) drawWeights() error {
 	const most = 20
 	best := h.order[:min(most, len(h.order))]
-	m := plotting.HeatMap{Title: "What the best voxels respond to, beside their common response", Label: "weight", Rows: len(best), Cols: len(h.categories), ColNames: h.categories}
+	m := plotting.HeatMap{Title: "What the best voxels respond to, beside their common response", Alt: "heat map of the weights of the best voxels by category",
+		Scale: plotting.Scale{Label: "weight", Diverging: true}, Rows: len(best), Cols: len(h.categories), ColNames: h.categories}
 	for _, v := range best {
 		x := h.voxel(v)
 		m.RowNames = append(m.RowNames, fmt.Sprintf("%v r = %.2f", x.IJK, x.R))

@@ -60,7 +60,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "match", Results: 2, Device: true}
+	return step.Command{Name: "match", Results: 3, Device: true}
 }
 
 // surface reports whether the maps are on surfaces.
@@ -478,8 +478,8 @@ func (x *matcher) matchTable(w io.Writer) error {
 
 // figure draws the correlations of atoms with networks.
 func (x *matcher) figure() error {
-	h := plotting.HeatMap{Title: "Spatial correlation of atoms with networks", YLabel: "Network", XLabel: "Atom", Label: "r",
-		Rows: len(x.networks), Cols: len(x.matches), XStep: 1, Limit: 1}
+	h := plotting.HeatMap{Title: "Spatial correlation of atoms with networks", Alt: "heat map of the correlation of every atom's map with every network", YLabel: "Network", XLabel: "Atom",
+		Scale: plotting.Scale{Label: "r", Diverging: true, High: 1}, Rows: len(x.networks), Cols: len(x.matches), XStep: 1}
 	for _, n := range x.networks {
 		h.RowNames = append(h.RowNames, n.Name)
 	}
@@ -488,16 +488,16 @@ func (x *matcher) figure() error {
 			h.Values = append(h.Values, m.r[b])
 		}
 	}
-	return WriteHeatMap(x.Job, "matches.png", h)
+	return WriteFigure(x.Job, "matches.png", h.Draw)
 }
 
-// WriteHeatMap draws an output of a job.
-func WriteHeatMap(job *store.Job, name string, h plotting.HeatMap) error {
-	img, err := h.Draw()
+// WriteFigure draws an output of a job.
+func WriteFigure(job *store.Job, name string, draw func() (*plotting.Figure, error)) error {
+	f, err := draw()
 	if err != nil {
 		return err
 	}
-	return job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
+	return job.WriteFile(name, f.PNG)
 }
 
 // groupImages writes the mean maps over subjects as images of the maps' sort; a

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"io/fs"
 	"math"
@@ -80,7 +79,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. Its arithmetic is in float64 throughout.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "organize", Results: 2, Neutral: []string{"precision"}}
+	return step.Command{Name: "organize", Results: 3, Neutral: []string{"precision"}}
 }
 
 // Check refuses lists that are not of as many models.
@@ -511,8 +510,9 @@ func figureName(kind, model string) string {
 
 // layerFigure draws the share of each layer's neurons in the sub-group of each network.
 func (x *organizer) layerFigure(m *organized) error {
-	h := plotting.HeatMap{Title: "Neurons of " + m.name + " by network and layer", XLabel: "Layer", YLabel: "Network", Label: "share of neurons",
-		Rows: len(m.networks), Cols: len(m.index.layers), RowNames: labelNames(m.networks)}
+	h := plotting.HeatMap{Title: "Neurons of " + m.name + " by network and layer", Alt: "heat map of the share of each layer's neurons in each network's sub-group", XLabel: "Layer", YLabel: "Network",
+		Scale: plotting.Scale{Label: "share of neurons"},
+		Rows:  len(m.networks), Cols: len(m.index.layers), RowNames: labelNames(m.networks)}
 	for b := range m.networks {
 		for _, l := range m.index.layers {
 			h.Values = append(h.Values, l.share(b))
@@ -521,13 +521,13 @@ func (x *organizer) layerFigure(m *organized) error {
 	for _, l := range m.index.layers {
 		h.ColNames = append(h.ColNames, strconv.Itoa(l.layer))
 	}
-	return match.WriteHeatMap(x.Job, figureName("layers", m.name), h)
+	return match.WriteFigure(x.Job, figureName("layers", m.name), h.Draw)
 }
 
 // interactionFigure draws how often neurons load on two networks.
 func (x *organizer) interactionFigure(m *organized) error {
-	h := plotting.HeatMap{Title: "Neurons of " + m.name + " on two networks", YLabel: "Network", Label: "share of neurons",
-		Rows: len(m.networks), Cols: len(m.networks), RowNames: labelNames(m.networks)}
+	h := plotting.HeatMap{Title: "Neurons of " + m.name + " on two networks", Alt: "heat map of the share of neurons that two networks have in common", XLabel: "Network", YLabel: "Network",
+		Scale: plotting.Scale{Label: "share of neurons"}, Rows: len(m.networks), Cols: len(m.networks), RowNames: labelNames(m.networks), ColNames: labelNames(m.networks)}
 	for b, row := range m.index.interaction {
 		for c, y := range row {
 			if b == c {
@@ -536,12 +536,7 @@ func (x *organizer) interactionFigure(m *organized) error {
 			h.Values = append(h.Values, y)
 		}
 	}
-	for b := range m.networks {
-		h.ColNames = append(h.ColNames, strconv.Itoa(b+1))
-		h.RowNames[b] = fmt.Sprintf("%s %d", h.RowNames[b], b+1)
-	}
-	h.XLabel = "Network, as numbered on the left"
-	return match.WriteHeatMap(x.Job, figureName("interaction", m.name), h)
+	return match.WriteFigure(x.Job, figureName("interaction", m.name), h.Draw)
 }
 
 func labelNames(t brain.LabelTable) []string {
@@ -555,48 +550,52 @@ func labelNames(t brain.LabelTable) []string {
 // balanceFigure draws diversity against consistency over layers, both corrected, models
 // in their order.
 func (x *organizer) balanceFigure() error {
-	f := plotting.Scatter{Title: "Balance of diversity and consistency", XLabel: "diversity (effective number of networks, mean over layers, corrected)",
-		YLabel: "consistency over layers (corrected)"}
+	c := plotting.Chart{Title: "Balance of diversity and consistency", Alt: "models as points, diversity across and consistency up", Points: true, Height: 360,
+		XLabel: "diversity (effective number of networks, mean over layers, corrected)", YLabel: "consistency over layers (corrected)"}
+	var unknown []string
 	for _, m := range x.models {
 		y, across, up := m.index.numbers(), m.intervals[diversityCorrected], m.intervals[consistencyCorrected]
-		f.Points = append(f.Points, plotting.Point{Name: m.name, X: y[diversityCorrected], Y: y[consistencyCorrected],
-			XLow: across.low, XHigh: across.high, YLow: up.low, YHigh: up.high})
+		if math.IsNaN(y[diversityCorrected] + y[consistencyCorrected]) {
+			unknown = append(unknown, m.name)
+		}
+		c.Series = append(c.Series, plotting.Series{Name: m.name, Labels: []string{m.name}, X: []float64{y[diversityCorrected]}, Y: []float64{y[consistencyCorrected]},
+			XLow: []float64{across.low}, XHigh: []float64{across.high}, YLow: []float64{up.low}, YHigh: []float64{up.high}})
 	}
-	return x.draw("balance.png", f.Draw)
-}
-
-// draw writes a figure.
-func (x *organizer) draw(name string, figure func() (*image.RGBA, error)) error {
-	img, err := figure()
-	if err != nil {
-		return err
+	if len(unknown) > 0 {
+		c.Note = "Not known, which wants two layers with assigned neurons: " + strings.Join(unknown, ", ") + "."
 	}
-	return x.Job.WriteFile(name, func(w io.Writer) error { return plotting.WritePNG(w, img) })
+	return match.WriteFigure(x.Job, "balance.png", c.Draw)
 }
 
 // indexFigures draws the indices of layers and of sub-groups, all models side by side,
 // with their intervals.
 func (x *organizer) indexFigures() error {
-	layers := plotting.Panels{Title: "Layers of each model", XLabel: "layer", YLabels: []string{"coverage", "specialisation", "diversity", "diversity, corrected"}, Joined: true}
-	groups := plotting.Panels{Title: "Sub-groups of each network", XNames: labelNames(x.models[0].networks), YLabels: []string{"compactness", "consistency over subjects"}}
+	layers := plotting.Stack{Title: "Layers of each model", Alt: "indices of layers, models side by side"}
+	for _, label := range []string{"coverage", "specialisation", "diversity", "diversity, corrected"} {
+		layers.Charts = append(layers.Charts, plotting.Chart{XLabel: "layer", YLabel: label, Height: 130})
+	}
+	groups := plotting.Stack{Title: "Sub-groups of each network", Alt: "indices of the networks' sub-groups, models side by side"}
+	for _, label := range []string{"compactness", "consistency over subjects"} {
+		groups.Charts = append(groups.Charts, plotting.Chart{XNames: labelNames(x.models[0].networks), YLabel: label, Height: 180, Points: true})
+	}
 	for _, m := range x.models {
 		numbers := m.index.numbers()
-		add := func(p *plotting.Panels, n, first int, at func(i int) float64) {
-			s := plotting.PanelSeries{Name: m.name, Y: make([][]plotting.Ranged, len(p.YLabels))}
-			for i := range n {
-				s.X = append(s.X, at(i))
-				for j := range p.YLabels {
-					k := first + i*len(p.YLabels) + j
-					s.Y[j] = append(s.Y[j], plotting.Ranged{Value: numbers[k], Low: m.intervals[k].low, High: m.intervals[k].high})
+		add := func(s *plotting.Stack, n, first int, at func(i int) float64) {
+			for j := range s.Charts {
+				course := plotting.Series{Name: m.name}
+				for i := range n {
+					k := first + i*len(s.Charts) + j
+					course.X, course.Y = append(course.X, at(i)), append(course.Y, numbers[k])
+					course.YLow, course.YHigh = append(course.YLow, m.intervals[k].low), append(course.YHigh, m.intervals[k].high)
 				}
+				s.Charts[j].Series = append(s.Charts[j].Series, course)
 			}
-			p.Series = append(p.Series, s)
 		}
 		add(&layers, len(m.index.layers), m.index.ofLayer(0), func(i int) float64 { return float64(m.index.layers[i].layer) })
 		add(&groups, len(m.index.groups), m.index.ofGroup(0), func(i int) float64 { return float64(i) })
 	}
-	if err := x.draw("layers.png", layers.Draw); err != nil {
+	if err := match.WriteFigure(x.Job, "layers.png", layers.Draw); err != nil {
 		return err
 	}
-	return x.draw("subgroups.png", groups.Draw)
+	return match.WriteFigure(x.Job, "subgroups.png", groups.Draw)
 }

@@ -30,7 +30,7 @@ func (b *reporter) groups(context.Context) error {
 		}
 		any = true
 		s.Add(page.Heading(m.Name))
-		if err := groupTables(s, t); err != nil {
+		if err := b.groupTables(s, m, t); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ func (b *reporter) groups(context.Context) error {
 }
 
 // groupTables shows a table and a chart of estimates per test.
-func groupTables(s *page.Section, t *store.Table) error {
+func (b *reporter) groupTables(s *page.Section, m Model, t *store.Table) error {
 	columns := map[string][]string{}
 	var err error
 	names := []string{"test", "of", "variable", "subjects", "estimate", "t", "p", "p_max", "q"}
@@ -64,7 +64,7 @@ func groupTables(s *page.Section, t *store.Table) error {
 		if !slices.ContainsFunc(rows[test], func(i int) bool { return !step.Missing(columns["p"][i]) }) {
 			caption = "; means only: without the mean of each subject's null nothing is tested."
 		}
-		out := page.Table{Caption: strings.ToUpper(test[:1]) + test[1:] + caption, Columns: []page.Column{{Name: "Of"}, {Name: "Subjects", Number: true}, {Name: "Estimate", Number: true},
+		out := page.Table{Source: b.source(t), Caption: strings.ToUpper(test[:1]) + test[1:] + caption, Columns: []page.Column{{Name: "Of"}, {Name: "Subjects", Number: true}, {Name: "Estimate", Number: true},
 			{Name: "t", Number: true}, {Name: "p", Number: true}, {Name: "familywise p", Number: true}, {Name: "q", Number: true}}}
 		for _, i := range rows[test] {
 			row := page.Row{Cells: []string{columns["variable"][i], columns["subjects"][i]}}
@@ -79,6 +79,15 @@ func groupTables(s *page.Section, t *store.Table) error {
 			out.Rows = append(out.Rows, row)
 		}
 		s.Add(out)
+		below := 0
+		for _, r := range out.Rows {
+			if r.Strong {
+				below++
+			}
+		}
+		if strings.HasPrefix(caption, "; rows") {
+			b.found("group", "q over what is tested, by flips of subjects' signs or permuted residuals.", "%s, %s: q < 0.05 in %d of %d.", m.Name, test, below, len(out.Rows))
+		}
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 // learning shows the objective by step and the atoms.
 func (b *reporter) learning(ctx context.Context) error {
 	s := b.page.Section("learning", "Dictionary", "Temporal patterns (atoms) learned from the responses of all artificial neurons, and how learning went.")
-	var series []page.Series
-	t := page.Table{Caption: "Dictionaries. The objective is the mean over all neurons of 1/2 |s - D a|² + λ |a|₁; density is the share of codes that are not 0.",
+	var series []plotting.Series
+	t := page.Table{Caption: "Dictionaries. The objective is the mean over all neurons of ½ |s − D a|⁠² + λ |a|⁠₁; density is the share of codes that are not 0.",
 		Columns: []page.Column{{Name: "Model"}, {Name: "Neurons", Number: true}, {Name: "Volumes", Number: true}, {Name: "Atoms", Number: true}, {Name: "λ", Number: true}, {Name: "Objective", Number: true}, {Name: "Density", Number: true}}}
 	var figures, stable []page.Block
 	for _, m := range b.o.Models {
@@ -74,8 +74,12 @@ func (b *reporter) learning(ctx context.Context) error {
 	}
 	s.Add(stable...)
 	if len(series) > 0 {
-		s.Add(page.Chart{XLabel: "step", YLabel: "objective of the batch", Series: series,
-			Caption: "Learning curves: objective of each step's batch of neurons, coded over the atoms before the step.", Alt: "objective by step, falling as the dictionary is learned"}.Figure())
+		f, err := drawing("Learning curves: the objective, neurons coded over the atoms before each step, as the mean over the last pass of steps. Single steps differ in their neurons.",
+			plotting.Chart{XLabel: "step", YLabel: "objective", Series: series, Alt: "objective by step, falling as the dictionary is learned"})
+		if err != nil {
+			return err
+		}
+		s.Add(f)
 	}
 	s.Add(figures...)
 	if len(b.o.Models) == 0 {
@@ -85,27 +89,26 @@ func (b *reporter) learning(ctx context.Context) error {
 }
 
 // objective reads the learning curve of a model.
-func (b *reporter) objective(m Model) ([]page.Series, error) {
+func (b *reporter) objective(m Model) ([]plotting.Series, error) {
 	t, err := b.table(m.Learn, "objective.tsv")
 	if t == nil || err != nil {
 		return nil, err
 	}
-	series := page.Series{Name: m.Name}
-	for _, c := range []struct {
-		name string
-		dst  *[]float64
-	}{{"step", &series.X}, {"objective", &series.Y}} {
-		cells, err := t.Column(c.name)
-		if err != nil {
-			return nil, err
-		}
-		values, bad := step.ParseNumbers(cells)
-		if bad >= 0 {
-			return nil, step.BadInput(t.Path, "line %d has %q in column %s, expected a number", t.Lines[bad], cells[bad], c.name)
-		}
-		*c.dst = values
+	cells, err := t.Column("objective")
+	if err != nil {
+		return nil, err
 	}
-	return []page.Series{series}, nil
+	values, bad := step.ParseNumbers(cells)
+	if bad >= 0 {
+		return nil, step.BadInput(t.Path, "line %d has %q in column objective, expected a number", t.Lines[bad], cells[bad])
+	}
+	passes, err := strconv.Atoi(option(b.of(m.Name+": learn"), "--epochs", "1"))
+	if err != nil || passes < 1 || passes > len(values) {
+		passes = max(1, len(values))
+	}
+	series := plotting.Series{Name: m.Name}
+	series.X, series.Y = plotting.RunningMean(values, len(values)/passes)
+	return []plotting.Series{series}, nil
 }
 
 // atoms draws the atoms over time, in the order of their networks where they are
@@ -131,16 +134,12 @@ func (b *reporter) atoms(m Model, atoms []float64, T, K int) (page.Block, error)
 		}
 		caption = fmt.Sprintf("%s: the %d atoms over time, in the order of the networks they belong to; those of none come last.", m.Name, K)
 	}
-	h := plotting.HeatMap{Title: m.Name + ": atoms", XLabel: "Volume", Label: "value", Rows: K, Cols: T, XStep: 1, RowNames: make([]string, K)}
+	h := plotting.HeatMap{Alt: fmt.Sprintf("heat map of %d atoms over %d volumes", K, T), XLabel: "volume", YLabel: "atom", Scale: plotting.Scale{Label: "value of the atom (norm 1)", Diverging: true}, Rows: K, Cols: T, XStep: 1, RowNames: make([]string, K)}
 	for i, k := range order {
 		h.RowNames[i] = name(k)
 		for t := range T {
 			h.Values = append(h.Values, atoms[t*K+k])
 		}
 	}
-	img, err := h.Draw()
-	if err != nil {
-		return nil, err
-	}
-	return page.Picture(img, caption, fmt.Sprintf("heat map of %d atoms over %d volumes", K, T))
+	return drawing(caption, h)
 }

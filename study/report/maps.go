@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -15,7 +16,7 @@ import (
 
 // maps shows scores and networks' atoms on slices and in the viewer.
 func (b *reporter) maps(ctx context.Context) error {
-	s := b.page.Section("maps", "Maps", "The subject's left is on the left. Colours grow lighter away from 0: orange above, blue below.")
+	s := b.page.Section("maps", "Maps", "The subject's left is on the left. Colours grow lighter away from 0: scores from violet to yellow, signed weights orange above and blue below. Scores at or below 0 show the background.")
 	var volumes []page.Volume
 	var grid *brain.Grid
 	for _, m := range b.o.Models {
@@ -33,13 +34,7 @@ func (b *reporter) maps(ctx context.Context) error {
 			if mean == nil {
 				s.Add(b.lack("%s: the scores are on no image, so they are not drawn.", m.Name))
 			} else {
-				score, title := b.scoreOf(m), m.Name+": "+b.shownScore(m).of(b.scoreOf(m))
-				f, err := b.slices(mean, title, score, 16, fmt.Sprintf("%s, mean over %d %s.", title, n, plural(n, "subject")))
-				if err != nil {
-					return err
-				}
-				s.Add(f)
-				v, err := page.MapVolume(title, nil, []*brain.Volume{mean})
+				v, err := b.scoreMaps(ctx, m, mean, n, s)
 				if err != nil {
 					return err
 				}
@@ -70,6 +65,11 @@ func (b *reporter) maps(ctx context.Context) error {
 		return err
 	}
 	if b.templates != nil {
+		f, err := drawing("The functional networks that atoms are compared with.", plotting.SliceFigure{Alt: "slices with the network templates", Map: b.templates, Labels: b.labels, MaxSlices: 10})
+		if err != nil {
+			return err
+		}
+		s.Add(page.Details{Summary: "Network templates", Blocks: []page.Block{f}})
 		v, err := page.LabelVolume("network templates", b.templates, b.labels)
 		if err != nil {
 			return step.BadInput(b.o.Templates, "%v", err)
@@ -85,15 +85,95 @@ func (b *reporter) maps(ctx context.Context) error {
 		}
 		return nil
 	}
+	viewer := page.Viewer{ID: "viewer", Caption: "Click to move the crosshair; drag the rendering to turn it; the slider hides what is nearer to 0.", Volumes: volumes}
 	back, err := b.behind(grid)
 	if err != nil {
 		return err
 	}
-	grey, err := page.MapVolume("background", nil, []*brain.Volume{back})
-	if err != nil {
-		return err
+	if back != nil {
+		grey, err := page.MapVolume("background", nil, []*brain.Volume{back})
+		if err != nil {
+			return err
+		}
+		viewer.Background = &grey
 	}
-	s.Add(page.Heading("Interactive viewer"), page.Viewer{ID: "viewer", Caption: "Click to move the crosshair; drag the rendering to turn it; the slider hides what is nearer to 0.", Background: &grey, Volumes: volumes})
+	s.Add(page.Heading("Interactive viewer"), viewer)
+	return nil
+}
+
+// mostSubjects bounds the maps of single subjects: more would fill the page.
+const mostSubjects = 24
+
+// scoreMaps draws the mean of a model's scores, and below it those of each subject,
+// and gives the mean for the viewer.
+func (b *reporter) scoreMaps(ctx context.Context, m Model, mean *brain.Volume, n int, s *page.Section) (page.Volume, error) {
+	title := m.Name + ": " + b.shownScore(m).of(b.scoreOf(m))
+	sig, err := b.onVolume(ctx, m, mean.Grid)
+	if err != nil {
+		return page.Volume{}, err
+	}
+	scale := scoreScale(mean.Values, b.scoreOf(m))
+	fig := plotting.SliceFigure{Alt: title, Map: mean, Scale: scale, MaxSlices: 12}
+	if sig != nil {
+		fig.Solid, fig.SolidNote = sig.volume, sig.note()
+	}
+	f, err := b.slices(fig, fmt.Sprintf("%s, mean over %d %s.%s", title, n, plural(n, "subject", "subjects"), sig.caption()))
+	if err != nil {
+		return page.Volume{}, err
+	}
+	s.Add(f)
+	if err := b.eachSubject(ctx, m, s, title); err != nil {
+		return page.Volume{}, err
+	}
+	v, err := page.MapVolume(title, nil, []*brain.Volume{mean})
+	if scale.High > 0 {
+		v.Limit = scale.High
+	}
+	v.Diverging = scale.Low < 0 // negative errors have no zero to stand out from
+	return v, err
+}
+
+// eachSubject draws the scores of every subject behind a line that opens.
+func (b *reporter) eachSubject(ctx context.Context, m Model, s *page.Section, title string) error {
+	if len(m.Encode) < 2 {
+		return nil
+	}
+	var figures []page.Block
+	for i, dir := range m.Encode[:min(len(m.Encode), mostSubjects)] {
+		path, err := b.volumeOf(dir, b.shownScore(m).file)
+		if err != nil {
+			return err
+		}
+		if path == "" {
+			continue
+		}
+		v, err := b.readVolume(ctx, path)
+		if err != nil {
+			return err
+		}
+		inside, err := b.inside(ctx, dir, v)
+		if err != nil {
+			return err
+		}
+		one := Model{Name: m.Name, Encode: m.Encode[i : i+1], Subjects: m.Subjects[i : i+1]}
+		sig, err := b.onVolume(ctx, one, v.Grid)
+		if err != nil {
+			return err
+		}
+		v.Values = masked(v.Values, inside)
+		fig := plotting.SliceFigure{Alt: title + " of " + m.Subjects[i], Map: v, Scale: scoreScale(v.Values, b.scoreOf(m)), MaxSlices: 6}
+		if sig != nil {
+			fig.Solid, fig.SolidNote = sig.volume, sig.note()
+		}
+		f, err := b.slices(fig, fmt.Sprintf("%s, %s.%s", title, m.Subjects[i], sig.caption()))
+		if err != nil {
+			return err
+		}
+		figures = append(figures, f)
+	}
+	if len(figures) > 0 {
+		s.Add(page.Details{Summary: title + " of each subject", Blocks: figures})
+	}
 	return nil
 }
 
@@ -216,23 +296,20 @@ func (b *reporter) readVolume(ctx context.Context, path string) (*brain.Volume, 
 	return im.Volume(ctx, 0)
 }
 
-// behind is what stands behind maps on a grid: the background that was given, or
-// the outline of the templates, or the whole grid.
+// behind is what stands behind maps on a grid: the background that was given, or the
+// outline of the templates; nil without either.
 func (b *reporter) behind(grid *brain.Grid) (*brain.Volume, error) {
 	if b.background != nil {
 		return b.background.Resample(grid, brain.Trilinear, 0)
 	}
-	flat := &brain.Volume{Grid: grid, Values: make([]float64, grid.Voxels())}
 	if b.templates == nil {
-		for i := range flat.Values {
-			flat.Values[i] = 1
-		}
-		return flat, nil
+		return nil, nil
 	}
 	labels, err := b.templates.Resample(grid, brain.Nearest, 0)
 	if err != nil {
 		return nil, err
 	}
+	flat := &brain.Volume{Grid: grid, Values: make([]float64, grid.Voxels())}
 	for i, x := range labels.Values {
 		if x > 0 {
 			flat.Values[i] = 1
@@ -241,28 +318,13 @@ func (b *reporter) behind(grid *brain.Grid) (*brain.Volume, error) {
 	return flat, nil
 }
 
-// slices draws a map.
-func (b *reporter) slices(v *brain.Volume, title, label string, most int, caption string) (page.Block, error) {
-	back, err := b.behind(v.Grid)
-	if err != nil {
+// slices draws a map on what stands behind it.
+func (b *reporter) slices(f plotting.SliceFigure, caption string) (page.Block, error) {
+	var err error
+	if f.Background, err = b.behind(f.Map.Grid); err != nil {
 		return nil, err
 	}
-	if b.background == nil { // a plain grey, so that colours are seen on it
-		brightest := 0
-		for i, x := range back.Values {
-			back.Values[i] = 0.35 * x
-			if m := math.Abs(v.Values[i]); m > math.Abs(v.Values[brightest]) || math.IsNaN(v.Values[brightest]) {
-				brightest = i
-			}
-		}
-		back.Values[brightest] = 1 // under a colour; it sets the scale
-	}
-	limit := step.Quantile(finite(absolute(v.Values)), 0.998)
-	img, err := plotting.Slices(plotting.SliceFigure{Title: title, Label: label, Background: back, Map: v, Limit: max(limit, 0), MaxSlices: most, Threshold: max(0, limit/20)})
-	if err != nil {
-		return nil, err
-	}
-	return page.Picture(img, caption, caption)
+	return drawing(caption, f)
 }
 
 func absolute(values []float64) []float64 {
@@ -295,6 +357,7 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 	var names []string
 	var volumes []*brain.Volume
 	var figures []page.Block
+	var sig *significance
 	for place, network := range matches.networks {
 		best := matches.best(place)
 		if best < 0 {
@@ -307,8 +370,16 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 		if err != nil {
 			return nil, nil, err
 		}
-		title := fmt.Sprintf("%s: atom %d, %s", m.Name, best, network)
-		f, err := b.slices(v, title, "weight", 8, bestCaption(m, matches, best, network))
+		if sig == nil {
+			if sig, err = b.onVolume(ctx, m, v.Grid); err != nil {
+				return nil, nil, err
+			}
+		}
+		if sig != nil {
+			v.Values = masked(v.Values, sig.volume)
+		}
+		f, err := b.slices(plotting.SliceFigure{Alt: fmt.Sprintf("%s: atom %d, %s", m.Name, best, network), Map: v, Scale: signedScale(v.Values, "weight"), MaxSlices: 10},
+			bestCaption(m, matches, best, network)+sig.maskCaption())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -319,6 +390,11 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 	}
 	addNetworks(s, m, figures)
 	v, err := page.MapVolume(m.Name+": best atom of each network", names, volumes)
+	var all []float64
+	for _, one := range volumes {
+		all = append(all, one.Values...)
+	}
+	v.Diverging, v.Limit = true, cmp.Or(signedScale(all, "").High, v.Limit)
 	return &v, volumes[0].Grid, err
 }
 
@@ -327,7 +403,7 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 func addNetworks(s *page.Section, m Model, figures []page.Block) {
 	s.Add(figures[0])
 	if len(figures) > 1 {
-		s.Add(page.Details{Summary: fmt.Sprintf("%s: the best atoms of %d further networks", m.Name, len(figures)-1), Blocks: figures[1:]})
+		s.Add(page.Details{Summary: fmt.Sprintf("%s: the best %s of %d further %s", m.Name, plural(len(figures)-1, "atom", "atoms"), len(figures)-1, plural(len(figures)-1, "network", "networks")), Blocks: figures[1:]})
 	}
 }
 
@@ -349,5 +425,6 @@ func (b *reporter) groupVolume(ctx context.Context, m Model) (*page.Volume, erro
 		return nil, err
 	}
 	v, err := page.MapVolume(m.Name+": t over subjects", nil, []*brain.Volume{t})
+	v.Diverging, v.Limit = true, cmp.Or(signedScale(t.Values, "").High, v.Limit)
 	return &v, err
 }

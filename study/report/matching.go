@@ -16,6 +16,7 @@ import (
 
 // modelMatches are the matches of a model's atoms.
 type modelMatches struct {
+	source   string   // the file, for links
 	networks []string // in the order of the table
 	atoms    []atomMatch
 	r        []float64 // (atoms x networks)
@@ -68,7 +69,7 @@ func (b *reporter) matches(m Model) (*modelMatches, error) {
 	values := map[string][]float64{}
 	names := []string{"atom", "network", "r", "dice", "jaccard", "overlap", "p", "q", "margin"}
 	nulls := []string{"p_maps", "p_subjects", "p_stimulus"}
-	out := &modelMatches{signed: slices.Contains(t.Columns, "sign")}
+	out := &modelMatches{source: b.source(t), signed: slices.Contains(t.Columns, "sign")}
 	if out.signed {
 		names = append(names, nulls...)
 	} else { // tables of before: one null, of r above 0 alone
@@ -135,25 +136,45 @@ func (b *reporter) matching(context.Context) error {
 			continue
 		}
 		s.Add(page.Heading(m.Name))
-		h := plotting.HeatMap{Title: m.Name + ": spatial correlation with networks", XLabel: "Atom", Label: "r", Rows: len(matches.networks), Cols: len(matches.atoms), XStep: 1, RowNames: matches.networks}
+		h := plotting.HeatMap{Alt: "heat map of networks by atoms", XLabel: "atom", Scale: plotting.Scale{Label: "r", Diverging: true}, Rows: len(matches.networks), Cols: len(matches.atoms), XStep: 1, RowNames: matches.networks}
 		for n := range matches.networks {
 			for k := range matches.atoms {
 				h.Values = append(h.Values, matches.r[k*len(matches.networks)+n])
 			}
 		}
-		img, err := h.Draw()
-		if err != nil {
-			return err
-		}
-		f, err := page.Picture(img, m.Name+": spatial correlation of every atom's map with every network.", "heat map of networks by atoms")
+		f, err := drawing(m.Name+": spatial correlation of every atom's map with every network.", h)
 		if err != nil {
 			return err
 		}
 		s.Add(f)
-		s.Add(page.Text(matches.rests(b.subjectsOf(m))))
+		rests := matches.rests(b.subjectsOf(m))
+		s.Add(page.Text(rests))
+		b.foundMatches(m, matches, rests)
 		s.Add(b.matchTable(m, matches)...)
 	}
 	return nil
+}
+
+// foundMatches says at the top which networks have atoms.
+func (b *reporter) foundMatches(m Model, matches *modelMatches, rests string) {
+	n, of := 0, make([]int, len(matches.networks))
+	for _, a := range matches.atoms {
+		if a.belongs {
+			n++
+			of[a.place]++
+		}
+	}
+	var list []string
+	for place, count := range of {
+		if count > 0 {
+			list = append(list, fmt.Sprintf("%s %d", matches.networks[place], count))
+		}
+	}
+	if n == 0 {
+		b.found("matching", rests, "%s: none of %d atoms matches a network.", m.Name, len(matches.atoms))
+		return
+	}
+	b.found("matching", rests, "%s: %d of %d atoms %s a network: %s.", m.Name, n, len(matches.atoms), plural(n, "matches", "match"), strings.Join(list, ", "))
 }
 
 // subjectsOf is how many subjects match compared, 0 if it does not say.
@@ -213,12 +234,12 @@ func (b *reporter) matchTable(m Model, matches *modelMatches) []page.Block {
 			none = append(none, row)
 		}
 	}
-	blocks := []page.Block{page.Table{Caption: fmt.Sprintf("%s: the %d of %d atoms that belong to a network. Dice, Jaccard and overlap are of the top 5%% of the map in the direction of r; margin is |r| less that of the second best.", m.Name, len(of), len(matches.atoms)), Columns: columns, Rows: of}}
+	blocks := []page.Block{page.Table{Source: matches.source, Caption: fmt.Sprintf("%s: the %d of %d atoms that belong to a network. Dice, Jaccard and overlap are of the top 5%% of the map in the direction of r; margin is |r| less that of the second best.", m.Name, len(of), len(matches.atoms)), Columns: columns, Rows: of}}
 	if len(of) == 0 {
 		blocks = []page.Block{page.Text(m.Name + ": no atom belongs to a network.")}
 	}
 	if len(none) > 0 {
-		blocks = append(blocks, page.Details{Summary: fmt.Sprintf("The other %d atoms with their best match", len(none)), Blocks: []page.Block{page.Table{Caption: "Atoms that belong to no network", Columns: columns, Rows: none}}})
+		blocks = append(blocks, page.Details{Summary: fmt.Sprintf("The other %d %s with their best match", len(none), plural(len(none), "atom", "atoms")), Blocks: []page.Block{page.Table{Source: matches.source, Caption: "Atoms that belong to no network", Columns: columns, Rows: none}}})
 	}
 	return blocks
 }

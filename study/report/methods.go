@@ -93,7 +93,7 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
 			m.add("With the atoms of %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s. %s%s",
-				model.Name, regression(run), n, plural(n, "subject"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), censoredIn(run), heldOutOf(run), methodOf(run))
+				model.Name, regression(run), n, plural(n, "subject", "subjects"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), censoredIn(run), heldOutOf(run), methodOf(run))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
@@ -224,7 +224,7 @@ func nullsOf(run *store.Run) string {
 func heldOutOf(run *store.Run) string {
 	var list []string
 	if n := inputsAs(run, "--test-responses"); n > 0 {
-		list = append(list, fmt.Sprintf("Models were tested on %d held-out %s (test score).", n, plural(n, "run")))
+		list = append(list, fmt.Sprintf("Models were tested on %d held-out %s (test score).", n, plural(n, "run", "runs")))
 	}
 	if option(run, "--nested", "") == "true" {
 		list = append(list, "Each fold was also predicted by a model whose penalty was chosen on the other folds alone and which was fitted to them (nested score).")
@@ -264,7 +264,7 @@ func overRuns(run *store.Run) string {
 // learnedFrom says where biological neurons come from.
 func learnedFrom(run *store.Run) string {
 	if n := int(run.Results["subjects"]); n > 0 {
-		return fmt.Sprintf(", learned from the BOLD of %d %s by the same dictionary learning with %s atoms", n, plural(n, "subject"), option(run, "--atoms", "?"))
+		return fmt.Sprintf(", learned from the BOLD of %d %s by the same dictionary learning with %s atoms", n, plural(n, "subject", "subjects"), option(run, "--atoms", "?"))
 	}
 	return ", which was given"
 }

@@ -72,7 +72,7 @@ func (b *reporter) profiles(s *page.Section) error {
 			names = append(names, l)
 		}
 		slices.SortFunc(names, func(a, b string) int { return int(layerNumber(a) - layerNumber(b)) })
-		h := plotting.HeatMap{Title: model + ": sub-groups by layer", XLabel: "Layer", Label: "share", Cols: len(names), ColNames: names}
+		h := plotting.HeatMap{Alt: "heat map of networks by layers", XLabel: "layer", Scale: plotting.Scale{Label: "share of the layer's assigned neurons"}, Cols: len(names), ColNames: names}
 		assigned := map[string]int{}
 		for _, g := range groups {
 			for _, l := range g.layer {
@@ -103,11 +103,7 @@ func (b *reporter) profiles(s *page.Section) error {
 			s.Add(page.Text(model + ": no neuron belongs to a network."))
 			continue
 		}
-		img, err := h.Draw()
-		if err != nil {
-			return err
-		}
-		f, err := page.Picture(img, model+": profile of every layer, the distribution of its assigned neurons over networks; the number of neurons in brackets. Grey: no neuron is assigned.", "heat map of networks by layers")
+		f, err := drawing(model+": profile of every layer, the distribution of its assigned neurons over networks; the number of neurons in brackets. Light grey: no neuron is assigned.", h)
 		if err != nil {
 			return err
 		}
@@ -157,7 +153,7 @@ func (b *reporter) interaction(s *page.Section, t *store.Table) error {
 			}
 		}
 		B := len(networks)
-		h := plotting.HeatMap{Title: model + ": interaction of networks", Label: "share of neurons", Rows: B, Cols: B, RowNames: networks, ColNames: networks, Values: make([]float64, B*B)}
+		h := plotting.HeatMap{Alt: "heat map of networks by networks", Scale: plotting.Scale{Label: "share of neurons"}, Rows: B, Cols: B, RowNames: networks, ColNames: networks, Values: make([]float64, B*B)}
 		for i := range h.Values {
 			h.Values[i] = math.NaN()
 		}
@@ -167,11 +163,7 @@ func (b *reporter) interaction(s *page.Section, t *store.Table) error {
 				h.Values[a*B+c], h.Values[c*B+a] = share[i], share[i]
 			}
 		}
-		img, err := h.Draw()
-		if err != nil {
-			return err
-		}
-		f, err := page.Picture(img, model+": interaction, the share of neurons with a code whose summed share is at least 0.2 on both networks.", "heat map of networks by networks")
+		f, err := drawing(model+": interaction, the share of neurons with a code whose summed share is at least 0.2 on both networks.", h)
 		if err != nil {
 			return err
 		}

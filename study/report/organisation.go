@@ -2,11 +2,13 @@ package report
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"voxen/internal/plotting"
 	page "voxen/report"
 	"voxen/store"
 	"voxen/study/step"
@@ -45,7 +47,10 @@ func (b *reporter) organisation(context.Context) error {
 		if err := b.balance(s, models); err != nil {
 			return err
 		}
-		s.Add(plain(models, "Models. "+intervals))
+		s.Add(b.plain(models, "Models. "+intervals))
+		if err := b.foundModels(models); err != nil {
+			return err
+		}
 	}
 	if layers == nil {
 		s.Add(b.lack("There is no layers.tsv: nothing is drawn by layer."))
@@ -58,14 +63,14 @@ func (b *reporter) organisation(context.Context) error {
 		return err
 	}
 	if subgroups != nil {
-		s.Add(plain(subgroups, "Sub-groups: compactness is the mean pairwise correlation of their neurons' responses, consistency over subjects that of the network's maps."))
+		s.Add(b.plain(subgroups, "Sub-groups: compactness is the mean pairwise correlation of their neurons' responses, consistency over subjects that of the network's maps."))
 	}
 	contrasts, err := b.table(b.o.Organize, "contrasts.tsv")
 	if err != nil {
 		return err
 	}
 	if contrasts != nil && len(contrasts.Rows) > 0 {
-		s.Add(page.Details{Summary: "Differences of models, as a table", Blocks: []page.Block{plain(contrasts, "Paired differences of models, a less b, over resampled subjects; neither the stimulus nor the seed of the dictionaries is resampled. n/a with fewer than 8 subjects.")}})
+		s.Add(page.Details{Summary: "Differences of models, as a table", Blocks: []page.Block{b.plain(contrasts, "Paired differences of models, a less b, over resampled subjects; neither the stimulus nor the seed of the dictionaries is resampled. n/a with fewer than 8 subjects.")}})
 	}
 	if interaction == nil {
 		s.Add(b.lack("There is no interaction.tsv: interaction of networks is not shown."))
@@ -74,63 +79,99 @@ func (b *reporter) organisation(context.Context) error {
 	return b.interaction(s, interaction)
 }
 
-const intervals = "In brackets bootstrap intervals over subjects, what the index is by chance (networks and signs permuted over the atoms) and its two-sided p; corrected is without the bias of few neurons; n/a is what cannot be had, such as the consistency of a single layer."
+// foundModels says at the top how many neurons belong to a network, and whether the
+// balance differs from chance.
+func (b *reporter) foundModels(models *store.Table) error {
+	columns := map[string][]string{}
+	for _, name := range []string{"model", "neurons", "assigned", "diversity_corrected", "diversity_corrected_chance", "diversity_corrected_p"} {
+		if !slices.Contains(models.Columns, name) {
+			return nil // a table of before
+		}
+		var err error
+		if columns[name], err = models.Column(name); err != nil {
+			return err
+		}
+	}
+	for i, model := range columns["model"] {
+		number := func(name string) float64 {
+			x, err := strconv.ParseFloat(columns[name][i], 64)
+			if err != nil {
+				return math.NaN()
+			}
+			return x
+		}
+		evidence := "No p against networks permuted over the atoms is known."
+		if p := number("diversity_corrected_p"); !math.IsNaN(p) {
+			evidence = fmt.Sprintf("By chance, networks permuted over the atoms, it is %s (p = %s).", short(number("diversity_corrected_chance")), short(p))
+		}
+		b.found("organisation", evidence, "%s: %s of %s neurons belong to a network; a layer has %s effective networks.", model, columns["assigned"][i], columns["neurons"][i], short(number("diversity_corrected")))
+	}
+	return nil
+}
+
+const intervals = "Each index with its bootstrap interval over subjects, what it is by chance (networks and signs permuted over the atoms) and its two-sided p; corrected is without the bias of few neurons; n/a is what cannot be had, such as the consistency of a single layer."
 
 // ends are what stands beside an index in columns of their own: x_low, x_high ...
 var ends = []string{"_low", "_high", "_chance", "_p"}
 
-// plain shows a table for readers: numbers stand to the right, and an index with
-// its interval and chance is one cell.
-func plain(t *store.Table, caption string) page.Table {
-	out := page.Table{Caption: caption}
-	var shown []int
+// plain shows a table for readers: numbers stand to the right. One of indices that have
+// intervals or chance beside them has a row for each of these.
+func (b *reporter) plain(t *store.Table, caption string) page.Table {
+	out := page.Table{Caption: caption, Source: b.source(t)}
+	var keys, indices []int
 	for i, name := range t.Columns {
-		if slices.ContainsFunc(ends, func(end string) bool {
+		beside := func(end string) bool { return slices.Contains(t.Columns, name+end) }
+		switch {
+		case slices.ContainsFunc(ends, func(end string) bool {
 			base, cut := strings.CutSuffix(name, end)
 			return cut && slices.Contains(t.Columns, base)
-		}) {
-			continue // shown with its index
+		}): // shown with its index
+		case slices.ContainsFunc(ends, beside):
+			indices = append(indices, i)
+		default:
+			keys = append(keys, i)
+			number := !slices.ContainsFunc(t.Rows, func(row []string) bool {
+				_, err := strconv.ParseFloat(row[i], 64)
+				return err != nil && !step.Missing(row[i])
+			})
+			out.Columns = append(out.Columns, page.Column{Name: strings.ReplaceAll(name, "_", " "), Number: number})
 		}
-		shown = append(shown, i)
-		number := true
-		for _, row := range t.Rows {
-			if _, err := strconv.ParseFloat(row[i], 64); err != nil && !step.Missing(row[i]) {
-				number = false
-			}
-		}
-		out.Columns = append(out.Columns, page.Column{Name: strings.ReplaceAll(name, "_", " "), Number: number})
 	}
-	rounded := func(c string) string {
-		if x, err := strconv.ParseFloat(c, 64); err == nil && x != math.Trunc(x) {
-			return short(x)
-		}
-		return c
+	if indices != nil {
+		out.Columns = append(out.Columns, page.Column{Name: "index"}, page.Column{Name: "value", Number: true}, page.Column{Name: "interval", Number: true},
+			page.Column{Name: "by chance", Number: true}, page.Column{Name: "p", Number: true})
 	}
 	for _, row := range t.Rows {
 		var cells []string
-		for _, i := range shown {
-			cell := rounded(row[i])
+		for _, i := range keys {
+			cells = append(cells, rounded(row[i]))
+		}
+		if indices == nil {
+			out.Rows = append(out.Rows, page.Row{Cells: cells})
+		}
+		for _, i := range indices {
 			beside := func(end string) string {
-				if at := slices.Index(t.Columns, t.Columns[i]+end); at >= 0 && !step.Missing(row[at]) {
+				if at := slices.Index(t.Columns, t.Columns[i]+end); at >= 0 {
 					return rounded(row[at])
 				}
-				return ""
+				return "n/a"
 			}
-			var known []string
-			if low, high := beside("_low"), beside("_high"); low != "" && high != "" {
-				known = append(known, low+" to "+high)
+			interval := "n/a"
+			if low, high := beside("_low"), beside("_high"); !step.Missing(low) && !step.Missing(high) {
+				interval = low + " to " + high
 			}
-			if mean, p := beside("_chance"), beside("_p"); mean != "" && p != "" {
-				known = append(known, "chance "+mean, "p "+p)
-			}
-			if len(known) > 0 {
-				cell += " (" + strings.Join(known, "; ") + ")"
-			}
-			cells = append(cells, cell)
+			out.Rows = append(out.Rows, page.Row{Cells: append(slices.Clone(cells), strings.ReplaceAll(t.Columns[i], "_", " "), rounded(row[i]), interval, beside("_chance"), beside("_p"))})
 		}
-		out.Rows = append(out.Rows, page.Row{Cells: cells})
 	}
 	return out
+}
+
+// rounded is a cell for readers: three digits of a number that is not whole.
+func rounded(c string) string {
+	if x, err := strconv.ParseFloat(c, 64); err == nil && x != math.Trunc(x) {
+		return short(x)
+	}
+	return c
 }
 
 // numericColumn gives a column of numbers of a table; nil if there is none of the name.
@@ -182,11 +223,10 @@ func (b *reporter) balance(s *page.Section, models *store.Table) error {
 		}
 		return ends[name][i : i+1]
 	}
-	c := page.Chart{XLabel: "mean diversity over layers (effective networks)", YLabel: "consistency over layers", Points: true, YFromZero: true, YMax: 1.05,
-		Caption: "The balance of each model: diversity of its layers against their consistency; bars are bootstrap intervals over subjects where there are any.", Alt: "models as points, diversity across and consistency up"}
+	c := plotting.Chart{XLabel: "mean diversity over layers (effective networks)", YLabel: "consistency over layers", Points: true, Alt: "models as points, diversity across and consistency up"}
 	for i, name := range names {
 		if !math.IsNaN(x[i]) && !math.IsNaN(y[i]) {
-			c.Series = append(c.Series, page.Series{Name: name, Labels: []string{name}, X: x[i : i+1], Y: y[i : i+1], XLow: end(across+"_low", i), XHigh: end(across+"_high", i),
+			c.Series = append(c.Series, plotting.Series{Name: name, Labels: []string{name}, X: x[i : i+1], Y: y[i : i+1], XLow: end(across+"_low", i), XHigh: end(across+"_high", i),
 				YLow: end(up+"_low", i), YHigh: end(up+"_high", i)})
 		}
 	}
@@ -194,7 +234,11 @@ func (b *reporter) balance(s *page.Section, models *store.Table) error {
 		s.Add(page.Text("The balance of diversity and consistency needs two layers with assigned neurons, which no model has."))
 		return nil
 	}
-	s.Add(c.Figure())
+	f, err := drawing("The balance of each model: diversity of its layers against their consistency; bars are bootstrap intervals over subjects where there are any."+leftOut(c.Series), c)
+	if err != nil {
+		return err
+	}
+	s.Add(f)
 	return nil
 }
 
@@ -227,8 +271,10 @@ func (b *reporter) layers(s *page.Section, t *store.Table) error {
 	if layer == nil {
 		return step.BadInput(t.Path, "has no column \"layer\", only %s", strings.Join(t.Columns, ", "))
 	}
+	stack := plotting.Stack{Alt: "indices of layers, models side by side"}
+	var all []plotting.Series
 	for _, what := range []struct{ column, label string }{
-		{"diversity", "effective networks"}, {"diversity_corrected", "effective networks, corrected"}, {"coverage", "share of neurons"}, {"specialisation", "mean highest share"},
+		{"diversity", "diversity"}, {"diversity_corrected", "diversity, corrected"}, {"coverage", "coverage"}, {"specialisation", "specialisation"},
 	} {
 		values, err := numericColumn(t, what.column)
 		if err != nil {
@@ -237,16 +283,34 @@ func (b *reporter) layers(s *page.Section, t *store.Table) error {
 		if values == nil {
 			continue
 		}
-		c := page.Chart{XLabel: "layer", YLabel: what.label, YFromZero: true, Height: 260, Caption: strings.ReplaceAll(strings.ToUpper(what.column[:1])+what.column[1:], "_", ", ") + " by layer.", Alt: what.label + " by layer"}
+		low, err := numericColumn(t, what.column+"_low")
+		if err != nil {
+			return err
+		}
+		high, err := numericColumn(t, what.column+"_high")
+		if err != nil {
+			return err
+		}
+		c := plotting.Chart{XLabel: "layer", YLabel: what.label, YFromZero: true, Height: 150}
 		for _, name := range names {
-			series := page.Series{Name: name}
+			series := plotting.Series{Name: name}
 			for _, i := range rows[name] {
 				series.X, series.Y = append(series.X, layer[i]), append(series.Y, values[i])
+				if low != nil && high != nil {
+					series.YLow, series.YHigh = append(series.YLow, low[i]), append(series.YHigh, high[i])
+				}
 			}
 			c.Series = append(c.Series, series)
 		}
-		s.Add(c.Figure())
+		stack.Charts, all = append(stack.Charts, c), append(all, c.Series...)
 	}
-	s.Add(page.Details{Summary: "Layers, as a table", Blocks: []page.Block{plain(t, "Layers. "+intervals)}})
+	if len(stack.Charts) > 0 {
+		f, err := drawing("Indices by layer: diversity, the effective number of networks; coverage, the share of neurons that belong to one; specialisation, the mean highest share. Bars are bootstrap intervals over subjects where there are any."+leftOut(all), stack)
+		if err != nil {
+			return err
+		}
+		s.Add(f)
+	}
+	s.Add(page.Details{Summary: "Layers, as a table", Blocks: []page.Block{b.plain(t, "Layers. "+intervals)}})
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"voxen/internal/plotting"
 	page "voxen/report"
 	"voxen/store"
 	"voxen/study/step"
@@ -95,7 +96,8 @@ func (b *reporter) quality(ctx context.Context) error {
 // scoreTable adds a row for each subject who has a score, and draws the distributions
 // of the kind that is shown.
 func (b *reporter) scoreTable(ctx context.Context, s *page.Section, m Model, k scoreKind, t *page.Table) error {
-	var series []page.Series
+	var series []plotting.Series
+	var highest []float64 // of each subject: the 95th percentile
 	measure, role := "score", "--responses"
 	if k == heldOut {
 		role = "--test-responses"
@@ -117,6 +119,7 @@ func (b *reporter) scoreTable(ctx context.Context, s *page.Section, m Model, k s
 		b.nVoxels = max(b.nVoxels, len(values))
 		t.Rows = append(t.Rows, page.Row{Cells: []string{m.Name, m.Subjects[i], thousands(len(values)), thousands(len(values) - len(kept)),
 			strconv.Itoa(max(1, inputsAs(run, role))), measure, short(step.Quantile(kept, 0.5)), short(step.Quantile(kept, 0.95)), short(step.Quantile(kept, 1))}})
+		highest = append(highest, step.Quantile(kept, 0.95))
 		if len(series) < 8 {
 			series = append(series, histogram(m.Subjects[i], kept))
 		}
@@ -128,9 +131,36 @@ func (b *reporter) scoreTable(ctx context.Context, s *page.Section, m Model, k s
 	if len(m.Encode) > len(series) {
 		note = fmt.Sprintf(" The first %d of %d subjects.", len(series), len(m.Encode))
 	}
-	s.Add(page.Chart{XLabel: of, YLabel: "share of voxels (%)", Series: series, YFromZero: true,
-		Caption: m.Name + ": distribution of the " + of + " over voxels." + note, Alt: "curves of the share of voxels by " + of + ", one per subject"}.Figure())
+	f, err := drawing(m.Name+": distribution of the "+of+" over voxels."+note, plotting.Chart{XLabel: of, YLabel: "share of voxels (%)", Series: series, YFromZero: true,
+		Alt: "curves of the share of voxels by " + of + ", one per subject"})
+	if err != nil {
+		return err
+	}
+	s.Add(f)
+	b.foundScores(m, k, of, highest)
 	return nil
+}
+
+// foundScores says at the top how well responses are predicted, and against what.
+func (b *reporter) foundScores(m Model, k scoreKind, of string, highest []float64) {
+	evidence := "No null was fitted: this says nothing of chance."
+	if k == selection {
+		evidence = "It chose the models, and is above 0 on noise. " + evidence
+	}
+	below, tested := 0, 0
+	for _, subject := range m.Subjects {
+		if run := b.of(m.Name + ": encode " + subject); run != nil && run.Results["null_draws"] > 0 {
+			tested++
+			if run.Results["null_q_below_0.05"] > 0 {
+				below++
+			}
+		}
+	}
+	if tested > 0 {
+		evidence = fmt.Sprintf("With voxels of q < 0.05 in %d of %d %s, against refits of the null.", below, tested, plural(tested, "subject", "subjects"))
+	}
+	slices.Sort(highest)
+	b.found("quality", evidence, "%s: the %s of the 95th percentile of voxels is %s (median of %d %s).", m.Name, of, short(step.Quantile(highest, 0.5)), len(highest), plural(len(highest), "subject", "subjects"))
 }
 
 // scores reads scores of an encode folder; nil if there are none.
@@ -191,9 +221,9 @@ func short(x float64) string {
 
 // histogram gives the share of values, in percent, in 40 bins of their range
 // without the outermost thousandths.
-func histogram(name string, sorted []float64) page.Series {
+func histogram(name string, sorted []float64) plotting.Series {
 	const bins = 40
-	s := page.Series{Name: name}
+	s := plotting.Series{Name: name}
 	lo, hi := step.Quantile(sorted, 0.001), step.Quantile(sorted, 0.999)
 	if !(hi > lo) {
 		return s

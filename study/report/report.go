@@ -107,7 +107,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. What it shows was computed by others, in their precision.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "report", Results: 2, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "report", Results: 3, File: true, Neutral: []string{"precision"}}
 }
 
 // Rules are those of pairs of options.
@@ -318,12 +318,12 @@ func (b *reporter) head() {
 			p.Facts = append(p.Facts, page.Fact{Value: thousands(n), Name: name})
 		}
 	}
-	fact(len(b.o.Models), plural(len(b.o.Models), "language model"))
-	fact(b.nNeurons, "artificial neurons")
-	fact(len(b.subjects), plural(len(b.subjects), "subject"))
-	fact(b.nVoxels, "voxels each")
-	fact(b.nAtoms, "atoms")
-	fact(b.nMatched, "atoms matched to a network")
+	fact(len(b.o.Models), plural(len(b.o.Models), "language model", "language models"))
+	fact(b.nNeurons, plural(b.nNeurons, "artificial neuron", "artificial neurons"))
+	fact(len(b.subjects), plural(len(b.subjects), "subject", "subjects"))
+	fact(b.nVoxels, plural(b.nVoxels, "voxel each", "voxels each"))
+	fact(b.nAtoms, plural(b.nAtoms, "atom", "atoms"))
+	fact(b.nMatched, plural(b.nMatched, "atom matched to a network", "atoms matched to a network"))
 	date := b.Env.Started.UTC().Format("2 January 2006, 15:04 UTC")
 	p.Subtitle = fmt.Sprintf("Made by voxen %s on %s from the files that the steps wrote.", b.version(), date)
 	p.Footer = fmt.Sprintf("voxen %s. This file holds everything it shows and asks for nothing over the network. Viewer: NiiVue %s (BSD-2-Clause).", b.version(), page.NiivueVersion())
@@ -339,11 +339,12 @@ func (b *reporter) version() string {
 	return b.Env.Version
 }
 
-func plural(n int, name string) string {
+// plural takes the form that a count wants.
+func plural(n int, one, many string) string {
 	if n == 1 {
-		return name
+		return one
 	}
-	return name + "s"
+	return many
 }
 
 // thousands writes a count with commas.
@@ -419,7 +420,7 @@ func runDetails(r *store.Run) []page.Block {
 	}
 	blocks := []page.Block{page.Code(line.String())}
 	for _, c := range r.LeftOut {
-		blocks = append(blocks, page.Text(fmt.Sprintf("Left out: %s %s (%s).", thousands(c.N), c.What, c.Why)))
+		blocks = append(blocks, page.Text(fmt.Sprintf("Left out, %s %s: %s.", c.Why, c.What, thousands(c.N))))
 	}
 	for _, w := range append(r.Warnings, r.Marks...) {
 		blocks = append(blocks, page.Text("Note: "+w))

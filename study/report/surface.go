@@ -139,22 +139,17 @@ func (b *reporter) onWhat() string {
 }
 
 // cortex draws a map, or labels, on the surfaces.
-func (b *reporter) cortex(values [2][]float64, labels brain.LabelTable, title, label, caption string) (page.Block, error) {
-	f := plotting.SurfaceFigure{Title: title, Label: label, Labels: labels}
+func (b *reporter) cortex(values [2][]float64, labels brain.LabelTable, sig *significance, scale plotting.Scale, alt, caption string) (page.Block, error) {
+	f := plotting.SurfaceFigure{Alt: alt, Scale: scale, Labels: labels, SolidNote: sig.note()}
 	for i, dst := range []**plotting.Cortex{&f.Left, &f.Right} {
 		if m := b.meshes[i]; m != nil && values[i] != nil {
 			*dst = &plotting.Cortex{Points: m.points, Triangles: m.triangles, Values: values[i]}
+			if sig != nil {
+				(*dst).Solid = sig.cortex[i]
+			}
 		}
 	}
-	if labels == nil {
-		f.Limit = max(0, step.Quantile(finite(absolute(slices.Concat(values[0], values[1]))), 0.998))
-		f.Threshold = f.Limit / 20
-	}
-	img, err := plotting.Surfaces(f)
-	if err != nil {
-		return nil, err
-	}
-	return page.Picture(img, caption+b.onWhat(), caption)
+	return drawing(caption+b.onWhat(), f)
 }
 
 // cortexBlocks are the pictures of a model's maps on surfaces.
@@ -171,12 +166,18 @@ func (b *reporter) cortexBlocks(ctx context.Context, m Model, s *page.Section) e
 		return nil
 	}
 	score, title := b.scoreOf(m), m.Name+": "+b.shownScore(m).of(b.scoreOf(m))
-	f, err := b.cortex(scores.values, nil, title, score, fmt.Sprintf("%s, mean over %d %s.", title, n, plural(n, "subject")))
+	sig, err := b.onCortex(ctx, m)
+	if err != nil {
+		return err
+	}
+	both := func(values [2][]float64) []float64 { return slices.Concat(values[0], values[1]) }
+	scale := scoreScale(both(scores.values), score)
+	f, err := b.cortex(scores.values, nil, sig, scale, title, fmt.Sprintf("%s, mean over %d %s.%s", title, n, plural(n, "subject", "subjects"), sig.caption()))
 	if err != nil {
 		return err
 	}
 	s.Add(f)
-	b.show(title, nil, [][2][]float64{scores.values})
+	b.show(title, nil, [][2][]float64{scores.values}, scale.Low < 0)
 	if err := b.networksOnCortex(ctx, m, s); err != nil {
 		return err
 	}
@@ -195,11 +196,11 @@ func (b *reporter) cortexBlocks(ctx context.Context, m Model, s *page.Section) e
 	if err != nil {
 		return err
 	}
-	if f, err = b.cortex(values, nil, m.Name+": t over subjects", "t", m.Name+": Student's t of the mean over subjects."); err != nil {
+	if f, err = b.cortex(values, nil, nil, signedScale(both(values), "t"), m.Name+": t over subjects", m.Name+": Student's t of the mean over subjects."); err != nil {
 		return err
 	}
 	s.Add(page.Details{Summary: m.Name + ": t over subjects", Blocks: []page.Block{f}})
-	b.show(m.Name+": t over subjects", nil, [][2][]float64{values})
+	b.show(m.Name+": t over subjects", nil, [][2][]float64{values}, true)
 	return nil
 }
 
@@ -269,6 +270,10 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 	if err := b.fits(c); err != nil {
 		return err
 	}
+	sig, err := b.onCortex(ctx, m)
+	if err != nil {
+		return err
+	}
 	var names []string
 	var maps [][2][]float64
 	var figures []page.Block
@@ -284,7 +289,12 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 		if err != nil {
 			return err
 		}
-		f, err := b.cortex(values, nil, fmt.Sprintf("%s: atom %d, %s", m.Name, best, network), "weight", bestCaption(m, matches, best, network))
+		for i := range values {
+			if sig != nil && values[i] != nil {
+				values[i] = masked(values[i], sig.cortex[i])
+			}
+		}
+		f, err := b.cortex(values, nil, nil, signedScale(slices.Concat(values[0], values[1]), "weight"), fmt.Sprintf("%s: atom %d, %s", m.Name, best, network), bestCaption(m, matches, best, network)+sig.maskCaption())
 		if err != nil {
 			return err
 		}
@@ -294,7 +304,7 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 		return nil
 	}
 	addNetworks(s, m, figures)
-	b.show(m.Name+": best atom of each network", names, maps)
+	b.show(m.Name+": best atom of each network", names, maps, true)
 	return nil
 }
 
@@ -312,7 +322,7 @@ func (b *reporter) templatesOnCortex(ctx context.Context, s *page.Section) error
 			return step.BadInput(m.path, "has %d vertices, but the templates %s have %d", len(m.points), b.o.Templates, len(values[i]))
 		}
 	}
-	f, err := b.cortex(values, labels, "Network templates", "", "The functional networks that atoms are compared with.")
+	f, err := b.cortex(values, labels, nil, plotting.Scale{}, "Network templates", "The functional networks that atoms are compared with.")
 	if err != nil {
 		return err
 	}
@@ -347,8 +357,16 @@ func (b *reporter) labelsOnCortex(ctx context.Context, path string) (values [2][
 }
 
 // show keeps maps for the viewer.
-func (b *reporter) show(name string, frames []string, maps [][2][]float64) {
-	b.shown = append(b.shown, page.NewSurfaceMap(name, frames, maps))
+func (b *reporter) show(name string, frames []string, maps [][2][]float64, diverging bool) {
+	m := page.NewSurfaceMap(name, frames, maps)
+	if m.Diverging = diverging; diverging {
+		var all []float64
+		for _, sides := range maps {
+			all = append(append(all, sides[0]...), sides[1]...)
+		}
+		m.Limit = cmp.Or(signedScale(all, "").High, m.Limit)
+	}
+	b.shown = append(b.shown, m)
 }
 
 // largestMesh bounds the vertices of a hemisphere in the viewer, whose triangles are
