@@ -37,6 +37,11 @@ func runOn(fsys store.FS, args []string, out, errOut io.Writer) int {
 		case <-ctx.Done():
 		}
 	}()
+	return execute(ctx, fsys, args, out, errOut)
+}
+
+// execute is runOn until ctx ends.
+func execute(ctx context.Context, fsys store.FS, args []string, out, errOut io.Writer) int {
 	app := &app{ctx: ctx, fs: fsys, out: out, errOut: errOut}
 	root := app.root()
 	root.SetArgs(args)

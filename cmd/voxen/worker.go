@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -20,7 +22,9 @@ docs/python.md has the messages.` + "\n" + exitHelp,
 		Example: "  voxen worker </dev/null",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return worker.Serve(cmd.Context(), os.Stdin, a.out, version())
+			return worker.Serve(cmd.Context(), os.Stdin, a.out, worker.Program{Version: version(), Run: func(ctx context.Context, args []string, out io.Writer) int {
+				return execute(ctx, a.fs, append(args, "--json"), out, out)
+			}})
 		},
 	}
 }

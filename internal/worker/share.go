@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -16,6 +17,10 @@ import (
 
 // folderPrefix begins the names of folders of shared files.
 const folderPrefix = "voxen-"
+
+// ourPrefixes begin the names of what lies in them: arrays of requests, of results, and
+// folders of inputs of commands.
+var ourPrefixes = []string{"in-", "out-", "step-"}
 
 // Array is an array in a file that both processes map: row-major, in the byte order of the
 // machine, from Offset on.
@@ -175,12 +180,17 @@ func (c *call) end(failed bool) {
 	}
 }
 
-// close ends the server: device, mappings and files.
-func (s *server) close() {
+// forget unmaps the files of requests.
+func (s *server) forget() {
 	for path, m := range s.mapped {
 		m.unmap()
 		delete(s.mapped, path)
 	}
+}
+
+// close ends the server: device, mappings and files.
+func (s *server) close() {
+	s.forget()
 	if s.backend != nil {
 		s.backend.Close()
 	}
@@ -195,8 +205,8 @@ func (s *server) removeFiles() {
 			continue
 		}
 		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), "in-") || strings.HasPrefix(e.Name(), "out-") {
-				os.Remove(filepath.Join(folder, e.Name()))
+			if slices.ContainsFunc(ourPrefixes, func(p string) bool { return strings.HasPrefix(e.Name(), p) }) {
+				os.RemoveAll(filepath.Join(folder, e.Name()))
 			}
 		}
 		os.Remove(folder)

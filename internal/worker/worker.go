@@ -8,7 +8,8 @@
 //	    "arrays": {"X": {"path": "/dev/shm/voxen-1/in-0", "dtype": "float32", "shape": [100, 3]}, ...}}
 //	<- {"id": 2, "type": "progress", "stage": "fitting", "done": 2048, "total": 60000}
 //	<- {"id": 2, "type": "result", "result": {...}, "arrays": {"coef": {...}, ...}}
-//	-> {"id": 2, "op": "cancel"}
+//	-> {"id": 3, "op": "run", "params": {"args": ["learn", "--responses", "S.npy", "--out", "D"]}}
+//	-> {"id": 3, "op": "cancel"}
 //	<- {"id": 3, "type": "error", "status": 2, "message": "..."}
 //
 // Requests are served in order; cancel interrupts the one that is served. Files of results
@@ -38,6 +39,14 @@ import (
 // Protocol is the number of the messages: programs of another one do not understand each other.
 const Protocol = 1
 
+// Program is what the program that holds the worker does for it.
+type Program struct {
+	Version string
+	// Run does a command line, with an object of JSON on each line of out, and gives its
+	// exit status. It ends when ctx does.
+	Run func(ctx context.Context, args []string, out io.Writer) (status int)
+}
+
 // Statuses of errors.
 const (
 	statusFailed      = 1
@@ -57,7 +66,7 @@ type request struct {
 
 // server serves one program.
 type server struct {
-	version string
+	program Program
 	folders []string // where results are put, the first that has room
 	made    int      // results
 	mapped  map[string]*mapping
@@ -84,9 +93,9 @@ type opened struct {
 // ended is how long what is under way may take when nobody waits for it any more.
 const ended = 5 * time.Second
 
-// Serve answers requests until the input or ctx ends; version is that of the program.
-func Serve(ctx context.Context, in io.Reader, out io.Writer, version string) error {
-	s := &server{version: version, out: out, mapped: map[string]*mapping{}}
+// Serve answers requests until the input or ctx ends.
+func Serve(ctx context.Context, in io.Reader, out io.Writer, program Program) error {
+	s := &server{program: program, out: out, mapped: map[string]*mapping{}}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	defer close(done)
@@ -108,7 +117,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, version string) err
 			os.Exit(statusFailed)
 		}
 	}()
-	s.send(map[string]any{"type": "hello", "protocol": Protocol, "version": version})
+	s.send(map[string]any{"type": "hello", "protocol": Protocol, "version": program.Version})
 	for {
 		select {
 		case <-ctx.Done():
@@ -219,13 +228,16 @@ type call struct {
 
 // do does what is asked for.
 func (c *call) do(ctx context.Context) (any, error) {
-	if c.Op == "open" {
+	switch c.Op {
+	case "open":
 		return struct{}{}, c.open()
+	case "run":
+		return c.run(ctx)
 	}
 	operations := map[string]func(context.Context) (any, error){"fit": c.fit}
 	operation, ok := operations[c.Op]
 	if !ok {
-		return nil, badInput("op %q, expected open, fit or cancel", c.Op)
+		return nil, badInput("op %q, expected open, fit, run or cancel", c.Op)
 	}
 	if err := c.begin(); err != nil {
 		return nil, err
@@ -295,7 +307,7 @@ func (c *call) begin() error {
 		return badInput("option %q, expected device, threads, precision, memory or tf32", name)
 	}
 	var err error
-	if c.env, err = common.Env(step.Quiet{}, c.version); err != nil {
+	if c.env, err = common.Env(step.Quiet{}, c.program.Version); err != nil {
 		return err
 	}
 	want := opened{c.env.Device, c.env.Threads, c.env.TF32}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,7 +54,9 @@ func start(t *testing.T) *client {
 	if err := os.Mkdir(c.folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	go func() { c.ended <- worker.Serve(context.Background(), in, out, "v") }()
+	go func() {
+		c.ended <- worker.Serve(context.Background(), in, out, worker.Program{Version: "v", Run: command})
+	}()
 	if hello := c.hear(); hello.Type != "hello" || hello.Version != "v" || hello.Protocol != worker.Protocol {
 		t.Fatalf("first line %+v", hello)
 	}
@@ -217,7 +220,7 @@ func TestRefusals(t *testing.T) {
 	c.open()
 	long := strings.Replace(y, "[30, 5]", "[31, 5]", 1)
 	for name, r := range map[string]struct{ op, rest, says string }{
-		"op":            {"fits", "", `op "fits", expected open, fit`},
+		"op":            {"fits", "", `op "fits", expected open, fit, run`},
 		"parameter":     {"fit", with(`"nested"`, `"nest"`), `unknown field "nest"`},
 		"option":        {"fit", with(`"threads"`, `"thread"`), `option "thread"`},
 		"value":         {"fit", with(`"2"`, `"two"`), `threads "two", expected a whole number`},
@@ -252,6 +255,80 @@ func TestRefusals(t *testing.T) {
 	if err := <-c.ended; err == nil || !strings.Contains(err.Error(), "expected a JSON object on a line") {
 		t.Errorf("no JSON: %v", err)
 	}
+}
+
+// command is a program that says what it is told: an object for each argument, a line
+// that is none for the last.
+func command(ctx context.Context, args []string, out io.Writer) int {
+	if args[0] == "wait" {
+		fmt.Fprint(out, `{"type": "stage", "stage": "waiting", "total": 3}`+"\n")
+		<-ctx.Done()
+		return 1
+	}
+	for i, a := range args {
+		fmt.Fprint(out, a[:len(a)/2]) // lines come in pieces
+		fmt.Fprint(out, a[len(a)/2:]+"\n")
+		if strings.Contains(a, "error") {
+			return i
+		}
+	}
+	return 0
+}
+
+// A command's lines become messages: progress where it is wanted, warnings, one result or
+// one error.
+func TestRun(t *testing.T) {
+	c := start(t)
+	send := func(op, progress string, args ...string) {
+		c.n++
+		list, err := json.Marshal(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c.in, `{"id": %d, "op": %q, "progress": %s, "params": {"args": %s}}`+"\n", c.n, op, progress, list)
+	}
+	stage, done, warning, result := `{"type": "stage", "stage": "s", "total": 9}`, `{"type": "progress", "stage": "s", "done": 4, "total": 9}`,
+		`{"type": "warning", "message": "m"}`, `{"type": "learn", "learn": {"constant": 3}}`
+	for name, r := range map[string]struct {
+		progress string
+		args     []string
+		want     []string
+		status   int
+	}{
+		"all":      {"true", []string{stage, done, warning, result}, []string{"progress", "progress", "warning", "result"}, 0},
+		"quiet":    {"false", []string{stage, done, warning, result}, []string{"warning", "result"}, 0},
+		"refused":  {"false", []string{stage, `{"type": "error", "message": "e", "status": 2}`}, []string{"error"}, 2},
+		"failed":   {"false", []string{result, `{"type": "error", "message": "e", "status": 1}`}, []string{"error"}, 1},
+		"no JSON":  {"false", []string{result, "panic or error: text"}, []string{"error"}, 1},
+		"no lines": {"false", []string{stage}, []string{"result"}, 0},
+	} {
+		send("run", r.progress, r.args...)
+		var got []string
+		var last answer
+		for len(got) < len(r.want) {
+			last = c.hear()
+			got = append(got, last.Type)
+		}
+		if !slices.Equal(got, r.want) || last.Status != r.status || last.ID != c.n {
+			t.Errorf("%s: %v %+v, want %v and status %d", name, got, last, r.want, r.status)
+		}
+		if last.Type == "result" && len(r.args) == 4 && last.Result.Constant != 3 {
+			t.Errorf("%s: result %+v", name, last)
+		}
+	}
+	send("run", "true", "wait")
+	if a := c.hear(); a.Type != "progress" {
+		t.Fatalf("%+v", a)
+	}
+	fmt.Fprintf(c.in, `{"id": %d, "op": "cancel"}`+"\n", c.n)
+	if a := c.hear(); a.Status != 130 {
+		t.Errorf("cancelled: %+v", a)
+	}
+	if a := c.ask("run", `, "params": {}`); a.Status != 2 || !strings.Contains(a.Message, "no arguments") {
+		t.Errorf("nothing to run: %+v", a)
+	}
+	c.in.Close()
+	<-c.ended
 }
 
 // Cancel interrupts the request that it names, and no other.

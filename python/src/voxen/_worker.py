@@ -17,7 +17,8 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -38,6 +39,7 @@ _GRACE = 10.0
 _ENDING = 2.0
 
 Progress = Callable[[str, int, int], None]
+Warn = Callable[[str], None]
 
 
 @lru_cache(maxsize=1)
@@ -76,6 +78,7 @@ class Worker:
     """A process of the engine, with the memory that it shares with this one."""
 
     def __init__(self) -> None:
+        path = program()
         self.pid = os.getpid()
         self.folders = _share.make_folders()
         self._arena: Arena | None = None
@@ -87,11 +90,11 @@ class Worker:
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         try:
             self._process = subprocess.Popen(
-                [program(), "worker"], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, **group
+                [path, "worker"], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, **group
             )
         except OSError as e:
             _share.remove_folders(self.folders)
-            raise EngineError(f"{program()} does not start: {e}") from e
+            raise EngineError(f"{path} does not start: {e}") from e
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout
         self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
@@ -177,6 +180,7 @@ class Worker:
         params: dict[str, Any],
         common: dict[str, str],
         progress: Progress | None = None,
+        warn: Warn | None = None,
     ) -> tuple[dict[str, Any], dict[str, Array]]:
         """Have the engine do something.
 
@@ -191,6 +195,8 @@ class Worker:
             Parameters of the operation, and the options that all have.
         progress : callable, optional
             Hears of the stage, and how much of it is done, of how much.
+        warn : callable, optional
+            Hears of warnings.
 
         Returns
         -------
@@ -208,11 +214,14 @@ class Worker:
         """
         self._last += 1
         number = self._last
+        if op == "run" and self._arena is not None:  # its memory is the command's
+            self._arena.close()
+            self._arena = None
         named = self._share(arrays)
         message = {"id": number, "op": op, "params": params, "common": common, "arrays": named, "progress": progress is not None}
         try:
             self._send(message)
-            answer = self._answer(number, progress)
+            answer = self._answer(number, progress, warn)
         except WorkerLost:
             self.kill()
             raise
@@ -258,12 +267,15 @@ class Worker:
         else:
             self._arena.unlink()
 
-    def _answer(self, number: int, progress: Progress | None) -> dict[str, Any]:
+    def _answer(self, number: int, progress: Progress | None, warn: Warn | None) -> dict[str, Any]:
         """Wait for the answer to a call."""
         while True:
             message = self._next()
             if message.get("id") != number:  # of a call that was interrupted
                 _share.discard(message.get("arrays") or {})
+            elif message["type"] == "warning":
+                if warn is not None:
+                    warn(message["message"])
             elif message["type"] != "progress":
                 return message
             elif progress is not None:
@@ -278,7 +290,7 @@ class Worker:
             until = time.monotonic() + _GRACE
             while True:
                 message = self._next(until)
-                if message.get("id") == number and message["type"] != "progress":
+                if message.get("id") == number and message["type"] in ("result", "error"):
                     _share.discard(message.get("arrays") or {})
                     return
         except BaseException:  # no answer, or Ctrl-C again
@@ -324,6 +336,7 @@ class Worker:
 
 _lock = threading.RLock()
 _worker: Worker | None = None
+_steps = 0
 _disowned: list[Worker] = []  # kept, so that nothing of the parent's is closed or removed
 
 
@@ -347,19 +360,38 @@ def call(
     params: dict[str, Any],
     common: dict[str, str],
     progress: Progress | None = None,
+    warn: Warn | None = None,
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Have the engine of this process do something: :meth:`Worker.call`.
 
     Threads take turns. A process of the engine that is gone is replaced.
     """
-    global _worker
     with _lock:
-        if _worker is not None and not _worker.alive:
-            _worker.kill()
-            _worker = None
-        if _worker is None:
-            _worker = Worker()
-        return _worker.call(op, arrays, params, common, progress)
+        return _running().call(op, arrays, params, common, progress, warn)
+
+
+def _running() -> Worker:
+    """Give the process of the engine, a new one where there is none."""
+    global _worker
+    if _worker is not None and not _worker.alive:
+        _worker.kill()
+        _worker = None
+    if _worker is None:
+        _worker = Worker()
+    return _worker
+
+
+@contextmanager
+def folders_of_inputs() -> Iterator[list[Path]]:
+    """Give folders for the files of a call, the fastest first; not made yet, and removed after it."""
+    global _steps
+    with _lock:
+        _steps += 1
+        folders = [folder / f"step-{_steps}" for folder in _running().folders]
+    try:
+        yield folders
+    finally:
+        _share.remove_folders(folders)
 
 
 def engine_version() -> str:
