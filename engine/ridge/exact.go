@@ -160,7 +160,10 @@ func (f *fitter) withDelays(x, offset []float64) []float64 {
 // for the features.
 func (f *fitter) independent(ctx context.Context) error {
 	c := f.delayedRows()
-	d := decompose(c.x, c.T, c.K)
+	d := noValues(c.T, c.K)
+	if !f.dry {
+		d = decompose(c.x, c.T, c.K)
+	}
 	R := max(1, d.rank)
 	us := columns{T: c.T, K: R, x: make([]float64, c.T*R), shifted: make([]float64, c.T*R), offset: make([]float64, R)}
 	for r := range d.rank {
@@ -205,7 +208,7 @@ func (f *fitter) exactDesign(ctx context.Context, c columns, own bool) error {
 	}
 	f.keep(out, R, across, c.K)
 	f.products = out.products
-	if len(f.o.Delays) == 0 && f.res.Form != Kernel {
+	if len(f.o.Delays) == 0 && f.weight == nil && f.res.Form != Kernel {
 		f.set(fieldX, 1, c.T, c.K, c.shifted)
 	}
 	f.setMeans(c)
@@ -459,7 +462,10 @@ func (f *fitter) columnScales(d resampled, set rowset, a []float64) []float64 {
 // those have lost digits that count, by themselves.
 func (f *fitter) factor(ctx context.Context, d resampled, a []float64, n int) (svd, error) {
 	K := d.c.K
-	if d.own {
+	switch {
+	case f.dry:
+		return noValues(n, K), nil
+	case d.own:
 		return decompose(a, n, K), nil
 	}
 	R, x := K, blas64.General{Rows: n, Cols: K, Stride: K, Data: a}

@@ -2,7 +2,6 @@ package ridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -32,6 +31,10 @@ type Result struct {
 	NoScore   int     // voxels left out because a score is not a number of the precision
 	// NoTestScore counts voxels with a model whose held-out score is not a number.
 	NoTestScore int
+	// Of FitBanded: whether the designs of all draws were kept, and how many draws shared a
+	// pass over a block of responses.
+	Kept   bool
+	AtOnce int
 	// Rounding is about what float32 products add to scores at the smallest alpha: see
 	// fitter.rounding. 0 in float64.
 	Rounding float64
@@ -48,29 +51,42 @@ type Result struct {
 // whose score is not, is NaN in every output and counted. When ctx ends, panels under way are
 // finished and ctx's error is returned.
 func Fit(ctx context.Context, be engine.Backend, data Data, out Outputs, o Options) (Result, error) {
-	data, o, err := o.reduce(data)
+	f, err := newFitter(be, data, o)
 	if err != nil {
 		return Result{}, err
 	}
+	err = f.all(ctx, out)
+	return f.res, whole(err, func() (int64, error) { return Least(ctx, be, data, out, o) })
+}
+
+// newFitter checks, and leaves censored rows out.
+func newFitter(be engine.Backend, data Data, o Options) (*fitter, error) {
+	data, o, err := o.reduce(data)
+	if err != nil {
+		return nil, err
+	}
 	if err := o.check(data); err != nil {
-		return Result{}, err
+		return nil, err
 	}
 	form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	f := &fitter{be: be, o: o, data: data, res: Result{Form: form}}
+	return &fitter{be: be, o: o, data: data, res: Result{Form: form}}, nil
+}
+
+// all is Fit.
+func (f *fitter) all(ctx context.Context, out Outputs) error {
 	if err := f.prepare(ctx); err != nil {
-		return f.res, f.overall(err, out)
+		return err
 	}
-	if o.OneAlpha {
+	if f.o.OneAlpha {
 		if err := f.chooseOne(ctx, out); err != nil {
-			return f.res, err
+			return err
 		}
 		out.CVScores = nil // of all alphas: written by the first pass
 	}
-	err = f.voxels(ctx, out)
-	return f.res, err
+	return f.voxels(ctx, out)
 }
 
 // fitter is one call of Fit.
@@ -94,6 +110,9 @@ type fitter struct {
 	weight      []float64 // K: by which columns of the design are multiplied, in banded ridge; nil: 1
 	columns     []int     // those of the features of all bands that it has, in banded ridge
 	steps       *within   // of nested folds that cut runs; made once
+
+	dry   bool  // designs are zeros: what is asked is their size
+	least int64 // what the graph of the design needs
 }
 
 // matrixValue makes a (1, 1, rows, cols) value.
@@ -273,8 +292,8 @@ func (f *fitter) makeDesign(ctx context.Context) error {
 		features = f.delayed(value("raw", f.raw), f.o.Runs, nil, value)
 	}
 	design := d.build(features, shifted, value("offset", f.delayedOffset()))
-	if shifted != x {
-		design.x = nil // tiles read the features through their delays again
+	if shifted != x || f.weight != nil {
+		design.x = nil // tiles read the features through their delays again, draws of bands in common
 	}
 	fields := design.fields()
 	f.design = make([]gorgonia.Value, len(fields))
@@ -285,35 +304,19 @@ func (f *fitter) makeDesign(ctx context.Context) error {
 			results[op.Must(op.Copy{To: f.o.Precision}, *n)] = engine.Last(&f.design[i])
 		}
 	}
-	var err error
-	f.res.Design, err = engine.NewMachine(f.be).Run(ctx, feeds, results, engine.Tiling{Budget: f.o.Budget})
-	var over *engine.OverBudget
-	if errors.As(err, &over) {
-		for i, n := range fields {
-			if *n != nil {
-				f.design[i] = op.ToValue(op.NewTensor(op.Dims((*n).Shape())), f.o.Precision)
-			}
-		}
+	m, err := engine.NewMachine(f.be), error(nil)
+	if f.least, err = m.Need(feeds, results, engine.Tiling{}); err != nil {
+		return err
 	}
+	if f.dry {
+		f.empty(fields)
+		return nil
+	}
+	f.res.Design, err = m.Run(ctx, feeds, results, engine.Tiling{Budget: f.o.Budget})
 	if err != nil {
 		return fmt.Errorf("design of the features: %w", err)
 	}
 	return nil
-}
-
-// overall makes a refusal of the design's budget one of the whole fit's: a tile of one
-// panel may need more. It is planned over a design of zeros.
-func (f *fitter) overall(err error, out Outputs) error {
-	var over *engine.OverBudget
-	if !errors.As(err, &over) || f.design == nil {
-		return err
-	}
-	t, results, tiling := f.voxelGraph(out)
-	need, planErr := engine.NewMachine(f.be).Need(t.feeds, results, tiling)
-	if planErr != nil {
-		return err
-	}
-	return &engine.OverBudget{Need: max(over.Need, need), Budget: over.Budget}
 }
 
 // tileGraph is the graph of a tile with its feeds.
@@ -354,6 +357,11 @@ func (f *fitter) designIn(t *tileGraph, of string) (designer, design) {
 		x.products, x.scale = value("products", f.keepProducts(f.products, f.o.Features(f.data.X.Cols))), f.products.scale
 	}
 	if x.x == nil && f.res.Form != Kernel {
+		if f.weight != nil { // draws of one fit: what is of their features and the responses is computed once
+			value = func(name string, v gorgonia.Value) node {
+				return t.common(fmt.Sprint("banded ", name, f.columns), func() gorgonia.Value { return v })
+			}
+		}
 		x.x = f.delayed(value("X", f.working(f.x)), f.o.Runs, f.offset, value)
 	}
 	return d, x
@@ -429,21 +437,12 @@ func (f *fitter) tiling() engine.Tiling {
 
 // chooseOne scores all alphas on all voxels kept, and leaves the best as the only one.
 func (f *fitter) chooseOne(ctx context.Context, out Outputs) error {
-	t := f.newTileGraph()
-	tiling := f.tiling()
-	y := f.read(t, "Y", f.data.Y, tiling.Width)
-	fit := t.d.fit(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision))
 	A := len(f.o.Alphas)
-	sums := make([]float64, A+1)
-	results := engine.Results{op.Must(op.SumKept{}, fit.scores, fit.status): addUp(sums)}
-	outer := make([][]float64, len(f.nested))
-	for i, o := range f.outerFolds(t, fit) {
+	sums, outer := make([]float64, A+1), make([][]float64, len(f.nested))
+	for i := range outer {
 		outer[i] = make([]float64, A+1)
-		results[op.Must(op.SumKept{}, o.inner(), fit.status)] = addUp(outer[i])
 	}
-	if out.CVScores != nil {
-		results[t.masked(fit.scores, fit.status, f.o.Precision)] = engine.ToSink(out.CVScores)
-	}
+	t, results, tiling := f.chooseGraph(out, sums, outer)
 	if _, err := engine.NewMachine(f.be).Run(ctx, t.feeds, results, tiling); err != nil {
 		return err
 	}
@@ -453,6 +452,27 @@ func (f *fitter) chooseOne(ctx context.Context, out Outputs) error {
 	f.res.OneAlpha = f.o.best(sums)
 	f.o.Alphas = []float64{f.res.OneAlpha}
 	return nil
+}
+
+// chooseGraph is the graph of chooseOne, which adds up the scores of all alphas, and those of
+// outer folds; nil where it does not run.
+func (f *fitter) chooseGraph(out Outputs, sums []float64, outer [][]float64) (*tileGraph, engine.Results, engine.Tiling) {
+	t := f.newTileGraph()
+	tiling := f.tiling()
+	y := f.read(t, "Y", f.data.Y, tiling.Width)
+	fit := t.d.fit(t.x, y, t.matrix("trends", f.o.Trends, f.o.Precision))
+	results := engine.Results{op.Must(op.SumKept{}, fit.scores, fit.status): addUp(sums)}
+	for i, o := range f.outerFolds(t, fit) {
+		var own []float64
+		if outer != nil {
+			own = outer[i]
+		}
+		results[op.Must(op.SumKept{}, o.inner(), fit.status)] = addUp(own)
+	}
+	if out.CVScores != nil {
+		results[t.masked(fit.scores, fit.status, f.o.Precision)] = engine.ToSink(out.CVScores)
+	}
+	return t, results, tiling
 }
 
 // addUp sums what SumKept gives over panels and tiles.

@@ -182,6 +182,9 @@ func (f *fitter) leverageOf(e exactly, R int) *leverage {
 				size = math.Sqrt(size)
 			}
 			x := (e.outerRows[t*R+r] + e.outerTest[r]/float64(T)) / size
+			if f.dry {
+				x = 1 / float64(T*(2+t+i)) // no two rows are alike, and no row has it all
+			}
 			l.u[t*l.R+i], l.rest[t] = x, l.rest[t]-x*x
 		}
 	}
@@ -235,7 +238,7 @@ func (f *fitter) ruleDesign(ctx context.Context) error {
 		return err
 	}
 	f.design = f.fields(e, f.res.Form, 0, R, across, c.K)
-	if len(f.o.Delays) == 0 && f.res.Form != Kernel {
+	if len(f.o.Delays) == 0 && f.weight == nil && f.res.Form != Kernel {
 		f.set(fieldX, 1, c.T, c.K, c.shifted)
 	}
 	f.setMeans(c)

@@ -494,6 +494,14 @@ func (t *tileGraph) once(name string, v gorgonia.Value) node {
 	return t.named[name]
 }
 
+// common adds a fixed operand that all designs have in common.
+func (t *tileGraph) common(name string, make func() gorgonia.Value) node {
+	if t.named[name] == nil {
+		t.named[name] = t.input(name, make())
+	}
+	return t.named[name]
+}
+
 // shared adds an input with a matrix that all designs have in common; nil for an empty one.
 func (t *tileGraph) shared(name string, m tile.Matrix, to tensor.Dtype) node {
 	if m.Cols == 0 {

@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"gorgonia.org/gorgonia"
-
 	"voxen/engine"
 	"voxen/engine/op"
 )
@@ -200,7 +198,7 @@ func (m *scoreNull) batch(ctx context.Context, lo, hi int) error {
 		}
 		fits[i] = f
 		// designs are held beside their copies in the buffers
-		if held += f.designSize(); m.o.Budget > 0 && 2*held > m.o.Budget && hi-lo > 1 {
+		if held += f.featureBytes() + f.designBytes(); m.o.Budget > 0 && 2*held > m.o.Budget && hi-lo > 1 {
 			return &engine.OverBudget{Need: 2 * held, Budget: m.o.Budget}
 		}
 	}
@@ -263,24 +261,6 @@ func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
 		}
 	}
 	return f, f.prepare(ctx)
-}
-
-// designSize is the bytes of the features and the designs of a fit.
-func (f *fitter) designSize() int64 {
-	n := int64(8 * 3 * (len(f.data.X.Data) + len(f.data.TestX.Data))) // as drawn, after the steps, shifted
-	add := func(values ...gorgonia.Value) {
-		for _, v := range values {
-			if v != nil {
-				n += int64(v.MemSize())
-			}
-		}
-	}
-	add(f.design...)
-	for _, d := range f.nested {
-		add(d.fields...)
-		add(d.rows, d.test, d.gram, d.sums)
-	}
-	return n
 }
 
 // fitDraw adds the fit of a draw to the graph of several; what is of responses alone is there

@@ -5,7 +5,6 @@ import (
 
 	"gorgonia.org/gorgonia"
 
-	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/tile"
 )
@@ -68,12 +67,12 @@ func (s *search) bandSums(t *tileGraph, W, x node) node {
 	for k := range K {
 		in.Data[s.b.Of[k%len(s.b.Of)]*K+k] = 1
 	}
-	bands := t.once("bands", op.ToValue(in, op.Float64))
+	bands := t.constant(in, op.Float64)
 	return op.Must(op.MatMul{}, bands, op.Must(op.Zip{Kind: op.Mul}, W, x))
 }
 
 // testSplit adds the terms of held-out rows to the results of a draw.
-func (s *search) testSplit(f *fitter, t *tileGraph, fit fitted, h heldOut, to splitTerms, results engine.Results, pick func(*tile.Array[float64]) tile.Sink) {
+func (s *search) testSplit(f *fitter, t *tileGraph, fit fitted, h heldOut, to splitTerms, results fanOut, pick func(*tile.Array[float64]) tile.Sink) {
 	runs := f.data.TestRuns
 	x := f.delayed(t.value("splitX", f.testX), runs, f.offset, func(name string, v gorgonia.Value) node { return t.value("split "+name, v) })
 	if n := f.o.TestRepeats; n > 0 {
@@ -93,16 +92,17 @@ func (s *search) testSplit(f *fitter, t *tileGraph, fit fitted, h heldOut, to sp
 	square = op.Must(op.Zip{Kind: op.Mul}, square, op.Must(op.Zip{Kind: op.Sub}, one, h.flat))
 	W := cast(fit.weights, op.Float64)
 	s.columns(t, W, x, op.Must(op.MatMul{TransA: true}, x, y), means, to, results, pick)
-	results[square], results[away] = engine.ToSink(pick(to.square)), engine.ToSink(pick(to.away))
+	results.add(square, pick(to.square))
+	results.add(away, pick(to.away))
 }
 
 // columns adds the terms of bands: of weights W (P, 1, K, W), features x (1, 1, n, K) about
 // their means, their products C (P, 1, K, W) with the responses, and the means (1, 1, 1, K).
-func (s *search) columns(t *tileGraph, W, x, C, means node, to splitTerms, results engine.Results, pick func(*tile.Array[float64]) tile.Sink) {
+func (s *search) columns(t *tileGraph, W, x, C, means node, to splitTerms, results fanOut, pick func(*tile.Array[float64]) tile.Sink) {
 	D := op.Must(op.MatMul{TransA: true}, x, op.Must(op.MatMul{}, x, W))
-	results[s.bandSums(t, W, C)] = engine.ToSink(pick(to.yq))
-	results[s.bandSums(t, W, D)] = engine.ToSink(pick(to.qq))
-	results[s.bandSums(t, W, op.Must(op.Transpose{}, means))] = engine.ToSink(pick(to.mean))
+	results.add(s.bandSums(t, W, C), pick(to.yq))
+	results.add(s.bandSums(t, W, D), pick(to.qq))
+	results.add(s.bandSums(t, W, op.Must(op.Transpose{}, means)), pick(to.mean))
 }
 
 // foldFeatures are the features of an outer fold as its last model sees them.
@@ -139,15 +139,16 @@ func (s *search) foldsFeatures() {
 
 // nestedSplit adds the terms of an outer fold, refitted at an alpha, to the results of a draw.
 // Responses are counted in their units, which no share sees.
-func (s *search) nestedSplit(t *tileGraph, i int, o outerFold, alpha node, to splitTerms, results engine.Results) {
+func (s *search) nestedSplit(t *tileGraph, i int, o outerFold, alpha node, to splitTerms, results fanOut) {
 	n := float64(o.n.rs.outer.rows())
 	w := op.Must(op.RidgeWeights{}, total(o.P), total(o.x.s), cast(alpha, o.d.o.Precision))
 	W := cast(op.Must(op.MatMul{}, o.x.back, w), op.Float64)
-	x := t.once(o.name("features"), s.foldX[i].x)
+	x := t.common(o.name("features"), func() gorgonia.Value { return s.foldX[i].x })
 	C := o.project(x, op.Float64, o.stepsOf.scales)
 	scaled := func(c float64, x node) node { return op.Must(op.GroupScale{Factors: []float64{c}}, x) }
 	own := func(a *tile.Array[float64]) tile.Sink { return a }
-	s.columns(t, W, x, C, t.once(o.name("means"), s.foldX[i].means), to, results, own)
+	means := t.common(o.name("means"), func() gorgonia.Value { return s.foldX[i].means })
+	s.columns(t, W, x, C, means, to, results, own)
 
 	test := t.once(o.name("test"), o.n.test)
 	p := scaled(1/n, cast(op.Must(op.MatMul{}, test, w), op.Float64))
@@ -158,6 +159,7 @@ func (s *search) nestedSplit(t *tileGraph, i int, o outerFold, alpha node, to sp
 	square := op.Must(op.Part{Axis: 2, Lo: 1}, o.moments)
 	square = op.Must(op.Zip{Kind: op.Sub}, square, scaled(n, op.Must(op.Zip{Kind: op.Mul}, mean, mean)))
 	square = op.Must(op.Zip{Kind: op.Mul}, square, op.Must(op.Zip{Kind: op.Sub}, one, o.flat))
-	results[square], results[away] = engine.ToSink(to.square), engine.ToSink(to.away)
-	results[op.Must(op.Copy{}, o.silent)] = engine.ToSink(to.silent)
+	results.add(square, to.square)
+	results.add(away, to.away)
+	results.add(op.Must(op.Copy{}, o.silent), to.silent)
 }

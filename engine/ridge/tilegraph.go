@@ -253,6 +253,22 @@ func (d designer) trainedOn(x design, r responses) (P, B node) {
 	return P, B
 }
 
+// trainedOnAll gives P of the model of all rows alone, (P, 1, R, W).
+func (d designer) trainedOnAll(x design, r responses) (P node) {
+	products := r.z
+	if x.form != Kernel {
+		products = op.Must(op.FoldCross{Borders: op.Borders{0, op.TypeOf(r.z).Dims[2]}}, x.x, r.z)
+	}
+	P = op.Must(op.MatMul{}, total(x.rot), products)
+	if x.shift != nil {
+		P = op.Must(op.OuterAdd{Factors: []float64{1}}, P, total(x.shift), total(r.sums))
+	}
+	if x.ones != nil {
+		P = op.Must(op.OuterAdd{Factors: []float64{-1}}, P, total(x.ones), total(cast(r.centre, r.z.Dtype())))
+	}
+	return P
+}
+
 // score gives the mean score over folds of every alpha, float64 (P, 1, A, W).
 func (d designer) score(x design, r responses, P, C node) node {
 	trained := folds(P)
@@ -312,9 +328,8 @@ func (d designer) fit(x design, y, trends node) fitted {
 // fitAt adds the fit at an alpha per voxel, float64 (P, 1, 1, W), that was chosen before.
 func (d designer) fitAt(x design, y, trends, alpha node) fitted {
 	r, status := d.respond(y, trends, d.o.Precision)
-	P, _ := d.trainedOn(x, r)
 	out := fitted{alpha: alpha, status: status}
-	d.refit(x, r, P, &out)
+	d.refit(x, r, d.trainedOnAll(x, r), &out)
 	return out
 }
 

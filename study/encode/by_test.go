@@ -92,7 +92,7 @@ func TestByLayer(t *testing.T) {
 				}
 			}
 			counts[chosen]++
-			if best[v] != c.layers[chosen] || got("test_score")[v] != test[chosen*V+v] || got("cv_score")[v] != cv[chosen*V+v] {
+			if best[v] != c.layers[chosen] || !almost(got("test_score")[v], test[chosen*V+v]) || got("cv_score")[v] != cv[chosen*V+v] {
 				t.Errorf("%s, voxel %d: best layer %v with scores %v, %v, want %v with %v, %v", c.by, v, best[v], got("cv_score")[v], got("test_score")[v], c.layers[chosen], cv[chosen*V+v], test[chosen*V+v])
 			}
 			if c.heads != nil && got("best_head")[v] != c.heads[chosen] {

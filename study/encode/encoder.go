@@ -201,6 +201,14 @@ func (x *encoder) finish(ctx context.Context, res ridge.Result) (*Summary, error
 	x.LeaveOut(what, "without a finite nested score", res.NoNestedScore)
 	x.LeaveOut(what, step.NoCeiling, res.NoCeiling)
 	x.Result("panels_per_tile", float64(res.Voxels.Panels))
+	if res.AtOnce > 0 {
+		kept := 0.0
+		if res.Kept {
+			kept = 1
+		}
+		x.Result("draws_at_once", float64(res.AtOnce))
+		x.Result("designs_kept", kept)
+	}
 	if res.OneAlpha > 0 {
 		x.Result("alpha", res.OneAlpha)
 	}
