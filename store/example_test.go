@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -18,7 +19,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := store.SaveNpy(store.OS{}, filepath.Join(dir, "Y.npy"), []int{2, 3}, []float32{1, 2, 3, 10, 20, 30}); err != nil {
+	err = store.WriteFile(store.OS{}, filepath.Join(dir, "Y.npy"), func(w io.Writer) error {
+		return store.WriteNpy(w, []int{2, 3}, []float32{1, 2, 3, 10, 20, 30})
+	})
+	if err != nil {
 		log.Fatal(err)
 	}
 	y, err := store.OpenNpy(store.OS{}, filepath.Join(dir, "Y.npy"))

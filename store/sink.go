@@ -31,17 +31,6 @@ const (
 	AsVector Vector = true
 )
 
-// CreateNpySink makes a .npy of d, which is Float16, Float32 or Float64. With
-// AsVector rows must be 1 and the shape in the file is (cols,). The file is
-// path itself from the start: for output that must appear whole, use a Job.
-func CreateNpySink(fsys FS, path string, d DType, rows, cols int, v Vector) (*ArraySink, error) {
-	shape, err := sinkShape(path, d, rows, cols, v)
-	if err != nil {
-		return nil, err
-	}
-	return createSink(fsys, path, npyHeaderBytes(d, shape), d, rows, cols)
-}
-
 func safetensorsSinkHeader(path, name string, d DType, rows, cols int, metadata map[string]string) ([]byte, error) {
 	shape, err := sinkShape(path, d, rows, cols, AsMatrix)
 	if err != nil {

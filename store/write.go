@@ -130,11 +130,6 @@ func writeLittle(w io.Writer, d DType, raw []byte) error {
 	return nil
 }
 
-// SaveNpy writes a .npy file whole or not at all.
-func SaveNpy[T element](fsys FS, path string, shape []int, data []T) error {
-	return WriteFile(fsys, path, func(w io.Writer) error { return WriteNpy(w, shape, data) })
-}
-
 // dtypeOf returns the type that elements of T have in a file.
 func dtypeOf[T element]() DType {
 	var x T

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"voxen/internal/npytest"
 	"voxen/store"
 )
 
@@ -44,7 +45,7 @@ func (g goldenSet) array(name string) ([]float64, []int) {
 func (g goldenSet) put(name string) string {
 	g.t.Helper()
 	x, shape := g.array(name)
-	if err := store.SaveNpy(store.OS{}, g.path(name+".npy"), shape, x); err != nil {
+	if err := npytest.Save(g.path(name+".npy"), shape, x); err != nil {
 		g.t.Fatal(err)
 	}
 	return g.path(name + ".npy")

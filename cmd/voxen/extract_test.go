@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"voxen/internal/npytest"
 	"voxen/lm"
 	"voxen/store"
 )
@@ -175,7 +176,7 @@ func TestExtractWordsAndIDs(t *testing.T) {
 		for i, id := range w.IDs {
 			ids[i] = int64(id)
 		}
-		if err := store.SaveNpy(store.OS{}, f.path("ids.npy"), []int{len(ids)}, ids); err != nil {
+		if err := npytest.Save(f.path("ids.npy"), []int{len(ids)}, ids); err != nil {
 			t.Fatal(err)
 		}
 		os.Remove(filepath.Join(dir, "tokenizer.json")) // ids need none

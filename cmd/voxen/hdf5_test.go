@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/npytest"
 	"voxen/store"
+	"voxen/study/step"
 )
 
 // TestHDF5Inputs: encode of HDF5 files, in the layout of the voxelwise_tutorials data,
@@ -28,18 +30,13 @@ func TestHDF5Inputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path, dtype := filepath.Join(dir, name), store.Float32
+		path, shape := filepath.Join(dir, name), []int{a.Rows(), a.Cols()}
 		if a.Wide() { // which is read in another way
-			dtype = store.Float64
+			err = npytest.Save(path, shape, data)
+		} else {
+			err = npytest.Save(path, shape, step.Narrowed(data))
 		}
-		sink, err := store.CreateNpySink(store.OS{}, path, dtype, a.Rows(), a.Cols(), store.AsMatrix)
 		if err != nil {
-			t.Fatal(err)
-		}
-		if err := sink.WriteFloat64(t.Context(), 0, a.Cols(), data, a.Cols()); err != nil {
-			t.Fatal(err)
-		}
-		if err := sink.Close(); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -94,14 +91,7 @@ func TestTutorialLayout(t *testing.T) {
 	for i := range labels {
 		labels[i] = float64(i / 24)
 	}
-	sink, err := store.CreateNpySink(store.OS{}, runs, store.Float64, 1, len(labels), store.AsVector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sink.WriteFloat64(t.Context(), 0, len(labels), labels, len(labels)); err != nil {
-		t.Fatal(err)
-	}
-	if err := sink.Close(); err != nil {
+	if err := npytest.Save(runs, []int{len(labels)}, labels); err != nil {
 		t.Fatal(err)
 	}
 	onsets, labelled := t.TempDir(), t.TempDir()

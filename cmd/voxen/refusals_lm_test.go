@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"voxen/store"
+	"voxen/internal/npytest"
 )
 
 func init() { refusals = append(refusals, lmRefusals...) }
@@ -343,7 +343,7 @@ func gpt2Config() *testModel {
 // ids writes token ids.
 func (f *files) ids(name string, ids ...int64) string {
 	f.t.Helper()
-	if err := store.SaveNpy(store.OS{}, f.path(name), []int{len(ids)}, ids); err != nil {
+	if err := npytest.Save(f.path(name), []int{len(ids)}, ids); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.path(name)

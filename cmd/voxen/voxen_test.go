@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"voxen/internal/npytest"
 	"voxen/store"
 )
 
@@ -57,7 +58,7 @@ func (f *files) npy(name string, shape []int, data ...float32) string {
 	if len(data) == 0 {
 		data = normal(uint64(len(name))+uint64(name[0]), n)
 	}
-	if err := store.SaveNpy(store.OS{}, f.path(name), shape, data); err != nil {
+	if err := npytest.Save(f.path(name), shape, data); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.path(name)

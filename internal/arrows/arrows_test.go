@@ -53,13 +53,13 @@ study: study/internal/cv
 study/score: engine/ridge
 study/step: engine/ridge
 study/extract: lm
-study/internal/steptest: study/step brain store engine/op cpu
+study/internal/steptest: internal/npytest study/step brain store engine/op cpu
 
 lm: engine engine/op store
 report: brain internal/plotting
 internal/plotting: brain
 internal/gallery: internal/plotting brain store
-brain internal/faultfs: store
+brain internal/faultfs internal/npytest: store
 store: internal/hdf5
 
 engine/*: engine engine/op engine/tile

@@ -32,6 +32,7 @@ var doors = map[string]string{
 	"study/step/checkpoint.go":       "writes the job's own scratch file",
 	"study/internal/steptest/":       "makes files for tests",
 	"internal/worker/":               "maps the files that another process shares with it",
+	"internal/npytest/":              "makes files for tests",
 	"bench/peers/":                   "is a program of its own, which compares others with voxen",
 	"internal/mutate/":               "is a program of the project itself",
 	"internal/notices/":              "is a program of the project itself",
@@ -54,7 +55,7 @@ var reaching = map[string][]string{
 // pastJob are the functions of the store that write a file by its path: a step writes
 // through its job. The digests that a study remembers and the lock on its folder are no
 // results, and store keeps them.
-var pastJob = []string{"WriteFile", "SaveNpy", "CreateNpySink", "OpenJob"}
+var pastJob = []string{"WriteFile", "OpenJob"}
 
 // ofFS are the methods by which a store.FS, by these names, is changed.
 var ofFS = []string{"Create", "Edit", "MkdirAll", "Remove", "Rename", "SyncDir"}

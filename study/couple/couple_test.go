@@ -14,6 +14,7 @@ import (
 
 	_ "voxen/cpu"
 	"voxen/engine/op"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/couple"
 	"voxen/study/internal/steptest"
@@ -45,7 +46,7 @@ func TestCoupleGiven(t *testing.T) {
 		}
 	}
 	biological := filepath.Join(dir, "B.npy")
-	if err := store.SaveNpy(store.OS{}, biological, []int{T, M}, y); err != nil {
+	if err := npytest.Save(biological, []int{T, M}, y); err != nil {
 		t.Fatal(err)
 	}
 	o := *couple.New()
@@ -112,7 +113,7 @@ func TestCoupleLearned(t *testing.T) {
 		}
 		y[3*V+8] = math.NaN()
 		bold = append(bold, filepath.Join(dir, fmt.Sprintf("sub-%d.npy", s)))
-		if err := store.SaveNpy(store.OS{}, bold[s], []int{T, V}, y); err != nil {
+		if err := npytest.Save(bold[s], []int{T, V}, y); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,7 +155,7 @@ func TestCoupleConfounds(t *testing.T) {
 	o := *couple.New()
 	save := func(name string, rows, cols int, x []float64) string {
 		path := filepath.Join(dir, name)
-		if err := store.SaveNpy(store.OS{}, path, []int{rows, cols}, x); err != nil {
+		if err := npytest.Save(path, []int{rows, cols}, x); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -251,7 +252,7 @@ func TestCoupleResumes(t *testing.T) {
 			x[i] = rng.NormFloat64()
 		}
 		path := filepath.Join(dir, name)
-		if err := store.SaveNpy(store.OS{}, path, []int{T, cols}, x); err != nil {
+		if err := npytest.Save(path, []int{T, cols}, x); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -300,7 +301,7 @@ func TestCoupleRuns(t *testing.T) {
 	planted := []int{5, 50}
 	save := func(name string, rows, cols int, x []float64) string {
 		path := filepath.Join(dir, name)
-		if err := store.SaveNpy(store.OS{}, path, []int{rows, cols}, x); err != nil {
+		if err := npytest.Save(path, []int{rows, cols}, x); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -409,7 +410,7 @@ func TestCoupleMapsAreMeans(t *testing.T) {
 	var bold []string
 	for s := range 3 {
 		bold = append(bold, filepath.Join(dir, fmt.Sprintf("sub-%d.npy", s)))
-		if err := store.SaveNpy(store.OS{}, bold[s], []int{T, V}, y); err != nil {
+		if err := npytest.Save(bold[s], []int{T, V}, y); err != nil {
 			t.Fatal(err)
 		}
 	}

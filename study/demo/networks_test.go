@@ -10,6 +10,7 @@ import (
 	"voxen/brain"
 	"voxen/engine/op"
 	"voxen/engine/tile"
+	"voxen/internal/npytest"
 	"voxen/internal/stimulus"
 	"voxen/store"
 	"voxen/study/encode"
@@ -104,7 +105,7 @@ func (c networksCheck) run(t *testing.T, x *truth, K int, seed uint64) found {
 	if c.Loading != 0 {
 		atoms = withDecoys(atoms, seed)
 	}
-	must(store.SaveNpy(store.OS{}, in("atoms.npy"), []int{atoms.Rows, atoms.Cols}, atoms.Data))
+	must(npytest.Save(in("atoms.npy"), []int{atoms.Rows, atoms.Cols}, atoms.Data))
 	must(brain.Files{}.WriteMask(ctx, in("mask.nii.gz"), x.mask))
 	n := null.New()
 	n.Features, n.Templates, n.Mask, n.Out = []string{in("atoms.npy")}, "../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz", in("mask.nii.gz"), in("null")
@@ -114,7 +115,7 @@ func (c networksCheck) run(t *testing.T, x *truth, K int, seed uint64) found {
 	for s := range c.Subjects {
 		y := p.Subject()
 		n.Responses = append(n.Responses, in(fmt.Sprintf("sub-%02d.npy", s+1)))
-		must(store.SaveNpy(store.OS{}, n.Responses[s], []int{y.Rows(), y.Cols()}, y.Data))
+		must(npytest.Save(n.Responses[s], []int{y.Rows(), y.Cols()}, y.Data))
 		e := encode.New()
 		e.Features, e.Responses, e.Out = n.Features, n.Responses[s:s+1], in(fmt.Sprintf("sub-%02d", s+1))
 		e.PerRun, e.Alphas, e.CV, e.Score = n.PerRun, n.Alphas, n.CV, n.Score

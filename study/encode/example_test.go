@@ -3,6 +3,7 @@ package encode_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"math/rand/v2"
 	"os"
@@ -31,7 +32,8 @@ func Example() {
 	}
 	features, responses := filepath.Join(dir, "X.npy"), filepath.Join(dir, "Y.npy")
 	for path, data := range map[string][]float64{features: x, responses: y} {
-		if err := store.SaveNpy(store.OS{}, path, []int{T, 1}, data); err != nil {
+		err := store.WriteFile(store.OS{}, path, func(w io.Writer) error { return store.WriteNpy(w, []int{T, 1}, data) })
+		if err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	_ "voxen/cpu"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/encode"
 	"voxen/study/step"
@@ -42,7 +43,7 @@ func unpack(t testing.TB, z *store.Npz, dir, name string) string {
 
 func saveNpy(t testing.TB, path string, shape []int, x []float64) string {
 	t.Helper()
-	if err := store.SaveNpy(store.OS{}, path, shape, x); err != nil {
+	if err := npytest.Save(path, shape, x); err != nil {
 		t.Fatal(err)
 	}
 	return path

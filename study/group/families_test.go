@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"voxen/internal/npytest"
 	"voxen/internal/permute"
 	"voxen/store"
 	"voxen/study/group"
@@ -31,7 +32,7 @@ func TestGroupFisherZ(t *testing.T) {
 			r[s][v] = float64(values[v])
 		}
 		maps = append(maps, filepath.Join(dir, fmt.Sprintf("sub-%d.npy", s)))
-		if err := store.SaveNpy(store.OS{}, maps[s], []int{V}, values); err != nil {
+		if err := npytest.Save(maps[s], []int{V}, values); err != nil {
 			t.Fatal(err)
 		}
 	}

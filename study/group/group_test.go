@@ -16,6 +16,7 @@ import (
 	"voxen/brain"
 	"voxen/engine/op"
 	"voxen/engine/tile"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/group"
 	"voxen/study/internal/steptest"
@@ -164,7 +165,7 @@ func TestGroupIndicesAndVectors(t *testing.T) {
 	for s := range 6 {
 		fmt.Fprintf(&table, "p%d\tyoung\t%d\t%g\n", s, 3+s, 1.5+0.9*float64(s))
 		maps = append(maps, filepath.Join(dir, fmt.Sprintf("%d.npy", s)))
-		if err := store.SaveNpy(store.OS{}, maps[s], []int{3}, []float32{float32(s), 1, float32(-s - 1)}); err != nil {
+		if err := npytest.Save(maps[s], []int{3}, []float32{float32(s), 1, float32(-s - 1)}); err != nil {
 			t.Fatal(err)
 		}
 	}

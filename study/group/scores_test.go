@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/group"
 	"voxen/study/internal/steptest"
@@ -26,7 +27,7 @@ func fit(t *testing.T, dir, score string, results map[string][]float64) string {
 	}
 	run := store.Run{Schema: store.RunSchema, Command: "encode", Options: []store.Option{{Name: "--score", Value: score}}}
 	for name, values := range results {
-		if err := store.SaveNpy(store.OS{}, filepath.Join(dir, name+".npy"), []int{len(values)}, values); err != nil {
+		if err := npytest.Save(filepath.Join(dir, name+".npy"), []int{len(values)}, values); err != nil {
 			t.Fatal(err)
 		}
 		run.Outputs = append(run.Outputs, store.Output{Name: name + ".npy"})

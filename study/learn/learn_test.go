@@ -12,6 +12,7 @@ import (
 
 	_ "voxen/cpu"
 	"voxen/engine/op"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/learn"
 	"voxen/study/step"
@@ -30,7 +31,7 @@ func planted(t *testing.T, path string, T, N, K int, seed uint64) {
 			}
 		}
 	}
-	if err := store.SaveNpy(store.OS{}, path, []int{T, N}, data); err != nil {
+	if err := npytest.Save(path, []int{T, N}, data); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -183,7 +184,7 @@ func TestShared(t *testing.T) {
 		for i := range T {
 			both = append(append(both, left[i*30:(i+1)*30]...), right[i*20:(i+1)*20]...)
 		}
-		if err := store.SaveNpy(store.OS{}, ab, []int{T, 50}, both); err != nil {
+		if err := npytest.Save(ab, []int{T, 50}, both); err != nil {
 			t.Fatal(err)
 		}
 		shared, whole = append(shared, learn.Shared{{Model: "x", Path: a}, {Model: "y", Path: b}}), append(whole, ab)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"voxen/brain"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/internal/steptest"
 	"voxen/study/step"
@@ -151,7 +152,7 @@ func TestMatchSevenSubjects(t *testing.T) {
 	for s := range S {
 		o.Maps = append(o.Maps, filepath.Join(dir, fmt.Sprintf("sub-%d.npy", s)))
 		n := K * shape[len(shape)-1]
-		if err := store.SaveNpy(store.OS{}, o.Maps[s], []int{K, n / K}, values[s*n:(s+1)*n]); err != nil {
+		if err := npytest.Save(o.Maps[s], []int{K, n / K}, values[s*n:(s+1)*n]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -338,7 +339,7 @@ func TestMatchNotFinite(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "w.npy")
 	save := func() {
-		if err := store.SaveNpy(store.OS{}, path, []int{K, V}, maps); err != nil {
+		if err := npytest.Save(path, []int{K, V}, maps); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"voxen/brain"
 	_ "voxen/cpu"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/encode"
 	"voxen/study/internal/steptest"
@@ -45,7 +46,7 @@ func heard(t *testing.T, dir string, S, runs int) *Options {
 	o.PerRun, o.Alphas = "zscore", "1,100"
 	save := func(name string, cols int, values []float64) string {
 		path := filepath.Join(dir, name)
-		if err := store.SaveNpy(store.OS{}, path, []int{len(values) / cols, cols}, values); err != nil {
+		if err := npytest.Save(path, []int{len(values) / cols, cols}, values); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -227,7 +228,7 @@ func TestNullOfTrimmedRuns(t *testing.T) {
 			}
 			short = append(short, path+".cut.npy")
 			x = x[4*shape[1] : (shape[0]-2)*shape[1]]
-			if err := store.SaveNpy(store.OS{}, path+".cut.npy", []int{shape[0] - 6, shape[1]}, x); err != nil {
+			if err := npytest.Save(path+".cut.npy", []int{shape[0] - 6, shape[1]}, x); err != nil {
 				t.Fatal(err)
 			}
 		}

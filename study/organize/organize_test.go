@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/internal/steptest"
 	"voxen/study/step"
@@ -336,7 +337,7 @@ func TestOrganizeShared(t *testing.T) {
 	shared.Responses = nil
 	for _, name := range []string{"a", "b"} {
 		path := filepath.Join(dir, name+".npy")
-		if err := store.SaveNpy(store.OS{}, path, []int{dims[0], len(data[name]) / dims[0]}, data[name]); err != nil {
+		if err := npytest.Save(path, []int{dims[0], len(data[name]) / dims[0]}, data[name]); err != nil {
 			t.Fatal(err)
 		}
 		shared.Responses = append(shared.Responses, Runs{path})

@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"voxen/engine/op"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/encode"
 	"voxen/study/internal/steptest"
@@ -40,7 +41,7 @@ func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
 
 func (f *files) npy(name string, rows, cols int, data []float64) string {
 	f.Helper()
-	if err := store.SaveNpy(store.OS{}, f.path(name), []int{rows, cols}, data); err != nil {
+	if err := npytest.Save(f.path(name), []int{rows, cols}, data); err != nil {
 		f.Fatal(err)
 	}
 	return f.path(name)
@@ -237,7 +238,7 @@ func TestPredictionsOfLabelledRuns(t *testing.T) {
 		labels[30+t] = 9
 	}
 	joined.Features, joined.Runs = []string{f.npy("x.npy", 65, K, x)}, f.path("runs.npy")
-	if err := store.SaveNpy(store.OS{}, joined.Runs, []int{65}, labels); err != nil {
+	if err := npytest.Save(joined.Runs, []int{65}, labels); err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range []predict.Options{p, joined} {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"voxen/brain"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/couple"
 	"voxen/study/encode"
@@ -233,7 +234,7 @@ func TestReportScores(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(dir, folder), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := store.SaveNpy(store.OS{}, filepath.Join(dir, folder, name), []int{len(values)}, values); err != nil {
+		if err := npytest.Save(filepath.Join(dir, folder, name), []int{len(values)}, values); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"voxen/brain"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/internal/steptest"
 	"voxen/study/match"
@@ -58,7 +59,7 @@ func writeScores(t *testing.T, dir, ending string, subject float64) {
 		}
 		return 0.1 + 0.001*float64(v) + subject/10
 	})
-	if err := store.SaveNpy(store.OS{}, filepath.Join(dir, "cv_score.npy"), []int{380}, make([]float32, 380)); err != nil {
+	if err := npytest.Save(filepath.Join(dir, "cv_score.npy"), []int{380}, make([]float32, 380)); err != nil {
 		t.Fatal(err)
 	}
 }

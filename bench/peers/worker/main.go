@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -92,7 +93,7 @@ func obey(ctx context.Context, line string, j job, folder string) (map[string]an
 		err := j.run(ctx)
 		return map[string]any{"seconds": time.Since(start).Seconds()}, err
 	case "save":
-		return map[string]any{"saved": folder}, save(ctx, folder, j.results())
+		return map[string]any{"saved": folder}, save(folder, j.results())
 	}
 	return nil, fmt.Errorf("told %q, want run, save, peak or alone", line)
 }
@@ -121,35 +122,23 @@ func read(ctx context.Context, path string) (array, error) {
 }
 
 // save writes matrices as .npy files.
-func save(ctx context.Context, folder string, arrays map[string]array) error {
+func save(folder string, arrays map[string]array) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
 	for name, a := range arrays {
-		if err := write(ctx, filepath.Join(folder, name+".npy"), a); err != nil {
+		if err := write(filepath.Join(folder, name+".npy"), a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func write(ctx context.Context, path string, a array) error {
-	dtype := store.Float32
-	if a.f64 != nil {
-		dtype = store.Float64
-	}
-	sink, err := store.CreateNpySink(store.OS{}, path, dtype, a.rows, a.cols, store.AsMatrix)
-	if err != nil {
-		return err
-	}
-	defer sink.Close()
-	if a.f64 != nil {
-		err = sink.WriteFloat64(ctx, 0, a.cols, a.f64, a.cols)
-	} else {
-		err = sink.WriteFloat32(ctx, 0, a.cols, a.f32, a.cols)
-	}
-	if err != nil {
-		return err
-	}
-	return sink.Sync()
+func write(path string, a array) error {
+	return store.WriteFile(store.OS{}, path, func(w io.Writer) error {
+		if a.f64 != nil {
+			return store.WriteNpy(w, []int{a.rows, a.cols}, a.f64)
+		}
+		return store.WriteNpy(w, []int{a.rows, a.cols}, a.f32)
+	})
 }

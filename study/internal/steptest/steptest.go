@@ -17,6 +17,7 @@ import (
 	"voxen/brain"
 	_ "voxen/cpu"
 	"voxen/engine/op"
+	"voxen/internal/npytest"
 	"voxen/store"
 	"voxen/study/step"
 )
@@ -54,7 +55,7 @@ func AliceAligned(t *testing.T, dir string, n int) (path string, data []float64,
 		}
 	}
 	path = filepath.Join(dir, "S.npy")
-	if err := store.SaveNpy(store.OS{}, path, []int{T, n}, data); err != nil {
+	if err := npytest.Save(path, []int{T, n}, data); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path+".columns.tsv", []byte(table.String()), 0o666); err != nil {
