@@ -131,19 +131,7 @@ func (b Bands) check(K int) error {
 			return fmt.Errorf("column %d is of band %d, want 0 to %d", k, band, n-1)
 		}
 	}
-	for i, g := range b.Gammas {
-		sum := 0.0
-		for _, x := range g {
-			if !(x >= 0) || len(g) != n {
-				return fmt.Errorf("weights %d of bands are %v, want %d numbers of at least 0", i, g, n)
-			}
-			sum += x
-		}
-		if !(math.Abs(sum-1) <= 1e-5) { // of float32
-			return fmt.Errorf("weights %d of bands sum to %g, want 1", i, sum)
-		}
-	}
-	return nil
+	return CheckWeights(b.Gammas, n)
 }
 
 // weights gives sqrt(gamma) of some columns of the features, delays side by side.

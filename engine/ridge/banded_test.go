@@ -330,7 +330,8 @@ func TestBandedRefusals(t *testing.T) {
 		{ridge.Bands{Of: []int{0, 0, 0}}, "", "no weights of bands"},
 		{ridge.Bands{Of: []int{0, 0, 0}, Gammas: [][]float64{{0.5, 0.5}}}, "", "band 1 has no column"},
 		{ridge.Bands{Of: []int{0, 1, 2}, Gammas: [][]float64{{0.5, 0.5}}}, "", "column 2 is of band 2, want 0 to 1"},
-		{ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{{-0.5, 1.5}}}, "", "weights 0 of bands are [-0.5 1.5], want 2 numbers of at least 0"},
+		{ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{{-0.5, 1.5}}}, "", "weights 0 of bands have -0.5 for band 0, want at least 0"},
+		{ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{{0.5, 0.5}, {1}}}, "", "1 weights of bands in draw 1, want 2"},
 		{ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{{0.5, 0.5}, {0.5, 0.6}}}, "", "weights 1 of bands sum to 1.1, want 1"},
 		{ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{{0.5, 0.5}}}, ridge.SVD, "form svd cannot weight bands: use kernel"},
 	} {

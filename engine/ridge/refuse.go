@@ -52,6 +52,43 @@ func (e *StepError) Error() string {
 	return fmt.Sprintf("trends, confounds and scaling leave nothing of any feature in %sruns", held)
 }
 
+// WeightsError refuses the weights of bands in a draw.
+type WeightsError struct {
+	Draw  int     // from 0
+	Band  int     // from 0; -1: their sum
+	Value float64 // of the weight, or of the sum
+	Want  string  // "at least 0"
+}
+
+// Error names the place and the value.
+func (e *WeightsError) Error() string {
+	if e.Band < 0 {
+		return fmt.Sprintf("weights %d of bands sum to %g, want %s", e.Draw, e.Value, e.Want)
+	}
+	return fmt.Sprintf("weights %d of bands have %g for band %d, want %s", e.Draw, e.Value, e.Band, e.Want)
+}
+
+// CheckWeights wants as many weights of at least 0 as there are bands in every draw, which
+// sum to 1 as far as float32 goes.
+func CheckWeights(gammas [][]float64, bands int) error {
+	for i, g := range gammas {
+		if len(g) != bands {
+			return fmt.Errorf("%d weights of bands in draw %d, want %d", len(g), i, bands)
+		}
+		sum := 0.0
+		for b, x := range g {
+			if !(x >= 0) {
+				return &WeightsError{i, b, x, "at least 0"}
+			}
+			sum += x
+		}
+		if !(math.Abs(sum-1) <= 1e-5) {
+			return &WeightsError{i, -1, sum, "1"}
+		}
+	}
+	return nil
+}
+
 // finite refuses features that are not numbers.
 func finite(m tile.Matrix, heldOut bool) error {
 	for i, x := range m.Data {

@@ -4,6 +4,7 @@ package bands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -158,19 +159,17 @@ func (o Options) givenWeights(ctx context.Context, e *step.Env, bands int) ([][]
 	}
 	var gammas [][]float64
 	for r := range m.Rows {
-		sum := 0.0
-		for b, g := range m.Row(r) {
-			if g < 0 {
-				return nil, step.BadInput(path, "has %g at row %d, column %d, expected weights of at least 0", g, r, b)
-			}
-			sum += g
-		}
-		if math.Abs(sum-1) > 1e-5 {
-			return nil, step.BadInput(path, "row %d sums to %g, expected 1", r, sum)
-		}
 		gammas = append(gammas, m.Row(r))
 	}
-	return gammas, nil
+	err = ridge.CheckWeights(gammas, bands)
+	var wrong *ridge.WeightsError
+	switch {
+	case !errors.As(err, &wrong):
+		return gammas, err
+	case wrong.Band < 0:
+		return nil, step.BadInput(path, "row %d sums to %g, expected %s", wrong.Draw, wrong.Value, wrong.Want)
+	}
+	return nil, step.BadInput(path, "has %g at row %d, column %d, expected weights of %s", wrong.Value, wrong.Draw, wrong.Band, wrong.Want)
 }
 
 // Fit runs the search.
