@@ -111,6 +111,30 @@ func WriteNpy[T element](w io.Writer, shape []int, data []T) error {
 	return writeLittle(w, d, bytesOf(data))
 }
 
+// WriteNpyAs is WriteNpy of elements that are rounded to d, which is Float16, Float32 or
+// Float64.
+func WriteNpyAs(w io.Writer, d DType, shape []int, data []float64) error {
+	n, ok := product(shape, 1)
+	if !ok || n != int64(len(data)) {
+		return fmt.Errorf("%d elements do not make shape %s", len(data), shapeString(shape))
+	}
+	if _, err := w.Write(npyHeaderBytes(d, shape)); err != nil {
+		return err
+	}
+	buf := getScratch()
+	defer putScratch(buf)
+	for len(data) > 0 {
+		n := min(len(data), len(buf.bytes())/d.Size)
+		raw := buf.bytes()[:n*d.Size]
+		encode(d, raw, data[:n])
+		if _, err := w.Write(raw); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
 // writeLittle writes host-ordered elements, least significant byte first.
 func writeLittle(w io.Writer, d DType, raw []byte) error {
 	if !hostBig || d.Size == 1 {

@@ -2,6 +2,9 @@ package store
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,5 +69,37 @@ func TestTidy(t *testing.T) {
 	Tidy(OS{}, filepath.Join(dir, "a.npy"), time.Minute)
 	if names := tree(t, dir); !slices.Equal(names, []string{"a.npy", "a.npy.partial-2-7", "b.npy.partial-1-1"}) {
 		t.Errorf("%v", names)
+	}
+}
+
+// An array that is whole in memory is rounded to the type of its file as a sink does it, for
+// more elements than one piece too.
+func TestWriteNpyAs(t *testing.T) {
+	dir := t.TempDir()
+	data := make([]float64, 3*50_000)
+	for i := range data {
+		data[i] = math.Sin(float64(i)) * math.Pow(10, float64(i%12-6))
+	}
+	data[7], data[8] = math.NaN(), math.Inf(-1)
+	for _, d := range []DType{Float16, Float32, Float64} {
+		path := filepath.Join(dir, d.String()+".npy")
+		sink, err := CreateNpySink(OS{}, path, d, 3, 50_000, AsMatrix)
+		if err == nil {
+			err = errors.Join(sink.WriteFloat64(t.Context(), 0, 50_000, data, 50_000), sink.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		if err := WriteNpyAs(&got, d, []int{3, 50_000}, data); err != nil || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s differs from what a sink writes (%v)", d, err)
+		}
+	}
+	if err := WriteNpyAs(io.Discard, Float32, []int{2, 3}, make([]float64, 5)); err == nil {
+		t.Error("five elements are written as 2 x 3")
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,7 +12,6 @@ import (
 
 	"voxen/internal/npytest"
 	"voxen/store"
-	"voxen/study/step"
 )
 
 // TestHDF5Inputs: encode of HDF5 files, in the layout of the voxelwise_tutorials data,
@@ -30,12 +30,11 @@ func TestHDF5Inputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path, shape := filepath.Join(dir, name), []int{a.Rows(), a.Cols()}
+		path, dtype := filepath.Join(dir, name), store.Float32
 		if a.Wide() { // which is read in another way
-			err = npytest.Save(path, shape, data)
-		} else {
-			err = npytest.Save(path, shape, step.Narrowed(data))
+			dtype = store.Float64
 		}
+		err = store.WriteFile(store.OS{}, path, func(w io.Writer) error { return store.WriteNpyAs(w, dtype, []int{a.Rows(), a.Cols()}, data) })
 		if err != nil {
 			t.Fatal(err)
 		}

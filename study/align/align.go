@@ -220,5 +220,5 @@ func (a *aligner) writeWordRate(ctx context.Context, rate []float64) error {
 	if err != nil {
 		return err
 	}
-	return step.WriteMatrix(ctx, sink, rate, len(rate), a.Env.Precision == op.Float64)
+	return sink.WriteFloat64(ctx, 0, len(rate), rate, len(rate))
 }

@@ -2,7 +2,6 @@ package couple
 
 import (
 	"context"
-	"io"
 	"strconv"
 
 	"voxen/brain"
@@ -10,7 +9,6 @@ import (
 	"voxen/engine/op"
 	"voxen/engine/tile"
 	"voxen/internal/coupling"
-	"voxen/store"
 	"voxen/study/step"
 )
 
@@ -125,7 +123,7 @@ func (c *coupler) dictionary(budget int64, saved *step.SavedState) dict.Options 
 
 // writeBiological writes the courses and the mean over subjects of their maps.
 func (c *coupler) writeBiological(ctx context.Context, res *dict.Result) error {
-	if err := c.saveMatrix("biological.npy", res.Atoms.Rows, res.Atoms.Cols, res.Atoms.Data); err != nil {
+	if err := c.WriteNpy("biological", []int{res.Atoms.Rows, res.Atoms.Cols}, res.Atoms.Data); err != nil {
 		return err
 	}
 	V := c.bold[0].Cols()
@@ -136,7 +134,7 @@ func (c *coupler) writeBiological(ctx context.Context, res *dict.Result) error {
 			mean[int(k)*V+n%V] += values[i] / float64(len(c.bold))
 		}
 	}
-	if err := c.saveMatrix("biological_maps.npy", res.Atoms.Cols, V, mean); err != nil {
+	if err := c.WriteNpy("biological_maps", []int{res.Atoms.Cols, V}, mean); err != nil {
 		return err
 	}
 	if c.bold[0].Places == nil {
@@ -149,14 +147,4 @@ func (c *coupler) writeBiological(ctx context.Context, res *dict.Result) error {
 	return c.bold[0].Places.Write(ctx, c.Env.Output(c.Job), brain.Maps{Name: "biological_maps", Rows: rows,
 		Label: func(r int) string { return "biological neuron " + strconv.Itoa(r) },
 		Row:   func(_ context.Context, r int, dst []float64) error { copy(dst, mean[r*V:]); return nil }})
-}
-
-// saveMatrix writes a matrix whose columns are not those of the job's progress.
-func (c *coupler) saveMatrix(name string, rows, cols int, data []float64) error {
-	return c.Job.WriteFile(name, func(w io.Writer) error {
-		if c.Env.Precision == op.Float64 {
-			return store.WriteNpy(w, []int{rows, cols}, data)
-		}
-		return store.WriteNpy(w, []int{rows, cols}, step.Narrowed(data))
-	})
 }

@@ -14,7 +14,7 @@ import (
 
 // tables writes q.npy, coupling.tsv and biological.tsv.
 func (c *coupler) tables(ctx context.Context, t *pairs) error {
-	if err := c.saveMatrix("q.npy", t.M, t.N, t.q); err != nil {
+	if err := c.WriteNpy("q", []int{t.M, t.N}, t.q); err != nil {
 		return err
 	}
 	words, err := c.drivers(ctx, t)

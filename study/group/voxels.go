@@ -2,14 +2,11 @@ package group
 
 import (
 	"context"
-	"io"
 	"math"
 
 	"voxen/brain"
-	"voxen/engine/op"
 	"voxen/engine/tile"
 	"voxen/internal/permute"
-	"voxen/store"
 	"voxen/study/step"
 )
 
@@ -72,13 +69,7 @@ func (g *grouper) voxelMeans(ctx context.Context, src compared) error {
 
 // writeMap writes one value per voxel, as an image too where the maps are images.
 func (g *grouper) writeMap(ctx context.Context, name string, values []float64) error {
-	err := g.Job.WriteFile(name+".npy", func(w io.Writer) error {
-		if g.Env.Precision == op.Float64 {
-			return store.WriteNpy(w, []int{len(values)}, values)
-		}
-		return store.WriteNpy(w, []int{len(values)}, step.Narrowed(values))
-	})
-	if err != nil || g.maps.Places == nil {
+	if err := g.WriteNpy(name, []int{len(values)}, values); err != nil || g.maps.Places == nil {
 		return err
 	}
 	rows, err := tile.Of(1, len(values), values)

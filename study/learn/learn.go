@@ -254,7 +254,7 @@ func (l *learner) writeAtoms(ctx context.Context, res *dict.Result) error {
 		if err != nil {
 			return err
 		}
-		return step.WriteMatrix(ctx, sink, res.Atoms.Data[lo*K:hi*K], K, l.Env.Precision == op.Float64)
+		return sink.WriteFloat64(ctx, 0, K, res.Atoms.Data[lo*K:hi*K], K)
 	}
 	if err := write("atoms.npy", 0, res.Atoms.Rows); err != nil || borders.Folds() == 1 {
 		return err

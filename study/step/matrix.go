@@ -11,15 +11,6 @@ import (
 	"voxen/store"
 )
 
-// Narrowed rounds to float32.
-func Narrowed(data []float64) []float32 {
-	narrow := make([]float32, len(data))
-	for i, x := range data {
-		narrow[i] = float32(x)
-	}
-	return narrow
-}
-
 // ReadNarrow reads columns in float64 and rounds them.
 func ReadNarrow(ctx context.Context, src tile.Source, lo, hi int, dst []float32, stride int) error {
 	n := hi - lo
@@ -88,12 +79,4 @@ func LoadMatrix(ctx context.Context, path string, a store.Array, kept Kept) (til
 		}
 	}
 	return m, nil
-}
-
-// WriteMatrix writes all columns of a matrix to a sink, in float64 where wide.
-func WriteMatrix(ctx context.Context, sink *store.ArraySink, data []float64, cols int, wide bool) error {
-	if wide {
-		return sink.WriteFloat64(ctx, 0, cols, data, cols)
-	}
-	return sink.WriteFloat32(ctx, 0, cols, Narrowed(data), cols)
 }

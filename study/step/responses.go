@@ -206,3 +206,53 @@ func eachPart(r *Responses, read func(p tile.Source, row int) error) error {
 	}
 	return nil
 }
+
+// ResponseFiles are the files of a step's responses, and where their voxels are.
+type ResponseFiles struct {
+	Paths       []string
+	Mask, Atlas string // "": none
+	Name        string // of the scratch files of what has to be unpacked
+	Runs        string // labels of the runs that are trimmed, as RunsOf reads them
+	Trim        Ends
+}
+
+// OpenResponses opens responses with memory for what has to be unpacked. With first, not
+// nil, they lie where those do, and their regions are those of first.
+func (r *Run) OpenResponses(ctx context.Context, f ResponseFiles, first *Responses) (*Responses, error) {
+	budget := r.Env.Budget(r.Backend, 0)
+	if budget == 0 {
+		budget = 1 << 40
+	}
+	var scratchErr error
+	y, err := OpenResponses(ctx, r.Env, f.Paths, brain.OpenOptions{Mask: f.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
+		scratch, err := r.Job.Scratch(fmt.Sprintf("%s-%d", f.Name, i))
+		if scratchErr == nil {
+			scratchErr = err
+		}
+		// half of what is left per file in turn leaves the rest for tiles
+		budget /= 2
+		return brain.Storage{Memory: budget, Scratch: scratch}
+	})
+	if scratchErr != nil {
+		return nil, scratchErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := y.TrimRuns(ctx, r.Env, f.Runs, f.Trim); err != nil {
+		y.Close()
+		return nil, err
+	}
+	if f.Atlas == "" {
+		return y, nil
+	}
+	var training *RegionMeans
+	if first != nil {
+		training = first.Regions
+	}
+	if err := y.Average(ctx, r.Env, f.Atlas, training); err != nil {
+		y.Close()
+		return nil, err
+	}
+	return y, nil
+}

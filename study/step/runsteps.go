@@ -3,7 +3,6 @@ package step
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,94 +186,6 @@ func (f Features) KeptOf(i int) Kept {
 		return nil
 	}
 	return f.Kept[i]
-}
-
-// ResponseFiles are the files of a step's responses, and where their voxels are.
-type ResponseFiles struct {
-	Paths       []string
-	Mask, Atlas string // "": none
-	Name        string // of the scratch files of what has to be unpacked
-	Runs        string // labels of the runs that are trimmed, as RunsOf reads them
-	Trim        Ends
-}
-
-// OpenResponses opens responses with memory for what has to be unpacked. With first, not
-// nil, they lie where those do, and their regions are those of first.
-func (r *Run) OpenResponses(ctx context.Context, f ResponseFiles, first *Responses) (*Responses, error) {
-	budget := r.Env.Budget(r.Backend, 0)
-	if budget == 0 {
-		budget = 1 << 40
-	}
-	var scratchErr error
-	y, err := OpenResponses(ctx, r.Env, f.Paths, brain.OpenOptions{Mask: f.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
-		scratch, err := r.Job.Scratch(fmt.Sprintf("%s-%d", f.Name, i))
-		if scratchErr == nil {
-			scratchErr = err
-		}
-		// half of what is left per file in turn leaves the rest for tiles
-		budget /= 2
-		return brain.Storage{Memory: budget, Scratch: scratch}
-	})
-	if scratchErr != nil {
-		return nil, scratchErr
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := y.TrimRuns(ctx, r.Env, f.Runs, f.Trim); err != nil {
-		y.Close()
-		return nil, err
-	}
-	if f.Atlas == "" {
-		return y, nil
-	}
-	var training *RegionMeans
-	if first != nil {
-		training = first.Regions
-	}
-	if err := y.Average(ctx, r.Env, f.Atlas, training); err != nil {
-		y.Close()
-		return nil, err
-	}
-	return y, nil
-}
-
-// ResultImage writes a result of so many rows, which was written as NAME.npy, over the
-// places of responses too; label names its rows.
-func (r *Run) ResultImage(ctx context.Context, y *Responses, name string, rows int, label func(r int) string) error {
-	path, err := r.Job.Path(name + ".npy")
-	if err != nil {
-		return err
-	}
-	values, m, err := StoredMaps(r.Env.FS, path, rows)
-	if err != nil {
-		return err
-	}
-	defer values.Close()
-	if y.Regions != nil {
-		p, err := Paint(ctx, m.Rows, y.Regions.Of)
-		if err != nil {
-			return err
-		}
-		m.Rows, m.Row = p, p.Row
-	}
-	m.Name, m.Label = name, label
-	return y.Places.Write(ctx, r.Env.Output(r.Job), m)
-}
-
-// ResultRow reads a result of V values, which was written as NAME.npy, back.
-func (r *Run) ResultRow(ctx context.Context, name string, V int) ([]float64, error) {
-	path, err := r.Job.Path(name + ".npy")
-	if err != nil {
-		return nil, err
-	}
-	a, err := store.OpenNpy(r.Env.FS, path)
-	if err != nil {
-		return nil, err
-	}
-	defer a.Close()
-	row := make([]float64, V)
-	return row, a.AsRow().ReadFloat64(ctx, 0, V, row, V)
 }
 
 // ParseDelays reads a list of rows, "1,2,3".

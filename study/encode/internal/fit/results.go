@@ -3,7 +3,6 @@ package fit
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -270,14 +269,7 @@ func (f *Fit) WriteRows(ctx context.Context, name string, rows [][]float64, labe
 	if len(rows) == 1 {
 		shape = shape[1:]
 	}
-	data := slices.Concat(rows...)
-	err := f.Job.WriteFile(name+".npy", func(w io.Writer) error {
-		if f.Env.Precision == op.Float64 {
-			return store.WriteNpy(w, shape, data)
-		}
-		return store.WriteNpy(w, shape, step.Narrowed(data))
-	})
-	if err != nil || !f.withImage(name, len(rows)) {
+	if err := f.WriteNpy(name, shape, slices.Concat(rows...)); err != nil || !f.withImage(name, len(rows)) {
 		return err
 	}
 	return f.image(ctx, name, len(rows), label)
