@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"voxen/store"
 )
 
 // Event is one row of a BIDS events table, times in seconds.
@@ -48,7 +50,7 @@ func (f Files) Events(path string) (events Events, leftOut int, err error) {
 		if noTrials == nil {
 			e.TrialType = strings.Clone(strings.TrimSpace(l.fields[trial])) // not the whole line
 		}
-		if noOnset || isMissing(e.TrialType) {
+		if noOnset || store.Missing(e.TrialType) {
 			leftOut++
 			return nil
 		}

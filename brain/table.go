@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"voxen/store"
 )
 
 // table reads a text table line by line, so that only what is kept of it takes
@@ -235,20 +237,10 @@ func quoted(names []string) []string {
 	return out
 }
 
-// isMissing reports whether a field says that there is no value: empty, BIDS's
-// n/a, or what pandas and R write for it.
-func isMissing(s string) bool {
-	switch strings.ToLower(s) {
-	case "", "n/a", "na", "nan", "-nan", "#n/a", "<na>", "null", "none":
-		return true
-	}
-	return false
-}
-
 // number reads field c of a line; missing is true if it has no value.
 func (t *table) number(l tableLine, c int, name string) (x float64, missing bool, err error) {
 	s := strings.TrimSpace(l.fields[c])
-	if isMissing(s) {
+	if store.Missing(s) {
 		return 0, true, nil
 	}
 	x, err = strconv.ParseFloat(s, 64)

@@ -195,7 +195,7 @@ var foreigners = []foreign{
 	{"\x1f\x8b", ".gz", "is compressed: unpack it first"},
 	{"\x80\x04", ".pkl .pickle", "is a Python pickle: save the array with numpy.save"},
 	{"", ".pt .pth .bin", "is of PyTorch: save the tensor as .safetensors or with numpy.save"},
-	{"", ".csv .tsv .txt", "is text: save the array with numpy.save"},
+	{"", ".txt", "is text: save the array with numpy.save, or as .tsv"},
 	{"", ".nii .gii .mgz .mgh", "is an image, where an array is meant"},
 }
 

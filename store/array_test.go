@@ -82,7 +82,10 @@ func TestOpenArrayRefuses(t *testing.T) {
 		{golden("all.safetensors") + ":/nothing", []string{`no tensor "nothing", only`, "and 6 more"}},
 		{golden("f2_F_be.npy") + ":/x", []string{"no such file"}},
 		{golden("none.safetensors"), []string{"no such file"}},
-		{golden("quoted.tsv"), []string{"is text", "expected .npy, "}},
+		{writeBytes(t, "a.txt", []byte("1 2")), []string{"is text", "expected .npy, "}},
+		{golden("quoted.tsv"), []string{"line ", "expected a number"}},
+		{writeBytes(t, "ragged.tsv", []byte("a\tb\n1\t2\n3\n")), []string{"line 3 has 1 cells, expected 2"}},
+		{writeBytes(t, "header.csv", []byte("a,b\n")), []string{"has no row of numbers"}},
 		{writeBytes(t, "a.npz", []byte(archive.String())), []string{"archive of arrays", "numpy.save"}},
 		{writeBytes(t, "a.npy", []byte(archive.String())), []string{"archive of arrays"}},
 		{writeBytes(t, "a.mat", mat), []string{"MATLAB", "-v7.3"}},
@@ -160,5 +163,5 @@ func TestRegisterFormat(t *testing.T) {
 		t.Error(err)
 	}
 	checkRefusal(t, "member", file, "has no bad", func() error { _, err := OpenArray(OS{}, file+":/bad"); return err })
-	checkRefusal(t, "listed", "x.xyz", ".npy, .safetensors, HDF5 or bytes", func() error { return wrongFormat("x.xyz", nil) })
+	checkRefusal(t, "listed", "x.xyz", ".npy, .safetensors, HDF5, .tsv or bytes", func() error { return wrongFormat("x.xyz", nil) })
 }

@@ -31,8 +31,9 @@ type Config struct {
 	Data       DataConfig       `key:"data" doc:"the BOLD responses"`
 	Stimulus   []StimulusConfig `key:"stimulus" doc:"the runs: what was heard or read in each; may be left out for the Alice layout"`
 	Models     []ModelConfig    `key:"models" doc:"the language models"`
+	Features   []FeatureConfig  `key:"features" doc:"feature spaces from files, each fitted by itself as a model is; for the baseline or the bands of encode"`
 	Align      align.Options    `key:"align" doc:"from words to volumes"`
-	Dictionary learn.Options    `key:"dictionary" doc:"the atoms of each model"`
+	Dictionary DictionaryConfig `key:"dictionary" doc:"the atoms of each model"`
 	Encode     EncodeConfig     `key:"encode" doc:"the encoding models of each subject"`
 	Match      MatchConfig      `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   organize.Options `key:"organize" doc:"sub-groups of neurons; left out without templates"`
@@ -82,6 +83,12 @@ type StimulusConfig struct {
 // ModelConfig is one language model.
 type ModelConfig struct{ extract.Options }
 
+// DictionaryConfig are the options of learn.
+type DictionaryConfig struct {
+	Skip bool `key:"skip" doc:"no dictionary: models are fitted by their layers (encode.by), and learn, match, organize and couple are left out"`
+	learn.Options
+}
+
 // MatchConfig are the options of match, and those of the stimulus null that it reads.
 type MatchConfig struct {
 	StimulusDraws int `key:"stimulus_draws" min:"1" doc:"draws of the stimulus null; 1,500 are the least at which one true atom of 64 can pass"`
@@ -91,6 +98,8 @@ type MatchConfig struct {
 // EncodeConfig are the options of encode.
 type EncodeConfig struct {
 	ISC bool `key:"isc" doc:"what each subject shares with the mean of the others in held-out rows, as a ceiling of r; at least 4 subjects of the same runs"`
+	// Bands are feature spaces by name.
+	Bands []string `key:"bands" doc:"models, feature spaces, word_rate or word_position that are fitted together, as bands with a penalty each, instead of one by one; their fit is called bands"`
 	encode.Options
 }
 
@@ -124,7 +133,7 @@ func DefaultConfig() Config {
 		Match:    MatchConfig{StimulusDraws: null.New().Draws, Options: *match.New()},
 		Organize: *organize.New(),
 	}
-	c.Dictionary = *learn.New()
+	c.Dictionary.Options = *learn.New()
 	c.Encode.Options = *encode.New()
 	c.Encode.Nested = true // unless every subject has a held-out run
 	c.Encode.Score, c.Encode.PerRun, c.Encode.Detrend = "r", "zscore", "cosine:128"
@@ -188,14 +197,14 @@ func (c *Config) check() error {
 		return c.bad("data", "has neither dataset nor subjects, expected one of them")
 	case c.Data.Dataset != "" && len(c.Data.Subjects) > 0:
 		return c.bad("data.subjects", "are given beside dataset, expected one of them")
-	case len(c.Models) == 0:
-		return c.bad("models", "are not given, expected at least one")
+	case len(c.Models) == 0 && len(c.Features) == 0:
+		return c.bad("models", "are not given, and neither are features: expected at least one")
 	case len(c.Data.Subjects) > 0 && len(c.Stimulus) == 0:
 		return c.bad("stimulus", "is not given, expected a run for each file of a subject")
 	case c.Out == "":
 		return c.bad("out", "is empty, expected a folder")
 	}
-	for _, f := range []func() error{c.checkConfounds, c.checkModels, c.checkStimulus, c.checkSubjects, c.checkOptions} {
+	for _, f := range []func() error{c.checkConfounds, c.checkModels, c.checkFeatures, c.checkStimulus, c.checkSubjects, c.checkOptions} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -227,7 +236,7 @@ func (c *Config) checkModels() error {
 }
 
 // reserved are names of folders and files in the study's own folder.
-var reserved = map[string]bool{"organize": true, "report.html": true, "mask.nii.gz": true, "group": true}
+var reserved = map[string]bool{BandsName: true, "words": true, "organize": true, "report.html": true, "mask.nii.gz": true, "group": true}
 
 // checkName refuses what cannot name a folder, or does so twice.
 func (c *Config) checkName(key, name string, seen map[string]bool) error {

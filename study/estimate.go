@@ -6,21 +6,38 @@ import (
 
 	"voxen/engine/ridge"
 	"voxen/study/encode"
+	"voxen/study/step"
 )
 
 // encodeWork counts the operations of the cheapest form of a ridge path, which nested
 // cross-validation repeats for each fold.
-func (s *Study) encodeWork(T, folds int, nested bool) work {
-	K, V := s.Dictionary.Atoms, float64(s.columns)
+func (s *Study) encodeWork(m *modelSteps, T, folds int, o *encode.Options) work {
+	K, V := m.columns(), float64(s.columns)
+	if o.Asked() { // of one layer
+		K = (K + m.groups - 1) / m.groups
+	}
+	if delays, err := step.ParseDelays(o.Delays); err == nil {
+		K *= max(1, len(delays))
+	}
 	alphas, _ := encode.ParseAlphas(s.Encode.Alphas) // checked with the configuration
 	cost := ridge.Choose(T, K, folds, len(alphas)).Cost(T, K, folds, len(alphas))
-	if nested {
+	if o.Nested {
 		cost *= float64(folds)
 	}
+	cost *= s.searched(m, o.Asked())
 	t, k := float64(T), float64(K)
-	size := fmt.Sprintf("%d volumes x %d voxels, %d atoms", T, s.columns, K)
+	what := fmt.Sprintf("%d features", m.columns())
+	switch {
+	case o.Asked():
+		what = fmt.Sprintf("%d %ss of %d features", m.groups, o.By, K)
+	case len(m.spaces) > 1:
+		what += fmt.Sprintf(" in %d bands", len(m.spaces))
+	case m.learn != nil:
+		what = fmt.Sprintf("%d atoms", m.columns())
+	}
+	size := fmt.Sprintf("%d volumes x %d voxels, %s", T, s.columns, what)
 	if s.columns == 0 {
-		size = fmt.Sprintf("%d volumes, %d atoms", T, K)
+		size = fmt.Sprintf("%d volumes, %s", T, what)
 	}
 	return work{size: size, flops: V * cost, bytes: V * (4*t + 8*k), output: 8 * V * (k + 2), memory: V*4*t + 8*4*t*k}
 }

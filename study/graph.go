@@ -54,25 +54,36 @@ func (s *Study) path(parts ...string) string {
 func (s *Study) build() error {
 	s.mask()
 	s.inMask()
-	var built []*modelSteps
+	var models []*modelSteps
 	for i := range s.Models {
 		m, err := s.model(i)
 		if err != nil {
 			return err
 		}
-		built = append(built, m)
+		models = append(models, m)
 	}
-	return s.across(built)
+	fits, err := s.fits(models)
+	if err != nil {
+		return err
+	}
+	for _, m := range fits {
+		if err := s.encode(m); err != nil {
+			return err
+		}
+	}
+	return s.across(fits)
 }
 
-// modelSteps are the steps of one model that later ones read.
+// modelSteps are the steps of one model, or of another fit, that later ones read.
 type modelSteps struct {
-	config   *ModelConfig
-	aligned  []string // responses of each run
-	learn    *Task
+	name     string
+	config   *ModelConfig // nil: features of files, or the fit to bands
+	aligned  []string     // responses of each run
+	learn    *Task        // nil: without a dictionary
 	neurons  int
-	features []string // of each run
-	parts    []*Task  // the steps that make features and responses
+	groups   int     // layers, or heads, that are fitted one by one
+	spaces   []space // that are fitted, its own first
+	joined   bool    // encode.bands has it: it is not fitted by itself
 	subjects []string
 	nested   int     // of them with nested scores
 	encode   []*Task // of each subject
@@ -125,7 +136,7 @@ func (s *Study) maskFile() string {
 
 // model adds the steps of one model up to the encoding models.
 func (s *Study) model(i int) (*modelSteps, error) {
-	m := &modelSteps{config: &s.Models[i]}
+	m := &modelSteps{name: s.Models[i].Name, config: &s.Models[i]}
 	net, err := lm.Open(s.fsys, s.resolve(m.config.Model))
 	if err != nil {
 		return nil, fmt.Errorf("%s: line %d: %w", s.Config.path, s.line(element("models", i)+".path"), err)
@@ -136,10 +147,18 @@ func (s *Study) model(i int) (*modelSteps, error) {
 	if err != nil {
 		return nil, s.bad(element("models", i)+".layers", "is refused: %v", err)
 	}
-	m.neurons = len(net.Config.Columns(taps, layers))
+	m.neurons, m.groups = len(net.Config.Columns(taps, layers)), len(layers)
+	if s.Encode.By == "head" {
+		if !slices.ContainsFunc(taps, lm.Tap.HasHeads) {
+			return nil, s.bad("encode.by", "is head, and %s of %s has no heads: expected layer, or the taps attn.q, attn.k, attn.qk or attn.heads", m.config.Tap, m.name)
+		}
+		m.groups *= net.Config.Heads
+	}
 	s.extract(m, net.Config, 1+slices.Max(layers))
-	s.learn(m)
-	return m, s.encode(m)
+	if !s.plain() {
+		s.learn(m)
+	}
+	return m, nil
 }
 
 // extract adds extract and align of every run.
@@ -162,7 +181,7 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 		aligned = append(aligned, s.add(c.Name+" "+run.Name, []*Task{from}, w, &a))
 		m.aligned = append(m.aligned, a.Out)
 	}
-	m.parts = aligned
+	m.spaces = []space{{m.name, m.aligned, aligned, m.neurons}}
 }
 
 // extractWork counts the products of a transformer: about 12 hidden^2 weights
@@ -187,7 +206,7 @@ const codeFlops = 10
 // learn adds the dictionary of all runs.
 func (s *Study) learn(m *modelSteps) {
 	c, d := m.config, s.Dictionary
-	o := d
+	o := d.Options
 	o.Responses, o.Out = m.aligned, s.path(c.Name, "learn")
 	T, K, N := float64(s.rows()), float64(d.Atoms), float64(m.neurons)
 	passes := float64(d.Epochs + 1)
@@ -198,12 +217,13 @@ func (s *Study) learn(m *modelSteps) {
 		// D's of every signal, its code, the statistics; an update of D per batch
 		flops: passes * (N*(4*T*K+codeFlops*K*K) + math.Ceil(N/float64(d.Batch))*(2*T*K*K)), bytes: passes * 4 * T * N,
 		output: 4*T*K + 8*0.2*K*N, memory: 4*T*(K+float64(d.Batch)) + 4*K*N}
-	m.learn = s.add(c.Name, m.parts, w, &o)
-	m.features, m.parts = []string{filepath.Join(o.Out, "atoms.npy")}, []*Task{m.learn}
+	m.learn = s.add(c.Name, m.from(), w, &o)
+	atoms := []string{filepath.Join(o.Out, "atoms.npy")}
 	if len(s.Stimulus) > 1 {
-		m.features = nil
+		atoms = nil
 		for i := range s.Stimulus {
-			m.features = append(m.features, filepath.Join(o.Out, learn.RunAtoms(i)))
+			atoms = append(atoms, filepath.Join(o.Out, learn.RunAtoms(i)))
 		}
 	}
+	m.spaces = []space{{m.name, atoms, []*Task{m.learn}, d.Atoms}}
 }

@@ -70,7 +70,7 @@ func (s *Study) heldOut(m *modelSteps) string {
 func (s *Study) group(m *modelSteps) error {
 	c := s.Group
 	switch {
-	case c.Skip:
+	case c.Skip || m.joined:
 		return nil
 	case len(m.subjects) < 2:
 		s.note("group is left out: it needs at least two subjects")
@@ -84,7 +84,7 @@ func (s *Study) group(m *modelSteps) error {
 		return nil
 	}
 	o := c.Options
-	o.Atlas, o.Participants, o.FisherZ, o.Out = s.resolve(c.Atlas), "", s.Encode.Score == "r", s.path(m.config.Name, "group")
+	o.Atlas, o.Participants, o.FisherZ, o.Out = s.resolve(c.Atlas), "", s.Encode.Score == "r", s.path(m.name, "group")
 	if onGrid(s.recordings[0].bold) {
 		o.Mask = s.maskFile()
 	}
@@ -112,7 +112,7 @@ func (s *Study) group(m *modelSteps) error {
 	if s.maskStep != nil {
 		from = append(from, s.maskStep)
 	}
-	m.group = s.add(m.config.Name, from, w, &o)
+	m.group = s.add(m.name, from, w, &o)
 	return nil
 }
 
@@ -137,6 +137,8 @@ func (s *Study) participants() string {
 func (s *Study) match(m *modelSteps) error {
 	c, kind := s.Match.Options, s.kind()
 	switch {
+	case m.learn == nil:
+		return nil
 	case c.Templates == "":
 		s.note("match and organize are left out: match.templates names no networks")
 		return nil
@@ -148,7 +150,7 @@ func (s *Study) match(m *modelSteps) error {
 		return s.bad("data.mask", "is not given, and the BOLD is arrays without a grid: match needs it")
 	}
 	o := c
-	o.Templates, o.Table, o.Spheres, o.Out = s.resolve(c.Templates), s.resolve(c.Table), nil, s.path(m.config.Name, "match")
+	o.Templates, o.Table, o.Spheres, o.Out = s.resolve(c.Templates), s.resolve(c.Table), nil, s.path(m.name, "match")
 	if kind == nil {
 		o.Mask = s.maskFile()
 	}
@@ -167,7 +169,7 @@ func (s *Study) match(m *modelSteps) error {
 	} else {
 		o.Nulls = slices.DeleteFunc(slices.Clone(o.Nulls), func(null string) bool { return null == "stimulus" })
 	}
-	m.match = s.add(m.config.Name, from, w, &o)
+	m.match = s.add(m.name, from, w, &o)
 	return nil
 }
 
@@ -194,7 +196,7 @@ func (s *Study) null(m *modelSteps) *Task {
 	o.Features, o.Templates, o.Table, o.Mask = first.Features, s.resolve(s.Match.Templates), s.resolve(s.Match.Table), s.maskFile()
 	o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.Censoring, o.RunSteps = first.CV, first.Model, first.Alphas, first.Score, first.Trims, first.Censoring, first.RunSteps
 	o.Standardize, o.Intercept, o.Delays = first.Standardize, first.Intercept, first.Delays
-	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.config.Name, "null")
+	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.name, "null")
 	for i, task := range m.encode {
 		e := task.Step.(*encode.Options)
 		if !slices.Equal(e.Features, first.Features) || len(e.Confounds) > 0 != (len(first.Confounds) > 0) {
@@ -203,7 +205,7 @@ func (s *Study) null(m *modelSteps) *Task {
 		}
 		o.Responses, o.Confounds = append(o.Responses, e.Responses...), append(o.Confounds, e.Confounds...)
 	}
-	from := slices.Clone(m.parts)
+	from := m.from()
 	if s.maskStep != nil {
 		from = append(from, s.maskStep)
 	}
@@ -211,7 +213,7 @@ func (s *Study) null(m *modelSteps) *Task {
 	n, draws := float64(len(m.encode)), float64(o.Draws+2) // as heard, and once more to find the voxels
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(m.encode), o.Draws), flops: n * draws * fit.flops, bytes: n * fit.bytes,
 		output: 8 * draws * float64(s.Dictionary.Atoms), memory: 256<<20 + 200*draws*float64(s.Dictionary.Atoms)}
-	return s.add(m.config.Name, from, w, o)
+	return s.add(m.name, from, w, o)
 }
 
 // surrogateFlops is what a surrogate costs per voxel. In volumes random fields are
@@ -229,6 +231,9 @@ func (s *Study) surrogateFlops() float64 {
 // runs that are not held out, or one of them, of the subjects who have them all.
 func (s *Study) couple(m *modelSteps) {
 	c := s.Couple
+	if m.learn == nil {
+		return
+	}
 	if s.Data.Censor != "" {
 		s.note("data.censor is of the encoding models and their nulls: couple takes all rows")
 	}
@@ -289,7 +294,7 @@ func (s *Study) couple(m *modelSteps) {
 	if len(o.Confounds) > 0 {
 		o.ConfoundColumns = strings.Join(s.Data.Confounds, ",")
 	}
-	o.Mask, o.HRF, o.Out = s.maskFile(), s.Align.HRF, s.path(m.config.Name, "couple")
+	o.Mask, o.HRF, o.Out = s.maskFile(), s.Align.HRF, s.path(m.name, "couple")
 	from := []*Task{}
 	for _, task := range s.Tasks {
 		if slices.Contains(o.Responses, task.out()) || task == s.maskStep {
@@ -299,5 +304,5 @@ func (s *Study) couple(m *modelSteps) {
 	V := float64(s.columns * subjects)
 	w := work{size: fmt.Sprintf("%d neurons with %d atoms of %d subjects", m.neurons, c.Atoms, subjects),
 		flops: float64(c.Epochs+1)*(V*(4*T*K+codeFlops*K*K)+math.Ceil(V/float64(c.Batch))*2*T*K*K) + 2*T*N*K + N*K*T*T/5, bytes: 4 * T * (V + N), output: 30 * N * K, memory: 4 * T * (N + V)}
-	m.couple = s.add(m.config.Name, from, w, &o)
+	m.couple = s.add(m.name, from, w, &o)
 }

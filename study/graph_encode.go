@@ -11,10 +11,15 @@ import (
 
 // encode adds the encoding models of every subject.
 func (s *Study) encode(m *modelSteps) error {
+	if m.joined {
+		return nil
+	}
 	names, of := s.bySubject()
 	for _, name := range names {
-		o := s.Encode.Options
-		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.config.Name, "sub-"+name)
+		config := s.Encode
+		s.bandedOptions(m, &config)
+		o := config.Options
+		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.name, "sub-"+name)
 		o.TR = step.Some(s.shapes[0].tr)
 		s.encodeControls(&o)
 		left, err := s.trims()
@@ -28,9 +33,9 @@ func (s *Study) encode(m *modelSteps) error {
 				volumes = append(volumes, s.shapes[r.run].volumes-left.Sum())
 			}
 			if s.Stimulus[r.run].Test {
-				o.TestFeatures, o.TestResponses = append(o.TestFeatures, m.features[r.run]), append(o.TestResponses, r.bold)
+				o.TestFeatures, o.TestResponses = append(o.TestFeatures, m.features(r.run)), append(o.TestResponses, r.bold)
 			} else {
-				o.Features, o.Responses = append(o.Features, m.features[r.run]), append(o.Responses, r.bold)
+				o.Features, o.Responses = append(o.Features, m.features(r.run)), append(o.Responses, r.bold)
 			}
 			if !s.tables() {
 				continue
@@ -44,10 +49,12 @@ func (s *Study) encode(m *modelSteps) error {
 		if err := s.repeats(name, &o); err != nil {
 			return err
 		}
-		o.Images = "all" // later steps read them
-		from := m.parts
+		if m.learn != nil {
+			o.Images = "all" // later steps read them
+		}
+		from := m.from()
 		if s.maskStep != nil {
-			from = append(slices.Clone(from), s.maskStep)
+			from = append(from, s.maskStep)
 		}
 		folds, err := s.folds(&o, volumes)
 		if err != nil {
@@ -60,9 +67,9 @@ func (s *Study) encode(m *modelSteps) error {
 		if o.Nested {
 			m.nested++
 		}
-		work := s.encodeWork(T, folds, o.Nested)
+		work := s.encodeWork(m, T, folds, &o)
 		work.flops *= float64(1 + o.Chance.Fits(len(o.TestFeatures) > 0))
-		m.encode = append(m.encode, s.add(m.config.Name+" sub-"+name, from, work, &o))
+		m.encode = append(m.encode, s.add(m.name+" sub-"+name, from, work, &o))
 	}
 	return nil
 }
@@ -96,6 +103,11 @@ func (s *Study) repeats(subject string, o *encode.Options) error {
 	for i, run := range s.Stimulus {
 		if run.Test && (run.Words != s.Stimulus[first].Words || run.Volumes != s.Stimulus[first].Volumes || run.Start != s.Stimulus[first].Start) {
 			return s.bad(key, "is true, but held-out run %s has other words, volumes or start than %s: expected repeats of one stimulus", s.Stimulus[i].Name, s.Stimulus[first].Name)
+		}
+	}
+	for i, features := range o.TestFeatures {
+		if len(s.Models) == 0 && features != o.TestFeatures[0] {
+			return s.bad(key, "is true, but held-out run %d of sub-%s has features %s, the first %s: expected repeats of one stimulus", i+1, subject, features, o.TestFeatures[0])
 		}
 	}
 	o.TestFeatures = o.TestFeatures[:1]

@@ -73,7 +73,10 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 		o.Organize = organized.out()
 	}
 	for _, m := range models {
-		r := report.Model{Name: m.config.Name, Responses: m.aligned[run], Learn: m.learn.out(), Subjects: m.subjects}
+		r := report.Model{Name: m.name, Subjects: m.subjects}
+		if m.learn != nil {
+			r.Responses, r.Learn = m.aligned[run], m.learn.out()
+		}
 		for _, task := range m.encode {
 			r.Encode = append(r.Encode, task.out())
 		}

@@ -64,7 +64,7 @@ func (s *Study) files() error {
 		paths []string
 	}
 	named := []files{
-		{"encode.atlas", []string{s.Encode.Atlas}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
+		{"encode.atlas", []string{s.Encode.Atlas}}, {"encode.band_weights", []string{s.Encode.BandWeights}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
 		{"match.spheres", s.Match.Spheres}, {"group.atlas", []string{s.Group.Atlas}}, {"group.participants", []string{s.Group.Participants}},
 		{"report.background", []string{s.Report.Background}}, {"report.surfaces", s.Report.Surfaces},
 	}
@@ -96,6 +96,9 @@ func (s *Study) runs() error {
 		run, key := &s.Stimulus[i], element("stimulus", i)
 		if run.TR != s.Stimulus[0].TR {
 			return s.bad(key+".tr", "is %g s, expected the %g s of the first run: trends are removed from all alike", run.TR, s.Stimulus[0].TR)
+		}
+		if run.Words == "" && len(s.Models) == 0 && !s.spoken() {
+			continue
 		}
 		if run.Words == "" {
 			return s.bad(key+".words", "is not given, and the dataset has no table of words where it is looked for")

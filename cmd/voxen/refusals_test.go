@@ -200,7 +200,7 @@ var refusals = []refusal{
 	features("no such file", `gone.npy.*(no such file|does not exist)`, func(f *files) string { return f.path("gone.npy") }),
 	features("a folder", `dir.npy.*folder|dir.npy.*directory`, func(f *files) string { os.Mkdir(f.path("dir.npy"), 0o777); return f.path("dir.npy") }),
 	features("empty file", `empty.npy: ends within its .npy header`, func(f *files) string { return f.bytes("empty.npy", nil) }),
-	features("another kind of file", `x.csv.*expected`, func(f *files) string { return f.bytes("x.csv", []byte("1,2\n3,4\n")) }),
+	features("another kind of file", `x.txt.*expected`, func(f *files) string { return f.bytes("x.txt", []byte("1,2\n3,4\n")) }),
 	features("not a .npy inside", `x.npy`, func(f *files) string { return f.bytes("x.npy", []byte("PK\x03\x04 something else entirely")) }),
 	features("version to come", `x.npy.*version`, func(f *files) string { return f.bytes("x.npy", []byte("\x93NUMPY\x09\x00\x10\x00{'descr': '<f4'}")) }),
 	features("cut in the header", `x.npy`, func(f *files) string { return f.bytes("x.npy", npyFile(header("<f4", "(12, 3)"), nil)[:30]) }),

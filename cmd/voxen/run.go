@@ -20,6 +20,7 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Do a whole study, from words and BOLD to the report; goes on where it stopped",
 		Long: `Do every step of a study that one YAML file describes: extract, align and learn for
 each language model, encode for each subject, then match, organize, couple, group and
+report; or plain encoding of a model's layers, or of features from files, with group and
 report. It works as it is on OpenNeuro's Alice (ds002322) and Narratives (ds002345).
 
 Each step's output is kept with the digests of its inputs and its options: the same

@@ -49,7 +49,8 @@ study/encode/internal/chance study/encode/internal/isc: internal/stimulus
 study/encode/internal/chance: internal/permute
 study/encode/internal/isc study/encode/internal/layers: engine/tile
 study/internal/cv: engine/ridge study/step engine/op
-study: study/internal/cv
+study: study/internal/cv study/internal/wordrate
+study/internal/wordrate: study/step brain store engine/tile
 study/score: engine/ridge
 study/step: engine/ridge
 study/extract: lm

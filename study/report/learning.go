@@ -21,6 +21,9 @@ func (b *reporter) learning(ctx context.Context) error {
 		Columns: []page.Column{{Name: "Model"}, {Name: "Neurons", Number: true}, {Name: "Volumes", Number: true}, {Name: "Atoms", Number: true}, {Name: "λ", Number: true}, {Name: "Objective", Number: true}, {Name: "Density", Number: true}}}
 	var figures, stable []page.Block
 	for _, m := range b.o.Models {
+		if m.plain() {
+			continue
+		}
 		if m.Learn == "" {
 			s.Add(b.lack("%s: no dictionary was given.", m.Name))
 			continue

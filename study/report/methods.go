@@ -58,7 +58,11 @@ func (b *reporter) methods(context.Context) error {
 	if b.o.Simulated != "" {
 		m.add("These data are simulated. %s", b.o.Simulated)
 	}
-	m.add("The analysis couples sub-groups of artificial neurons of language models with functional brain networks (Sun et al. 2024), with voxen %s.", b.version())
+	if b.o.plain() {
+		m.add("Encoding models of every voxel were fitted with voxen %s.", b.version())
+	} else {
+		m.add("The analysis couples sub-groups of artificial neurons of language models with functional brain networks (Sun et al. 2024), with voxen %s.", b.version())
+	}
 	for _, model := range b.o.Models {
 		b.modelMethods(m, model)
 	}
@@ -92,8 +96,8 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	}
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
-			m.add("With the atoms of %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s. %s%s",
-				model.Name, regression(run), n, plural(n, "subject", "subjects"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), censoredIn(run), heldOutOf(run), methodOf(run))
+			m.add("With %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s. %s%s",
+				regressors(model, run), regression(run), n, plural(n, "subject", "subjects"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), censoredIn(run), heldOutOf(run), methodOf(run))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
@@ -121,8 +125,36 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	}
 }
 
+// regressors says what an encoding model was fitted to.
+func regressors(m Model, run *store.Run) string {
+	what := "the atoms of " + m.Name
+	if m.plain() {
+		what = "the features of " + m.Name
+		if by := option(run, "--by", ""); by == "layer" || by == "head" {
+			return fmt.Sprintf("the units of each %s of %s by themselves (the best %s of a voxel being that with the highest score of training rows)", by, m.Name, by)
+		}
+	}
+	var bands []string
+	for _, part := range strings.Split(option(run, "--bands", ""), ",") {
+		if name, _, ok := strings.Cut(part, "="); ok && !slices.Contains(bands, name) {
+			bands = append(bands, name)
+		}
+	}
+	if len(bands) == 0 {
+		return what
+	}
+	text := "the feature spaces " + strings.Join(bands, ", ") + " as bands with a penalty each"
+	if base := option(run, "--baseline", ""); base != "" {
+		text += fmt.Sprintf(" (%s being the baseline that the others are compared with)", base)
+	}
+	return text
+}
+
 // regression names the model of a voxel.
 func regression(run *store.Run) string {
+	if option(run, "--bands", "") != "" {
+		return "banded ridge by random search"
+	}
 	switch model := option(run, "--model", "ridge"); {
 	case model == "ridge":
 		return "a ridge regression"

@@ -157,13 +157,15 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	if err := r.Env.Fits(leastBytes); err != nil {
 		return nil, err
 	}
-	for _, part := range []struct {
-		name string
-		make func(context.Context) error
-	}{
-		{"runs", b.ran}, {"quality", b.quality}, {"learning", b.learning}, {"maps", b.maps}, {"matching", b.matching},
-		{"organisation", b.organisation}, {"words", b.words}, {"coupling", b.coupling}, {"group", b.groups}, {"methods", b.methods},
-	} {
+	parts := []part{{"runs", b.ran}, {"encoding", b.encoding}, {"quality", b.quality}, {"learning", b.learning}, {"maps", b.maps}, {"matching", b.matching},
+		{"organisation", b.organisation}, {"words", b.words}, {"coupling", b.coupling}, {"group", b.groups}, {"methods", b.methods}}
+	if o.plain() {
+		parts = []part{{"encoding", b.encoding}, {"quality", b.quality}, {"maps", b.maps}, {"group", b.groups}, {"runs", b.ran}, {"methods", b.methods}}
+		if o.Title == New().Title {
+			b.page.Title = plainTitle
+		}
+	}
+	for _, part := range parts {
 		if err := r.Stage(part.name, 0, func() error { return part.make(ctx) }); err != nil {
 			return nil, err
 		}
@@ -177,6 +179,12 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 		return nil, err
 	}
 	return &Summary{Bytes: int64(html.Len()), Figures: b.page.Figures(), Viewers: b.page.Viewers(), Missing: b.missing}, nil
+}
+
+// part is a section of the report.
+type part struct {
+	name string
+	make func(context.Context) error
 }
 
 // reporter is one execution of the step.
@@ -193,6 +201,8 @@ type reporter struct {
 	subjects              map[string]bool
 	nNeurons, nVoxels     int
 	nAtoms, nMatched      int
+	highest               float64 // the best held-out score of a model in the encoding section
+	highestOf             string  // what it is; "" for none
 	background, templates *brain.Volume
 	labels                brain.LabelTable
 
@@ -318,12 +328,19 @@ func (b *reporter) head() {
 			p.Facts = append(p.Facts, page.Fact{Value: thousands(n), Name: name})
 		}
 	}
-	fact(len(b.o.Models), plural(len(b.o.Models), "language model", "language models"))
+	if b.o.plain() {
+		fact(len(b.o.Models), plural(len(b.o.Models), "encoding model", "encoding models"))
+	} else {
+		fact(len(b.o.Models), plural(len(b.o.Models), "language model", "language models"))
+	}
 	fact(b.nNeurons, plural(b.nNeurons, "artificial neuron", "artificial neurons"))
 	fact(len(b.subjects), plural(len(b.subjects), "subject", "subjects"))
 	fact(b.nVoxels, plural(b.nVoxels, "voxel each", "voxels each"))
 	fact(b.nAtoms, plural(b.nAtoms, "atom", "atoms"))
 	fact(b.nMatched, plural(b.nMatched, "atom matched to a network", "atoms matched to a network"))
+	if b.highestOf != "" {
+		p.Facts = append(p.Facts, page.Fact{Value: short(b.highest), Name: b.highestOf})
+	}
 	date := b.Env.Started.UTC().Format("2 January 2006, 15:04 UTC")
 	p.Subtitle = fmt.Sprintf("Made by voxen %s on %s from the files that the steps wrote.", b.version(), date)
 	p.Footer = fmt.Sprintf("voxen %s. This file holds everything it shows and asks for nothing over the network. Viewer: NiiVue %s (BSD-2-Clause).", b.version(), page.NiivueVersion())

@@ -40,6 +40,9 @@ func (b *reporter) words(ctx context.Context) error {
 	t := page.Table{Caption: "The ten words with the highest z of each sub-group, with z and the number of occurrences.",
 		Columns: []page.Column{{Name: "Model"}, {Name: "Network"}, {Name: "Neurons", Number: true}, {Name: "Words (z, times heard)"}}}
 	for _, m := range b.o.Models {
+		if m.plain() {
+			continue
+		}
 		if m.Responses == "" {
 			s.Add(b.lack("%s: its aligned responses were not given, so no words are listed.", m.Name))
 			continue

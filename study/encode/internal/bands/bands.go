@@ -19,12 +19,12 @@ import (
 // Options are those of banded ridge (ridge.FitBanded).
 type Options struct {
 	Bands         string          `opt:"bands" key:"-" form:"NAME=A:B,NAME=A:B" doc:"banded ridge: feature spaces by columns of the features, from A up to B (not included), before delays; each has a penalty of its own"`
-	BandSamples   step.Maybe[int] `opt:"band-samples" key:"-" min:"1" doc:"draws of the bands' weights (default 100)"`
-	Concentration []float64       `opt:"concentration" key:"-" list:"comma" doc:"concentrations of the Dirichlet distributions of the draws, taken in turn (default 0.1,1)"`
-	Split         bool            `opt:"split" key:"-" doc:"what each band carries of the held-out score: product measure and parts of r"`
-	Partition     bool            `opt:"partition" key:"-" doc:"variance partitioning: held-out R2 of every subset of at most four bands, each by plain ridge, and their unique and shared parts"`
-	Baseline      []string        `opt:"baseline" key:"-" list:"comma" form:"NAME,NAME" doc:"bands that are a baseline: gain.npy is the held-out score of all bands less that of these alone"`
-	BandWeights   string          `opt:"band-weights" file:"in" doc:"weights of the bands to try, (draws, bands), rows that sum to 1, instead of draws"`
+	BandSamples   step.Maybe[int] `opt:"band-samples" min:"1" doc:"draws of the bands' weights (default 100)"`
+	Concentration []float64       `opt:"concentration" list:"comma" doc:"concentrations of the Dirichlet distributions of the draws, taken in turn (default 0.1,1)"`
+	Split         bool            `opt:"split" doc:"what each band carries of the held-out score: product measure and parts of r"`
+	Partition     bool            `opt:"partition" doc:"variance partitioning: held-out R2 of every subset of at most four bands, each by plain ridge, and their unique and shared parts"`
+	Baseline      []string        `opt:"baseline" list:"comma" form:"NAME,NAME" doc:"bands that are a baseline: gain.npy is the held-out score of all bands less that of these alone"`
+	BandWeights   string          `opt:"band-weights" file:"in" key:"band_weights" doc:"weights of the bands to try, (draws, bands), rows that sum to 1, instead of draws"`
 }
 
 // band is a feature space of some columns.

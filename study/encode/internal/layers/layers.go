@@ -20,7 +20,7 @@ import (
 
 // Options are those of one fit for each layer, or head, of a language model.
 type Options struct {
-	By string `opt:"by" key:"-" oneof:"none,layer,head" doc:"one fit for each layer, or head, of features with a table of columns beside them (FILE.columns.tsv): scores of all (cv_scores, test_scores, nested_scores, layers.tsv) and of the best of each voxel, which training rows choose (default: none)"`
+	By string `opt:"by" oneof:"none,layer,head" doc:"one fit for each layer, or head, of features with a table of columns beside them (FILE.columns.tsv): scores of all (cv_scores, test_scores, nested_scores, layers.tsv) and of the best of each voxel, which training rows choose (default: none; in a study without a dictionary: layer)"`
 }
 
 // Asked reports whether there is a fit for each layer or head.
