@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -110,11 +111,14 @@ func (b *block) of(sink tile.Sink) *tile.Array[float64] {
 }
 
 func (s *search) nestedMetrics() []op.Score {
-	own := s.out.Nested
-	if own == nil {
-		own = s.out.NestedScores
+	further := maps.Clone(s.out.NestedMetrics)
+	if s.out.NestedScores != nil {
+		if further == nil {
+			further = map[op.Score]tile.Sink{}
+		}
+		further[s.metric] = s.out.NestedScores
 	}
-	return wanted(s.f.o.Score, own, s.out.NestedMetrics)
+	return wanted(s.f.o.Score, s.out.Nested, further)
 }
 
 // block searches, refits and writes a block, whose responses are read once.
@@ -268,7 +272,7 @@ func (s *search) take(b *block, draw int, of trial) {
 		row(s.out.TestScores, of.test.Data)
 	}
 	if s.out.NestedScores != nil {
-		row(s.out.NestedScores, meanScores(of.held, s.f.o.Score, n))
+		row(s.out.NestedScores, meanScores(of.held, s.metric, n))
 	}
 	for v, x := range of.score.Data {
 		if x == x && (b.chosen[v] < 0 || x > b.score[v]) {
@@ -300,7 +304,7 @@ func (s *search) testOf(f *fitter, t *tileGraph, fit fitted, b *block, results f
 	}
 	own := *f
 	own.data.TestY = b.testY
-	score, m := nans(1, b.hi-b.lo), f.o.Score
+	score, m := nans(1, b.hi-b.lo), s.metric
 	of := own.testScores(own.heldOutRows(t, fit, s.tiling(b).Width), []op.Score{m})[m]
 	judged := op.Must(op.ScoreStatus{To: f.o.Precision}, fit.status, of)
 	results.add(t.masked(of, judged, f.o.Precision), score)

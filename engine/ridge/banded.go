@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"voxen/engine"
+	"voxen/engine/op"
 	"voxen/engine/tile"
 )
 
@@ -80,24 +81,31 @@ func Dirichlet(n, bands int, concentration []float64, seed uint64) [][]float64 {
 // Nunez-Elizalde, Huth, Gallant (2019); Dupré la Tour, Eickenberg, Nunez-Elizalde, Gallant
 // (2022), whose random search (himalaya) this is.
 func FitBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutputs, o Options, b Bands) (Result, error) {
+	if err := b.check(data.X.Cols); err != nil {
+		return Result{}, err
+	}
 	s, err := newSearch(be, data, out, o, b)
 	if err != nil {
 		return Result{}, err
 	}
-	if err = s.f.named(s.f.prepare(ctx)); err == nil {
-		if err = s.plan(ctx); err == nil {
-			err = s.all(ctx)
-		}
-	}
+	err = s.run(ctx)
 	return s.f.res, whole(err, func() (int64, error) { return LeastBanded(ctx, be, data, out, o, b) })
 }
 
-// newSearch checks.
+// run is FitBanded.
+func (s *search) run(ctx context.Context) error {
+	if err := s.f.named(s.f.prepare(ctx)); err != nil {
+		return err
+	}
+	if err := s.plan(ctx); err != nil {
+		return err
+	}
+	return s.all(ctx)
+}
+
+// newSearch checks all but the bands.
 func newSearch(be engine.Backend, data Data, out BandedOutputs, o Options, b Bands) (*search, error) {
 	if err := o.check(data); err != nil {
-		return nil, err
-	}
-	if err := b.check(data.X.Cols); err != nil {
 		return nil, err
 	}
 	if o.L1 != nil {
@@ -107,7 +115,7 @@ func newSearch(be engine.Backend, data Data, out BandedOutputs, o Options, b Ban
 		return nil, fmt.Errorf("form svd cannot weight bands: use kernel")
 	}
 	s := &search{out: out, b: b, V: data.Y.Cols(), whole: data, checkpoint: o.Checkpoint, budget: o.Budget, progress: o.Progress}
-	s.f = fitter{be: be, o: o}
+	s.f, s.metric = fitter{be: be, o: o}, o.Score
 	s.f.o.Checkpoint, s.f.o.Progress = nil, nil
 	return s, s.restrict(&s.f, 0)
 }
@@ -173,7 +181,8 @@ type search struct {
 	b   Bands
 	V   int
 
-	whole Data // the features of all bands
+	whole  Data     // the features of all bands
+	metric op.Score // of TestScores and NestedScores
 
 	layout
 	kept    []*fitter      // by draw, of which designs are kept; nil: made when asked for

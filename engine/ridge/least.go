@@ -41,10 +41,18 @@ func Least(ctx context.Context, be engine.Backend, data Data, out Outputs, o Opt
 
 // LeastBanded is that of FitBanded.
 func LeastBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutputs, o Options, b Bands) (int64, error) {
+	if err := b.check(data.X.Cols); err != nil {
+		return 0, err
+	}
 	s, err := newSearch(be, data, out, o, b)
 	if err != nil {
 		return 0, err
 	}
+	return s.leanest(ctx)
+}
+
+// leanest is the least budget of a search.
+func (s *search) leanest(ctx context.Context) (int64, error) {
 	s.f.dry, s.budget = true, 1
 	if err := s.f.named(s.f.prepare(ctx)); err != nil {
 		return 0, err

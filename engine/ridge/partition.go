@@ -106,29 +106,63 @@ func Subsets(n int) [][]int {
 	return all
 }
 
-// Partition gives the held-out R2 (HeldOut) of every voxel by plain ridge of each of the
-// subsets of n bands (Subsets), each with an alpha of its own. of is the band of every
-// column.
+// Partition gives the held-out R2 of every voxel, of held-out rows if there are any, else of
+// the nested cross-validation, by plain ridge of each of the subsets of n bands (Subsets),
+// each with an alpha of its own. of is the band of every column. All subsets share the passes
+// over the responses (FitBanded). Voxels without a score are NaN.
 func Partition(ctx context.Context, be engine.Backend, data Data, of []int, n int, o Options) ([][]float64, error) {
-	if n < 1 || n > MostPartitioned {
-		return nil, fmt.Errorf("partition of %d bands, want 1 to %d", n, MostPartitioned)
+	s, r2, err := newPartition(be, data, of, n, o)
+	if err != nil {
+		return nil, err
 	}
-	subsets := Subsets(n)
-	progress := o.Progress
+	if err := whole(s.run(ctx), func() (int64, error) { return LeastPartition(ctx, be, data, of, n, o) }); err != nil {
+		return nil, err
+	}
 	var all [][]float64
-	for i, s := range subsets {
-		some, b := Bands{Of: of}.Only(data, func(band int) bool { return slices.Contains(s, band) })
-		b = Bands{Of: make([]int, len(b.Of)), Gammas: [][]float64{{1}}}
-		if progress != nil {
-			o.Progress = func(done, total int) { progress(i*total+done, len(subsets)*total) }
-		}
-		r2, err := HeldOut(ctx, be, some, b, op.R2, o)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r2)
+	for i := range s.b.Gammas {
+		all = append(all, r2.Data[i*s.V:(i+1)*s.V])
 	}
 	return all, nil
+}
+
+// LeastPartition is the least Options.Budget of Partition.
+func LeastPartition(ctx context.Context, be engine.Backend, data Data, of []int, n int, o Options) (int64, error) {
+	s, _, err := newPartition(be, data, of, n, o)
+	if err != nil {
+		return 0, err
+	}
+	return s.leanest(ctx)
+}
+
+// newPartition is a search whose draws are the subsets: a band of one has the weight 1.
+func newPartition(be engine.Backend, data Data, of []int, n int, o Options) (*search, *tile.Array[float64], error) {
+	if n < 1 || n > MostPartitioned {
+		return nil, nil, fmt.Errorf("partition of %d bands, want 1 to %d", n, MostPartitioned)
+	}
+	b := Bands{Of: of}
+	for _, s := range Subsets(n) {
+		g := make([]float64, n)
+		for _, band := range s {
+			g[band] = 1
+		}
+		b.Gammas = append(b.Gammas, g)
+	}
+	r2 := tile.NewArray[float64](len(b.Gammas), data.Y.Cols())
+	var out BandedOutputs
+	switch {
+	case data.TestY != nil:
+		out.TestScores, o.Nested = r2, false
+	case o.Nested:
+		out.NestedScores = r2
+	default:
+		return nil, nil, fmt.Errorf("no held-out rows and no nested cross-validation")
+	}
+	s, err := newSearch(be, data, out, o, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.metric = op.R2
+	return s, r2, nil
 }
 
 // Commonality gives of the R2 of every subset (Subsets) what its bands explain together
