@@ -105,6 +105,14 @@ func (s *search) run(ctx context.Context) error {
 
 // newSearch checks all but the bands.
 func newSearch(be engine.Backend, data Data, out BandedOutputs, o Options, b Bands) (*search, error) {
+	delays := max(1, len(o.Delays))
+	data, o, err := o.reduce(data)
+	if err != nil {
+		return nil, err
+	}
+	if o.stepped != nil { // features have their delays side by side
+		b.Of = slices.Repeat(b.Of, delays)
+	}
 	if err := o.check(data); err != nil {
 		return nil, err
 	}
@@ -115,7 +123,7 @@ func newSearch(be engine.Backend, data Data, out BandedOutputs, o Options, b Ban
 		return nil, fmt.Errorf("form svd cannot weight bands: use kernel")
 	}
 	s := &search{out: out, b: b, V: data.Y.Cols(), whole: data, checkpoint: o.Checkpoint, budget: o.Budget, progress: o.Progress}
-	s.f, s.metric = fitter{be: be, o: o}, o.Score
+	s.f, s.metric, s.stepped = fitter{be: be, o: o}, o.Score, o.stepped
 	s.f.o.Checkpoint, s.f.o.Progress = nil, nil
 	return s, s.restrict(&s.f, 0)
 }
@@ -165,9 +173,10 @@ func (s *search) columnsIn(draw int) []int {
 
 // restrict leaves a fitter the columns of a draw.
 func (s *search) restrict(f *fitter, draw int) (err error) {
-	f.data, f.columns = s.whole, s.columnsIn(draw)
+	f.data, f.columns, f.o.stepped = s.whole, s.columnsIn(draw), s.stepped
 	if len(f.columns) < len(s.b.Of) {
 		f.data.X, f.data.TestX = someOf(s.whole.X, f.columns), someOf(s.whole.TestX, f.columns)
+		f.o.stepped = s.stepped.of(f.columns)
 	}
 	f.weight = s.b.weights(draw, f.columns, max(1, len(f.o.Delays)))
 	f.res.Form, err = f.o.form(f.data.X.Rows, f.o.Features(f.data.X.Cols))
@@ -181,8 +190,9 @@ type search struct {
 	b   Bands
 	V   int
 
-	whole  Data     // the features of all bands
-	metric op.Score // of TestScores and NestedScores
+	whole   Data     // the features of all bands
+	metric  op.Score // of TestScores and NestedScores
+	stepped *stepped // with censored rows: of the features of all bands
 
 	layout
 	kept    []*fitter      // by draw, of which designs are kept; nil: made when asked for

@@ -315,7 +315,7 @@ func TestBandedNestedIsOfInnerFolds(t *testing.T) {
 func TestBandedRefusals(t *testing.T) {
 	d := bandedProblem(1, 20, 3, 2)
 	good := ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{{0.5, 0.5}}}
-	for want, o := range map[string]ridge.Options{"bands under an L1 penalty, want ridge": {L1: &ridge.L1{Ratio: 1}}, "censored rows are of Fit, ScoreNull and MapNull alone": {Censored: make([]bool, 20)}} {
+	for want, o := range map[string]ridge.Options{"bands under an L1 penalty, want ridge": {L1: &ridge.L1{Ratio: 1}}} {
 		o.Alphas, o.Folds = []float64{1}, ridge.KFold(20, 4)
 		if _, err := ridge.FitBanded(context.Background(), cpu.New(1), d, ridge.BandedOutputs{}, o, good); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
@@ -393,4 +393,59 @@ func TestPartitionIsPlainFits(t *testing.T) {
 	if _, err := ridge.Partition(context.Background(), cpu.New(2), d, of, 5, ridge.Options{}); err == nil {
 		t.Error("five bands are partitioned")
 	}
+}
+
+// With censored rows every draw is a fit of its own that leaves them out, of features that
+// were multiplied by the square roots of its weights; the voxel takes the best.
+func TestBandedCensoredIsFits(t *testing.T) {
+	cudatest.Each(t, cpu.New(2), func(t *testing.T, be engine.Backend) {
+		const T, K, V = 48, 5, 4
+		of := []int{0, 1, 1, 0, 1}
+		b := ridge.Bands{Of: of, Gammas: [][]float64{{0.5, 0.5}, {0.9, 0.1}, {0, 1}}}
+		for i, o := range []ridge.Options{
+			{Nested: true, Intercept: true}, {Delays: []int{0, 2}, Gap: 2}, {PerRun: ridge.Center, Nested: true, Delays: []int{1}}, {Form: ridge.Kernel, PerRun: ridge.Center},
+		} {
+			d := bandedProblem(uint64(70+i), T, K, V)
+			o.Alphas, o.Folds, o.Precision = []float64{0.5, 8, 90}, ridge.KFold(T, 4), op.Float64
+			o.Censored, o.TestCensored = censoredRows(3, T, 0.2), censoredRows(4, d.TestX.Rows, 0.2)
+			J := max(1, len(o.Delays))
+			got, sinks := newBandedOutputs(K*J, V, 2, 3)
+			draw, tests, nests := tile.NewArray[float64](1, V), tile.NewArray[float64](3, V), tile.NewArray[float64](3, V)
+			sinks.Draw, sinks.TestScores = draw, tests
+			if o.Nested {
+				sinks.NestedScores = nests
+			}
+			if _, err := ridge.FitBanded(context.Background(), be, d, sinks, o, b); err != nil {
+				t.Fatalf("%d: %v", i, err)
+			}
+			for g, gamma := range b.Gammas {
+				scaled := d
+				scaled.X.Data, scaled.TestX.Data = slices.Clone(d.X.Data), slices.Clone(d.TestX.Data)
+				for _, m := range []tile.Matrix{scaled.X, scaled.TestX} {
+					for j := range m.Data {
+						m.Data[j] *= math.Sqrt(gamma[of[j%K]])
+					}
+				}
+				own, ps := newOutputs(K*J, V, 3)
+				nested := tile.NewArray[float64](1, V)
+				if o.Nested {
+					ps.Nested = nested
+				}
+				if _, err := ridge.Fit(context.Background(), be, scaled, ps, o); err != nil {
+					t.Fatalf("%d: %v", i, err)
+				}
+				for v := range V {
+					at := g*V + v
+					if !close(got.scores.Data[at], own.best.Data[v], 1e-9) || !close(tests.Data[at], own.test.Data[v], 1e-9) || !close(nests.Data[at], nested.Data[v], 1e-9) {
+						t.Errorf("%d: draw %d, voxel %d: scores %v, %v, %v, of a fit of its own %v, %v, %v", i, g, v, got.scores.Data[at], tests.Data[at], nests.Data[at], own.best.Data[v], own.test.Data[v], nested.Data[v])
+					}
+					for k := range K * J {
+						if want := own.weights.Data[k*V+v] * math.Sqrt(gamma[of[k%K]]); int(draw.Data[v]) == g && !close(got.weights.Data[k*V+v], want, 1e-9) {
+							t.Errorf("%d: weight %d of voxel %d is %v, want %v", i, k, v, got.weights.Data[k*V+v], want)
+						}
+					}
+				}
+			}
+		}
+	})
 }

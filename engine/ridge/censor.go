@@ -30,6 +30,25 @@ type stepped struct {
 	runs  op.Borders // of all rows
 }
 
+// of is that of some columns of the features, delays side by side, of each of which all
+// delays are there; nil of nil.
+func (s *stepped) of(columns []int) *stepped {
+	if s == nil {
+		return nil
+	}
+	some, R := *s, s.runs.Folds()
+	K := len(s.size) / R
+	some.size = nil
+	for r := range R {
+		for _, k := range columns {
+			if k < K {
+				some.size = append(some.size, s.size[r*K+k])
+			}
+		}
+	}
+	return &some
+}
+
 // kept numbers the rows that are not censored.
 func kept(censored []bool, rows int) []int {
 	var list []int

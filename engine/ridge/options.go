@@ -89,7 +89,7 @@ type Options struct {
 
 	// Censored and TestCensored, if any, say of each row whether it is left out of every
 	// sum: trends, confounds, means, fits and scores. Censored rows keep their place in
-	// time: delays find them, and gaps count them. Fit, ScoreNull and MapNull take them.
+	// time: delays find them, and gaps count them. Fit, FitBanded, Partition, the nulls of scores and MapNull take them.
 	Censored, TestCensored []bool
 	stepped                *stepped // what is left of them in a fit
 
@@ -132,7 +132,7 @@ func (o Options) Features(K int) int { return K * max(1, len(o.Delays)) }
 // check fills in defaults and refuses what cannot be.
 func (o *Options) check(d Data) error {
 	if len(o.Censored)+len(o.TestCensored) > 0 {
-		return fmt.Errorf("censored rows are of Fit, ScoreNull and MapNull alone")
+		return fmt.Errorf("censored rows are of fits and the nulls of their scores and maps alone")
 	}
 	if o.Score == "" {
 		o.Score = op.R2

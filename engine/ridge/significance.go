@@ -82,7 +82,7 @@ func SearchNull(ctx context.Context, be engine.Backend, data Data, observed []fl
 
 // search repeats the search with the features of a draw.
 func (m *scoreNull) search(ctx context.Context, draw int, b Bands) error {
-	o, score := m.o, nans(1, len(m.observed))
+	o, score := m.whole, nans(1, len(m.observed)) // censored rows are left out of every draw
 	if progress := o.Progress; progress != nil {
 		o.Progress = func(done, all int) { progress(draw+done/max(1, all), m.n) }
 	}

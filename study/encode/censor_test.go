@@ -77,6 +77,27 @@ func TestCensorAsDeletedRows(t *testing.T) {
 			t.Errorf("%s differs by %g from that without the rows", name, d)
 		}
 	}
+	for i, o := range []*encode.Options{all, left} { // of bands
+		banded := *o
+		banded.Bands, banded.BandSamples, banded.Split, banded.Partition, banded.Baseline = "a=0:1,b=1:3", step.Some(4), true, true, []string{"a"}
+		if banded.Out = in("bands-%d", i); i == 0 { // shifts move rows that are left out too
+			banded.Null = "shift:2,min=8"
+		}
+		if _, err := run(banded); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"weights", "alpha", "test_score", "band_weights", "product_measure", "split_r", "partition", "gain"} {
+		got, want := loadNpy(t, in("bands-0/%s.npy", name)), loadNpy(t, in("bands-1/%s.npy", name))
+		if d := worst(got, want); !(d < 1e-9) {
+			t.Errorf("%s of bands differs by %g from that without the rows", name, d)
+		}
+	}
+	for v, p := range loadNpy(t, in("bands-0/p.npy")) {
+		if !(p >= 1./3 && p <= 1) {
+			t.Errorf("p of voxel %d is %v", v, p)
+		}
+	}
 	// the fit needs no tables to predict: nothing of them was regressed out
 	o := predict.New()
 	o.Fit, o.Features, o.Out = all.Out, all.TestFeatures, in("p.npy")
@@ -113,7 +134,6 @@ func TestCensorRefusals(t *testing.T) {
 		`no column "dvars"`:                                 func(o *encode.Options) { o.Censor = "dvars>2" },
 		"without --confounds":                               func(o *encode.Options) { o.Confounds = nil; o.ConfoundColumns = nil },
 		"ridge alone":                                       func(o *encode.Options) { o.Model = "lasso" },
-		"banded ridge takes all rows":                       func(o *encode.Options) { o.Bands = "a=0:1" },
 		"blocks are of rows":                                func(o *encode.Options) { o.Null = "blocks:20" },
 		"chunks are of rows":                                func(o *encode.Options) { o.CV = "chunks:2,n=2,boots=3" },
 	} {

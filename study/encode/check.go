@@ -46,7 +46,6 @@ var rules = slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsR
 	step.Needs("--save-predictions", heldOutRuns, "give --test-features and --test-responses"),
 
 	step.Not("--censor", "--cv=chunks:*", "chunks are of rows that follow each other, expected kfold:N, runs, loo or gcv"),
-	step.Not("--censor", withBands, "banded ridge takes all rows, expected one of them"),
 	step.Not("--censor", "--null=blocks:*", "blocks are of rows that follow each other, expected shift:N or phase:N"),
 	step.Not("--censor", "--model!=ridge", "rows are left out of ridge alone, expected one of them"),
 	step.Not("--censor", "--test-repeats", "repeats would lack different rows, expected one of them"),
@@ -75,7 +74,6 @@ var rules = slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsR
 
 	step.Not("--by=layer|head", withBands, "a voxel has one layer, or all bands, expected one of them"),
 	step.Not("--by=layer|head", "--model!=ridge", "layers are chosen of ridge, expected one of them"),
-	step.Not("--by=layer|head", "--censor", "layers are chosen with all rows, expected one of them"),
 	step.Not("--by=layer|head", "--form=svd", "layers have no decomposition in common, expected gram, rows or kernel"),
 	step.Not("--null=blocks:*", "--by=layer|head", "permuted predictions do not repeat the choice, expected shift:N or phase:N"),
 
