@@ -17,7 +17,7 @@ var pythonCommands = []string{"align", "couple", "encode", "extract", "group", "
 
 // python/src/voxen/steps.py has a function for each command of a study, with a keyword
 // argument for each option, as the code has them.
-func TestPythonSteps(t *testing.T) {
+func TestPythonOptionsReference(t *testing.T) {
 	const path = "../../python/src/voxen/steps.py"
 	want := pythonSteps(t)
 	if *update {
@@ -31,7 +31,7 @@ func TestPythonSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s differs from the options: go test ./cmd/voxen -run PythonSteps -update", path)
+		t.Errorf("%s differs from the options: go test ./cmd/voxen -run OptionsReference -update", path)
 	}
 }
 
@@ -50,7 +50,7 @@ func pythonSteps(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString(`"""The commands of voxen as functions: an argument for each option.
 
-Written by go test ./cmd/voxen -run PythonSteps -update: do not edit.
+Written by go test ./cmd/voxen -run OptionsReference -update: do not edit.
 """
 
 from __future__ import annotations

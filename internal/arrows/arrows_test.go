@@ -72,7 +72,7 @@ internal/conform internal/coupling internal/permute internal/spatial: engine eng
 internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile
 internal/stimulus: engine/op
-internal/worker: study/step store engine engine/op engine/ridge engine/tile
+internal/worker: study/step store engine engine/dict engine/op engine/ridge engine/tile
 cuda: engine internal/heap engine/op cuda/internal/lazy kernels
 cuda/internal/sim: kernels
 cuda/cudatest: cuda cuda/internal/lazy cuda/internal/sim engine

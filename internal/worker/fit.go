@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"voxen/engine/op"
@@ -10,10 +11,14 @@ import (
 	"voxen/engine/tile"
 )
 
-// fitParams are what fit is asked for, besides X (T, K) and Y (T, V).
+// fitParams are what fit is asked for, besides X (T, K), Y (T, V) and, with Bands, the
+// weights of bands that are tried, gammas (draws, bands).
 type fitParams struct {
 	Alphas    []float64 `json:"alphas"`
-	Folds     []int     `json:"folds"` // rows at which contiguous folds begin, and the number of rows
+	Path      int       `json:"path"`     // so many in place of alphas, of an L1 penalty, from the largest that makes sense
+	L1Ratio   float64   `json:"l1_ratio"` // 0: ridge
+	Bands     []int     `json:"bands"`    // the band of every column of X; empty: ridge
+	Folds     []int     `json:"folds"`    // rows at which contiguous folds begin, and the number of rows
 	Score     string    `json:"score"`
 	OneAlpha  bool      `json:"one_alpha"`
 	Intercept bool      `json:"intercept"`
@@ -22,42 +27,52 @@ type fitParams struct {
 }
 
 // fitResult is what a fit says besides its arrays: coef (K, V), alpha, cv_score and, as
-// asked for, intercept, nested (1, V) and scores (alphas, V). status (1, V) says of voxels
-// without a model, which are NaN in all others, why; it is there where there are any.
+// asked for, intercept, nested (1, V), scores (alphas, V; of bands draws, V) and
+// band_weights (bands, V). status (1, V) says why a voxel is NaN in all others.
 type fitResult struct {
-	Form      string  `json:"form"`
-	Device    string  `json:"device"`
-	Seconds   float64 `json:"seconds"` // of the engine
-	Constant  int     `json:"constant"`
-	NotFinite int     `json:"not_finite"`
-	NoScore   int     `json:"no_score"`
+	Alphas    []float64 `json:"alphas"`
+	Form      string    `json:"form"`
+	Device    string    `json:"device"`
+	Seconds   float64   `json:"seconds"` // of the engine
+	Constant  int       `json:"constant"`
+	NotFinite int       `json:"not_finite"`
+	NoScore   int       `json:"no_score"`
 }
 
-// fit is cross-validated ridge (ridge.Fit).
+// fit is cross-validated ridge, banded ridge or an elastic net (ridge.Fit, FitBanded).
 func (c *call) fit(ctx context.Context) (any, error) {
 	var p fitParams
 	if err := c.params(&p); err != nil {
 		return nil, err
 	}
-	data, o, err := c.problem(p)
+	start := time.Now()
+	data, o, err := c.problem(ctx, &p)
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.outputs(data, p)
+	bands, err := c.bands(data, p)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.outputs(data, p, bands)
 	if err != nil {
 		return nil, err
 	}
 	o.Budget = c.budget(data)
-	start := time.Now()
-	res, err := ridge.Fit(ctx, c.backend, data, out, o)
+	var res ridge.Result
+	if len(p.Bands) > 0 {
+		res, err = ridge.FitBanded(ctx, c.backend, data, out, o, bands)
+	} else {
+		res, err = ridge.Fit(ctx, c.backend, data, out.Outputs, o)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return fitResult{string(res.Form), c.backend.Device().Name, time.Since(start).Seconds(), res.Constant, res.NotFinite, res.NoScore}, nil
+	return fitResult{p.Alphas, string(res.Form), c.backend.Device().Name, time.Since(start).Seconds(), res.Constant, res.NotFinite, res.NoScore}, nil
 }
 
 // problem puts the request into the words of the engine.
-func (c *call) problem(p fitParams) (data ridge.Data, o ridge.Options, err error) {
+func (c *call) problem(ctx context.Context, p *fitParams) (data ridge.Data, o ridge.Options, err error) {
 	if data.X, data.NarrowX, err = c.matrix("X"); err != nil {
 		return data, o, err
 	}
@@ -72,12 +87,101 @@ func (c *call) problem(p fitParams) (data ridge.Data, o ridge.Options, err error
 	if data.X.Cols == 0 || y.Cols() == 0 {
 		return data, o, badInput("X has %d columns and Y %d, expected at least 1", data.X.Cols, y.Cols())
 	}
-	if err := checkAlphas(p.Alphas); err != nil {
+	o = ridge.Options{Folds: op.Borders(p.Folds), Score: op.Score(p.Score), OneAlpha: p.OneAlpha, Intercept: p.Intercept, Nested: p.Nested,
+		Precision: c.env.Precision, Progress: c.progress("fitting")}
+	if err := checkFolds(o.Folds, y.Rows(), p.Nested); err != nil {
 		return data, o, err
 	}
-	o = ridge.Options{Alphas: p.Alphas, Folds: op.Borders(p.Folds), Score: op.Score(p.Score), OneAlpha: p.OneAlpha, Intercept: p.Intercept, Nested: p.Nested,
-		Precision: c.env.Precision, Progress: c.progress("fitting")}
-	return data, o, checkFolds(o.Folds, y.Rows(), p.Nested)
+	if err := c.penalty(ctx, p, data, &o); err != nil {
+		return data, o, err
+	}
+	o.Alphas = p.Alphas
+	return data, o, checkAlphas(p.Alphas)
+}
+
+// smallestShare is that of the largest penalty of a path which the smallest is.
+const smallestShare = 1e-3
+
+// penalty settles the kind of penalty, and the alphas of a path.
+func (c *call) penalty(ctx context.Context, p *fitParams, data ridge.Data, o *ridge.Options) error {
+	switch {
+	case p.L1Ratio == 0 && p.Path == 0:
+		return nil
+	case !(p.L1Ratio > 0 && p.L1Ratio <= 1):
+		return badInput("l1_ratio %g, expected above 0 and at most 1", p.L1Ratio)
+	case len(p.Bands) > 0:
+		return badInput("bands under an L1 penalty, expected ridge")
+	}
+	o.L1 = &ridge.L1{Ratio: p.L1Ratio}
+	if p.Path == 0 {
+		return nil
+	}
+	if p.Path < 0 || p.Path > mostAlphas || len(p.Alphas) > 0 {
+		return badInput("path of %d and %d alphas, expected one of them, up to %d", p.Path, len(p.Alphas), mostAlphas)
+	}
+	o.Budget = c.budget(data)
+	top, err := ridge.LargestPenalty(ctx, c.backend, data, *o)
+	if err != nil {
+		return err
+	}
+	if !(top > 0) { // nothing varies: any will do
+		top = 1
+	}
+	for i := range p.Path {
+		p.Alphas = append(p.Alphas, top*math.Pow(smallestShare, float64(i)/float64(max(1, p.Path-1))))
+	}
+	return nil
+}
+
+// mostAlphas is the longest path.
+const mostAlphas = 1000
+
+// sumTolerance is how far from 1 the weights of a draw may sum, of float32's rounding.
+const sumTolerance = 1e-5
+
+// bands are those of the columns, with the weights that are tried.
+func (c *call) bands(data ridge.Data, p fitParams) (b ridge.Bands, err error) {
+	if len(p.Bands) == 0 {
+		return b, nil
+	}
+	gammas, _, err := c.matrix("gammas")
+	if err != nil {
+		return b, err
+	}
+	if len(p.Bands) != data.X.Cols {
+		return b, badInput("bands of %d columns, X has %d", len(p.Bands), data.X.Cols)
+	}
+	there := make([]bool, gammas.Cols)
+	for k, band := range p.Bands {
+		if band < 0 || band >= gammas.Cols {
+			return b, badInput("column %d is of band %d, gammas have %d", k, band, gammas.Cols)
+		}
+		there[band] = true
+	}
+	if band := slices.Index(there, false); band >= 0 {
+		return b, badInput("gammas have %d bands, and no column is of band %d", gammas.Cols, band)
+	}
+	for draw := range gammas.Rows {
+		row, sum := gammas.Row(draw), 0.0
+		for _, g := range row {
+			if !(g >= 0) {
+				return b, badInput("gammas: draw %d has a weight of %g, expected numbers from 0", draw, g)
+			}
+			sum += g
+		}
+		if !(math.Abs(sum-1) <= sumTolerance) {
+			return b, badInput("gammas: the weights of draw %d sum to %g, expected 1", draw, sum)
+		}
+		for i := range row {
+			row[i] /= sum
+		}
+		b.Gammas = append(b.Gammas, row)
+	}
+	b.Of = p.Bands
+	if len(b.Gammas) == 0 {
+		return b, badInput("gammas have no draw, expected at least one")
+	}
+	return b, nil
 }
 
 // checkAlphas refuses alphas that are none.
@@ -113,8 +217,12 @@ func checkFolds(folds op.Borders, T int, nested bool) error {
 }
 
 // outputs makes the arrays of results.
-func (c *call) outputs(data ridge.Data, p fitParams) (out ridge.Outputs, err error) {
+func (c *call) outputs(data ridge.Data, p fitParams, b ridge.Bands) (out ridge.BandedOutputs, err error) {
 	V := data.Y.Cols()
+	scores, bands := len(p.Alphas), 0
+	if len(b.Gammas) > 0 {
+		scores, bands = len(b.Gammas), len(b.Gammas[0])
+	}
 	for _, o := range []struct {
 		name string
 		want bool
@@ -127,7 +235,8 @@ func (c *call) outputs(data ridge.Data, p fitParams) (out ridge.Outputs, err err
 		{"status", true, 1, &out.Status},
 		{"intercept", p.Intercept, 1, &out.Intercept},
 		{"nested", p.Nested, 1, &out.Nested},
-		{"scores", p.AllScores, len(p.Alphas), &out.CVScores},
+		{"scores", p.AllScores, scores, &out.CVScores},
+		{"band_weights", bands > 0, bands, &out.BandWeights},
 	} {
 		if !o.want {
 			continue

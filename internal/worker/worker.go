@@ -234,10 +234,10 @@ func (c *call) do(ctx context.Context) (any, error) {
 	case "run":
 		return c.run(ctx)
 	}
-	operations := map[string]func(context.Context) (any, error){"fit": c.fit}
+	operations := map[string]func(context.Context) (any, error){"fit": c.fit, "learn": c.learn, "code": c.code}
 	operation, ok := operations[c.Op]
 	if !ok {
-		return nil, badInput("op %q, expected open, fit, run or cancel", c.Op)
+		return nil, badInput("op %q, expected open, fit, learn, code, run or cancel", c.Op)
 	}
 	if err := c.begin(); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 
 	_ "voxen/cpu"
 	"voxen/engine"
+	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
@@ -200,6 +201,95 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// Bands, an L1 path, dictionaries and codes through the worker have the bits of the engine's own.
+func TestOtherEstimators(t *testing.T) {
+	c := start(t)
+	c.open()
+	const T, K, V = 30, 3, 5
+	X, Y := problem(T, K, V)
+	x, y := c.share("in-1", 0, X), c.share("in-2", 0, Y)
+	be, _, err := engine.Open("cpu", engine.Config{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Yt, err := tile.Of(T, V, Y.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	o := ridge.Options{Alphas: []float64{1, 10}, Folds: []int{0, 10, 20, 30}, Score: "r2", Intercept: true, Nested: true, Precision: op.Float64}
+	same := func(what string, a answer, name string, want []float64) {
+		t.Helper()
+		if a.Type != "result" {
+			t.Fatalf("%s: %+v", what, a)
+		}
+		got := c.read(a.Arrays[name])
+		if len(got) != len(want) {
+			t.Fatalf("%s: %s has %d values, want %d", what, name, len(got), len(want))
+		}
+		for i := range want {
+			if math.Float64bits(got[i]) != math.Float64bits(want[i]) {
+				t.Fatalf("%s: %s[%d] is %g, want %g", what, name, i, got[i], want[i])
+			}
+		}
+	}
+
+	gammas := tile.Matrix{Rows: 2, Cols: 2, Data: []float64{0.5, 0.5, 0.25, 0.75}}
+	weights, bands, scores := tile.NewArray[float64](K, V), tile.NewArray[float64](2, V), tile.NewArray[float64](2, V)
+	_, err = ridge.FitBanded(ctx, be, ridge.Data{X: X, Y: Yt}, ridge.BandedOutputs{Outputs: ridge.Outputs{Weights: weights, CVScores: scores}, BandWeights: bands},
+		o, ridge.Bands{Of: []int{0, 1, 1}, Gammas: [][]float64{gammas.Row(0), gammas.Row(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := c.ask("fit", strings.Replace(params, `"nested"`, `"bands": [0, 1, 1], "nested"`, 1)+strings.TrimSuffix(fmt.Sprintf(arrays, x, y), "}")+`, "gammas": `+c.share("in-3", 0, gammas)+"}")
+	same("bands", a, "coef", weights.Data)
+	same("bands", a, "band_weights", bands.Data)
+	same("bands", a, "scores", scores.Data)
+
+	o.L1 = &ridge.L1{Ratio: 0.5}
+	top, err := ridge.LargestPenalty(ctx, be, ridge.Data{X: X, Y: Yt}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Alphas = []float64{top, top * math.Pow(1e-3, 0.5), top * 1e-3}
+	if _, err := ridge.Fit(ctx, be, ridge.Data{X: X, Y: Yt}, ridge.Outputs{Weights: weights}, o); err != nil {
+		t.Fatal(err)
+	}
+	a = c.ask("fit", strings.Replace(params, `"alphas": [1, 10]`, `"path": 3, "l1_ratio": 0.5`, 1)+fmt.Sprintf(arrays, x, y))
+	same("path", a, "coef", weights.Data)
+
+	signals, err := dict.NewSignals(K, T, X.Data) // the rows of X
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dict.Defaults()
+	d.Atoms, d.Lambda, d.Epochs, d.Batch, d.Seed, d.Standardize, d.Precision = 2, 0.1, 3, 7, 5, dict.None, op.Float64
+	learned, err := dict.Learn(ctx, be, signals, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	atoms, codes := tile.Matrix{Rows: 2, Cols: K, Data: make([]float64, 2*K)}, make([]float64, T*2)
+	for k := range 2 {
+		for i := range K {
+			atoms.Data[k*K+i] = learned.Atoms.Row(i)[k]
+		}
+	}
+	for n := range T {
+		which, values := learned.Codes.Column(n)
+		for i, k := range which {
+			codes[n*2+int(k)] = values[i]
+		}
+	}
+	common := `, "common": {"device": "cpu", "precision": "float64", "threads": "2"}`
+	a = c.ask("learn", common+`, "params": {"atoms": 2, "lambda": 0.1, "epochs": 3, "batch": 7, "seed": 5}, "arrays": {"S": `+x+"}")
+	same("learn", a, "atoms", atoms.Data)
+	same("learn", a, "codes", codes)
+	a = c.ask("code", common+`, "params": {"lambda": 0.1}, "arrays": {"S": `+x+`, "atoms": `+c.share("in-4", 0, atoms)+"}")
+	same("code", a, "codes", codes)
+	c.in.Close()
+	<-c.ended
+}
+
 // A wrong request is refused in one line and leaves no results; the next one is served.
 func TestRefusals(t *testing.T) {
 	c := start(t)
@@ -218,9 +308,16 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("fit before open: %+v", a)
 	}
 	c.open()
+	gammas := func(name string, rows int, data ...float64) string {
+		return c.share(name, 0, tile.Matrix{Rows: rows, Cols: 2, Data: data})
+	}
+	half, negative, one, none := gammas("in-7", 1, 0.5, 0.5), gammas("in-8", 1, -1, 2), gammas("in-9", 1, 1, 1), gammas("in-10", 0)
+	banded := func(bands, gammas string) string {
+		return strings.TrimSuffix(with(`"nested"`, `"bands": `+bands+`, "nested"`), "}") + `, "gammas": ` + gammas + "}"
+	}
 	long := strings.Replace(y, "[30, 5]", "[31, 5]", 1)
 	for name, r := range map[string]struct{ op, rest, says string }{
-		"op":            {"fits", "", `op "fits", expected open, fit, run`},
+		"op":            {"fits", "", `op "fits", expected open, fit, learn`},
 		"parameter":     {"fit", with(`"nested"`, `"nest"`), `unknown field "nest"`},
 		"option":        {"fit", with(`"threads"`, `"thread"`), `option "thread"`},
 		"value":         {"fit", with(`"2"`, `"two"`), `threads "two", expected a whole number`},
@@ -231,6 +328,23 @@ func TestRefusals(t *testing.T) {
 		"no alpha":      {"fit", with(`[1, 10]`, `[]`), `no alphas`},
 		"folds":         {"fit", with(`20, 30`, `20, 31`), `folds \[0 10 20 31\] of 30 rows`},
 		"order":         {"fit", with(`10, 20`, `20, 10`), `fold 1 of rows 20 to 10`},
+		"l1 ratio":      {"fit", with(`"nested"`, `"l1_ratio": 2, "nested"`), `l1_ratio 2, expected above 0`},
+		"path of ridge": {"fit", with(`"nested"`, `"path": 3, "nested"`), `l1_ratio 0, expected above 0`},
+		"path, alphas":  {"fit", with(`"nested"`, `"path": 3, "l1_ratio": 1, "nested"`), `path of 3 and 2 alphas`},
+		"bands of L1":   {"fit", with(`"nested"`, `"bands": [0, 0, 0], "l1_ratio": 1, "nested"`), `bands under an L1 penalty`},
+		"no gammas":     {"fit", with(`"nested"`, `"bands": [0, 0, 0], "nested"`), `no array gammas`},
+		"bands":         {"fit", banded(`[0, 1]`, half), `bands of 2 columns, X has 3`},
+		"band":          {"fit", banded(`[0, 1, 2]`, half), `column 2 is of band 2, gammas have 2`},
+		"empty band":    {"fit", banded(`[0, 0, 0]`, half), `no column is of band 1`},
+		"gamma":         {"fit", banded(`[0, 0, 1]`, negative), `draw 0 has a weight of -1`},
+		"gammas":        {"fit", banded(`[0, 0, 1]`, one), `draw 0 sum to 2, expected 1`},
+		"no draw":       {"fit", banded(`[0, 0, 1]`, none), `gammas have no draw`},
+		"atoms":         {"learn", fmt.Sprintf(`, "params": {"atoms": 0}, "arrays": {"S": %s}`, x), `0 atoms, expected 1 to`},
+		"lambda":        {"learn", fmt.Sprintf(`, "params": {"lambda": -1}, "arrays": {"S": %s}`, x), `lambda -1, expected`},
+		"batch":         {"learn", fmt.Sprintf(`, "params": {"batch": 0}, "arrays": {"S": %s}`, x), `batches of 0`},
+		"no signals":    {"learn", "", `learn: no array S`},
+		"not finite":    {"learn", fmt.Sprintf(`, "arrays": {"S": %s}`, c.share("in-6", 0, tile.Matrix{Rows: 2, Cols: 2, Data: []float64{1, 2, 3, math.NaN()}})), `signal 1`},
+		"other atoms":   {"code", fmt.Sprintf(`, "arrays": {"S": %s, "atoms": %s}`, x, y), `atoms are 30 x 5, signals have 3 values`},
 		"nested of two": {"fit", with(`[0, 10, 20, 30]`, `[0, 10, 30]`), `at least 3`},
 		"no array":      {"fit", params, `fit: no array X`},
 		"too long":      {"fit", fmt.Sprintf(params+arrays, x, long), `has 1200 bytes, expected 1240`},

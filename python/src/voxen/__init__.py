@@ -5,15 +5,21 @@ carries, in a process of its own that starts at the first call.
 """
 
 from . import scoring
+from ._dictionary import DictionaryLearning
 from ._errors import EngineError, WorkerLost
-from ._ridge import RidgeCV
+from ._ridge import GroupRidgeCV, LassoCV, RidgeCV
 from ._step import Results
+from ._time import Delayer, explainable_variance
 from ._version import __version__
 from ._worker import engine_version, shutdown
 from .steps import align, couple, encode, extract, group, learn, match, null, organize, predict, report, run, score
 
 __all__ = [
+    "Delayer",
+    "DictionaryLearning",
     "EngineError",
+    "GroupRidgeCV",
+    "LassoCV",
     "Results",
     "RidgeCV",
     "WorkerLost",
@@ -22,6 +28,7 @@ __all__ = [
     "couple",
     "encode",
     "engine_version",
+    "explainable_variance",
     "extract",
     "group",
     "learn",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -281,6 +281,15 @@ def shared_options(device: str, threads: int | None, memory: int | str | None, d
     return common
 
 
+def precision_of(precision: str | None, X: Array) -> np.dtype[Any]:
+    """Give the type of results: that of X unless it is named."""
+    if precision is None:
+        return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+    if precision not in ("float32", "float64"):
+        raise ValueError(f"precision {precision!r}, expected float32 or float64")
+    return np.dtype(precision)
+
+
 class Bar:
     """A bar of progress by tqdm, where it is installed; without it nothing is shown."""
 
@@ -312,6 +321,3 @@ def bar(wanted: bool) -> Bar | None:
     except ImportError:
         return None
     return Bar()
-
-
-Score = Callable[[Array, Array], Array]

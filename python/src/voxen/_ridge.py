@@ -1,101 +1,15 @@
-"""Ridge regression with cross-validation, an alpha for each voxel."""
+"""Ridge regression with cross-validation, an alpha for each voxel; bands with a penalty each."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from . import _base, _worker, scoring
-from ._base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from . import _base
+from ._linear import LinearModel, alphas_of
 from ._share import Array
-
-#: What the engine says of voxels without a model.
-_CONSTANT, _NOT_FINITE = 1, 2
-
-
-class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """What linear models of many targets share once they have coefficients."""
-
-    coef_: Array
-    intercept_: Any
-    fit_intercept: bool
-
-    def predict(self, X: Any) -> Array:
-        """Predict responses: ``X @ coef_ + intercept_``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : array of shape (n_samples,) or (n_samples, n_targets)
-            In the units of the responses that the model was fitted to.
-
-        Raises
-        ------
-        ValueError
-            X has another number of features, or values that are not finite.
-        """
-        _base.check_fitted(self, "coef_")
-        X = _base.features(self, X, fitting=False).astype(self.coef_.dtype, copy=False)
-        y: Array = X @ self.coef_
-        if self.fit_intercept:
-            y += self.intercept_
-        return y
-
-    def score_voxels(self, X: Any, y: Any, metric: str = "r2", sample_weight: Any = None) -> Array:
-        """Score the predictions of each voxel by itself.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        metric : {"r2", "r", "mse"}
-            Coefficient of determination, Pearson's correlation, or the negative mean
-            squared error (:mod:`voxen.scoring`).
-        sample_weight : array-like of shape (n_samples,), optional
-            For r2 alone.
-
-        Returns
-        -------
-        scores : array of shape (n_targets,)
-
-        Raises
-        ------
-        ValueError
-            Shapes differ, or there is no such metric.
-        """
-        if metric not in scoring.SCORES:
-            raise ValueError(f"metric {metric!r}, expected one of {sorted(scoring.SCORES)}")
-        if sample_weight is not None:
-            if metric != "r2":
-                raise ValueError(f"sample_weight with metric {metric!r}, expected r2")
-            return scoring.r2_score(y, self.predict(X), sample_weight)
-        return scoring.SCORES[metric](y, self.predict(X))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Give the mean over voxels of R2: one number, as in scikit-learn.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : array-like of shape (n_samples,), optional
-
-        Returns
-        -------
-        score : float
-            himalaya gives an array here, which is :meth:`score_voxels`.
-
-        Raises
-        ------
-        ValueError
-            Shapes differ.
-        """
-        return float(self.score_voxels(X, y, sample_weight=sample_weight).mean())
 
 
 class RidgeCV(LinearModel):
@@ -175,10 +89,7 @@ class RidgeCV(LinearModel):
     ((5, 3), (3,))
     """
 
-    best_alphas_: Array
-    cv_scores_: Array
     nested_scores_: Array
-    n_features_in_: int
 
     def __init__(
         self,
@@ -230,89 +141,318 @@ class RidgeCV(LinearModel):
         voxen.WorkerLost
             The process of the engine ended.
         """
-        alphas = _alphas(self.alphas)
-        if self.scoring not in scoring.SCORES:
-            raise ValueError(f"scoring {self.scoring!r}, expected one of {sorted(scoring.SCORES)}")
+        alphas = alphas_of(self.alphas)
         X = _base.features(self, X, fitting=True, least_rows=2)
-        y, y_dtype, one = _base.targets(self, y, len(X))
-        dtype = _precision(self.precision, X)
-        borders, order = _base.folds(self.cv, X, y, groups)
-        params = {
-            "alphas": alphas.tolist(),
-            "folds": borders,
-            "score": self.scoring,
-            "one_alpha": not self.alpha_per_target,
-            "intercept": bool(self.fit_intercept),
-            "nested": bool(self.nested),
-        }
-        bar = _base.bar(self.progress)
-        try:
-            result, arrays = _worker.call(
-                "fit",
-                {"X": (X, X.dtype, order), "Y": (y, y_dtype, order)},
-                params,
-                _base.shared_options(self.device, self.threads, self.memory, dtype),
-                bar,
-            )
-        finally:
-            if bar is not None:
-                bar.close()
-        status = arrays["status"][0]
-        if result["not_finite"]:
-            _base.refuse_not_finite(y, np.flatnonzero(status == _NOT_FINITE), dtype)
-        if result["constant"]:
-            self._constant_targets(np.flatnonzero(status == _CONSTANT), X, y, arrays, alphas)
-        if result["no_score"]:
-            warnings.warn(f"{result['no_score']} targets have no finite score in {dtype.name}: their results are NaN", stacklevel=2)
-        self.coef_ = arrays["coef"][:, 0] if one else arrays["coef"]
-        self.best_alphas_, self.cv_scores_ = arrays["alpha"][0], arrays["cv_score"][0]
-        for name, value in {"intercept_": arrays.get("intercept"), "nested_scores_": arrays.get("nested")}.items():
-            if value is None:
-                vars(self).pop(name, None)  # of a fit before
-            else:
-                setattr(self, name, value[0])
-        if one and self.fit_intercept:
-            self.intercept_ = self.intercept_[0]
+        _, arrays, _ = self._fit(X, y, groups, {"alphas": alphas.tolist(), "nested": bool(self.nested)})
+        self.cv_scores_ = arrays["cv_score"][0]
+        vars(self).pop("nested_scores_", None)
+        if self.nested:
+            self.nested_scores_ = arrays["nested"][0]
         return self
 
-    def _constant_targets(self, columns: Array, X: Array, y: Array, arrays: dict[str, Array], alphas: Array) -> None:
-        """Fit targets that are constant, which the engine leaves out: at the largest alpha."""
-        values, alpha = y[0, columns].astype(np.float64), alphas.max()
-        arrays["alpha"][0, columns] = alpha
-        for name in {"cv_score", "nested"} & arrays.keys():
-            arrays[name][0, columns] = np.nan if self.scoring == "mse" else 0
-        if self.fit_intercept:
-            arrays["coef"][:, columns], arrays["intercept"][0, columns] = 0, values
+
+class GroupRidgeCV(LinearModel):
+    """Banded ridge regression: a penalty for each group of features, by random search.
+
+    ``min_w |y - X D w|^2 + alpha |w|^2`` with ``D = diag(sqrt(gamma of each column's group))``:
+    of the draws of gammas, and of the alphas, the pair with the highest score, averaged over
+    folds, is taken for every target. himalaya's method and names; the computation is that
+    of ``voxen encode --bands``.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_features,), "input" or None
+        The group of each feature, any label. "input": X is a list of arrays, a group each.
+        None: one group, which is :class:`RidgeCV`.
+    n_iter : int or array of shape (n_iter, n_groups)
+        Number of draws of gammas, the first of equal ones; or the gammas, rows that sum to 1.
+        himalaya has it, and the four that follow, in ``solver_params``.
+    concentration : float or sequence of float
+        Of the symmetric Dirichlet distributions, taken in turn.
+    alphas : array-like of shape (n_alphas,), optional
+        As in :class:`RidgeCV` (himalaya: 1).
+    scoring : {"r2", "r", "mse"}
+        As in :class:`RidgeCV` (himalaya: the negative squared error, "mse").
+    alpha_per_target : bool
+        Whether each target has an alpha of its own; else one for all in every draw.
+    cv : int, splitter or iterable of (train, test)
+        As in :class:`RidgeCV`.
+    fit_intercept : bool
+    random_state : int, optional
+        Seed of the draws, which are himalaya's.
+    precision, device, threads, memory, progress
+        As in :class:`RidgeCV`.
+
+    Attributes
+    ----------
+    coef_ : array of shape (n_features,) or (n_features, n_targets)
+        Weights of the features as given, in their order (himalaya: group by group).
+    intercept_ : float or array of shape (n_targets,)
+        With ``fit_intercept`` alone.
+    deltas_ : array of shape (n_groups,) or (n_groups, n_targets)
+        ``log(gamma / alpha)``.
+    best_alphas_ : array of shape (n_targets,)
+    cv_scores_ : array of shape (n_iter, n_targets)
+        Of every draw, at its best alpha, mean over folds.
+    groups_ : array of shape (n_groups,)
+        Labels of the groups, in the order of ``deltas_``.
+    n_features_in_ : int
+
+    References
+    ----------
+    Nunez-Elizalde, Huth, Gallant (2019), NeuroImage 197; Dupré la Tour et al. (2022),
+    NeuroImage 264.
+    """
+
+    deltas_: Array
+    groups_: Array
+
+    def __init__(
+        self,
+        groups: Any = None,
+        *,
+        n_iter: Any = 100,
+        concentration: Any = (0.1, 1.0),
+        alphas: Any = None,
+        scoring: str = "r2",
+        alpha_per_target: bool = True,
+        cv: Any = 5,
+        fit_intercept: bool = False,
+        random_state: int | None = None,
+        precision: str | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        memory: int | str | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.groups = groups
+        self.n_iter = n_iter
+        self.concentration = concentration
+        self.alphas = alphas
+        self.scoring = scoring
+        self.alpha_per_target = alpha_per_target
+        self.cv = cv
+        self.fit_intercept = fit_intercept
+        self.random_state = random_state
+        self.precision = precision
+        self.device = device
+        self.threads = threads
+        self.memory = memory
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any = None, cv_groups: Any = None) -> GroupRidgeCV:
+        """Fit the model of every target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or a list of them with groups="input"
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        cv_groups : array-like of shape (n_samples,), optional
+            For a splitter that wants groups of rows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Something about the arrays or the parameters is wrong; the line says what.
+        voxen.WorkerLost
+            The process of the engine ended.
+        """
+        alphas = alphas_of(self.alphas)
+        X, bands = self._features(X, fitting=True)
+        gammas = self._gammas(len(self.groups_))
+        draws = len(gammas)
+        if len(self.groups_) == 1:
+            gammas = gammas[:1]  # every draw is the same
+        params = {"alphas": alphas.tolist(), "bands": bands.tolist(), "all_scores": True}
+        _, arrays, one = self._fit(X, y, cv_groups, params, gammas)
+        with np.errstate(divide="ignore"):
+            deltas = np.log(arrays["band_weights"] / arrays["alpha"])
+        self.deltas_ = deltas[:, 0] if one else deltas
+        self.cv_scores_ = np.repeat(arrays["scores"], draws, axis=0) if len(gammas) < draws else arrays["scores"]
+        return self
+
+    def predict(self, X: Any, split: bool = False) -> Array:
+        """Predict responses, or the part of each group in them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or a list of them with groups="input"
+        split : bool
+            Whether to give a prediction for each group; they add up to the prediction, less
+            the intercept.
+
+        Returns
+        -------
+        y : array of shape (n_samples,) or (n_samples, n_targets), with split (n_groups, ...)
+
+        Raises
+        ------
+        ValueError
+            X has another number of features, or values that are not finite.
+        """
+        _base.check_fitted(self, "coef_")
+        X, bands = self._features(X, fitting=False)
+        if not split:
+            return self._predict(X)
+        X = X.astype(self.coef_.dtype, copy=False)
+        return np.stack([X[:, bands == g] @ self.coef_[bands == g] for g in range(len(self.groups_))])
+
+    def _features(self, X: Any, fitting: bool) -> tuple[Array, Array]:
+        """Check features, and give the group of each, from 0."""
+        if isinstance(self.groups, str):
+            if self.groups != "input":
+                raise ValueError(f"groups {self.groups!r}, expected 'input', a group for each feature, or None")
+            if not isinstance(X, (list, tuple)) or not X or any(np.ndim(x) != 2 for x in X):
+                raise ValueError("X, with groups='input', expected a list of arrays of two dimensions")
+            sizes = [np.shape(x)[1] for x in X]
+            if len({np.shape(x)[0] for x in X}) > 1:
+                raise ValueError(f"Found input variables with inconsistent numbers of samples: {[np.shape(x)[0] for x in X]}")
+            if not fitting and len(X) != len(self.groups_):
+                raise ValueError(f"{len(X)} groups of features, expected {len(self.groups_)}")
+            X = np.hstack([np.asarray(x) for x in X])
+        labels: Array | None = None
+        if isinstance(self.groups, str):
+            labels = np.repeat(np.arange(len(sizes)), sizes)
+        elif self.groups is not None:
+            labels = np.asarray(self.groups)
+        X = _base.features(self, X, fitting=fitting, least_rows=2 if fitting else 1)
+        labels = np.zeros(X.shape[1], int) if labels is None else labels
+        if labels.shape != (X.shape[1],):
+            raise ValueError(f"groups of shape {labels.shape}, expected one for each of {X.shape[1]} features")
+        names, bands = np.unique(labels, return_inverse=True)
+        if fitting:
+            self.groups_ = names
+        return X, bands
+
+    def _gammas(self, groups: int) -> Array:
+        """Draw the weights of groups, as himalaya does."""
+        if np.ndim(self.n_iter) == 2:
+            gammas = np.asarray(self.n_iter, dtype=np.float64)
+            if gammas.shape[1] != groups or not len(gammas):
+                raise ValueError(f"n_iter of shape {gammas.shape}, expected gammas of {groups} groups")
+            return gammas
+        if np.ndim(self.n_iter) != 0 or self.n_iter < 1:
+            raise ValueError(f"n_iter {self.n_iter!r}, expected a whole number from 1, or gammas of {groups} groups")
+        concentrations: Sequence[float] = np.atleast_1d(self.concentration).tolist()
+        if not all(c > 0 for c in concentrations) or not concentrations:
+            raise ValueError(f"concentration {self.concentration!r}, expected positive numbers")
+        rng = np.random.RandomState(self.random_state)
+        each = -(-int(self.n_iter) // len(concentrations))
+        equal = np.full(groups, 1 / groups)
+        drawn = [np.tile(equal, (each, 1)) if np.isinf(c) else rng.dirichlet([c] * groups, each) for c in concentrations]
+        gammas = np.stack(drawn, axis=1).reshape(-1, groups)[: int(self.n_iter)]
+        gammas[0] = equal
+        return gammas
+
+
+class LassoCV(LinearModel):
+    """Lasso or elastic net with an alpha for each voxel, chosen by cross-validation.
+
+    ``min_w 1/(2n) |y - X w|^2 + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio)/2 |w|^2`` for every
+    column y of the responses: scikit-learn's scaling and names. The computation is that of
+    ``voxen encode --model``; every alpha is solved to its conditions of optimality.
+
+    Parameters
+    ----------
+    l1_ratio : float
+        1: lasso; below: elastic net. Above 0.
+    n_alphas : int
+        So many alphas, evenly spaced in their logarithm, from the smallest that leaves
+        nothing of any target down to a thousandth of it (scikit-learn: 100, from that of its
+        one target), where alphas are not given.
+    alphas : array-like of shape (n_alphas,), optional
+        Positive and distinct.
+    fit_intercept : bool
+        As in scikit-learn there is one by default.
+    cv, scoring, alpha_per_target, nested, precision, device, threads, memory, progress
+        As in :class:`RidgeCV`. scikit-learn chooses by the squared error, "mse".
+
+    Attributes
+    ----------
+    coef_ : array of shape (n_features,) or (n_features, n_targets)
+    intercept_ : float or array of shape (n_targets,)
+    best_alphas_ : array of shape (n_targets,)
+        scikit-learn: ``alpha_``.
+    alphas_ : array of shape (n_alphas,)
+        Those that were tried, the largest first where they were not given.
+    cv_scores_ : array of shape (n_targets,)
+    nested_scores_ : array of shape (n_targets,)
+        With ``nested``.
+    n_features_in_ : int
+    """
+
+    alphas_: Array
+    nested_scores_: Array
+
+    def __init__(
+        self,
+        *,
+        l1_ratio: float = 1.0,
+        n_alphas: int = 20,
+        alphas: Any = None,
+        fit_intercept: bool = True,
+        cv: Any = 5,
+        scoring: str = "r2",
+        alpha_per_target: bool = True,
+        nested: bool = False,
+        precision: str | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        memory: int | str | None = None,
+        progress: bool = False,
+    ) -> None:
+        self.l1_ratio = l1_ratio
+        self.n_alphas = n_alphas
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.cv = cv
+        self.scoring = scoring
+        self.alpha_per_target = alpha_per_target
+        self.nested = nested
+        self.precision = precision
+        self.device = device
+        self.threads = threads
+        self.memory = memory
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any = None, groups: Any = None) -> LassoCV:
+        """Fit the model of every target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        groups : array-like of shape (n_samples,), optional
+            For a splitter that wants them.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Something about the arrays or the parameters is wrong; the line says what.
+        voxen.WorkerLost
+            The process of the engine ended.
+        """
+        if not 0 < self.l1_ratio <= 1:
+            raise ValueError(f"l1_ratio {self.l1_ratio!r}, expected above 0 and at most 1")
+        params: dict[str, Any] = {"l1_ratio": float(self.l1_ratio), "nested": bool(self.nested)}
+        if self.alphas is None:
+            if self.n_alphas < 1:
+                raise ValueError(f"n_alphas {self.n_alphas!r}, expected at least 1")
+            params["path"] = int(self.n_alphas)
         else:
-            arrays["coef"][:, columns] = np.outer(_ridge(X.astype(np.float64), np.ones(len(X)), alpha), values)
-
-
-def _ridge(X: Array, y: Array, alpha: float) -> Array:
-    """Solve ``min_w |y - X w|^2 + alpha |w|^2``, by the smaller of the two systems."""
-    rows, columns = X.shape
-    if columns <= rows:
-        w: Array = np.linalg.solve(X.T @ X + alpha * np.eye(columns), X.T @ y)
-        return w
-    dual: Array = X.T @ np.linalg.solve(X @ X.T + alpha * np.eye(rows), y)
-    return dual
-
-
-def _alphas(alphas: Any) -> Array:
-    """Check alphas; None are those of voxen encode."""
-    if alphas is None:
-        return np.logspace(-1, 5, 20)
-    checked: Array = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
-    if checked.ndim != 1 or checked.size == 0:
-        raise ValueError(f"alphas of shape {checked.shape}, expected at least one, in one dimension")
-    if not (np.isfinite(checked).all() and (checked > 0).all()) or len(np.unique(checked)) != len(checked):
-        raise ValueError(f"alphas {checked.tolist()}, expected positive and distinct numbers")
-    return checked
-
-
-def _precision(precision: str | None, X: Array) -> np.dtype[Any]:
-    """Give the type of results: that of X unless it is named."""
-    if precision is None:
-        return np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
-    if precision not in ("float32", "float64"):
-        raise ValueError(f"precision {precision!r}, expected float32 or float64")
-    return np.dtype(precision)
+            params["alphas"] = alphas_of(self.alphas).tolist()
+        X = _base.features(self, X, fitting=True, least_rows=2)
+        result, arrays, _ = self._fit(X, y, groups, params)
+        self.alphas_, self.cv_scores_ = np.asarray(result["alphas"]), arrays["cv_score"][0]
+        vars(self).pop("nested_scores_", None)
+        if self.nested:
+            self.nested_scores_ = arrays["nested"][0]
+        return self

@@ -1,6 +1,6 @@
 """The commands of voxen as functions: an argument for each option.
 
-Written by go test ./cmd/voxen -run PythonSteps -update: do not edit.
+Written by go test ./cmd/voxen -run OptionsReference -update: do not edit.
 """
 
 from __future__ import annotations
