@@ -9,9 +9,9 @@ import (
 	"gorgonia.org/cu"
 	"gorgonia.org/tensor"
 
-	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/cuda/lazy"
 )
 
 // blasWorkspace is what NVIDIA advises for Hopper; older cards need less.

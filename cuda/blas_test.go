@@ -6,9 +6,9 @@ import (
 	"math"
 	"testing"
 
-	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/cuda/lazy"
 )
 
 // The bindings of cuBLAS and cuSOLVER pass on what they are given: a product of

@@ -49,7 +49,7 @@ ptx-assemble: $(PTXAS) ## fail if the committed PTX does not assemble as planned
 	python3 kernels/assemble.py --ptxas $(PTXAS)
 
 cuda-lint: build/cuda/include/cuda.h
-	$(CUDA_ENV) $(GO) vet -tags voxencuda ./cuda/... ./cmd/...
+	$(CUDA_ENV) $(GO) vet -tags voxencuda ./cuda/... ./internal/cuda/... ./cmd/...
 
 cuda-test: build/cuda/include/cuda.h ## test the CUDA backend on the simulated driver; needs g++
 	$(MAKE) --no-print-directory -j2 -O cuda-test-backend cuda-test-jobs
@@ -57,7 +57,7 @@ cuda-test-backend:
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m $(CUDA_TESTED)
 cuda-test-jobs:
 	$(CUDA_ENV) $(GO) test -tags voxencuda -timeout 6m -run 'Goldens/cuda|Sklearn/cuda|OnDevice|WithTheCPU|WithTheDevice|HalvesTheTile' ./engine/ridge ./engine/dict ./lm ./cmd/voxen
-CUDA_TESTED = ./cuda/...
+CUDA_TESTED = ./cuda/... ./internal/cuda/...
 
 # The sanitizers' runtime has to be in the process before anything else.
 SANITIZERS = $(shell g++ -print-file-name=libasan.so):$(shell g++ -print-file-name=libubsan.so)
@@ -83,4 +83,4 @@ device-check: build/cuda/include/cuda.h ## pack build/device and its archive: wh
 	@du -sh $(DEVICE) $(DEVICE).tar.xz
 
 device-rehearse: device-check ## try that archive whole on the simulated driver; needs g++
-	bench/rehearse.sh $(DEVICE).tar.xz $$($(CUDA_ENV) $(GO) run -tags voxencuda ./cuda/internal/sim/standin)
+	bench/rehearse.sh $(DEVICE).tar.xz $$($(CUDA_ENV) $(GO) run -tags voxencuda ./internal/cuda/sim/standin)

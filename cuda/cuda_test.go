@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"voxen/cuda/internal/lazy"
-	"voxen/cuda/internal/sim"
 	"voxen/engine"
 	"voxen/internal/conform/conformtest"
+	"voxen/internal/cuda/lazy"
+	"voxen/internal/cuda/sim"
 )
 
 // device names a CUDA device ("cuda:0") on which to test in place of the stand-in,

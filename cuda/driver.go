@@ -8,8 +8,8 @@ import (
 
 	"gorgonia.org/cu"
 
-	"voxen/cuda/internal/lazy"
 	"voxen/engine"
+	"voxen/internal/cuda/lazy"
 )
 
 // minDriver is the CUDA version that a driver must know for the PTX of package

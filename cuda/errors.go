@@ -8,8 +8,8 @@ import (
 
 	"gorgonia.org/cu"
 
-	"voxen/cuda/internal/lazy"
 	"voxen/engine"
+	"voxen/internal/cuda/lazy"
 )
 
 // words puts the driver's text for an error of cu, which has its name alone.

@@ -12,9 +12,9 @@ import (
 	"gorgonia.org/cu"
 	"gorgonia.org/tensor"
 
-	"voxen/cuda/internal/lazy"
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/internal/cuda/lazy"
 	"voxen/kernels"
 )
 

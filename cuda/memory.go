@@ -9,8 +9,8 @@ import (
 
 	"gorgonia.org/cu"
 
-	"voxen/cuda/internal/lazy"
 	"voxen/engine"
+	"voxen/internal/cuda/lazy"
 )
 
 // Memory reports free and total bytes of the device; what the arena holds without

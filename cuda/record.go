@@ -5,8 +5,8 @@ package cuda
 import (
 	"errors"
 
-	"voxen/cuda/internal/lazy"
 	"voxen/engine"
+	"voxen/internal/cuda/lazy"
 )
 
 var _ engine.Recorder = (*Backend)(nil)

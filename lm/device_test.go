@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"voxen/cuda/cudatest"
 	"voxen/engine"
+	"voxen/internal/cuda/cudatest"
 )
 
 // The graphs of every family give transformers' numbers on a device with memory

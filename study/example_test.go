@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study"
-	"voxen/study/internal/steptest"
 )
 
 // An example that was interrupted between its files and its configuration is made whole

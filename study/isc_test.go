@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 )
 
 // With encode.isc every subject is compared with all others, in the runs of its held-out

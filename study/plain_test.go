@@ -12,10 +12,10 @@ import (
 	"testing"
 
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 )
 
 // noise writes features of the example's 60 volumes.

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"voxen/internal/faultfs"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study"
-	"voxen/study/internal/steptest"
 )
 
 // small writes the example study with two subjects and few draws.

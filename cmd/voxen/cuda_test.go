@@ -15,12 +15,12 @@ import (
 	"strings"
 	"testing"
 
-	"voxen/cuda/cudatest"
+	"voxen/internal/cuda/cudatest"
 	"voxen/store"
 )
 
 // onDevice runs voxen as a process that finds the stand-in driver where the loader
-// looks, with settings of cuda/internal/sim/src/control.h, and gives what it said and its
+// looks, with settings of internal/cuda/sim/src/control.h, and gives what it said and its
 // status.
 func onDevice(t *testing.T, settings string, args ...string) (said string, status int) {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"voxen/study/demo"
+	"voxen/internal/demo"
 )
 
 // demoCommand is voxen demo.

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine/dict"
+	"voxen/internal/cuda/cudatest"
 )
 
 // A device learns as the processor does: the objectives agree, though the atoms

@@ -12,11 +12,11 @@ import (
 	"gorgonia.org/tensor"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/engine/tile"
+	"voxen/internal/cuda/cudatest"
 	"voxen/store"
 )
 

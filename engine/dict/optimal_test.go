@@ -8,10 +8,10 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/dict"
 	"voxen/engine/op"
+	"voxen/internal/cuda/cudatest"
 )
 
 func TestCodesOfAlikeAtomsAreOptimal(t *testing.T) {

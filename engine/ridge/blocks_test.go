@@ -9,11 +9,11 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/cuda/cudatest"
 )
 
 // permutedRows is the rows of a part with its blocks in the order of a draw.

@@ -8,11 +8,11 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/cuda/cudatest"
 )
 
 // lassoGolden is a case of testdata/golden/lasso.py.

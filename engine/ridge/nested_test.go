@@ -13,11 +13,11 @@ import (
 	"gorgonia.org/tensor"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/cuda/cudatest"
 	"voxen/store"
 )
 

@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/cuda/cudatest"
 )
 
 // constantBases is an orthonormal basis of the constants of each run.

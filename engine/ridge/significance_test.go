@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/cuda/cudatest"
 )
 
 // chanceProblem is responses that follow the features somewhat, with a voxel that is constant

@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"voxen/cpu"
-	"voxen/cuda/cudatest"
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/cuda/cudatest"
 )
 
 var splitBands = ridge.Bands{Of: []int{0, 1, 1, 2, 0}, Gammas: [][]float64{{0.3, 0.3, 0.4}, {0.05, 0.9, 0.05}, {0.6, 0, 0.4}}}

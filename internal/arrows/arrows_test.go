@@ -22,7 +22,7 @@ import (
 // docs/architecture.md, "The packages". Files of every platform and build tag count;
 // tests may import what they like.
 const table = `
-cmd/voxen: study study/* bench store engine cpu cuda internal/worker
+cmd/voxen: study study/* internal/demo bench store engine cpu cuda internal/worker
 bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
 bench/gpu: cuda engine internal/conform engine/op
 bench/peers/worker: internal/blas internal/eig engine/op store study/encode
@@ -31,8 +31,8 @@ bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge 
 study: study/step study/extract study/align study/learn study/encode study/null study/mask study/match
 study: study/organize study/couple study/group study/report brain lm store engine engine/ridge testdata
 study/*: study/step brain store engine engine/op engine/tile
-study/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
-study/demo: internal/plotting lm testdata
+internal/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
+internal/demo: study/step brain store engine/tile internal/plotting lm testdata
 study/report: study/couple study/match report internal/plotting
 study/organize: study/match internal/plotting
 study/null: study/encode study/match engine/ridge internal/stimulus
@@ -54,7 +54,7 @@ study/internal/wordrate: study/step brain store engine/tile
 study/score: engine/ridge
 study/step: engine/ridge
 study/extract: lm
-study/internal/steptest: internal/npytest study/step brain store engine/op cpu
+internal/steptest: internal/npytest study/step brain store engine/op cpu
 
 lm: engine engine/op store
 report: brain internal/plotting
@@ -73,9 +73,9 @@ internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile
 internal/stimulus: engine/op
 internal/worker: study/step store engine engine/dict engine/op engine/ridge engine/tile
-cuda: engine internal/heap engine/op cuda/internal/lazy kernels
-cuda/internal/sim: kernels
-cuda/cudatest: cuda cuda/internal/lazy cuda/internal/sim engine
+cuda: engine internal/heap engine/op internal/cuda/lazy kernels
+internal/cuda/sim: kernels
+internal/cuda/cudatest: cuda internal/cuda/lazy internal/cuda/sim engine
 `
 
 // arrow is a line of the table, taken apart.

@@ -15,9 +15,9 @@ import (
 	_ "voxen/cpu"
 	"voxen/engine/op"
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/couple"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

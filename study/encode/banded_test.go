@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/steptest"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 	"voxen/study/predict"
 	"voxen/study/step"
 )

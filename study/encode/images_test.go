@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"voxen/brain"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

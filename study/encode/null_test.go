@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	"voxen/engine/op"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"voxen/engine/ridge"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 	"voxen/study/predict"
 	"voxen/study/score"
 	"voxen/study/step"

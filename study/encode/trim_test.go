@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 	"voxen/study/predict"
 	"voxen/study/score"
 	"voxen/study/step"

@@ -10,9 +10,9 @@ import (
 
 	"voxen/internal/npytest"
 	"voxen/internal/permute"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/group"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

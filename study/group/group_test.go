@@ -17,9 +17,9 @@ import (
 	"voxen/engine/op"
 	"voxen/engine/tile"
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/group"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/group"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

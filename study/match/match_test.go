@@ -14,8 +14,8 @@ import (
 
 	"voxen/brain"
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

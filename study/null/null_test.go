@@ -13,9 +13,9 @@ import (
 	"voxen/brain"
 	_ "voxen/cpu"
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 	"voxen/study/match"
 	"voxen/study/step"
 )

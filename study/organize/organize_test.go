@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
-	"voxen/study/internal/steptest"
 	"voxen/study/step"
 )
 

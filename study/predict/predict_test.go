@@ -14,9 +14,9 @@ import (
 
 	"voxen/engine/op"
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/encode"
-	"voxen/study/internal/steptest"
 	"voxen/study/predict"
 	"voxen/study/score"
 	"voxen/study/step"

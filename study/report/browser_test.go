@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"voxen/internal/browser"
-	"voxen/study/internal/steptest"
+	"voxen/internal/steptest"
 	"voxen/study/report"
 	"voxen/study/step"
 )

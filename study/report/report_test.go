@@ -13,11 +13,11 @@ import (
 
 	"voxen/brain"
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/couple"
 	"voxen/study/encode"
 	"voxen/study/group"
-	"voxen/study/internal/steptest"
 	"voxen/study/learn"
 	"voxen/study/report"
 	"voxen/study/step"

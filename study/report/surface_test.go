@@ -12,8 +12,8 @@ import (
 
 	"voxen/brain"
 	"voxen/internal/npytest"
+	"voxen/internal/steptest"
 	"voxen/store"
-	"voxen/study/internal/steptest"
 	"voxen/study/match"
 	"voxen/study/report"
 	"voxen/study/step"

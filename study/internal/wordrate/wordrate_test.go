@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"voxen/brain"
+	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/align"
-	"voxen/study/internal/steptest"
 	"voxen/study/internal/wordrate"
 	"voxen/study/step"
 )

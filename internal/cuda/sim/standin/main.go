@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"voxen/cuda/internal/sim"
+	"voxen/internal/cuda/sim"
 )
 
 func main() {

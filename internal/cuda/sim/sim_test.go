@@ -13,7 +13,7 @@ import (
 
 	"gorgonia.org/cu"
 
-	"voxen/cuda/internal/lazy"
+	"voxen/internal/cuda/lazy"
 )
 
 var control Control

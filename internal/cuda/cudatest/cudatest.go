@@ -1,5 +1,5 @@
 // Package cudatest lets tests of the estimators run on CUDA too, in programs built
-// with the tag voxencuda: on the stand-in driver of package cuda/internal/sim, or on the
+// with the tag voxencuda: on the stand-in driver of package internal/cuda/sim, or on the
 // device that the variable VOXEN_TEST_DEVICE names.
 //
 //	cudatest.Each(t, cpu.New(2), func(t *testing.T, be engine.Backend) { ... })

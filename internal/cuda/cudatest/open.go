@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	_ "voxen/cuda"
-	"voxen/cuda/internal/lazy"
-	"voxen/cuda/internal/sim"
 	"voxen/engine"
+	"voxen/internal/cuda/lazy"
+	"voxen/internal/cuda/sim"
 )
 
 const built = true
@@ -47,7 +47,7 @@ var load = sync.OnceValue(func() error {
 })
 
 // Environment is what a process of the program needs to find the stand-in where its loader
-// looks, with settings of cuda/internal/sim/src/control.h.
+// looks, with settings of internal/cuda/sim/src/control.h.
 func Environment(t *testing.T, settings string) []string {
 	t.Helper()
 	driver, err := sim.Build()

@@ -133,7 +133,7 @@ func repository() string {
 // compile makes the libraries: blocks of fibers, the kernels, the driver, and those
 // of CUDA that the backend looks for.
 func compile(root, dir string, o options) error {
-	src := filepath.Join(root, "cuda", "internal", "sim", "src")
+	src := filepath.Join(root, "internal", "cuda", "sim", "src")
 	flags := append(o.flags(), "-I"+src, "-I"+filepath.Join(root, "kernels"))
 	headers := strings.Fields(os.Getenv("CGO_CFLAGS"))
 	object := func(name string) string { return filepath.Join(dir, name+".o") }
