@@ -41,6 +41,39 @@ func TestLeastMemory(t *testing.T) {
 	}
 }
 
+// The same where further fits follow the first, of inputs that count: one minimum is of all
+// stages.
+func TestLeastMemoryOfStages(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector's own memory is counted too")
+	}
+	f := newFiles(t)
+	const T, V = 80, 3000
+	x, y := f.npy("x.npy", []int{T, 12}), f.npy("y.npy", []int{T, V})
+	plain := []string{"encode", "--features", x, "--responses", y, "--cv", "kfold:4", "--threads", "2"}
+	banded := append(plain[:len(plain):len(plain)], "--bands", "a=0:4,b=4:12", "--band-samples", "3")
+	held := []string{"--test-features", f.npy("xt.npy", []int{40, 12}), "--test-responses", f.npy("yt.npy", []int{40, V})}
+	for name, more := range map[string][]string{
+		"baseline":      append(banded, "--nested", "--baseline", "a"),
+		"split":         append(banded, "--nested", "--split", "--partition"),
+		"partition":     append(append(banded, "--partition", "--baseline", "b"), held...),
+		"search null":   append(banded, "--nested", "--null", "shift:1,min=5"),
+		"null":          append(plain, "--nested", "--null", "phase:2"),
+		"blocks":        append(append(plain, "--null", "blocks:40,length=4"), held...),
+		"nested blocks": append(plain, "--nested", "--null", "blocks:2,length=3"),
+		"isc":           append(plain, "--nested", "--isc", f.npy("o1.npy", []int{T, V}), "--isc", f.npy("o2.npy", []int{T, V}), "--isc", f.npy("o3.npy", []int{T, V})),
+		"lasso":         append(plain, "--model", "lasso", "--nested"),
+	} {
+		if testing.Short() && name != "baseline" && name != "partition" && name != "isc" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			out := f.path("out")
+			leastMemory(t, call{args: append(more[:len(more):len(more)], "--out", out), outs: []string{out}})
+		})
+	}
+}
+
 // leastMemory asks with too little, takes the minimum that is named, and runs.
 func leastMemory(t *testing.T, c call) {
 	with := func(size string) []string {

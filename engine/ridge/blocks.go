@@ -160,9 +160,8 @@ func (b *blockNull) pass(ctx context.Context, lo, hi int) error {
 			return err
 		}
 	}
-	t, tiling, V, N := emptyTileGraph(), b.tiling(lo, hi), len(b.observed), hi-lo
-	fit := f.fitDraw(t, 0, tiling.Width)
-	scores := b.graph(f, t, fit, tiling.Width, lo, hi)
+	t, scores, tiling := b.scoresGraph(f, lo, hi)
+	V, N := len(b.observed), hi-lo
 	reached, sum, top := make([]int32, V), slices.Clone(b.out.Sum), factors(N, math.NaN())
 	results := engine.Results{scores: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
 		b.mu.Lock() // devices share the maxima
@@ -184,6 +183,35 @@ func (b *blockNull) pass(ctx context.Context, lo, hi int) error {
 	b.out.Sum = sum // added up draw by draw, so that it does not depend on passes
 	copy(b.out.Highest[lo:hi], top)
 	return nil
+}
+
+// scoresGraph is the graph of the scores of draws.
+func (b *blockNull) scoresGraph(f *fitter, lo, hi int) (*tileGraph, node, engine.Tiling) {
+	t, tiling := emptyTileGraph(), b.tiling(lo, hi)
+	fit := f.fitDraw(t, 0, tiling.Width)
+	return t, b.graph(f, t, fit, tiling.Width, lo, hi), tiling
+}
+
+// LeastScoreBlocks is the least Options.Budget of ScoreBlocks.
+func LeastScoreBlocks(ctx context.Context, be engine.Backend, data Data, length int, seed uint64, o Options) (int64, error) {
+	m, err := plannedNull(be, data, o)
+	if err != nil {
+		return 0, err
+	}
+	b := &blockNull{scoreNull: m, length: length, seed: seed}
+	if err := b.cut(); err != nil {
+		return 0, err
+	}
+	if data.TestY == nil {
+		if err := b.permuteFeatures(); err != nil {
+			return 0, err
+		}
+		return m.least(ctx, m.scoresGraph)
+	}
+	return m.least(ctx, func(fits []*fitter, _, _ int) (*tileGraph, engine.Results, engine.Tiling) {
+		t, scores, tiling := b.scoresGraph(fits[0], 0, 16) // one draw may have more displacements than another
+		return t, engine.Results{scores: engine.PerTile(nil)}, tiling
+	})
 }
 
 // graph adds the scores of draws, float64 (P, 1, N, W).

@@ -111,6 +111,8 @@ type fitter struct {
 	columns     []int     // those of the features of all bands that it has, in banded ridge
 	steps       *within   // of nested folds that cut runs; made once
 
+	scores []float64 // of a draw of a null
+
 	dry   bool  // designs are zeros: what is asked is their size
 	least int64 // what the graph of the design needs
 }

@@ -68,17 +68,34 @@ func someOf(m tile.Matrix, columns []int) tile.Matrix {
 // cross-validation. Voxels without one are NaN.
 func HeldOut(ctx context.Context, be engine.Backend, data Data, b Bands, metric op.Score, o Options) ([]float64, error) {
 	score := tile.NewArray[float64](1, data.Y.Cols())
-	var out BandedOutputs
+	out, err := heldOutputs(score, data, metric, &o)
+	if err != nil {
+		return nil, err
+	}
+	_, err = FitBanded(ctx, be, data, out, o, b)
+	return score.Data, err
+}
+
+// LeastHeldOut is the least Options.Budget of HeldOut.
+func LeastHeldOut(ctx context.Context, be engine.Backend, data Data, b Bands, metric op.Score, o Options) (int64, error) {
+	out, err := heldOutputs(tile.NewArray[float64](1, data.Y.Cols()), data, metric, &o)
+	if err != nil {
+		return 0, err
+	}
+	return LeastBanded(ctx, be, data, out, o, b)
+}
+
+// heldOutputs sends a held-out score to a sink.
+func heldOutputs(score tile.Sink, data Data, metric op.Score, o *Options) (out BandedOutputs, err error) {
 	switch sinks := map[op.Score]tile.Sink{metric: score}; {
 	case data.TestY != nil:
 		out.TestMetrics, o.Nested = sinks, false
 	case o.Nested:
 		out.NestedMetrics = sinks
 	default:
-		return nil, fmt.Errorf("no held-out rows and no nested cross-validation")
+		err = fmt.Errorf("no held-out rows and no nested cross-validation")
 	}
-	_, err := FitBanded(ctx, be, data, out, o, b)
-	return score.Data, err
+	return out, err
 }
 
 // MostPartitioned is the number of bands that Partition takes.

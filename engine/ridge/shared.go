@@ -49,18 +49,36 @@ func Segments(runs, groups op.Borders) op.Borders { return mergeBorders(runs, gr
 // the options Runs, Trends, PerRun, TestRepeats, ZScoreMean, Panels, Budget and Progress are
 // read. All is computed in float64.
 func Share(ctx context.Context, be engine.Backend, Y tile.Source, s Sharing, o Options) (*Shared, error) {
+	c, t, results, tiling, err := shareGraph(Y, s, o)
+	if err != nil {
+		return nil, err
+	}
+	_, err = engine.NewMachine(be).Run(ctx, t.feeds, results, tiling)
+	return c.out, err
+}
+
+// LeastShare is the least Options.Budget of Share.
+func LeastShare(be engine.Backend, Y tile.Source, s Sharing, o Options) (int64, error) {
+	_, t, results, tiling, err := shareGraph(Y, s, o)
+	if err != nil {
+		return 0, err
+	}
+	return engine.NewMachine(be).Need(t.feeds, results, tiling)
+}
+
+// shareGraph is the graph of Share.
+func shareGraph(Y tile.Source, s Sharing, o Options) (*comparer, *tileGraph, engine.Results, engine.Tiling, error) {
 	o.within(Y.Rows())
 	c, err := newComparer(Y, s, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, engine.Tiling{}, err
 	}
 	t := emptyTileGraph()
 	tiling := o.over(Y.Cols())
 	y := t.columns("Y", Y, tiling.Width, op.Float64)
 	ranges := op.Must(op.ColumnRange{Borders: o.Runs}, y)
 	z := steps{o: o, runs: o.Runs, tol: op.LeftOver(stored(Y)), to: op.Float64}.apply(y, ranges, o.Runs, t.matrix("trends", o.Trends, op.Float64))
-	_, err = engine.NewMachine(be).Run(ctx, t.feeds, engine.Results{z.z: engine.PerTile(c.tile)}, tiling)
-	return c.out, err
+	return c, t, engine.Results{z.z: engine.PerTile(c.tile)}, tiling, nil
 }
 
 // comparer compares the subjects of every tile.

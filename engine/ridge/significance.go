@@ -9,6 +9,7 @@ import (
 
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/engine/tile"
 )
 
 // NullScores are scores of models that were fitted to features nobody heard, beside those of
@@ -83,23 +84,80 @@ func SearchNull(ctx context.Context, be engine.Backend, data Data, observed []fl
 // search repeats the search with the features of a draw.
 func (m *scoreNull) search(ctx context.Context, draw int, b Bands) error {
 	o, score := m.whole, nans(1, len(m.observed)) // censored rows are left out of every draw
+	out := m.compared(score)
 	if progress := o.Progress; progress != nil {
 		o.Progress = func(done, all int) { progress(draw+done/max(1, all), m.n) }
-	}
-	var out BandedOutputs
-	switch {
-	case m.data.TestY != nil:
-		out.TestScore = score
-	case o.Nested:
-		out.Nested = score
-	default:
-		out.CVScore = score
 	}
 	if _, err := FitBanded(ctx, m.be, m.drawn(draw), out, o, b); err != nil {
 		return err
 	}
 	m.take(draw, score.Data)
 	return nil
+}
+
+// compared sends the score that is compared to a sink.
+func (m *scoreNull) compared(score tile.Sink) (out BandedOutputs) {
+	switch {
+	case m.data.TestY != nil:
+		out.TestScore = score
+	case m.whole.Nested:
+		out.Nested = score
+	default:
+		out.CVScore = score
+	}
+	return out
+}
+
+// LeastScoreNull is the least Options.Budget of ScoreNull.
+func LeastScoreNull(ctx context.Context, be engine.Backend, data Data, o Options) (int64, error) {
+	m, err := plannedNull(be, data, o)
+	if err != nil {
+		return 0, err
+	}
+	return m.least(ctx, m.scoresGraph)
+}
+
+// LeastSearchNull is that of SearchNull.
+func LeastSearchNull(ctx context.Context, be engine.Backend, data Data, o Options, b Bands) (int64, error) {
+	m, err := plannedNull(be, data, o)
+	if err != nil {
+		return 0, err
+	}
+	return LeastBanded(ctx, be, data, m.compared(nans(1, data.Y.Cols())), m.whole, b)
+}
+
+// plannedNull is a null that does not run: its one draw has the features that were heard.
+func plannedNull(be engine.Backend, data Data, o Options) (*scoreNull, error) {
+	heard := func(_ int, x, testX []float64) {
+		copy(x, data.X.Data)
+		copy(testX, data.TestX.Data)
+	}
+	o.Checkpoint = nil
+	m := &scoreNull{be: be, o: o, data: data, observed: make([]float64, data.Y.Cols()), features: heard, n: 1, dry: true}
+	return m, m.prepare()
+}
+
+// least is what one draw needs, whose scores come of a graph.
+func (m *scoreNull) least(ctx context.Context, graph func(fits []*fitter, lo, hi int) (*tileGraph, engine.Results, engine.Tiling)) (int64, error) {
+	f, err := m.draw(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	fits, most, machine := []*fitter{f}, f.least, engine.NewMachine(m.be)
+	more := func(t *tileGraph, results engine.Results, tiling engine.Tiling) error {
+		need, err := machine.Need(t.feeds, results, tiling)
+		most = max(most, need)
+		return err
+	}
+	if m.o.OneAlpha {
+		t, results, tiling, _, _ := m.alphasGraph(fits)
+		if err := more(t, results, tiling); err != nil {
+			return 0, err
+		}
+		f.o.Alphas, f.outerAlphas = f.o.Alphas[:1], f.unlike()
+	}
+	err = more(graph(fits, 0, 1))
+	return most, err
 }
 
 // run computes the draws that are not finished, in passes.
@@ -144,6 +202,7 @@ type scoreNull struct {
 	arranged bool // features of draws have had their steps and delays, and no row is censored
 	n        int
 	atOnce   int
+	dry      bool // designs are zeros
 	out      *NullScores
 
 	keeper
@@ -207,25 +266,29 @@ func (m *scoreNull) batch(ctx context.Context, lo, hi int) error {
 			return err
 		}
 	}
-	scores := make([][]float64, len(fits))
-	t, results := emptyTileGraph(), engine.Results{}
-	tiling := m.tiling(lo, hi)
-	for i, f := range fits {
-		scores[i] = make([]float64, len(m.observed))
-		fit := f.fitDraw(t, i, tiling.Width)
-		// a node of its own: scores of two draws may be one constant
-		results[op.Must(op.Copy{}, f.scoreOf(t, fit, tiling.Width))] = engine.PerTile(func(tl engine.Tile, v engine.Host) error {
-			copy(scores[i][tl.Lo:tl.Hi], v.Float64())
-			return nil
-		})
-	}
+	t, results, tiling := m.scoresGraph(fits, lo, hi)
 	if _, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, tiling); err != nil {
 		return err
 	}
-	for i, s := range scores {
-		m.take(lo+i, s)
+	for i, f := range fits {
+		m.take(lo+i, f.scores)
 	}
 	return nil
+}
+
+// scoresGraph is the graph of the scores of some draws.
+func (m *scoreNull) scoresGraph(fits []*fitter, lo, hi int) (*tileGraph, engine.Results, engine.Tiling) {
+	t, results, tiling := emptyTileGraph(), engine.Results{}, m.tiling(lo, hi)
+	for i, f := range fits {
+		f.scores = make([]float64, len(m.observed))
+		fit := f.fitDraw(t, i, tiling.Width)
+		// a node of its own: scores of two draws may be one constant
+		results[op.Must(op.Copy{}, f.scoreOf(t, fit, tiling.Width))] = engine.PerTile(func(tl engine.Tile, v engine.Host) error {
+			copy(f.scores[tl.Lo:tl.Hi], v.Float64())
+			return nil
+		})
+	}
+	return t, results, tiling
 }
 
 // tiling cuts the voxels for the draws [lo, hi).
@@ -250,7 +313,7 @@ func (m *scoreNull) drawn(d int) Data {
 // draw makes the design of a draw.
 func (m *scoreNull) draw(ctx context.Context, d int) (*fitter, error) {
 	data := m.drawn(d)
-	f := &fitter{be: m.be, o: m.o, data: data, res: Result{Form: m.form}}
+	f := &fitter{be: m.be, o: m.o, data: data, res: Result{Form: m.form}, dry: m.dry}
 	if m.o.stepped != nil && !m.arranged {
 		var err error
 		if f.data, f.o, err = m.whole.reduce(data); err != nil {
@@ -286,20 +349,7 @@ func (f *fitter) scoreOf(t *tileGraph, fit fitted, width int) node {
 // chooseAlphas leaves each draw the alpha of its best mean score over the voxels, and each
 // of its outer folds another.
 func (m *scoreNull) chooseAlphas(ctx context.Context, fits []*fitter) error {
-	t, results, tiling := emptyTileGraph(), engine.Results{}, m.tiling(0, 0)
-	tiling.Progress = nil
-	A := len(m.o.Alphas)
-	sums, outer := make([][]float64, len(fits)), make([][][]float64, len(fits))
-	for i, f := range fits {
-		fit := f.fitDraw(t, i, tiling.Width)
-		sums[i] = make([]float64, A+1)
-		results[op.Must(op.SumKept{}, fit.scores, fit.status)] = addUp(sums[i])
-		for _, o := range f.outerFolds(t, fit) {
-			s := make([]float64, A+1)
-			outer[i] = append(outer[i], s)
-			results[op.Must(op.SumKept{}, o.inner(), fit.status)] = addUp(s)
-		}
-	}
+	t, results, tiling, sums, outer := m.alphasGraph(fits)
 	if _, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, tiling); err != nil {
 		return err
 	}
@@ -310,6 +360,26 @@ func (m *scoreNull) chooseAlphas(ctx context.Context, fits []*fitter) error {
 		f.o.Alphas = []float64{f.o.best(sums[i])}
 	}
 	return nil
+}
+
+// alphasGraph is the graph of chooseAlphas, which adds up the scores of each draw, and those
+// of its outer folds.
+func (m *scoreNull) alphasGraph(fits []*fitter) (t *tileGraph, results engine.Results, tiling engine.Tiling, sums [][]float64, outer [][][]float64) {
+	t, results, tiling = emptyTileGraph(), engine.Results{}, m.tiling(0, 0)
+	tiling.Progress = nil
+	A := len(m.o.Alphas)
+	sums, outer = make([][]float64, len(fits)), make([][][]float64, len(fits))
+	for i, f := range fits {
+		fit := f.fitDraw(t, i, tiling.Width)
+		sums[i] = make([]float64, A+1)
+		results[op.Must(op.SumKept{}, fit.scores, fit.status)] = addUp(sums[i])
+		for _, o := range f.outerFolds(t, fit) {
+			s := make([]float64, A+1)
+			outer[i] = append(outer[i], s)
+			results[op.Must(op.SumKept{}, o.inner(), fit.status)] = addUp(s)
+		}
+	}
+	return t, results, tiling, sums, outer
 }
 
 // take counts the scores of a draw.

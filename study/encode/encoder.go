@@ -55,11 +55,11 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	if err := x.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
 		return nil, err
 	}
-	if err := x.penalties(ctx); err != nil {
-		return nil, err
-	}
-	if err := x.alphasHeld(); err != nil {
-		return nil, err
+	own := x.ownPath()
+	if !own {
+		if err := x.penalties(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := x.outputs(ctx); err != nil {
 		return nil, err
@@ -80,6 +80,14 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	}
 	x.Plan.Precision, x.Plan.Checkpoint = x.Env.Precision, x.Job
 	x.Plan.Progress = func(done, _ int) { x.Progress(done) }
+	if err := x.Begin(ctx, x.stages(null, shared)); err != nil {
+		return nil, err
+	}
+	if own { // it reads the responses: after what needs more memory was settled
+		if err := x.penalties(ctx); err != nil {
+			return nil, err
+		}
+	}
 	passes := 1
 	if x.Plan.OneAlpha {
 		passes = 2
@@ -152,8 +160,7 @@ func (x *encoder) alphasHeld() error {
 // fit runs the engine for what is not finished.
 func (x *encoder) fit(ctx context.Context) (res ridge.Result, err error) {
 	x.begun = len(x.Job.Finished()) > 0
-	budget := x.Env.Budget(x.Backend, x.DesignBytes())
-	x.Plan.Budget = budget
+	x.Plan.Budget = x.Budget(x.DesignBytes())
 	switch {
 	case x.layers != nil:
 		res, err = x.layers.Fit(ctx, &x.Fit, x.out)
@@ -163,6 +170,32 @@ func (x *encoder) fit(ctx context.Context) (res ridge.Result, err error) {
 		res, err = ridge.Fit(ctx, x.Backend, x.Data, x.out, x.Plan)
 	}
 	return res, x.Env.Refuse(x.explain(err))
+}
+
+// stages are the fit and all that follows it.
+func (x *encoder) stages(null *chance.Null, shared *isc.Sharer) []fit.Stage {
+	list := []fit.Stage{{Own: x.DesignBytes(), Least: func(ctx context.Context) (int64, error) {
+		switch {
+		case x.layers != nil:
+			return x.layers.Least(ctx, &x.Fit, x.out)
+		case x.bands != nil:
+			return x.bands.Least(ctx, &x.Fit, x.out)
+		}
+		return ridge.Least(ctx, x.Backend, x.Data, x.out, x.Plan)
+	}}}
+	if x.ownPath() { // what it reads the responses for needs less than the fit
+		list = append(list, list[0])
+	}
+	if x.bands != nil {
+		list = append(list, x.bands.Stages(&x.Fit)...)
+	}
+	if null != nil {
+		list = append(list, null.Needs())
+	}
+	if shared != nil {
+		list = append(list, shared.Needs())
+	}
+	return list
 }
 
 // manyDigits is the share of an SD from which on what float32 loses at the smallest

@@ -35,19 +35,17 @@ const (
 // penalties settles the alphas: of an L1 penalty those that are not given begin where the
 // first weight of any voxel would leave 0.
 func (x *encoder) penalties(ctx context.Context) error {
-	x.alphas = x.o.Alphas
-	if x.alphas != "" {
-		return nil
+	if x.alphas = x.o.Alphas; x.alphas == "" {
+		x.alphas = DefaultAlphas
 	}
-	x.alphas = DefaultAlphas
-	if x.Plan.L1 == nil {
-		return nil
+	if !x.ownPath() {
+		return x.alphasHeld()
 	}
 	o, top := x.Plan, 0.0
 	o.Precision = x.Env.Precision
 	err := x.Stage("largest penalty", 0, func() error {
 		return x.Compute(ctx, step.Part{What: "largest penalty"}, func(ctx context.Context) (err error) {
-			o.Budget = x.Env.Budget(x.Backend, x.DesignBytes())
+			o.Budget = x.Budget(x.DesignBytes())
 			top, err = ridge.LargestPenalty(ctx, x.Backend, x.Data, o)
 			return x.Env.Refuse(x.explain(err))
 		})
@@ -57,6 +55,12 @@ func (x *encoder) penalties(ctx context.Context) error {
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	x.alphas = number(top*pathShare) + ":" + number(top) + ":" + strconv.Itoa(pathAlphas)
-	x.Plan.Alphas, err = ParseAlphas(x.alphas)
-	return err
+	if x.Plan.Alphas, err = ParseAlphas(x.alphas); err != nil {
+		return err
+	}
+	return x.alphasHeld()
 }
+
+// ownPath reports whether the alphas are of the responses: an L1 penalty has none given. Until
+// they are known as many others stand for them.
+func (x *encoder) ownPath() bool { return x.Plan.L1 != nil && x.o.Alphas == "" }

@@ -60,13 +60,31 @@ func (e *Env) Budget(be engine.Backend, more int64) int64 {
 	return e.HostBudget(more)
 }
 
+// Held is what the process has, as Budget counts it, before fits of which each gives back
+// what it takes.
+func (e *Env) Held() int64 { return held(0) }
+
+// BudgetOf is Budget of one of such fits: what was held before them is what the process has,
+// not what the one before has left to be used again.
+func (e *Env) BudgetOf(be engine.Backend, held, more int64) int64 {
+	if be.Device().Name != "cpu" {
+		return 0
+	}
+	return e.within(held + more)
+}
+
 // HostBudget is what may be allocated in the process's memory on any device, besides what
 // is resident now and more that the caller will allocate; at least 1, which is less than
 // anything needs: who asks for more refuses with the minimum (Refuse, TooSmall). It also
 // bounds Go's own heap.
 func (e *Env) HostBudget(more int64) int64 {
+	return e.within(held(more))
+}
+
+// within is what the bound leaves beside what is held.
+func (e *Env) within(held int64) int64 {
 	bound := e.bound()
-	e.held = held(more)
+	e.held = held
 	debug.SetMemoryLimit(max(e.held-program, bound/4))
 	return max(1, bound-e.held)
 }

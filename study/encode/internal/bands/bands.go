@@ -174,6 +174,15 @@ func (o Options) givenWeights(ctx context.Context, e *step.Env, bands int) ([][]
 
 // Fit runs the search.
 func (b *Bands) Fit(ctx context.Context, f *fit.Fit, outputs ridge.Outputs) (ridge.Result, error) {
-	out := ridge.BandedOutputs{Outputs: outputs, BandWeights: f.Sink("band_weights"), ProductMeasure: f.Sink("product_measure"), SplitR: f.Sink("split_r")}
-	return ridge.FitBanded(ctx, f.Backend, f.Data, out, f.Plan, b.Bands)
+	return ridge.FitBanded(ctx, f.Backend, f.Data, b.outputs(f, outputs), f.Plan, b.Bands)
+}
+
+// Least is the least budget of the search.
+func (b *Bands) Least(ctx context.Context, f *fit.Fit, outputs ridge.Outputs) (int64, error) {
+	return ridge.LeastBanded(ctx, f.Backend, f.Data, b.outputs(f, outputs), f.Plan, b.Bands)
+}
+
+// outputs adds those of bands.
+func (b *Bands) outputs(f *fit.Fit, outputs ridge.Outputs) ridge.BandedOutputs {
+	return ridge.BandedOutputs{Outputs: outputs, BandWeights: f.Sink("band_weights"), ProductMeasure: f.Sink("product_measure"), SplitR: f.Sink("split_r")}
 }

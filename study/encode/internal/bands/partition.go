@@ -73,7 +73,7 @@ func (b *Bands) Shares(ctx context.Context, x *fit.Fit) ([]step.ScoreSummary, er
 	if err != nil {
 		return nil, err
 	}
-	data, bands := b.Only(x.Data, func(i int) bool { return slices.Contains(b.o.Baseline, b.Names[i]) })
+	data, bands := b.baseline(x)
 	if len(bands.Gammas) == 0 {
 		return nil, step.BadInput(b.o.BandWeights, "has no row in which --baseline %s has a weight", strings.Join(b.o.Baseline, ","))
 	}
@@ -94,13 +94,43 @@ func (b *Bands) Shares(ctx context.Context, x *fit.Fit) ([]step.ScoreSummary, er
 	return []step.ScoreSummary{score}, x.WriteRow(ctx, "gain", gain)
 }
 
+// ownBytes is what fits hold whose results are so many numbers.
+func ownBytes(x *fit.Fit, all int) int64 { return x.DesignBytes() + 8*2*int64(all) }
+
+// Stages are the fits of Shares.
+func (b *Bands) Stages(x *fit.Fit) (list []fit.Stage) {
+	V := x.Y.Cols()
+	plan := x.Plan
+	plan.Checkpoint, plan.Progress = nil, nil
+	if b.o.Partition {
+		list = append(list, fit.Stage{Own: ownBytes(x, V*len(ridge.Subsets(len(b.Names)))), Least: func(ctx context.Context) (int64, error) {
+			return ridge.LeastPartition(ctx, x.Backend, x.Data, b.Of, len(b.Names), plan)
+		}})
+	}
+	if len(b.o.Baseline) == 0 {
+		return list
+	}
+	return append(list, fit.Stage{Own: ownBytes(x, V), Least: func(ctx context.Context) (int64, error) {
+		data, bands := b.baseline(x)
+		if len(bands.Gammas) == 0 {
+			return 0, nil // refused later, by the file of weights
+		}
+		return ridge.LeastHeldOut(ctx, x.Backend, data, bands, plan.Score, plan)
+	}})
+}
+
+// baseline is the bands of --baseline alone.
+func (b *Bands) baseline(x *fit.Fit) (ridge.Data, ridge.Bands) {
+	return b.Only(x.Data, func(i int) bool { return slices.Contains(b.o.Baseline, b.Names[i]) })
+}
+
 // repeated is a stage of further fits, whose results are written at once.
 func repeated(ctx context.Context, x *fit.Fit, name string, all int, fit func(plan ridge.Options) error) error {
 	return x.Stage(name, all, func() error {
 		return x.Compute(ctx, step.Part{What: name}, func(context.Context) error {
 			plan := x.Plan
 			plan.Checkpoint, plan.Progress = nil, func(done, _ int) { x.Progress(done) }
-			plan.Budget = x.Env.Budget(x.Backend, x.DesignBytes()+8*2*int64(all))
+			plan.Budget = x.Budget(ownBytes(x, all))
 			return x.Env.Refuse(x.Explain(fit(plan)))
 		})
 	})

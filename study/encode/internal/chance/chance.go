@@ -210,6 +210,28 @@ func (m *Null) fill(draw int, x, testX []float64) {
 	}
 }
 
+// own is what the null holds besides buffers.
+func (m *Null) own() int64 {
+	V := m.Y.Cols()
+	if m.draws == nil && m.of == "test_score" {
+		return ridge.ScoreBlocksBytes(V, m.n, m.rows, m.within()) + m.DesignBytes()
+	}
+	return ridge.ScoreNullBytes(V, m.n) + m.DesignBytes()
+}
+
+// Needs is what Make needs.
+func (m *Null) Needs() fit.Stage {
+	return fit.Stage{Own: m.own(), Least: func(ctx context.Context) (int64, error) {
+		switch {
+		case m.draws == nil:
+			return ridge.LeastScoreBlocks(ctx, m.Backend, m.Data, m.rows, m.o.Seed, m.Plan)
+		case m.Search != nil:
+			return ridge.LeastSearchNull(ctx, m.Backend, m.Data, m.Plan, *m.Search)
+		}
+		return ridge.LeastScoreNull(ctx, m.Backend, m.Data, m.Plan)
+	}}
+}
+
 // Make repeats the fit, and writes what it says.
 func (m *Null) Make(ctx context.Context) (*Summary, error) {
 	observed, err := m.Row(ctx, m.of)
@@ -225,12 +247,7 @@ func (m *Null) Make(ctx context.Context) (*Summary, error) {
 	var null *ridge.NullScores
 	err = m.Stage("null (draws)", m.n, func() error {
 		return m.Compute(ctx, step.Part{What: "draws of the null", N: m.n, Finished: saved.Saved}, func(ctx context.Context) error {
-			own := ridge.ScoreNullBytes(len(observed), m.n)
-			if m.draws == nil && m.of == "test_score" {
-				own = ridge.ScoreBlocksBytes(len(observed), m.n, m.rows, m.within())
-			}
-			own += m.DesignBytes()
-			plan.Budget = m.Env.Budget(m.Backend, own)
+			plan.Budget = m.Budget(m.own())
 			switch kept := (step.SavedColumns{SavedState: saved}); {
 			case m.draws == nil:
 				null, err = ridge.ScoreBlocks(ctx, m.Backend, m.Data, observed, m.n, m.rows, m.o.Seed, plan, kept)

@@ -203,6 +203,13 @@ func (s *Sharer) Close() {
 	}
 }
 
+// Needs is what Make needs.
+func (s *Sharer) Needs() fit.Stage {
+	return fit.Stage{Own: int64(24 * s.Y.Cols()), Least: func(context.Context) (int64, error) {
+		return ridge.LeastShare(s.Backend, s.all, s.sharing, s.plan)
+	}}
+}
+
 // Make compares, and writes what is shared.
 func (s *Sharer) Make(ctx context.Context) (*Summary, []step.ScoreSummary, error) {
 	V := s.Y.Cols()
@@ -210,7 +217,7 @@ func (s *Sharer) Make(ctx context.Context) (*Summary, []step.ScoreSummary, error
 	s.plan.Progress = func(done, _ int) { s.Progress(done) }
 	err := s.Stage("comparing with others", V, func() error {
 		return s.Compute(ctx, step.Part{What: "correlations with others"}, func(ctx context.Context) error {
-			s.plan.Budget = s.Env.Budget(s.Backend, int64(24*V))
+			s.plan.Budget = s.Budget(s.Needs().Own)
 			var err error
 			shared, err = ridge.Share(ctx, s.Backend, s.all, s.sharing, s.plan)
 			return s.Env.Refuse(s.Explain(err))

@@ -142,8 +142,17 @@ func (x *Layers) Label(score string) func(r int) string {
 
 // Fit runs the search.
 func (x *Layers) Fit(ctx context.Context, f *fit.Fit, outputs ridge.Outputs) (ridge.Result, error) {
-	out := ridge.BandedOutputs{Outputs: outputs, Draw: x.chosen(f), TestScores: f.Sink("test_scores"), NestedScores: f.Sink("nested_scores")}
-	return ridge.FitBanded(ctx, f.Backend, f.Data, out, f.Plan, x.Bands)
+	return ridge.FitBanded(ctx, f.Backend, f.Data, x.outputs(f, outputs), f.Plan, x.Bands)
+}
+
+// Least is the least budget of the search.
+func (x *Layers) Least(ctx context.Context, f *fit.Fit, outputs ridge.Outputs) (int64, error) {
+	return ridge.LeastBanded(ctx, f.Backend, f.Data, x.outputs(f, outputs), f.Plan, x.Bands)
+}
+
+// outputs adds those of layers.
+func (x *Layers) outputs(f *fit.Fit, outputs ridge.Outputs) ridge.BandedOutputs {
+	return ridge.BandedOutputs{Outputs: outputs, Draw: x.chosen(f), TestScores: f.Sink("test_scores"), NestedScores: f.Sink("nested_scores")}
 }
 
 // numbered is a sink of choices, which takes the numbers of each instead.
