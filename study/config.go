@@ -91,7 +91,8 @@ type DictionaryConfig struct {
 
 // MatchConfig are the options of match, and those of the stimulus null that it reads.
 type MatchConfig struct {
-	StimulusDraws int `key:"stimulus_draws" min:"1" doc:"draws of the stimulus null; 1,500 are the least at which one true atom of 64 can pass"`
+	MapsOf        string `key:"maps" oneof:"weights,product" doc:"what an atom's map is: weights, or product, the sign of its weight times the product measure of its own contribution to held-out predictions, which tells atoms that are alike apart"`
+	StimulusDraws int    `key:"stimulus_draws" min:"1" doc:"draws of the stimulus null; 1,500 are the least at which one true atom of 64 can pass"`
 	match.Options
 }
 
@@ -130,7 +131,7 @@ func DefaultConfig() Config {
 		Out:      "results",
 		Data:     DataConfig{Layout: "auto", Mask: "auto"},
 		Align:    *align.New(),
-		Match:    MatchConfig{StimulusDraws: null.New().Draws, Options: *match.New()},
+		Match:    MatchConfig{MapsOf: "weights", StimulusDraws: null.New().Draws, Options: *match.New()},
 		Organize: *organize.New(),
 	}
 	c.Dictionary.Options = *learn.New()

@@ -139,6 +139,9 @@ func (s *Study) match(m *modelSteps) error {
 	switch {
 	case m.learn == nil:
 		return nil
+	case m.joined:
+		s.note("match and organize are without %s, which encode.bands fits with others", m.name)
+		return nil
 	case c.Templates == "":
 		s.note("match and organize are left out: match.templates names no networks")
 		return nil
@@ -157,8 +160,12 @@ func (s *Study) match(m *modelSteps) error {
 	for _, sphere := range c.Spheres {
 		o.Spheres = append(o.Spheres, s.resolve(sphere))
 	}
+	maps := "weights"
+	if s.mapsOf(m) != "" {
+		maps = "maps"
+	}
 	for _, e := range m.encode {
-		o.Maps = append(o.Maps, s.imageOf(e.out(), "weights"))
+		o.Maps = append(o.Maps, s.imageOf(e.out(), maps))
 	}
 	n, K, V, draws := float64(len(o.Maps)), float64(s.Dictionary.Atoms), float64(s.columns), float64(c.Draws)
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * s.surrogateFlops(), bytes: 4 * n * K * V,
@@ -177,6 +184,14 @@ func (s *Study) match(m *modelSteps) error {
 // nil where it is not asked for or cannot be made.
 func (s *Study) null(m *modelSteps) *Task {
 	if !slices.Contains(s.Match.Nulls, "stimulus") {
+		return nil
+	}
+	if of := s.mapsOf(m); of != "" {
+		why := "match.maps is product"
+		if of == "weights" {
+			why = "weights are summed over encode.delays, or stand beside those of encode.baseline"
+		}
+		s.note("the stimulus null is left out: it is of the weights as they are, and %s", why)
 		return nil
 	}
 	if s.Encode.AlphaPer == "all" {

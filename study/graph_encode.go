@@ -60,6 +60,11 @@ func (s *Study) encode(m *modelSteps) error {
 		if err != nil {
 			return err
 		}
+		if o.Maps = s.mapsOf(m); o.Maps == "product" {
+			if err := s.products(&o); err != nil {
+				return err
+			}
+		}
 		if err := s.others(name, of, &o); err != nil {
 			return err
 		}
@@ -70,6 +75,34 @@ func (s *Study) encode(m *modelSteps) error {
 		work := s.encodeWork(m, T, folds, &o)
 		work.flops *= float64(1 + o.Chance.Fits(len(o.TestFeatures) > 0))
 		m.encode = append(m.encode, s.add(m.name+" sub-"+name, from, work, &o))
+	}
+	return nil
+}
+
+// mapsOf is what encode is asked to make of the weights for match; "" where they are maps
+// themselves, or nobody reads them.
+func (s *Study) mapsOf(m *modelSteps) string {
+	switch {
+	case m.learn == nil || s.Match.Templates == "":
+		return ""
+	case s.Match.MapsOf == "product":
+		return s.Match.MapsOf
+	case s.Encode.Delays != "" || len(m.spaces) > 1: // weights of each delay, and of the baseline
+		return "weights"
+	}
+	return ""
+}
+
+// products refuses maps of product measures that a fit has not.
+func (s *Study) products(o *encode.Options) error {
+	const key = "match.maps"
+	switch {
+	case o.Model != "ridge":
+		return s.bad(key, "is product, and encode.model is %s: contributions are of ridge, expected weights", o.Model)
+	case o.Censor != "":
+		return s.bad(key, "is product, and data.censor leaves rows out: contributions are of all rows, expected weights")
+	case !o.Nested && len(o.TestResponses) == 0:
+		return s.bad(key, "is product without held-out predictions: expected encode.nested, or held-out runs")
 	}
 	return nil
 }

@@ -237,3 +237,42 @@ encode: {baseline: [loud, word_rate]}
 		}
 	}
 }
+
+// Maps of product measures, and of weights with delays or a baseline, have a row per atom, and
+// match and organize read them.
+func TestMapsOfAStudy(t *testing.T) {
+	end := tinyModel + `dictionary: {atoms: 4}
+encode: {alphas: "10,1000", %s}
+match: {templates: example-data/networks.nii.gz, draws: 10, %s}
+organize: {bootstraps: 10, draws: 10}
+couple: {skip: true}
+group: {skip: true}
+report: {skip: true}
+`
+	for name, c := range map[string]struct{ encode, match, refused string }{
+		"product":           {"cv: kfold:3", "maps: product", ""},
+		"delays":            {"cv: kfold:3, delays: \"1,2\"", "maps: weights", ""},
+		"baseline":          {"cv: kfold:3, baseline: [word_rate], band_samples: 3", "maps: product", ""},
+		"product of lasso":  {"model: lasso", "maps: product", "match.maps is product, and encode.model is lasso"},
+		"product of no one": {"nested: false", "maps: product", "match.maps is product without held-out predictions"},
+	} {
+		dir, yaml := plainStudy(t, fmt.Sprintf(end, c.encode, c.match))
+		if c.refused != "" {
+			if _, err := study.OpenStudy(store.OS{}, yaml, t.Logf); err == nil || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%s: %v, want %q", name, err, c.refused)
+			}
+			continue
+		}
+		if err := runStudy(t, store.OS{}, yaml); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		matches, err := store.ReadTable(store.OS{}, filepath.Join(dir, "results", "bert", "match", "matches.tsv"))
+		if err != nil || len(matches.Rows) != 4*4 {
+			t.Errorf("%s: %d matches of 4 atoms with 4 networks: %v", name, len(matches.Rows), err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "results", "organize", "models.tsv")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

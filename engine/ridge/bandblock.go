@@ -51,13 +51,13 @@ func (s *search) newBlock(lo, hi int) *block {
 		}
 		if len(s.foldX) > 0 {
 			for i := range c.split {
-				c.split[i] = nans(len(s.b.Gammas[0])+1, n).Data
+				c.split[i] = nans(s.nParts()+1, n).Data
 			}
 		}
 		b.outer = append(b.outer, c)
 	}
 	if s.splits() {
-		b.terms = newSplitTerms(len(s.b.Gammas[0]), n)
+		b.terms = newSplitTerms(s.nParts(), n)
 	}
 	for _, sink := range s.sinks() {
 		b.sinks = append(b.sinks, blockSink{sink, nans(sink.Rows(), n)})
@@ -93,7 +93,7 @@ func (b *block) rows() int {
 func (s *search) sinks() []tile.Sink {
 	o := s.out
 	all := []tile.Sink{o.Weights, o.Alpha, o.CVScore, o.CVScores, o.Intercept, o.TestScore, o.Nested, o.Predictions,
-		o.Repeats.Explainable, o.Repeats.Ceiling, o.Repeats.Normalized, o.Status, o.BandWeights, o.ProductMeasure, o.SplitR, o.Draw, o.TestScores, o.NestedScores}
+		o.Repeats.Explainable, o.Repeats.Ceiling, o.Repeats.Normalized, o.Status, o.BandWeights, o.ProductMeasure, o.SplitR, o.SignedMeasure, o.Draw, o.TestScores, o.NestedScores}
 	for _, m := range []op.Score{op.R2, op.R, op.MSE} {
 		all = append(all, o.TestMetrics[m], o.NestedMetrics[m])
 	}
@@ -249,7 +249,7 @@ func (s *search) trial(f *fitter, t *tileGraph, fit fitted, n int, results fanOu
 		}
 		out.held = append(out.held, held)
 		if len(s.foldX) > 0 {
-			out.terms = append(out.terms, newSplitTerms(len(s.b.Gammas[0]), n))
+			out.terms = append(out.terms, newSplitTerms(s.nParts(), n))
 			s.nestedSplit(t, i, o, first(chosen), out.terms[i], results)
 		}
 	}
@@ -438,6 +438,7 @@ func (s *search) finish(b *block) {
 				set(s.out.ProductMeasure, row, v, r2[row])
 				set(s.out.SplitR, row, v, r[row])
 			}
+			s.signed(b, v, r2)
 		}
 		for _, m := range s.nestedMetrics() {
 			mean := 0.0
@@ -457,6 +458,29 @@ func (s *search) finish(b *block) {
 		}
 		if a := b.of(s.out.Repeats.Ceiling); a != nil && a.Data[v] != a.Data[v] {
 			s.f.res.NoCeiling++
+		}
+	}
+}
+
+// signed sets the product measures of a voxel with the signs of their weights.
+func (s *search) signed(b *block, v int, r2 []float64) {
+	a, w := b.of(s.out.SignedMeasure), b.of(s.out.Weights)
+	if a == nil {
+		return
+	}
+	of, n := s.splitOf()
+	sums := make([]float64, n)
+	for row := range w.Rows() {
+		sums[of[row%len(of)]] += w.Data[row*w.Cols()+v]
+	}
+	for part, sum := range sums {
+		switch {
+		case sum < 0:
+			a.Data[part*a.Cols()+v] = -r2[part]
+		case sum > 0:
+			a.Data[part*a.Cols()+v] = r2[part]
+		default:
+			a.Data[part*a.Cols()+v] = 0
 		}
 	}
 }

@@ -36,6 +36,11 @@ type BandedOutputs struct {
 	// without any in those of the nested cross-validation, means over its folds: a row per
 	// band, and last what no band carries. Rows sum to the scores.
 	ProductMeasure, SplitR tile.Sink
+	// SplitOf cuts the parts otherwise: the part of every column of X, 0, 1, ..., such as one
+	// for each; nil: its band. SignedMeasure has a row per part: the product measure times the
+	// sign of the sum of the part's weights. It wants Weights.
+	SplitOf       []int
+	SignedMeasure tile.Sink
 }
 
 // Dirichlet draws n weights of so many bands: the first is equal weights, the others are
@@ -121,6 +126,12 @@ func newSearch(be engine.Backend, data Data, out BandedOutputs, o Options, b Ban
 	}
 	if o.Form == SVD {
 		return nil, fmt.Errorf("form svd cannot weight bands: use kernel")
+	}
+	if out.SignedMeasure != nil && out.Weights == nil {
+		return nil, fmt.Errorf("signed measures without weights")
+	}
+	if of := out.SplitOf; of != nil && len(of) != data.X.Cols {
+		return nil, fmt.Errorf("parts of %d columns, features have %d", len(of), data.X.Cols)
 	}
 	s := &search{out: out, b: b, V: data.Y.Cols(), whole: data, checkpoint: o.Checkpoint, budget: o.Budget, progress: o.Progress}
 	s.f, s.metric, s.stepped = fitter{be: be, o: o}, o.Score, o.stepped
@@ -397,7 +408,23 @@ func (s *search) chooseAlphas(ctx context.Context) error {
 }
 
 // splits reports whether scores are split.
-func (s *search) splits() bool { return s.out.ProductMeasure != nil || s.out.SplitR != nil }
+func (s *search) splits() bool {
+	return s.out.ProductMeasure != nil || s.out.SplitR != nil || s.out.SignedMeasure != nil
+}
+
+// splitOf is the part of every column, and how many there are.
+func (s *search) splitOf() ([]int, int) {
+	if s.out.SplitOf != nil {
+		return s.out.SplitOf, 1 + slices.Max(s.out.SplitOf)
+	}
+	return s.b.Of, len(s.b.Gammas[0])
+}
+
+// nParts is the number of parts that scores are split into.
+func (s *search) nParts() int {
+	_, n := s.splitOf()
+	return n
+}
 
 // draw gives the fitter of a draw.
 func (s *search) draw(ctx context.Context, draw int) (*fitter, error) {

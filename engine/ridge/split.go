@@ -63,9 +63,10 @@ func (s splitTerms) of(v, n int) (r2, r []float64) {
 // bandSums adds the sums over the columns of each band of a product with the weights.
 func (s *search) bandSums(t *tileGraph, W, x node) node {
 	K := len(s.f.weight)
-	in := op.NewTensor(op.Dims{1, 1, len(s.b.Gammas[0]), K})
+	of, n := s.splitOf()
+	in := op.NewTensor(op.Dims{1, 1, n, K})
 	for k := range K {
-		in.Data[s.b.Of[k%len(s.b.Of)]*K+k] = 1
+		in.Data[of[k%len(of)]*K+k] = 1
 	}
 	bands := t.constant(in, op.Float64)
 	return op.Must(op.MatMul{}, bands, op.Must(op.Zip{Kind: op.Mul}, W, x))

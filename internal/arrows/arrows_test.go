@@ -47,7 +47,7 @@ study/encode/internal/fit: engine/tile store
 study/encode/internal/bands study/encode/internal/layers: store
 study/encode/internal/chance study/encode/internal/isc: internal/stimulus
 study/encode/internal/chance: internal/permute
-study/encode/internal/isc study/encode/internal/layers: engine/tile
+study/encode/internal/isc study/encode/internal/layers study/encode/internal/bands: engine/tile
 study/internal/cv: engine/ridge study/step engine/op
 study: study/internal/cv study/internal/wordrate
 study/internal/wordrate: study/step brain store engine/tile

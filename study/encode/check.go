@@ -77,6 +77,12 @@ var rules = slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsR
 	step.Not("--by=layer|head", "--form=svd", "layers have no decomposition in common, expected gram, rows or kernel"),
 	step.Not("--null=blocks:*", "--by=layer|head", "permuted predictions do not repeat the choice, expected shift:N or phase:N"),
 
+	step.Needs("--maps=product", heldOut, giveHeldOut),
+	step.Not("--maps=product", "--model!=ridge", "contributions are of ridge, expected --maps weights"),
+	step.Not("--maps=product", "--censor", "contributions are of all rows, expected --maps weights"),
+	step.Not("--maps=product", "--form=svd", "contributions are of features, expected gram, rows or kernel"),
+	step.Not("--maps=product|weights", "--by=layer|head", "a voxel has the weights of its best layer alone, expected one of them"),
+
 	step.Needs("--isc", heldOut, giveHeldOut),
 	step.Needs("--isc-confounds", "--isc", "the responses that they are of"),
 	step.Needs("--isc-confounds", "--confounds", "the others are treated as this subject"),

@@ -54,6 +54,7 @@ type Options struct {
 	Banded
 	Layers
 	Written
+	Maps       string `opt:"maps" key:"-" oneof:"none,weights,product" doc:"write maps.npy, a map for each column of features that is of no baseline: weights, summed over delays; or product, the sign of that sum times the product measure of the column's own contribution to held-out predictions, of columns that are alike (default: none)"`
 	KeepScores bool   `opt:"keep-scores" doc:"write the scores of all alphas"`
 	Form       string `opt:"form" oneof:"gram,rows,kernel,svd" doc:"how the path is evaluated (default: the cheapest for the shapes)"`
 }

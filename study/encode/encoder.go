@@ -25,6 +25,7 @@ type encoder struct {
 	testX  step.Features
 	bands  *bands.Bands   // nil: none
 	layers *layers.Layers // nil: none
+	maps   *bands.Maps    // of --maps; nil: none
 
 	cv     string // by which folds are made, as --cv
 	models int    // that are fitted to choose alphas
@@ -63,6 +64,9 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	}
 	if err := x.outputs(ctx); err != nil {
 		return nil, err
+	}
+	if x.maps != nil && x.o.Maps == "weights" && !x.Has("weights") {
+		return nil, x.Written.LeavesOut("--maps is of", "weights")
 	}
 	if len(x.o.Baseline) > 0 && !x.Has(x.Held("score")) {
 		return nil, x.Written.LeavesOut("--baseline is of", x.Held("score"))
@@ -124,6 +128,11 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 			return nil, err
 		}
 	}
+	if x.maps != nil && x.o.Maps == "weights" {
+		if err := x.maps.Weights(ctx, &x.Fit); err != nil {
+			return nil, err
+		}
+	}
 	var byChance *chance.Summary
 	if null != nil {
 		if byChance, err = null.Make(ctx); err != nil {
@@ -162,6 +171,8 @@ func (x *encoder) fit(ctx context.Context) (res ridge.Result, err error) {
 	x.begun = len(x.Job.Finished()) > 0
 	x.Plan.Budget = x.Budget(x.DesignBytes())
 	switch {
+	case x.maps != nil && x.o.Maps == "product":
+		res, err = x.maps.Fit(ctx, &x.Fit, x.bands, x.out)
 	case x.layers != nil:
 		res, err = x.layers.Fit(ctx, &x.Fit, x.out)
 	case x.bands != nil:

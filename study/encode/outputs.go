@@ -57,6 +57,9 @@ func (x *encoder) wanted() []fit.Output {
 			fit.Output{Name: step.NoiseCeiling, Rows: 1, To: &s.Repeats.Ceiling, Want: x.o.TestRepeats},
 			fit.Output{Name: step.Normalized, Rows: 1, To: &s.Repeats.Normalized, Want: x.o.TestRepeats})
 	}
+	if x.maps != nil && x.o.Maps == "product" {
+		list = append(list, x.maps.Output())
+	}
 	if x.layers != nil {
 		list = append(list, x.layers.Outputs(held, x.o.Nested)...)
 	}
@@ -80,6 +83,8 @@ func (x *encoder) metrics(kind string) map[op.Score]tile.Sink {
 // labels names the rows of a result.
 func (x *encoder) labels(name string) func(r int) string {
 	switch name {
+	case "maps":
+		return x.maps.Label
 	case "weights":
 		return func(r int) string { return fmt.Sprintf("weights %d", r) }
 	case "product_measure", "split_r":

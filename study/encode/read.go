@@ -7,6 +7,7 @@ import (
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/study/encode/internal/bands"
 	"voxen/study/internal/cv"
 	"voxen/study/step"
 )
@@ -46,6 +47,11 @@ func (x *encoder) read(ctx context.Context) error {
 
 // readBands gives the bands of the features, or their layers, and what is searched over.
 func (x *encoder) readBands(ctx context.Context) (err error) {
+	defer func() {
+		if err == nil && (x.o.Maps == "weights" || x.o.Maps == "product") {
+			x.maps = bands.MapsOf(x.bands, x.Data.X.Cols)
+		}
+	}()
 	if x.o.Asked() {
 		if x.layers, err = x.o.Layers.Read(x.Env, x.o.Features, x.o.TestFeatures, x.Data.X.Cols); err == nil {
 			x.Search = &x.layers.Bands

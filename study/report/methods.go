@@ -101,8 +101,8 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
-		m.add("The mean over subjects of each atom's weight map was compared with the network templates %s by spatial correlation; its best match is the template of the largest |r|, of either sign. Its p-value is (1 + b)/(1 + n), the largest of those from the distributions of the maximum of |r| over templates in %s; the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
-			templateNames(run), nullsOf(run), option(run, "--fdr", "0.05"))
+		m.add("The mean over subjects of each atom's %s was compared with the network templates %s by spatial correlation; its best match is the template of the largest |r|, of either sign. Its p-value is (1 + b)/(1 + n), the largest of those from the distributions of the maximum of |r| over templates in %s; the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
+			b.mapsOfAtoms(model), templateNames(run), nullsOf(run), option(run, "--fdr", "0.05"))
 	}
 	if run := b.of(model.Name + ": couple"); run != nil {
 		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946)%s, and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
@@ -123,6 +123,20 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 			m.add("The brain score of a subject is the mean %s over a region; its partial correlation with %s, with %s held constant, was tested by permuting residuals (Freedman and Lane 1983), with the false discovery rate over regions (Benjamini and Hochberg 1995), as in the study of brain scores and cognition of Wang et al. 2024.", mapsOf(run), scores, held)
 		}
 	}
+}
+
+// mapsOfAtoms says what the maps are that match compared.
+func (b *reporter) mapsOfAtoms(m Model) string {
+	if len(m.Encode) == 0 {
+		return "weight map"
+	}
+	switch option(b.of(m.Name+": encode "+m.Subjects[0]), "--maps", "") {
+	case "product":
+		return "map (the product measure of its contribution to held-out predictions, with the sign of its weight)"
+	case "weights":
+		return "weight map, summed over delays,"
+	}
+	return "weight map"
 }
 
 // regressors says what an encoding model was fitted to.
