@@ -249,38 +249,94 @@ func (f *fitter) ruleDesign(ctx context.Context) error {
 // leftOut gives the score of every alpha by the rule, float64 (P, 1, A, W).
 func (d designer) leftOut(l *leverage, r responses) node {
 	to := r.z.Dtype()
-	add := func(data []float64, rows int, to tensor.Dtype) node { // the rows of a matrix
-		return d.constant(op.Tensor{Dims: op.Dims{1, 1, rows, len(data) / rows}, Data: data}, to)
-	}
-	U := add(l.u, l.T, to)
+	U := d.matrix(l.u, l.T, to)
 	y := op.Must(op.Zip{Kind: op.Sub}, r.z, cast(r.centre, to))
 	p := op.Must(op.MatMul{TransA: true}, U, y)
 	var rest node // of the responses, that no direction has
 	if !l.full {
 		rest = op.Must(op.MatMul{Alpha: -1}, U, p, y)
 	}
+	if d.o.Score == op.R {
+		return d.leftOutR(l, r, U, y, p, rest)
+	}
+	return inUnit(d.leftOutErrors(l, r, U, p, rest), d.o.Score, r.unit)
+}
+
+// matrix adds a matrix of so many rows.
+func (d designer) matrix(data []float64, rows int, to tensor.Dtype) node {
+	return d.constant(op.Tensor{Dims: op.Dims{1, 1, rows, len(data) / rows}, Data: data}, to)
+}
+
+// leftOutErrors gives r2 or mse. Residuals are rest + U w, w the share g of p that stays in
+// them, and are divided by 1 - h. With D = diag(1/(1 - h)) their squares are, without the
+// residuals of any alpha,
+//
+//	SSE = rest'D^2 rest + 2 w'C + w'M w,  C = U'D^2 rest,  M = U'D^2 U.
+func (d designer) leftOutErrors(l *leverage, r responses, U, p, rest node) node {
+	to, A := p.Dtype(), len(d.o.Alphas)
+	none := d.constant(op.NewTensor(op.Dims{1, 1, 1, l.R}), to)
+	C := op.Must(op.GroupScale{Factors: []float64{0}}, p)
+	var squares []float64 // A x T: of 1/(1 - h)
+	var errors node
+	for a, alpha := range d.o.Alphas {
+		scale, share, _ := l.factors(d.o.Rule, alpha)
+		for i, x := range scale {
+			scale[i] = x * x
+		}
+		squares = append(squares, scale...)
+		weighted := op.Must(op.Zip{Kind: op.Mul}, U, d.matrix(scale, l.T, to))
+		if rest != nil {
+			C = op.Must(op.MatMul{TransA: true}, weighted, rest)
+		}
+		w := op.Must(op.Zip{Kind: op.Mul}, p, d.matrix(share, l.R, to))
+		terms := op.Must(op.PathGram{Alphas: []float64{1}}, w, C, op.Must(op.MatMul{TransA: true}, weighted, U), none, none)
+		at := op.NewTensor(op.Dims{1, 1, A, 3})
+		at.Data[3*a], at.Data[3*a+1] = 2, 1
+		operands := []node{d.constant(at, op.Float64), cast(terms, op.Float64)}
+		if errors != nil {
+			operands = append(operands, errors)
+		}
+		errors = op.Must(op.MatMul{}, operands...)
+	}
+	if rest != nil {
+		own := op.Must(op.MatMul{}, d.matrix(squares, A, to), op.Must(op.Zip{Kind: op.Mul}, rest, rest))
+		errors = op.Must(op.Zip{Kind: op.Add}, errors, cast(own, op.Float64))
+	}
+	if d.o.Score == op.MSE {
+		return op.Must(op.GroupScale{Factors: []float64{-1 / float64(l.T)}}, errors)
+	}
+	one := d.constant(op.Tensor{Dims: op.Dims{1, 1, 1, 1}, Data: []float64{1}}, op.Float64)
+	inverse := op.Must(op.InverseRoot{}, about(r.moments, l.T))
+	varies := op.Must(op.Zip{Kind: op.Mul}, op.Must(op.Zip{Kind: op.Div}, inverse, inverse), op.Must(op.Zip{Kind: op.Sub}, one, r.flat)) // 0 for 0/0
+	share := op.Must(op.Zip{Kind: op.Mul}, errors, op.Must(op.Zip{Kind: op.Mul}, inverse, inverse))
+	return op.Must(op.Zip{Kind: op.Mul}, op.Must(op.Zip{Kind: op.Sub}, one, share), varies)
+}
+
+// leftOutR gives r, of predictions of every row.
+func (d designer) leftOutR(l *leverage, r responses, U, y, p, rest node) node {
+	to := p.Dtype()
 	gap := op.Must(op.GroupScale{Factors: []float64{-1}}, r.centre)
 	var scores node
 	for a, alpha := range d.o.Alphas {
 		scale, share, dof := l.factors(d.o.Rule, alpha)
-		rows := add(scale, l.T, to)
+		rows := d.matrix(scale, l.T, to)
 		var prediction node
-		if d.o.Score == op.R && 2*dof < float64(l.T) { // small predictions of large alphas keep their digits
-			fits := op.Must(op.MatMul{}, U, op.Must(op.Zip{Kind: op.Mul}, p, add(less(share), l.R, to)))
-			own := op.Must(op.Zip{Kind: op.Mul}, y, add(less(scale), l.T, to))
+		if 2*dof < float64(l.T) { // small predictions of large alphas keep their digits
+			fits := op.Must(op.MatMul{}, U, op.Must(op.Zip{Kind: op.Mul}, p, d.matrix(less(share), l.R, to)))
+			own := op.Must(op.Zip{Kind: op.Mul}, y, d.matrix(less(scale), l.T, to))
 			prediction = op.Must(op.Zip{Kind: op.Add}, op.Must(op.Zip{Kind: op.Mul}, fits, rows), own)
 		} else {
-			residuals := []node{U, op.Must(op.Zip{Kind: op.Mul}, p, add(share, l.R, to))}
+			residuals := []node{U, op.Must(op.Zip{Kind: op.Mul}, p, d.matrix(share, l.R, to))}
 			if rest != nil {
 				residuals = append(residuals, rest)
 			}
 			e := op.Must(op.MatMul{}, residuals...)
 			prediction = op.Must(op.Zip{Kind: op.Sub}, y, op.Must(op.Zip{Kind: op.Mul}, e, rows))
 		}
-		score := op.Must(op.ScorePredictions{Score: d.o.Score, Tol: op.LeftOver(to)}, r.z, prediction, r.flat, gap)
+		score := op.Must(op.ScorePredictions{Score: op.R, Tol: op.LeftOver(to)}, r.z, prediction, r.flat, gap)
 		scores = d.place(a, len(d.o.Alphas), score, scores)
 	}
-	return inUnit(scores, d.o.Score, r.unit)
+	return scores
 }
 
 // less gives 1 - x.
