@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,6 +41,15 @@ type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
+// groups are the commands by what people want to do, those used most first.
+var groups = []struct{ title, commands string }{
+	{"A whole study, an encoding model, its results:", "run encode report"},
+	{"More of encoding models:", "predict score null group"},
+	{"Language models, atoms and networks:", "extract align learn match organize couple"},
+	{"To look at:", "demo plot"},
+	{"The program:", "bench completion devices licences worker"},
+}
+
 // root builds the command tree.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -70,6 +80,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.groupCommand,
 		a.runCommand,
 		a.reportCommand,
+		a.plotCommand,
 		a.demoCommand,
 		a.matchCommand,
 		a.nullCommand,
@@ -79,8 +90,18 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.licencesCommand,
 		a.completionCommand,
 	} {
-		root.AddCommand(command())
+		c := command()
+		for _, g := range groups {
+			if slices.Contains(strings.Fields(g.commands), c.Name()) {
+				c.GroupID = g.title
+			}
+		}
+		root.AddCommand(c)
 	}
+	for _, g := range groups {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+	}
+	root.SetHelpCommandGroupID(groups[len(groups)-1].title)
 	return root
 }
 

@@ -154,6 +154,9 @@ func TestCommandsAreWhole(t *testing.T) {
 		if !regexp.MustCompile("(?m)^\\| .*`" + command + "[ `]").MatchString(table) {
 			t.Errorf("README.md: its table of commands has no row of %s", command)
 		}
+		if c.GroupID == "" {
+			t.Errorf("voxen --help: %s is in no group", c.Name())
+		}
 		if !describes(t, c.Name()) {
 			t.Errorf("docs: no page has %s as a heading", c.Name())
 		}

@@ -193,6 +193,12 @@ func doorCalls(f *files) map[string][]call {
 			to("", "score", "--predictions", f.npy("p7.npy", []int{12, 7}), "--responses", f.path("sub-1_bold.nii.gz"), "--mask", f.path("mask.nii.gz")),
 			to("", "score", "--predictions", f.npy("p2.npy", []int{12, 2}), "--responses", f.path("sub-1_bold.nii.gz"), "--atlas", f.path("atlas.nii.gz")),
 		},
+		"plot": {
+			to(".html", "plot", "--map", volume("sub-01_space-MNI_weights.nii.gz"), "--mask", volume("mask.nii.gz"), "--background", volume("sub-02_space-MNI_weights.nii.gz"), "--q", volume("sub-02_space-MNI_weights.nii.gz")),
+			to(".svg", "plot", "--map", f.npy("p7.npy", []int{12, 7}), "--mask", f.path("mask.nii.gz")),
+			to(".png", "plot", "--map", volume("networks_space-MNI_label.nii.gz"), "--colours", "labels"),
+			to(".pdf", "plot", "--map", surface("weights.dscalar.nii"), "--surface", surface("sphere_hemi-L.surf.gii"), "--surface", surface("sphere_hemi-R.surf.gii")),
+		},
 		// on what run left, which goes first
 		"report": {to(".html", "report", "--model", fmt.Sprintf("name=m,responses=%[1]s/volumes/alice.npy,learn=%[1]s/learn,encode=%[1]s/sub-01,match=%[1]s/match,couple=%[1]s/couple,group=%[1]s/group", filepath.Join(results, "tiny-bert")),
 			"--organize", filepath.Join(results, "organize"), "--runs", filepath.Join(results, "tiny-bert", "learn"), "--words", f.path("example-data/words.tsv"), "--tr", "2",

@@ -16,6 +16,7 @@ import (
 	"voxen/study/match"
 	"voxen/study/null"
 	"voxen/study/organize"
+	"voxen/study/plot"
 	"voxen/study/predict"
 	"voxen/study/report"
 	"voxen/study/score"
@@ -30,6 +31,7 @@ func stepsOfCommands() map[string]func() step.Step {
 		func() step.Step { return encode.New() }, func() step.Step { return predict.New() }, func() step.Step { return score.New() },
 		func() step.Step { return null.New() }, func() step.Step { return match.New() }, func() step.Step { return organize.New() },
 		func() step.Step { return couple.New() }, func() step.Step { return group.New() }, func() step.Step { return report.New() },
+		func() step.Step { return plot.New() },
 	} {
 		all[s().Command().Name] = s
 	}

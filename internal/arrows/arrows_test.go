@@ -34,6 +34,7 @@ study/*: study/step brain store engine engine/op engine/tile
 internal/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
 internal/demo: study/step brain store engine/tile internal/plotting lm testdata
 study/report: study/couple study/match report internal/plotting
+study/plot: report internal/plotting
 study/organize: study/match internal/plotting
 study/null: study/encode study/match engine/ridge internal/stimulus
 study/match: internal/plotting internal/permute engine/ridge internal/spatial

@@ -206,7 +206,7 @@ type reporter struct {
 	background, templates *brain.Volume
 	labels                brain.LabelTable
 
-	meshes         [2]*mesh // left, right; nil where none is given
+	meshes         [2]*brain.Mesh // left, right; nil where none is given
 	shown          []page.SurfaceMap
 	drawnTemplates bool
 }
@@ -231,7 +231,7 @@ func (b *reporter) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.readSurfaces(); err != nil {
+	if b.meshes, err = b.files.Meshes(b.o.Surfaces); err != nil {
 		return err
 	}
 	return b.readVolumes(ctx)

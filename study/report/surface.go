@@ -63,50 +63,10 @@ func (c *cortexMaps) row(ctx context.Context, r int) (values [2][]float64, err e
 	return brain.OnCortex(c.places, all), nil
 }
 
-// mesh is the surface of a hemisphere that maps are drawn on.
-type mesh struct {
-	path      string
-	points    [][3]float64
-	triangles [][3]int
-}
-
-// readSurfaces loads the surfaces that were given, the left and the right by their
-// names or what they hold.
-func (b *reporter) readSurfaces() error {
-	var files []string
-	for _, s := range b.o.Surfaces {
-		files = append(files, brain.Parts(s)...)
-	}
-	for n, path := range files {
-		g, err := b.files.Gifti(path)
-		if err != nil {
-			return err
-		}
-		m := &mesh{path: path}
-		if m.points, m.triangles, err = g.Surface(); err != nil {
-			return err
-		}
-		i, err := g.Cortex()
-		switch {
-		case err != nil:
-			return err
-		case i < 0 && len(files) == 2:
-			i = n
-		case i < 0:
-			return step.BadInput(path, "does not say which hemisphere it is: expected hemi-L or hemi-R in its name, or both, left then right")
-		}
-		if b.meshes[i] != nil {
-			return step.BadInput(path, "is of the same hemisphere as %s", b.meshes[i].path)
-		}
-		b.meshes[i] = m
-	}
-	return nil
-}
-
 // isSphere reports whether all points are at one distance from their middle.
-func (m *mesh) isSphere() bool {
+func isSphere(m *brain.Mesh) bool {
 	least, most := math.Inf(1), 0.0
-	for _, p := range m.points {
+	for _, p := range m.Points {
 		r := math.Sqrt(p[0]*p[0] + p[1]*p[1] + p[2]*p[2])
 		least, most = min(least, r), max(most, r)
 	}
@@ -116,8 +76,8 @@ func (m *mesh) isSphere() bool {
 // fits refuses surfaces of another mesh than the maps'.
 func (b *reporter) fits(c *cortexMaps) error {
 	for i, n := range c.vertices {
-		if m := b.meshes[i]; m != nil && n > 0 && len(m.points) != n {
-			return step.BadInput(m.path, "has %d vertices, but the maps %s have %d: give the surface of the maps' space", len(m.points), c.paths[min(i, len(c.paths)-1)], n)
+		if m := b.meshes[i]; m != nil && n > 0 && len(m.Points) != n {
+			return step.BadInput(m.Path, "has %d vertices, but the maps %s have %d: give the surface of the maps' space", len(m.Points), c.paths[min(i, len(c.paths)-1)], n)
 		}
 	}
 	return nil
@@ -131,8 +91,8 @@ func (b *reporter) drawable(c *cortexMaps) bool {
 // onWhat ends a caption with what the maps are drawn on.
 func (b *reporter) onWhat() string {
 	for _, m := range b.meshes {
-		if m != nil && m.isSphere() {
-			return " Drawn on the sphere of " + filepath.Base(m.path) + ", since no folded or inflated surface was given."
+		if m != nil && isSphere(m) {
+			return " Drawn on the sphere of " + filepath.Base(m.Path) + ", since no folded or inflated surface was given."
 		}
 	}
 	return ""
@@ -143,7 +103,7 @@ func (b *reporter) cortex(values [2][]float64, labels brain.LabelTable, sig *sig
 	f := plotting.SurfaceFigure{Alt: alt, Scale: scale, Labels: labels, SolidNote: sig.note()}
 	for i, dst := range []**plotting.Cortex{&f.Left, &f.Right} {
 		if m := b.meshes[i]; m != nil && values[i] != nil {
-			*dst = &plotting.Cortex{Points: m.points, Triangles: m.triangles, Values: values[i]}
+			*dst = &plotting.Cortex{Points: m.Points, Triangles: m.Triangles, Values: values[i]}
 			if sig != nil {
 				(*dst).Solid = sig.cortex[i]
 			}
@@ -310,7 +270,7 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 
 // templatesOnCortex draws labels of surfaces.
 func (b *reporter) templatesOnCortex(ctx context.Context, s *page.Section) error {
-	if b.o.Templates == "" || b.meshes == [2]*mesh{} || !isOf(b.o.Templates, brain.OnSurfaces) {
+	if b.o.Templates == "" || b.meshes == [2]*brain.Mesh{} || !isOf(b.o.Templates, brain.OnSurfaces) {
 		return nil
 	}
 	values, labels, err := b.labelsOnCortex(ctx, b.o.Templates)
@@ -318,8 +278,8 @@ func (b *reporter) templatesOnCortex(ctx context.Context, s *page.Section) error
 		return err // maps, not labels: said by the caller
 	}
 	for i, m := range b.meshes {
-		if m != nil && values[i] != nil && len(values[i]) != len(m.points) {
-			return step.BadInput(m.path, "has %d vertices, but the templates %s have %d", len(m.points), b.o.Templates, len(values[i]))
+		if m != nil && values[i] != nil && len(values[i]) != len(m.Points) {
+			return step.BadInput(m.Path, "has %d vertices, but the templates %s have %d", len(m.Points), b.o.Templates, len(values[i]))
 		}
 	}
 	f, err := b.cortex(values, labels, nil, plotting.Scale{}, "Network templates", "The functional networks that atoms are compared with.")
@@ -383,12 +343,12 @@ func (b *reporter) surfaceViewer(s *page.Section) error {
 		if m == nil {
 			continue
 		}
-		if len(m.points) > largestMesh {
-			s.Add(b.lack("The surface %s has %d vertices, more than the %d that are embedded: the interactive viewer is left out, the pictures above show the same maps.", filepath.Base(m.path), len(m.points), largestMesh))
+		if len(m.Points) > largestMesh {
+			s.Add(b.lack("The surface %s has %d vertices, more than the %d that are embedded: the interactive viewer is left out, the pictures above show the same maps.", filepath.Base(m.Path), len(m.Points), largestMesh))
 			return nil
 		}
-		if err := v.SetMesh(i, m.points, m.triangles); err != nil {
-			return step.BadInput(m.path, "%v", err)
+		if err := v.SetMesh(i, m.Points, m.Triangles); err != nil {
+			return step.BadInput(m.Path, "%v", err)
 		}
 	}
 	s.Add(page.Heading("Interactive viewer of surfaces"), v)

@@ -1,0 +1,354 @@
+package plot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"voxen/brain"
+	"voxen/internal/plotting"
+	"voxen/report"
+	"voxen/store"
+	"voxen/study/step"
+)
+
+// figure draws what is asked for, and a page with it where one is.
+func (p *plotter) figure(ctx context.Context) (*plotting.Figure, *report.Page, error) {
+	var drawn interface {
+		Draw() (*plotting.Figure, error)
+	}
+	var viewer report.Block
+	var err error
+	switch {
+	case p.o.Kind == "histogram":
+		drawn = p.histogram()
+	case p.o.Kind == "alphas":
+		drawn, err = p.alphas()
+	default:
+		if err := p.findLabels(ctx); err != nil {
+			return nil, nil, err
+		}
+		if _, ok := p.places.(brain.GridPlaces); ok {
+			drawn, viewer, err = p.volume(ctx)
+		} else {
+			drawn, viewer, err = p.cortex()
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := drawn.Draw()
+	if err != nil {
+		return nil, nil, step.BadInput(p.o.Maps[0], "%v", err)
+	}
+	page := &report.Page{Title: p.name(), Footer: "Made by voxen plot. This file holds everything it shows. Viewer: NiiVue " + report.NiivueVersion() + " (BSD-2-Clause)."}
+	s := page.Section("map", p.label(), "")
+	s.Add(report.Figure{Caption: p.name() + ".", Drawing: f})
+	if viewer != nil {
+		s.Add(viewer)
+	}
+	return f, page, nil
+}
+
+// findLabels reads the labels of a map of them.
+func (p *plotter) findLabels(ctx context.Context) error {
+	path := p.o.Maps[0]
+	named := strings.Contains(strings.ToLower(path), ".dlabel.") || strings.Contains(strings.ToLower(path), ".label.gii")
+	if p.o.Kind == "layers" || p.o.Colours != "labels" && !(p.o.Colours == "auto" && named) {
+		return nil
+	}
+	if brain.KindByName(path) == nil {
+		return step.BadInput(path, "is an array, expected an image of labels")
+	}
+	if p.o.Number > 0 {
+		return step.BadInput(path, "is drawn as labels, of which --number takes the first map alone")
+	}
+	l, err := p.places.Templates(ctx, p.files, path, "")
+	if err != nil {
+		return err
+	}
+	if !l.Labels {
+		return step.BadInput(path, "holds maps, expected labels")
+	}
+	p.values = make([]float64, p.places.Len())
+	for k, inside := range l.Values {
+		label := l.Networks[k]
+		label.Key = k + 1 // both hemispheres may use a key for unlike labels
+		p.labels = append(p.labels, label)
+		for v, x := range inside {
+			if x == 1 {
+				p.values[v] = float64(label.Key)
+			}
+		}
+	}
+	return nil
+}
+
+// distances are those of the finite values from 0, sorted.
+func (p *plotter) distances() []float64 {
+	var all []float64
+	for _, x := range p.values {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) {
+			all = append(all, math.Abs(x))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// scale is that of the colours.
+func (p *plotter) scale() plotting.Scale {
+	s := plotting.Scale{Label: p.label(), Threshold: p.o.Threshold}
+	if p.o.Kind == "layers" {
+		s.High = float64(len(p.o.Maps))
+		return s
+	}
+	lowest, highest := 0.0, 0.0
+	for _, x := range p.values {
+		if !math.IsInf(x, 0) && !math.IsNaN(x) {
+			lowest, highest = min(lowest, x), max(highest, x)
+		}
+	}
+	s.Diverging = p.o.Colours == "signed" || p.o.Colours == "auto" && -lowest >= highest/2 && lowest < 0
+	s.High = p.o.Limit.Or(plotting.RoundUp(step.Quantile(p.distances(), 0.998)))
+	return s
+}
+
+// solidNote says what faded places are.
+func (p *plotter) solidNote() string {
+	if p.solid == nil {
+		return ""
+	}
+	return "full colour: q < 0.05; faded: not"
+}
+
+// volume draws a map of voxels.
+func (p *plotter) volume(ctx context.Context) (plotting.SliceFigure, report.Block, error) {
+	mask := p.places.(brain.GridPlaces).Mask()
+	positions, err := p.o.positions()
+	f := plotting.SliceFigure{Title: p.o.Title, Alt: p.name(), Scale: p.scale(), Labels: p.labels, At: positions, MaxSlices: p.o.Slices, SolidNote: p.solidNote(),
+		Glass: p.o.View == "glass", Plane: map[string]plotting.Plane{"coronal": plotting.Coronal, "sagittal": plotting.Sagittal}[p.o.View]}
+	if err != nil {
+		return f, nil, err
+	}
+	if len(p.o.Surfaces) > 0 {
+		return f, nil, step.BadInput(p.o.Surfaces[0], "is a surface, but %s is a volume", p.o.Maps[0])
+	}
+	if f.Map, err = mask.Spread(p.values, math.NaN()); err != nil {
+		return f, nil, err
+	}
+	if p.solid != nil {
+		in := make([]float64, len(p.solid))
+		for i, s := range p.solid {
+			if s {
+				in[i] = 1
+			}
+		}
+		v, err := mask.Spread(in, 0)
+		if err != nil {
+			return f, nil, err
+		}
+		f.Solid = make([]bool, len(v.Values))
+		for i, x := range v.Values {
+			f.Solid[i] = x == 1
+		}
+	}
+	if p.o.Background != "" {
+		im, err := p.files.Nifti(p.o.Background)
+		if err != nil {
+			return f, nil, err
+		}
+		v, err := im.Volume(ctx, 0)
+		if err != nil {
+			return f, nil, err
+		}
+		if f.Background, err = v.Resample(mask.Grid, brain.Trilinear, 0); err != nil {
+			return f, nil, step.BadInput(p.o.Background, "%v", err)
+		}
+	}
+	if p.o.ending() != ".html" {
+		return f, nil, nil
+	}
+	viewer, err := p.volumeViewer(f)
+	return f, viewer, err
+}
+
+// volumeViewer shows the map that a figure does.
+func (p *plotter) volumeViewer(f plotting.SliceFigure) (report.Block, error) {
+	var v report.Volume
+	var err error
+	if p.labels != nil {
+		v, err = report.LabelVolume(p.label(), f.Map, p.labels)
+	} else {
+		v, err = report.MapVolume(p.label(), nil, []*brain.Volume{f.Map})
+		v.Diverging, v.Limit, v.Threshold = f.Scale.Diverging, f.Scale.High, f.Scale.Threshold
+	}
+	if err != nil {
+		return nil, step.BadInput(p.o.Maps[0], "%v", err)
+	}
+	viewer := report.Viewer{ID: "viewer", Caption: "Click to move the crosshair; drag the rendering to turn it; the slider hides what is nearer to 0.", Volumes: []report.Volume{v}}
+	if f.Background != nil {
+		back, err := report.MapVolume("background", nil, []*brain.Volume{f.Background})
+		if err != nil {
+			return nil, step.BadInput(p.o.Background, "%v", err)
+		}
+		viewer.Background = &back
+	}
+	return viewer, nil
+}
+
+// cortex draws a map of vertices.
+func (p *plotter) cortex() (plotting.SurfaceFigure, report.Block, error) {
+	f := plotting.SurfaceFigure{Title: p.o.Title, Alt: p.name(), Scale: p.scale(), Labels: p.labels, SolidNote: p.solidNote()}
+	places, path := p.places.(brain.SurfacePlaces), p.o.Maps[0]
+	switch {
+	case len(p.o.Surfaces) == 0:
+		return f, nil, step.BadInput(path, "is on surfaces, expected one to draw it on: --surface L.surf.gii, and R.surf.gii")
+	case p.o.Background != "":
+		return f, nil, step.BadInput(p.o.Background, "is a background of volumes, but %s is on surfaces", path)
+	}
+	meshes, err := p.files.Meshes(p.o.Surfaces)
+	if err != nil {
+		return f, nil, err
+	}
+	values := brain.OnCortex(places, p.values)
+	solid := [2][]float64{}
+	if p.solid != nil {
+		in := make([]float64, len(p.solid))
+		for i, s := range p.solid {
+			if s {
+				in[i] = 1
+			}
+		}
+		solid = brain.OnCortex(places, in)
+	}
+	viewer := report.SurfaceViewer{ID: "viewer", Caption: "Drag to turn the brain; the slider hides what is nearer to 0."}
+	any := false
+	for i, dst := range []**plotting.Cortex{&f.Left, &f.Right} {
+		m := meshes[i]
+		if m == nil || values[i] == nil {
+			continue
+		}
+		if len(m.Points) != len(values[i]) {
+			return f, nil, step.BadInput(m.Path, "has %d vertices, but the map %s has %d: give the surface of the map's space", len(m.Points), path, len(values[i]))
+		}
+		any = true
+		*dst = &plotting.Cortex{Points: m.Points, Triangles: m.Triangles, Values: values[i]}
+		if solid[i] != nil {
+			(*dst).Solid = make([]bool, len(solid[i]))
+			for v, x := range solid[i] {
+				(*dst).Solid[v] = x == 1
+			}
+		}
+		if err := viewer.SetMesh(i, m.Points, m.Triangles); err != nil {
+			return f, nil, step.BadInput(m.Path, "%v", err)
+		}
+	}
+	if !any {
+		return f, nil, step.BadInput(p.o.Surfaces[0], "is of no hemisphere that %s has values on", path)
+	}
+	if p.labels != nil { // the viewer of surfaces has no labels
+		return f, nil, nil
+	}
+	m := report.NewSurfaceMap(p.label(), nil, [][2][]float64{values})
+	m.Diverging, m.Limit, m.Threshold = f.Scale.Diverging, f.Scale.High, f.Scale.Threshold
+	viewer.Maps = []report.SurfaceMap{m}
+	return f, viewer, nil
+}
+
+// histogram is the share of values in bins of their range.
+func (p *plotter) histogram() plotting.Chart {
+	sorted := make([]float64, 0, len(p.values))
+	for _, x := range p.values {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) {
+			sorted = append(sorted, x)
+		}
+	}
+	slices.Sort(sorted)
+	const bins = 50
+	s := plotting.Series{Name: p.label()}
+	lo, hi := sorted[0], sorted[len(sorted)-1]
+	if lo == hi {
+		return plotting.Chart{Title: p.o.Title, Alt: p.name(), XLabel: p.label(), YLabel: "share of voxels (%)", YFromZero: true, Points: true,
+			Series: []plotting.Series{{X: []float64{lo}, Y: []float64{100}}}, Note: fmt.Sprintf("All %d values are one.", len(sorted))}
+	}
+	counts := make([]float64, bins)
+	for _, x := range sorted {
+		counts[min(bins-1, int((x-lo)/(hi-lo)*bins))] += 100 / float64(len(sorted))
+	}
+	for i, c := range counts { // steps
+		left, right := lo+float64(i)*(hi-lo)/bins, lo+float64(i+1)*(hi-lo)/bins
+		s.X, s.Y = append(s.X, left, right), append(s.Y, c, c)
+	}
+	return plotting.Chart{Title: p.o.Title, Alt: p.name(), XLabel: p.label(), YLabel: "share of voxels (%)", YFromZero: true, Series: []plotting.Series{s},
+		Note: fmt.Sprintf("%d finite values in %d bins; median %.4g, 95th percentile %.4g.", len(sorted), bins, step.Quantile(sorted, 0.5), step.Quantile(sorted, 0.95))}
+}
+
+// mostAlphas bounds the distinct values of a chart of alphas.
+const mostAlphas = 200
+
+// alphas is how many voxels have each alpha.
+func (p *plotter) alphas() (plotting.Chart, error) {
+	count := map[float64]int{}
+	n := 0
+	for _, x := range p.values {
+		if !math.IsNaN(x) {
+			count[x]++
+			n++
+		}
+	}
+	if len(count) > mostAlphas {
+		return plotting.Chart{}, step.BadInput(p.o.Maps[0], "has %d values that differ, expected alphas of a grid of at most %d", len(count), mostAlphas)
+	}
+	var grid []float64
+	for x := range count {
+		grid = append(grid, x)
+	}
+	slices.Sort(grid)
+	s := plotting.Series{}
+	var names []string
+	for i, x := range grid {
+		name := strconv.FormatFloat(x, 'g', 3, 64)
+		if x >= 1000 && x < 1e6 {
+			name = strconv.FormatFloat(x, 'f', 0, 64)
+		}
+		names = append(names, name)
+		s.X, s.Y = append(s.X, float64(i)), append(s.Y, float64(count[x]))
+		// a bar from 0
+		s.YLow, s.YHigh = append(s.YLow, 0), append(s.YHigh, float64(count[x]))
+	}
+	ends := float64(count[grid[0]]+count[grid[len(grid)-1]]) / float64(n)
+	return plotting.Chart{Title: p.o.Title, Alt: p.name(), XLabel: "alpha", YLabel: "voxels", XNames: names, Points: true, YFromZero: true, Series: []plotting.Series{s},
+		Note: fmt.Sprintf("%d voxels; %.1f%% have the smallest or the largest of these alphas. Where many do, the grid may end too early.", n, 100*ends)}, nil
+}
+
+// export writes the values as pycortex's Volume and Vertex take them: (z, y, x) of the
+// grid of a volume, or the vertices of the left and then the right cortex.
+func (p *plotter) export() error {
+	if g, ok := p.places.(brain.GridPlaces); ok {
+		v, err := g.Mask().Spread(p.values, math.NaN())
+		if err != nil {
+			return err
+		}
+		d := v.Grid.Dims
+		out := make([]float64, 0, len(v.Values))
+		for k := range d[2] {
+			for j := range d[1] {
+				for i := range d[0] {
+					out = append(out, v.At(i, j, k))
+				}
+			}
+		}
+		return p.Job.WriteFile("", func(w io.Writer) error { return store.WriteNpyAs(w, store.Float32, []int{d[2], d[1], d[0]}, out) })
+	}
+	sides := brain.OnCortex(p.places.(brain.SurfacePlaces), p.values)
+	if sides[0] == nil || sides[1] == nil {
+		return step.BadInput(p.o.Maps[0], "has one hemisphere, expected both for .npy")
+	}
+	out := slices.Concat(sides[0], sides[1])
+	return p.Job.WriteFile("", func(w io.Writer) error { return store.WriteNpyAs(w, store.Float32, []int{len(out)}, out) })
+}
