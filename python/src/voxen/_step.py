@@ -110,7 +110,7 @@ class Results(Mapping[str, Any]):
 
         for file, path in self._files.items():
             if file.split(".")[0] == name and file.endswith(_IMAGES):
-                image = nibabel.load(path)
+                image: Any = nibabel.load(path)
                 if hasattr(image, "dataobj"):
                     image.get_fdata(dtype=np.float32)  # before the folder goes
                 return image
