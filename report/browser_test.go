@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"voxen/internal/browser"
@@ -23,4 +24,59 @@ func TestPageInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen.Check(t, 2)
+}
+
+// Tables sort by a column, numbers as numbers, and the other way round; a search hides
+// rows; the contents list marks a section.
+func TestPageRespondsInBrowser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, []byte(write(t, everything(t))), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	const script = `(() => {
+	const table = [...document.querySelectorAll("table")].find(t => t.rows.length > 20);
+	const first = () => [...table.tBodies[0].rows].slice(0, 2).map(r => r.cells[1].textContent).join(" ");
+	const button = table.querySelectorAll("th button")[1], seen = [first()];
+	button.click(); seen.push(first());
+	button.click(); seen.push(first());
+	const search = table.parentElement.querySelector("input");
+	search.value = "ROW 7"; search.dispatchEvent(new Event("input"));
+	seen.push([...table.tBodies[0].rows].filter(r => !r.hidden).length);
+	scrollTo({top: 1e6, behavior: "instant"});
+	return new Promise(r => setTimeout(() => r(seen.concat([document.querySelectorAll("nav a[aria-current]").length]).map(String)), 300));
+})()`
+	var seen []string
+	if err := browser.Try(context.Background(), path, script, &seen); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"100 93", "-33 -26", "100 93", "1", "1"}; !slices.Equal(seen, want) {
+		t.Errorf("as it is, sorted, turned round, rows that a search leaves, sections marked: %q, expected %q", seen, want)
+	}
+}
+
+// axe finds nothing serious in a page, and does find what is broken on purpose. The
+// variable VOXEN_AXE names the file axe.min.js of axe-core.
+func TestPageIsAccessibleInBrowser(t *testing.T) {
+	axe := os.Getenv("VOXEN_AXE")
+	if axe == "" {
+		t.Skip("VOXEN_AXE names no axe.min.js")
+	}
+	path := filepath.Join(t.TempDir(), "page.html")
+	for _, c := range []struct {
+		page   string
+		dark   bool
+		broken bool
+	}{{write(t, everything(t)), false, false}, {write(t, everything(t)), true, false},
+		{`<!doctype html><html lang="en"><title>t</title><body><main><h1 style="color:#ccc;background:#fff">pale</h1><img src="data:,"></main></body></html>`, false, true}} {
+		if err := os.WriteFile(path, []byte(c.page), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		found, err := browser.Audit(context.Background(), path, axe, c.dark)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.broken != (len(found) >= 2) || !c.broken && len(found) > 0 {
+			t.Errorf("dark %t, broken %t: %q", c.dark, c.broken, found)
+		}
+	}
 }

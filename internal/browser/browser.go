@@ -126,6 +126,9 @@ func start(ctx context.Context) (context.Context, func(), error) {
 	}, nil
 }
 
+// awaited waits for a promise.
+func awaited(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+
 // store keeps a picture, if a path is given.
 func store(path string, picture []byte) error {
 	if path == "" {
@@ -152,7 +155,6 @@ func Look(ctx context.Context, path, screenshot string) (*Seen, error) {
 		defer mu.Unlock()
 		seen.hear(event, address)
 	})
-	awaited := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
 	actions := []chromedp.Action{network.Enable(), runtime.Enable(), log.Enable(), chromedp.Navigate(address), chromedp.Evaluate(inspect, seen, awaited)}
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		return nil, fmt.Errorf("%s in Chromium: %w", path, err)

@@ -55,6 +55,22 @@ const words = `(() => {
 	return {Figures: figures.length, Texts: texts, Complaints: complaints};
 })()`
 
+// Try opens a page and evaluates a script in it, a promise or a value.
+func Try(ctx context.Context, path, script string, result any) error {
+	ctx, stop, err := start(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	if err := chromedp.Run(ctx, chromedp.Navigate((&url.URL{Scheme: "file", Path: path}).String()), chromedp.Evaluate(script, result, awaited)); err != nil {
+		return fmt.Errorf("%s in Chromium: %w", path, err)
+	}
+	return nil
+}
+
 // Read is what a browser found of the words in figures.
 type Read struct {
 	Figures, Texts int

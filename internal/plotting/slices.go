@@ -51,7 +51,7 @@ type SliceFigure struct {
 const (
 	gap       = 8.0
 	caption   = smallSize + 6 // below each slice
-	maxTile   = 380.0         // the longer side of a slice shown alone
+	maxTile   = 380.0         // the longer side of a slice; of one alone, its height
 	insetSize = 84.0
 )
 
@@ -339,7 +339,9 @@ func (d *slicesDrawn) place(f *Figure, panels []panel, y float64) float64 {
 		}
 		scale = min(scale, (room-gap*float64(columns-1))/sum)
 	}
-	scale = min(scale, maxTile/max(wide, high))
+	if scale = min(scale, maxTile/max(wide, high)); len(panels) == 1 { // over the whole width, if it is not too high
+		scale = min(room/wide, maxTile/high)
+	}
 	for at := 0; at < len(panels); at += columns {
 		row := panels[at:min(at+columns, len(panels))]
 		x, tallest := margin, 0.0

@@ -25,6 +25,17 @@ func TestReportInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen.Check(t, 1)
+	axe := os.Getenv("VOXEN_AXE")
+	if axe == "" {
+		return
+	}
+	found, err := browser.Audit(context.Background(), o.Out, axe, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		t.Errorf("axe: %s", f)
+	}
 }
 
 // The same of a study on surfaces.

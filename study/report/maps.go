@@ -357,6 +357,10 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 	var names []string
 	var volumes []*brain.Volume
 	var figures []page.Block
+	drive, err := b.drivers(ctx, m, matches)
+	if err != nil {
+		return nil, nil, err
+	}
 	var sig *significance
 	for place, network := range matches.networks {
 		best := matches.best(place)
@@ -379,7 +383,7 @@ func (b *reporter) networkMaps(ctx context.Context, m Model, s *page.Section) (*
 			v.Values = masked(v.Values, sig.volume)
 		}
 		f, err := b.slices(plotting.SliceFigure{Alt: fmt.Sprintf("%s: atom %d, %s", m.Name, best, network), Map: v, Scale: signedScale(v.Values, "weight"), MaxSlices: 10},
-			bestCaption(m, matches, best, network)+sig.maskCaption())
+			bestCaption(m, matches, best, network)+sig.maskCaption()+drive(place))
 		if err != nil {
 			return nil, nil, err
 		}

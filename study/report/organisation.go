@@ -104,7 +104,7 @@ func (b *reporter) foundModels(models *store.Table) error {
 		if p := number("diversity_corrected_p"); !math.IsNaN(p) {
 			evidence = fmt.Sprintf("By chance, networks permuted over the atoms, it is %s (p = %s).", short(number("diversity_corrected_chance")), short(p))
 		}
-		b.found("organisation", evidence, "%s: %s of %s neurons belong to a network; a layer has %s effective networks.", model, columns["assigned"][i], columns["neurons"][i], short(number("diversity_corrected")))
+		b.found("organisation", evidence, "%s: %s of %s neurons belong to a network; a layer has %s effective networks.", model, thousands(int(number("assigned"))), thousands(int(number("neurons"))), short(number("diversity_corrected")))
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func TestReport(t *testing.T) {
 		"minilm: the 4 atoms over time", "2 of 4 atoms that belong to a network", "Back &amp; below", "minilm: held-out r (nested score), mean over 3 subjects",
 		"chosen on the other folds alone", "seed 0; Mairal", "freed of no confounds",
 		"Indices by layer", "The balance of each model", "minilm: interaction", "Sub-groups: compactness", "Words (z, times heard)", "Correlation with MoCA of brain score",
-		"coupled with", "What was found, on what evidence", "In full colour where q &lt; 0.05 in at least half of 3 subjects", "Shown where the score has q", `href="./match/matches.tsv"`, "of each subject", "Mairal et al. 2009", "Freedman, D. and Lane, D. (1983)", "over 2 seeds the median atom is found again with a cosine of", "4 atoms were learned by online dictionary learning", "ridge regression was fitted to every voxel of 3 subjects",
+		"coupled with", "What was found, on what evidence", "In full colour where q &lt; 0.05 in at least half of 3 subjects", "Shown where the score has q", "Words that drive the network&#39;s atoms (z, times heard)", `href="./match/matches.tsv"`, "of each subject", "Mairal et al. 2009", "Freedman, D. and Lane, D. (1983)", "over 2 seeds the median atom is found again with a cosine of", "4 atoms were learned by online dictionary learning", "ridge regression was fitted to every voxel of 3 subjects",
 		"NiiVue", "network templates", "Scores against chance", "<td>phase</td>",
 	} {
 		if !strings.Contains(page, want) {

@@ -234,6 +234,10 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 	if err != nil {
 		return err
 	}
+	drive, err := b.drivers(ctx, m, matches)
+	if err != nil {
+		return err
+	}
 	var names []string
 	var maps [][2][]float64
 	var figures []page.Block
@@ -254,7 +258,7 @@ func (b *reporter) networksOnCortex(ctx context.Context, m Model, s *page.Sectio
 				values[i] = masked(values[i], sig.cortex[i])
 			}
 		}
-		f, err := b.cortex(values, nil, nil, signedScale(slices.Concat(values[0], values[1]), "weight"), fmt.Sprintf("%s: atom %d, %s", m.Name, best, network), bestCaption(m, matches, best, network)+sig.maskCaption())
+		f, err := b.cortex(values, nil, nil, signedScale(slices.Concat(values[0], values[1]), "weight"), fmt.Sprintf("%s: atom %d, %s", m.Name, best, network), bestCaption(m, matches, best, network)+sig.maskCaption()+drive(place))
 		if err != nil {
 			return err
 		}

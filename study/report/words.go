@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -87,13 +88,71 @@ func (b *reporter) modelWords(ctx context.Context, m Model, groups []*subgroup, 
 	}
 	var rows []page.Row
 	for i, g := range own {
-		var list []string
-		for _, d := range l.Drivers(courses[i], 10) {
-			list = append(list, fmt.Sprintf("%s (%.1f, %d)", d.Word, d.Z, d.Count))
-		}
-		rows = append(rows, page.Row{Cells: []string{g.model, g.network, thousands(len(g.unit)), strings.Join(list, ", ")}})
+		rows = append(rows, page.Row{Cells: []string{g.model, g.network, thousands(len(g.unit)), listed(l.Drivers(courses[i], 10))}})
 	}
 	return rows, nil
+}
+
+// listed are words with z and the number of occurrences.
+func listed(drivers []couple.Driver) string {
+	var list []string
+	for _, d := range drivers {
+		list = append(list, fmt.Sprintf("%s (%.1f, %d)", d.Word, d.Z, d.Count))
+	}
+	return strings.Join(list, ", ")
+}
+
+// drivers says beside the maps of a model's networks which words drive each: those in
+// whose responses the mean of the z-scored courses of its atoms, each with the sign of
+// its match, is highest. It says nothing without words, or where the atoms' rows are not
+// those that the words are of.
+func (b *reporter) drivers(ctx context.Context, m Model, matches *modelMatches) (func(place int) string, error) {
+	silent := func(int) string { return "" }
+	path := filepath.Join(m.Learn, "atoms.npy")
+	if b.o.Words == "" || m.Responses == "" || m.Learn == "" || !b.there(path) {
+		return silent, nil
+	}
+	x, err := step.OpenMatrix(b.Env.FS, m.Responses)
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close()
+	atoms, shape, err := store.LoadFloat64(ctx, b.Env.FS, path)
+	if err != nil || len(shape) != 2 || shape[0] != x.Rows() {
+		return silent, err
+	}
+	columns, err := step.WordColumns(b.o.Columns)
+	if err != nil {
+		return nil, err
+	}
+	words, err := b.files.Words(b.o.Words, columns)
+	if err != nil {
+		return nil, err
+	}
+	hrf, err := brain.ParseHRF(b.o.HRF)
+	if err != nil {
+		return nil, err
+	}
+	T, K := shape[0], shape[1]
+	l := couple.NewListener(words, b.o.TR.Value, b.o.Start, T, hrf)
+	return func(place int) string {
+		mean, one := make([]float64, T), make([]float64, T)
+		for k, a := range matches.atoms[:min(K, len(matches.atoms))] {
+			if !a.belongs || a.place != place {
+				continue
+			}
+			for t := range one {
+				one[t] = atoms[t*K+k]
+			}
+			for t, z := range step.ZScore(one) {
+				mean[t] += math.Copysign(1, a.r) * z
+			}
+		}
+		if list := listed(l.Drivers(mean, 8)); list != "" {
+			return " Words that drive the network's atoms (z, times heard): " + list + "."
+		}
+		return ""
+	}, nil
 }
 
 // subgroupCourses averages the signed z-scores of the neurons of each sub-group
