@@ -13,7 +13,7 @@ import (
 )
 
 // pythonCommands are those that are functions of the Python package.
-var pythonCommands = []string{"align", "couple", "encode", "extract", "group", "learn", "match", "null", "organize", "predict", "report", "run", "score"}
+var pythonCommands = []string{"align", "couple", "encode", "extract", "group", "learn", "match", "null", "organize", "plot", "predict", "report", "run", "score"}
 
 // python/src/voxen/steps.py has a function for each command of a study, with a keyword
 // argument for each option, as the code has them.

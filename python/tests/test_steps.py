@@ -77,6 +77,8 @@ def test_images(image, tmp_path):
     assert (tmp_path / "fit" / "weights.nii.gz").exists()
     with pytest.raises(KeyError, match="no image"):
         array.image("weights")
+    figure = voxen.plot(results.image("cv_score"))
+    assert figure.out.read_bytes().startswith(b"\x89PNG")
 
 
 def test_results_go(problem):

@@ -12,7 +12,7 @@ from ._step import Results
 from ._time import Delayer, explainable_variance
 from ._version import __version__
 from ._worker import engine_version, shutdown
-from .steps import align, couple, encode, extract, group, learn, match, null, organize, predict, report, run, score
+from .steps import align, couple, encode, extract, group, learn, match, null, organize, plot, predict, report, run, score
 
 __all__ = [
     "Delayer",
@@ -35,6 +35,7 @@ __all__ = [
     "match",
     "null",
     "organize",
+    "plot",
     "predict",
     "report",
     "run",

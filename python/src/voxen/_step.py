@@ -18,7 +18,7 @@ import numpy as np
 from . import _base, _worker
 
 #: Commands whose output is a file, and its ending where none is named.
-_FILES = {"align": ".npy", "extract": ".npy", "predict": ".npy", "report": ".html"}
+_FILES = {"align": ".npy", "extract": ".npy", "plot": ".png", "predict": ".npy", "report": ".html"}
 _IMAGES = (".nii.gz", ".nii", ".gii")
 
 

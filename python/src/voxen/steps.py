@@ -322,6 +322,7 @@ def encode(
     weights_dtype: str | None = None,
     images: str | None = None,
     save_predictions: bool | None = None,
+    maps: str | None = None,
     keep_scores: bool | None = None,
     form: str | None = None,
     device: str | None = None,
@@ -445,7 +446,8 @@ def encode(
     by : str, optional
         One fit for each layer, or head, of features with a table of columns beside them (FILE.columns.tsv):
         scores of all (cv_scores, test_scores, nested_scores, layers.tsv) and of the best of each voxel,
-        which training rows choose (default: none). One of none, layer, head.
+        which training rows choose (default: none; in a study without a dictionary: layer). One of none,
+        layer, head.
     outputs : str | Sequence[str], optional
         What is written: all, scores (all but weights), or results by name. All, scores or NAME,NAME;
         several with commas between (default: all).
@@ -456,6 +458,10 @@ def encode(
         all, none (default: auto).
     save_predictions : bool, optional
         Write the predictions of held-out runs.
+    maps : str, optional
+        Write maps.npy, a map for each column of features that is of no baseline: weights, summed over
+        delays; or product, the sign of that sum times the product measure of the column's own contribution
+        to held-out predictions, of columns that are alike (default: none). One of none, weights, product.
     keep_scores : bool, optional
         Write the scores of all alphas.
     form : str, optional
@@ -536,6 +542,7 @@ def encode(
             "weights-dtype": weights_dtype,
             "images": images,
             "save-predictions": save_predictions,
+            "maps": maps,
             "keep-scores": keep_scores,
             "form": form,
             "device": device,
@@ -1271,6 +1278,138 @@ def organize(
     )
 
 
+def plot(
+    map: Any,
+    mask: Any = None,
+    background: Any = None,
+    surface: Any = None,
+    q: Any = None,
+    *,
+    kind: str | None = None,
+    number: int | None = None,
+    view: str | None = None,
+    at: str | None = None,
+    slices: int | None = None,
+    colours: str | None = None,
+    threshold: float | None = None,
+    limit: float | None = None,
+    label: str | None = None,
+    title: str | None = None,
+    out: Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    memory: str | None = None,
+    tf32: bool | None = None,
+    force: bool | None = None,
+    progress: bool = False,
+) -> Results:
+    """Draw a map of the brain, or what its voxels have in common.
+
+    As ``voxen plot``.
+
+    Parameters
+    ----------
+    map : path, array, image, table or results; several as a list, feature spaces and models as a dict
+        Map to draw: NIfTI, CIFTI, GIFTI (both hemispheres: L.func.gii,R.func.gii), or an array with a value
+        per voxel of --mask; --kind layers takes several, one per layer in their order. Path; repeated.
+    mask : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Mask of an array, or of a volume.
+    background : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Volume behind a map, such as the mean of the BOLD.
+    surface : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        GIFTI surface (.surf.gii) for a map of its vertices, left then right; inflated ones show the most,
+        flat ones are seen from above. Path; repeated.
+    q : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Map of q on the same places, such as q.nii.gz: what is not below 0.05 is faded.
+    kind : str, optional
+        Map; histogram of its values; alphas, how many voxels have each value, as of alpha.npy; or layers,
+        which of several maps is highest at each voxel. One of map, histogram, alphas, layers (default:
+        map).
+    number : int, optional
+        Which map of a file that holds several, from 0. Whole number, at least 0.
+    view : str, optional
+        Slices of a volume, or glass: seen through the brain from three sides. One of axial, coronal,
+        sagittal, glass (default: axial).
+    at : str, optional
+        Positions of the slices; chosen where there is most to see if left out. MM,MM,...
+    slices : int, optional
+        At most so many slices are chosen. Whole number, 1 to 60 (default: 12).
+    colours : str, optional
+        Scores: values above 0, from violet to yellow; signed: orange above 0 and blue below; labels: those
+        of an atlas; auto: labels of .dlabel and .label files, signed where the lowest value is at least
+        half as far from 0 as the highest, else scores. One of auto, scores, signed, labels (default: auto).
+    threshold : float, optional
+        Leave values without colour whose distance from 0 is at most this. Number, at least 0.
+    limit : float, optional
+        Value of the lightest colour; the 99.8th percentile of distances from 0, rounded up, if left out.
+        Number above 0.
+    label : str, optional
+        What the values are, with their unit, at the colour bar; the name of the file if left out.
+    title : str, optional
+        Heading of the figure.
+    out : Path, optional
+        Figure .png, .svg or .pdf; .html for a page with an interactive viewer; .npy for the values alone,
+        as pycortex takes them.
+    device : str, optional
+        Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
+        (default: auto).
+    threads : int, optional
+        Threads of the CPU backend (0: all). Whole number, 0 to 4096.
+    precision : str, optional
+        Of results, and of the arithmetic over voxels. One of float32, float64 (default: float32).
+    memory : str, optional
+        Bound of the process's resident memory, such as 512MiB (default: half of what is free). 512MiB, 4GiB
+        or BYTES.
+    tf32 : bool, optional
+        Allow TensorFloat-32 products on CUDA: faster, 10 bits of mantissa.
+    force : bool, optional
+        Replace finished results that were made with other options.
+    progress : bool
+        Whether to show a bar, where tqdm is installed.
+
+    Returns
+    -------
+    results : Results
+        What the command wrote, by the names of its files.
+
+    Raises
+    ------
+    ValueError
+        Wrong input, in the program's words.
+    """
+    return _run(
+        "plot",
+        {
+            "map": map,
+            "mask": mask,
+            "background": background,
+            "surface": surface,
+            "q": q,
+            "kind": kind,
+            "number": number,
+            "view": view,
+            "at": at,
+            "slices": slices,
+            "colours": colours,
+            "threshold": threshold,
+            "limit": limit,
+            "label": label,
+            "title": title,
+            "out": out,
+            "device": device,
+            "threads": threads,
+            "precision": precision,
+            "memory": memory,
+            "tf32": tf32,
+            "force": force,
+        },
+        progress,
+        inputs=["map", "mask", "background", "surface", "q"],
+        repeated=[],
+    )
+
+
 def predict(
     fit: Any,
     features: Any,
@@ -1682,6 +1821,7 @@ __all__ = [
     "match",
     "null",
     "organize",
+    "plot",
     "predict",
     "report",
     "run",
