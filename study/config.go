@@ -85,7 +85,8 @@ type ModelConfig struct{ extract.Options }
 
 // DictionaryConfig are the options of learn.
 type DictionaryConfig struct {
-	Skip bool `key:"skip" doc:"no dictionary: models are fitted by their layers (encode.by), and learn, match, organize and couple are left out"`
+	Skip   bool `key:"skip" doc:"no dictionary: models are fitted by their layers (encode.by), and learn, match, organize and couple are left out"`
+	Shared bool `key:"shared" doc:"one dictionary of all models, whose neurons stand side by side, instead of one each"`
 	learn.Options
 }
 
@@ -229,6 +230,12 @@ func (c *Config) checkModels() error {
 		if _, err := lm.ParseTaps(m.Tap); err != nil {
 			return c.bad(key+".tap", "is %q: %v", m.Tap, err)
 		}
+		if c.Dictionary.Shared && len(c.Models) < 2 {
+			return c.bad("dictionary.shared", "is true, and there is one model: expected at least two")
+		}
+		if c.Dictionary.Shared && c.Dictionary.Skip {
+			return c.bad("dictionary.shared", "is true, and dictionary.skip too: expected one of them")
+		}
 		if m.StrideWords() > m.Window {
 			return c.bad(key+".stride", "is %d, expected at most the window of %d words", m.StrideWords(), m.Window)
 		}
@@ -237,7 +244,7 @@ func (c *Config) checkModels() error {
 }
 
 // reserved are names of folders and files in the study's own folder.
-var reserved = map[string]bool{BandsName: true, "words": true, "organize": true, "report.html": true, "mask.nii.gz": true, "group": true}
+var reserved = map[string]bool{BandsName: true, sharedName: true, "words": true, "organize": true, "report.html": true, "mask.nii.gz": true, "group": true}
 
 // checkName refuses what cannot name a folder, or does so twice.
 func (c *Config) checkName(key, name string, seen map[string]bool) error {

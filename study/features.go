@@ -39,6 +39,9 @@ func (c *Config) checkFeatures() error {
 	for i := range c.Models {
 		names[c.Models[i].Name] = true
 	}
+	if c.Dictionary.Shared { // which has the atoms
+		names = map[string]bool{sharedName: true}
+	}
 	for _, name := range wordrate.Names {
 		names[name] = true
 	}

@@ -62,6 +62,9 @@ func (s *Study) build() error {
 		}
 		models = append(models, m)
 	}
+	if s.Dictionary.Shared {
+		models = []*modelSteps{s.shared(models)}
+	}
 	fits, err := s.fits(models)
 	if err != nil {
 		return err
@@ -81,9 +84,10 @@ type modelSteps struct {
 	aligned  []string     // responses of each run
 	learn    *Task        // nil: without a dictionary
 	neurons  int
-	groups   int     // layers, or heads, that are fitted one by one
-	spaces   []space // that are fitted, its own first
-	joined   bool    // encode.bands has it: it is not fitted by itself
+	groups   int           // layers, or heads, that are fitted one by one
+	spaces   []space       // that are fitted, its own first
+	members  []*modelSteps // models that share the dictionary
+	joined   bool          // encode.bands has it: it is not fitted by itself
 	subjects []string
 	nested   int     // of them with nested scores
 	encode   []*Task // of each subject
@@ -148,6 +152,17 @@ func (s *Study) model(i int) (*modelSteps, error) {
 		return nil, s.bad(element("models", i)+".layers", "is refused: %v", err)
 	}
 	m.neurons, m.groups = len(net.Config.Columns(taps, layers)), len(layers)
+	if m.config.SAE != "" {
+		sae, err := lm.OpenSAE(s.fsys, s.resolve(m.config.SAE))
+		if err != nil {
+			return nil, err
+		}
+		defer sae.Close()
+		if err := sae.Fits(net.Config, taps, layers); err != nil {
+			return nil, s.bad(element("models", i)+".sae", "is refused: %v", err)
+		}
+		m.neurons = sae.Features
+	}
 	if s.Encode.By == "head" {
 		if !slices.ContainsFunc(taps, lm.Tap.HasHeads) {
 			return nil, s.bad("encode.by", "is head, and %s of %s has no heads: expected layer, or the taps attn.q, attn.k, attn.qk or attn.heads", m.config.Tap, m.name)
@@ -155,7 +170,7 @@ func (s *Study) model(i int) (*modelSteps, error) {
 		m.groups *= net.Config.Heads
 	}
 	s.extract(m, net.Config, 1+slices.Max(layers))
-	if !s.plain() {
+	if !s.plain() && !s.Dictionary.Shared {
 		s.learn(m)
 	}
 	return m, nil
@@ -171,6 +186,7 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 		words := float64(len(s.words[i]))
 		o := c.Options
 		o.Model, o.Words, o.Columns, o.Out = s.resolve(c.Model), run.Words, run.Columns, s.path(c.Name, "words", run.Name+".npy")
+		o.SAE = s.resolve(c.SAE)
 		from := s.add(c.Name+" "+run.Name, nil, extractWork(net, depth, words, n, c), &o)
 		a := s.Align
 		a.Responses, a.Words, a.Columns, a.Out = o.Out, run.Words, run.Columns, s.path(c.Name, "volumes", run.Name+".npy")
@@ -203,11 +219,36 @@ func extractWork(net *lm.Config, depth int, words, neurons float64, c *ModelConf
 // the few atoms that move alone.
 const codeFlops = 10
 
+// sharedName is the folder, and the name in the report, of the dictionary of all models.
+const sharedName = "shared"
+
+// shared adds one dictionary of all models, whose neurons stand side by side.
+func (s *Study) shared(models []*modelSteps) *modelSteps {
+	m := &modelSteps{name: sharedName, members: models, config: &ModelConfig{}}
+	var from []*Task
+	for _, member := range models {
+		m.neurons += member.neurons
+		from = append(from, member.from()...)
+	}
+	m.spaces = []space{{name: m.name, from: from}}
+	s.learn(m)
+	return m
+}
+
 // learn adds the dictionary of all runs.
 func (s *Study) learn(m *modelSteps) {
-	c, d := m.config, s.Dictionary
+	d := s.Dictionary
 	o := d.Options
-	o.Responses, o.Out = m.aligned, s.path(c.Name, "learn")
+	o.Responses, o.Out = m.aligned, s.path(m.name, "learn")
+	for r := range s.Stimulus {
+		var run learn.Shared
+		for _, member := range m.members {
+			run = append(run, learn.NamedFile{Model: member.name, Path: member.aligned[r]})
+		}
+		if run != nil {
+			o.Shared = append(o.Shared, run)
+		}
+	}
 	T, K, N := float64(s.rows()), float64(d.Atoms), float64(m.neurons)
 	passes := float64(d.Epochs + 1)
 	if d.Seeds > 1 {
@@ -217,7 +258,7 @@ func (s *Study) learn(m *modelSteps) {
 		// D's of every signal, its code, the statistics; an update of D per batch
 		flops: passes * (N*(4*T*K+codeFlops*K*K) + math.Ceil(N/float64(d.Batch))*(2*T*K*K)), bytes: passes * 4 * T * N,
 		output: 4*T*K + 8*0.2*K*N, memory: 4*T*(K+float64(d.Batch)) + 4*K*N}
-	m.learn = s.add(c.Name, m.from(), w, &o)
+	m.learn = s.add(m.name, m.from(), w, &o)
 	atoms := []string{filepath.Join(o.Out, "atoms.npy")}
 	if len(s.Stimulus) > 1 {
 		atoms = nil

@@ -23,7 +23,9 @@ func (s *Study) across(models []*modelSteps) error {
 		}
 	}
 	for _, m := range models {
-		s.couple(m)
+		for _, of := range append([]*modelSteps{m}, m.members...) {
+			s.couple(of)
+		}
 	}
 	for _, m := range models {
 		if err := s.group(m); err != nil {
@@ -246,7 +248,7 @@ func (s *Study) surrogateFlops() float64 {
 // runs that are not held out, or one of them, of the subjects who have them all.
 func (s *Study) couple(m *modelSteps) {
 	c := s.Couple
-	if m.learn == nil {
+	if m.aligned == nil || s.plain() {
 		return
 	}
 	if s.Data.Censor != "" {

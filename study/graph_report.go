@@ -22,8 +22,15 @@ func (s *Study) organize(models []*modelSteps) *Task {
 			continue
 		}
 		c.Codes, c.Matches = append(c.Codes, filepath.Join(m.learn.out(), "codes.npz")), append(c.Matches, filepath.Join(m.match.out(), "matches.tsv"))
-		c.Responses = append(c.Responses, m.aligned)
-		from = append(append(from, m.learn, m.match), s.making(m.aligned...)...)
+		members := m.members
+		if members == nil {
+			members = []*modelSteps{m}
+		}
+		from = append(from, m.learn, m.match)
+		for _, of := range members {
+			c.Responses = append(c.Responses, of.aligned)
+			from = append(from, s.making(of.aligned...)...)
+		}
 		neurons += m.neurons
 	}
 	if len(c.Codes) == 0 {
@@ -75,7 +82,10 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 	for _, m := range models {
 		r := report.Model{Name: m.name, Subjects: m.subjects}
 		if m.learn != nil {
-			r.Responses, r.Learn = m.aligned[run], m.learn.out()
+			r.Learn = m.learn.out()
+		}
+		if m.learn != nil && m.aligned != nil {
+			r.Responses = m.aligned[run]
 		}
 		for _, task := range m.encode {
 			r.Encode = append(r.Encode, task.out())
@@ -89,6 +99,13 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 			}
 		}
 		o.Models = append(o.Models, r)
+		for _, of := range m.members {
+			r := report.Model{Name: of.name, Responses: of.aligned[run]}
+			if of.couple != nil {
+				r.Couple = of.couple.out()
+			}
+			o.Models = append(o.Models, r)
+		}
 	}
 	V := float64(s.columns)
 	w := work{size: fmt.Sprintf("%d steps", len(s.Tasks)), flops: 1e10 * float64(1+len(models)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}

@@ -276,3 +276,66 @@ report: {skip: true}
 		}
 	}
 }
+
+// One dictionary of all models is matched once, and the models are organised apart.
+func TestSharedDictionary(t *testing.T) {
+	dir, yaml := plainStudy(t, `models:
+  - {name: a, path: example-data/model, window: 40, stride: 20}
+  - {name: b, path: example-data/model, window: 20, stride: 20, tap: hidden}
+dictionary: {atoms: 4, shared: true}
+encode: {alphas: "10,1000", cv: kfold:3}
+match: {templates: example-data/networks.nii.gz, draws: 10, nulls: [maps]}
+organize: {bootstraps: 10, draws: 10}
+couple: {atoms: 2}
+group: {permutations: 10}
+`)
+	if err := runStudy(t, store.OS{}, yaml); err != nil {
+		t.Fatal(err)
+	}
+	models, err := store.ReadTable(store.OS{}, filepath.Join(dir, "results", "organize", "models.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if of, _ := models.Column("model"); !slices.Equal(of, []string{"a", "b"}) {
+		t.Errorf("models %q are organised, want a and b", of)
+	}
+	for _, path := range []string{"shared/learn/codes.npz", "shared/sub-02/weights.npy", "shared/match/matches.tsv", "a/couple/coupling.tsv", "b/couple/coupling.tsv", "shared/group/group.tsv", "report.html"} {
+		if _, err := os.Stat(filepath.Join(dir, "results", path)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The features of a sparse autoencoder are the neurons of a model; one of another width is
+// refused with its key before anything is computed.
+func TestAutoencoderOfAStudy(t *testing.T) {
+	for width, want := range map[int]string{32: "", 31: "models[0].sae is refused"} {
+		dir, yaml := plainStudy(t, "models: [{name: bert, path: example-data/model, tap: hidden, layers: 1, sae: sae.safetensors}]\ndictionary: {skip: true}\n")
+		f, err := os.Create(filepath.Join(dir, "sae.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := func(n int) []float32 { return make([]float32, n) }
+		err = store.WriteSafetensors(f, []store.TensorData{{Name: "W_enc", Shape: []int{width, 9}, Data: data(width * 9)}, {Name: "b_enc", Shape: []int{9}, Data: data(9)}, {Name: "b_dec", Shape: []int{width}, Data: data(width)}}, nil)
+		if err != nil || f.Close() != nil {
+			t.Fatal(err)
+		}
+		s, err := study.OpenStudy(store.OS{}, yaml, t.Logf)
+		switch {
+		case want != "":
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("width %d: %v, want %q", width, err, want)
+			}
+		case err != nil:
+			t.Error(err)
+		default:
+			states, err := s.States(steptest.Env())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(states[0].Size, " x 9 neurons") {
+				t.Errorf("%+v: %v", states[0], err)
+			}
+		}
+	}
+}

@@ -26,6 +26,12 @@ func (o *Options) plain() bool {
 	return o.Organize == "" && len(o.Models) > 0 && !slices.ContainsFunc(o.Models, func(m Model) bool { return !m.plain() })
 }
 
+// shares reports whether a model has its neurons in the dictionary of another: its responses
+// are given, and no dictionary of its own.
+func (o *Options) shares(m Model) bool {
+	return m.Learn == "" && m.Match == "" && len(m.Encode) == 0 && m.Responses != "" && slices.ContainsFunc(o.Models, func(other Model) bool { return other.Learn != "" && other.Responses == "" })
+}
+
 // plainTitle is the heading of a report on encoding models alone, if none is given.
 const plainTitle = "Voxelwise encoding models"
 

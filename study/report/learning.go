@@ -21,7 +21,7 @@ func (b *reporter) learning(ctx context.Context) error {
 		Columns: []page.Column{{Name: "Model"}, {Name: "Neurons", Number: true}, {Name: "Volumes", Number: true}, {Name: "Atoms", Number: true}, {Name: "λ", Number: true}, {Name: "Objective", Number: true}, {Name: "Density", Number: true}}}
 	var figures, stable []page.Block
 	for _, m := range b.o.Models {
-		if m.plain() {
+		if m.plain() || b.o.shares(m) {
 			continue
 		}
 		if m.Learn == "" {

@@ -127,7 +127,7 @@ func (b *reporter) matches(m Model) (*modelMatches, error) {
 func (b *reporter) matching(context.Context) error {
 	s := b.page.Section("matching", "Atoms and functional networks", "Each atom's map is compared with network templates by spatial correlation; its best match is the network of the largest |r|, and a negative r says that the map is that network's turned over. p is the largest of the nulls that take part, q is over the atoms. An atom belongs to its best match if q is below the rate.")
 	for _, m := range b.o.Models {
-		if m.plain() {
+		if m.plain() || b.o.shares(m) {
 			continue
 		}
 		matches, err := b.matches(m)

@@ -41,7 +41,7 @@ func (b *reporter) words(ctx context.Context) error {
 	t := page.Table{Caption: "The ten words with the highest z of each sub-group, with z and the number of occurrences.",
 		Columns: []page.Column{{Name: "Model"}, {Name: "Network"}, {Name: "Neurons", Number: true}, {Name: "Words (z, times heard)"}}}
 	for _, m := range b.o.Models {
-		if m.plain() {
+		if m.plain() || m.Responses == "" && m.Learn != "" && slices.ContainsFunc(b.o.Models, b.o.shares) {
 			continue
 		}
 		if m.Responses == "" {
