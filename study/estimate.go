@@ -24,8 +24,15 @@ func (s *Study) encodeWork(m *modelSteps, T, folds int, o *encode.Options) work 
 	if o.Nested {
 		cost *= float64(folds)
 	}
-	cost *= s.searched(m, o.Asked())
 	t, k := float64(T), float64(K)
+	// what depends on features alone: their products, and a decomposition for each fold
+	r := min(t, k)
+	design := float64(1+folds) * (4*t*k*r + 20*r*r*r)
+	if o.Nested {
+		design *= float64(folds)
+	}
+	n := s.searched(m, o.Asked())
+	cost, design = cost*n, design*n
 	what := fmt.Sprintf("%d features", m.columns())
 	switch {
 	case o.Asked():
@@ -39,7 +46,7 @@ func (s *Study) encodeWork(m *modelSteps, T, folds int, o *encode.Options) work 
 	if s.columns == 0 {
 		size = fmt.Sprintf("%d volumes, %s", T, what)
 	}
-	return work{size: size, flops: V * cost, bytes: V * (4*t + 8*k), output: 8 * V * (k + 2), memory: V*4*t + 8*4*t*k}
+	return work{size: size, flops: V*cost + design, bytes: V * (4*t + 8*k), output: 8 * V * (k + 2), memory: V*4*t + 8*4*t*k}
 }
 
 // rate is what a machine does in a second.

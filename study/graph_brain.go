@@ -211,6 +211,7 @@ func (s *Study) null(m *modelSteps) *Task {
 	first := m.encode[0].Step.(*encode.Options)
 	o := null.New()
 	o.Features, o.Templates, o.Table, o.Mask = first.Features, s.resolve(s.Match.Templates), s.resolve(s.Match.Table), s.maskFile()
+	o.Runs = first.Runs
 	o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.Censoring, o.RunSteps = first.CV, first.Model, first.Alphas, first.Score, first.Trims, first.Censoring, first.RunSteps
 	o.Standardize, o.Intercept, o.Delays = first.Standardize, first.Intercept, first.Delays
 	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.name, "null")

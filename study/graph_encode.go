@@ -1,8 +1,10 @@
 package study
 
 import (
+	"context"
 	"slices"
 
+	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/study/encode"
 	"voxen/study/internal/cv"
@@ -26,6 +28,7 @@ func (s *Study) encode(m *modelSteps) error {
 		if err != nil {
 			return err
 		}
+		o.Runs = s.resolve(o.Runs)
 		T, volumes := 0, []int(nil)
 		for _, r := range of[name] {
 			T += s.shapes[r.run].volumes
@@ -45,6 +48,9 @@ func (s *Study) encode(m *modelSteps) error {
 			} else if r.confounds != "" {
 				o.Confounds = append(o.Confounds, r.confounds)
 			}
+		}
+		if volumes, err = s.runsWithin(name, &o, volumes, left.Sum()); err != nil {
+			return err
 		}
 		if err := s.repeats(name, &o); err != nil {
 			return err
@@ -77,6 +83,30 @@ func (s *Study) encode(m *modelSteps) error {
 		m.encode = append(m.encode, s.add(m.name+" sub-"+name, from, work, &o))
 	}
 	return nil
+}
+
+// runsWithin are the volumes of the runs that encode.runs tells apart within a subject's one
+// file, less what each loses; without it they are those of the files.
+func (s *Study) runsWithin(subject string, o *encode.Options, volumes []int, trimmed int) ([]int, error) {
+	const key = "encode.runs"
+	if o.Runs == "" {
+		return volumes, nil
+	}
+	if len(volumes) != 1 {
+		return nil, s.bad(key, "is given, and sub-%s has %d runs to fit, a file each: expected it for one file of several runs", subject, len(volumes))
+	}
+	runs, err := step.RunsOf(context.Background(), s.fsys, o.Runs, op.Borders{0, volumes[0] + trimmed})
+	if err != nil {
+		return nil, err
+	}
+	volumes = nil
+	for r := range runs.Folds() {
+		if runs.Rows(r) <= trimmed {
+			return nil, s.bad(key, "has a run of %d rows, and encode.trim leaves nothing of it", runs.Rows(r))
+		}
+		volumes = append(volumes, runs.Rows(r)-trimmed)
+	}
+	return volumes, nil
 }
 
 // mapsOf is what encode is asked to make of the weights for match; "" where they are maps

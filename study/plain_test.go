@@ -339,3 +339,25 @@ func TestAutoencoderOfAStudy(t *testing.T) {
 		}
 	}
 }
+
+// Runs that lie in one file are told apart by their first rows: they are the folds.
+func TestRunsWithinAFile(t *testing.T) {
+	dir, yaml := plainStudy(t, `features: [{name: pitch, files: [features/alice_pitch.npy]}]
+encode: {alphas: "10,1000", runs: onsets.npy}
+group: {skip: true}
+report: {skip: true}
+`)
+	if err := npytest.Save(filepath.Join(dir, "onsets.npy"), []int{3}, []int64{0, 20, 40}); err != nil {
+		t.Fatal(err)
+	}
+	if err := runStudy(t, store.OS{}, yaml); err != nil {
+		t.Fatal(err)
+	}
+	run, err := store.ReadRun(store.OS{}, filepath.Join(dir, "results", "pitch", "sub-01", "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cv := run.Option["cv"]; cv != "runs" && !strings.HasPrefix(fmt.Sprint(cv), "runs,") {
+		t.Errorf("folds are %v, want the three runs", cv)
+	}
+}

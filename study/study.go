@@ -64,7 +64,7 @@ func (s *Study) files() error {
 		paths []string
 	}
 	named := []files{
-		{"encode.atlas", []string{s.Encode.Atlas}}, {"encode.band_weights", []string{s.Encode.BandWeights}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
+		{"encode.atlas", []string{s.Encode.Atlas}}, {"encode.band_weights", []string{s.Encode.BandWeights}}, {"encode.runs", []string{arrayFile(s.Encode.Runs)}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
 		{"match.spheres", s.Match.Spheres}, {"group.atlas", []string{s.Group.Atlas}}, {"group.participants", []string{s.Group.Participants}},
 		{"report.background", []string{s.Report.Background}}, {"report.surfaces", s.Report.Surfaces},
 	}
@@ -84,6 +84,12 @@ func (s *Study) files() error {
 		}
 	}
 	return nil
+}
+
+// arrayFile is the file of an array, less its name there.
+func arrayFile(path string) string {
+	file, _ := store.SplitMember(path)
+	return file
 }
 
 // runs finds the volumes, the TR and the words of every run.

@@ -29,7 +29,7 @@ bench/peers/worker: internal/blas internal/eig engine/op store study/encode
 bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge engine/tile
 
 study: study/step study/extract study/align study/learn study/encode study/null study/mask study/match
-study: study/organize study/couple study/group study/report brain lm store engine engine/ridge testdata
+study: study/organize study/couple study/group study/report brain lm store engine engine/op engine/ridge testdata
 study/*: study/step brain store engine engine/op engine/tile
 internal/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
 internal/demo: study/step brain store engine/tile internal/plotting lm testdata

@@ -32,7 +32,7 @@ type Options struct {
 	TestFeatures  []string `opt:"test-features" file:"in" spaces:"true" doc:"features of held-out runs"`
 	TestResponses []string `opt:"test-responses" file:"in" doc:"responses of held-out runs"`
 	TestConfounds []string `opt:"test-confounds" file:"in" doc:"confounds of held-out runs"`
-	Runs          string   `opt:"runs" file:"in" doc:"one integer label per row, or the first row of each run (.npy or HDF5)"`
+	Runs          string   `opt:"runs" file:"in" key:"runs" doc:"one integer label per row, or the first row of each run (.npy or HDF5)"`
 
 	CV       string          `opt:"cv" form:"kfold:N, runs, loo, gcv or chunks:LENGTH,n=N,boots=B" complete:"kfold:,runs,loo,gcv,chunks:" doc:"kfold:N, or runs: leave one out; ,gap=M leaves M rows of the run on either side of a test fold out of training; kfold:N,within=runs cuts each run; loo: leave one row out, exactly; gcv: generalised cross-validation; chunks:LENGTH,n=N,boots=B, with ,seed=S: B times N random chunks of rows are held out (default: runs when there is more than one, else kfold:5)"`
 	Folds    step.Maybe[int] `opt:"folds" key:"-" neutral:"true" min:"2" doc:"short for --cv kfold:N"`
