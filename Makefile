@@ -10,7 +10,7 @@ LDFLAGS  = -ldflags "-s -w -X main.release=$(VERSION)"
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint mutate demo gallery bench bench-peers minilm wheel fuzz check-long generate generate-check niivue clean
+.PHONY: help build test race lint reference mutate demo gallery bench bench-peers minilm wheel fuzz check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ lint: ## gofmt and go vet
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'd: $$unformatted"; exit 1; }
 	$(GO) vet $(TESTED)
 	$(GO) vet -tags long $(TESTED)
+
+reference: ## write anew what is made from the code: options and keys in docs, Python's functions, the list of packages, NOTICE
+	CGO_ENABLED=0 $(GO) test ./cmd/voxen -run OptionsReference -update
+	CGO_ENABLED=0 $(GO) test ./study -run ConfigReference -update
+	CGO_ENABLED=0 $(GO) test ./internal/arrows -run Public -update
+	$(GO) run ./internal/notices
 
 mutate: ## make single-point changes, MUTATE="-only engine/dict" some, and list those that no test notices
 	$(GO) run ./internal/mutate $(MUTATE)

@@ -34,6 +34,7 @@ type app struct {
 	common      step.Common
 	environment *step.Env // by check
 	printer     *printer
+	steps       map[string]step.Step // of the commands, by name
 }
 
 // usageError is a wrong command line.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"voxen/study"
+	"voxen/study/step"
 )
 
 var update = goflag.Bool("update", false, "write the tables in docs/options.md anew")
@@ -61,9 +62,41 @@ func optionTables() string {
 		if c.Flags().HasFlags() {
 			fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n", c.Name(), c.Short)
 			optionTable(&b, c.Flags(), sectionOf(c.Name()), keys)
+			ruleList(&b, newStep(c.Name()))
 		}
 	}
 	return b.String()
+}
+
+// ruleList says which options of a step do not go together.
+func ruleList(b *strings.Builder, s step.Step) {
+	ruled, ok := s.(step.Ruled)
+	if !ok {
+		return
+	}
+	b.WriteString("\nOptions that do not go together:\n\n")
+	for _, r := range ruled.Rules() {
+		how := "not with"
+		if r.Needs {
+			how = "not without"
+		}
+		fmt.Fprintf(b, "- %s %s %s: %s\n", sideOf(r.X), how, sideOf(r.Y), r.Why)
+	}
+}
+
+// sideOf writes a side of a rule for people: "--cv chunks:...", "--model other than ridge".
+func sideOf(side string) string {
+	name, value, valued := strings.Cut(side, "=")
+	if !strings.HasPrefix(name, "--") {
+		return side
+	}
+	if other, ok := strings.CutSuffix(name, "!"); ok {
+		return code(other) + " other than " + value
+	}
+	if !valued {
+		return code(name)
+	}
+	return code(name + " " + strings.ReplaceAll(strings.ReplaceAll(value, "|", " or "), "*", "..."))
 }
 
 // sectionOf is the section of study.yaml that has a command's options.

@@ -90,5 +90,9 @@ func stepCommand[S step.Step, T step.Summary](a *app, s S, text func(T) string, 
 		return nil
 	}
 	bind(&cmd, cmd.Flags(), step.Options(s))
+	if a.steps == nil {
+		a.steps = map[string]step.Step{}
+	}
+	a.steps[s.Command().Name] = s
 	return &cmd
 }

@@ -1,41 +1,27 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/spf13/pflag"
-
-	"voxen/study/align"
-	"voxen/study/couple"
-	"voxen/study/encode"
-	"voxen/study/extract"
-	"voxen/study/group"
-	"voxen/study/learn"
-	"voxen/study/match"
-	"voxen/study/null"
-	"voxen/study/organize"
-	"voxen/study/plot"
-	"voxen/study/predict"
-	"voxen/study/report"
-	"voxen/study/score"
 	"voxen/study/step"
 )
 
-// stepsOfCommands make those of the commands, by name.
-func stepsOfCommands() map[string]func() step.Step {
-	all := map[string]func() step.Step{}
-	for _, s := range []func() step.Step{
-		func() step.Step { return extract.New() }, func() step.Step { return align.New() }, func() step.Step { return learn.New() },
-		func() step.Step { return encode.New() }, func() step.Step { return predict.New() }, func() step.Step { return score.New() },
-		func() step.Step { return null.New() }, func() step.Step { return match.New() }, func() step.Step { return organize.New() },
-		func() step.Step { return couple.New() }, func() step.Step { return group.New() }, func() step.Step { return report.New() },
-		func() step.Step { return plot.New() },
-	} {
-		all[s().Command().Name] = s
-	}
-	return all
+// newStep gives the step of a command with every option at its default; nil for a command
+// that is none.
+func newStep(command string) step.Step {
+	a := &app{}
+	a.root()
+	return a.steps[command]
+}
+
+// commandsOfSteps are the names of the commands that are steps.
+func commandsOfSteps() []string {
+	a := &app{}
+	a.root()
+	return slices.Sorted(maps.Keys(a.steps))
 }
 
 // givenAs is what has a side of a rule hold on a command line: values of options that are
@@ -145,21 +131,13 @@ func refusalOf(t *testing.T, s step.Step, args []string) string {
 // Every rule of every step refuses its two sides, naming both and why, and neither of them
 // by itself, but for what is refused without the other.
 func TestRules(t *testing.T) {
-	all := stepsOfCommands()
-	for _, c := range (&app{}).root().Commands() {
-		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if _, ok := f.Value.(*flag); ok && all[c.Name()] == nil && !slices.Contains([]string{"bench", "demo"}, c.Name()) {
-				t.Errorf("the step of %s is not in this test", c.Name())
-			}
-		})
-	}
-	for name, make := range all {
-		ruled, ok := make().(step.Ruled)
+	for _, name := range commandsOfSteps() {
+		ruled, ok := newStep(name).(step.Ruled)
 		if !ok {
 			continue
 		}
 		options := map[string]step.Option{}
-		for _, o := range step.Options(make()) {
+		for _, o := range step.Options(newStep(name)) {
 			options[o.Name] = o
 		}
 		for _, r := range ruled.Rules() {
@@ -167,11 +145,11 @@ func TestRules(t *testing.T) {
 			x, y = append(x, needs(t, options, ruled.Rules(), r, r.X)...), append(y, needs(t, options, ruled.Rules(), r, r.Y)...)
 			middle := map[bool]string{true: " without " + r.Y + ": ", false: " with "}[r.Needs]
 			says := func(args ...string) bool {
-				text := refusalOf(t, make(), args)
+				text := refusalOf(t, newStep(name), args)
 				return strings.HasPrefix(text, x[0]) && strings.Contains(text, middle) && strings.HasSuffix(text, ": "+r.Why)
 			}
 			if alone, both := says(x...), says(slices.Concat(x, y)...); alone != r.Needs || both == r.Needs {
-				t.Errorf("%s %+v: %v alone is refused: %v, with %v: %v (%s)", name, r, x, alone, y, both, refusalOf(t, make(), slices.Concat(x, y)))
+				t.Errorf("%s %+v: %v alone is refused: %v, with %v: %v (%s)", name, r, x, alone, y, both, refusalOf(t, newStep(name), slices.Concat(x, y)))
 			}
 			if says(y...) {
 				t.Errorf("%s %+v: %v alone is refused", name, r, y)
