@@ -111,6 +111,7 @@ func (s *search) run(ctx context.Context) error {
 // newSearch checks all but the bands.
 func newSearch(be engine.Backend, data Data, out BandedOutputs, o Options, b Bands) (*search, error) {
 	delays := max(1, len(o.Delays))
+	out.Outputs = o.spread(out.Outputs, data.TestX.Rows)
 	data, o, err := o.reduce(data)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,7 @@ func ScoreBlocks(ctx context.Context, be engine.Backend, data Data, observed []f
 		return nil, err
 	}
 	b := &blockNull{scoreNull: m, length: length, seed: seed}
+	m.data = m.kept // blocks are of the rows that are not censored
 	if err := b.cut(); err != nil {
 		return nil, err
 	}
@@ -64,25 +65,24 @@ func ScoreBlocks(ctx context.Context, be engine.Backend, data Data, observed []f
 // permuteFeatures makes the draws of the null those of permuted features: after the steps
 // within runs and the delays, which are of the true neighbours of a row.
 func (b *blockNull) permuteFeatures() error {
-	data, o, err := b.whole.reduce(b.data)
-	if err == nil && o.stepped == nil {
-		data, o, err = o.stepOut(data)
+	if b.o.stepped == nil {
+		var err error
+		if b.data, b.o, err = b.o.stepOut(b.data); err != nil {
+			return err
+		}
+		if err := b.o.check(b.data); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := o.check(data); err != nil {
-		return err
-	}
-	b.data, b.o, b.arranged = data, o, true
-	K := data.X.Cols
+	b.arranged = true
+	X := b.data.X
 	b.features = func(draw int, x, _ []float64) {
 		for i, part := range b.parts {
 			rows, at := part.hi-part.lo, part.lo
 			for _, block := range blockOrder(b.seed, draw, i, Blocks(rows, b.length)) {
 				lo := part.lo + block*b.length
 				hi := min(lo+b.length, part.hi)
-				at += copy(x[at*K:], data.X.Data[lo*K:hi*K]) / K
+				at += copy(x[at*X.Cols:], X.Data[lo*X.Cols:hi*X.Cols]) / X.Cols
 			}
 		}
 	}
@@ -199,6 +199,7 @@ func LeastScoreBlocks(ctx context.Context, be engine.Backend, data Data, length 
 		return 0, err
 	}
 	b := &blockNull{scoreNull: m, length: length, seed: seed}
+	m.data = m.kept
 	if err := b.cut(); err != nil {
 		return 0, err
 	}

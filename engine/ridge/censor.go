@@ -118,6 +118,9 @@ func (o Options) stepOut(d Data) (Data, Options, error) {
 		}
 		rows := kept(testCensored, d.TestX.Rows)
 		c := censoring{c.o, rows, runs, o.TestTrends, d.NarrowTestX, true}
+		if err := o.sameInRepeats(testCensored, d.TestX.Rows); err != nil {
+			return d, o, err
+		}
 		if d.TestX, o.TestTrends, _, err = c.features(d.TestX); err != nil {
 			return d, o, err
 		}
@@ -142,24 +145,43 @@ type censoring struct {
 func (c censoring) features(x tile.Matrix) (out, trends tile.Matrix, size []float64, err error) {
 	z := tile.Matrix{Rows: x.Rows, Cols: x.Cols, Data: slices.Clone(x.Data)}
 	size = make([]float64, c.runs.Folds()*x.Cols)
-	bases := make([]tile.Matrix, c.runs.Folds())
-	for r := range bases {
-		own := c.within(r)
-		if len(own) < 2 {
-			return out, trends, nil, fmt.Errorf("run %d has %d rows that are not censored, want at least 2", r, len(own))
-		}
-		bases[r] = c.basis(r, own)
-		trends.Cols = max(trends.Cols, bases[r].Cols)
+	bases, err := c.bases()
+	if err != nil {
+		return out, trends, nil, err
+	}
+	for r, b := range bases {
 		if c.o.perRunSteps() {
-			c.clean(z, r, own, bases[r], size[r*x.Cols:(r+1)*x.Cols])
+			c.clean(z, r, c.within(r), b, size[r*x.Cols:(r+1)*x.Cols])
 		}
 	}
 	if err := checkFeatures(matrixValue(z), x, c.o, c.heldOut); err != nil {
 		return out, trends, nil, err
 	}
-	if trends.Cols > 0 {
-		trends.Rows, trends.Data = len(c.rows), make([]float64, len(c.rows)*trends.Cols)
+	return c.delayed(z), c.keptTrends(bases), size, nil
+}
+
+// bases are those of all runs.
+func (c censoring) bases() ([]tile.Matrix, error) {
+	bases := make([]tile.Matrix, c.runs.Folds())
+	for r := range bases {
+		own := c.within(r)
+		if len(own) < 2 {
+			return nil, fmt.Errorf("run %d has %d rows that are not censored, want at least 2", r, len(own))
+		}
+		bases[r] = c.basis(r, own)
 	}
+	return bases, nil
+}
+
+// keptTrends are the bases at the rows that are kept, as Options.Trends.
+func (c censoring) keptTrends(bases []tile.Matrix) (trends tile.Matrix) {
+	for _, b := range bases {
+		trends.Cols = max(trends.Cols, b.Cols)
+	}
+	if trends.Cols == 0 {
+		return trends
+	}
+	trends.Rows, trends.Data = len(c.rows), make([]float64, len(c.rows)*trends.Cols)
 	i := 0
 	for r, b := range bases {
 		for _, t := range c.within(r) {
@@ -167,7 +189,55 @@ func (c censoring) features(x tile.Matrix) (out, trends tile.Matrix, size []floa
 			i++
 		}
 	}
-	return c.delayed(z), trends, size, nil
+	return trends
+}
+
+// responses leaves censored rows out of responses that are scored or compared without a
+// fit, and of the options.
+func (o Options) responses(Y tile.Source) (tile.Source, Options, error) {
+	if len(o.Censored) == 0 {
+		return Y, o, nil
+	}
+	if len(o.Censored) != Y.Rows() {
+		return nil, o, fmt.Errorf("%d rows are said to be censored or not, responses have %d", len(o.Censored), Y.Rows())
+	}
+	if err := o.sameInRepeats(o.Censored, Y.Rows()); err != nil {
+		return nil, o, err
+	}
+	c := censoring{o: o, rows: kept(o.Censored, Y.Rows()), runs: o.Runs, trends: o.Trends}
+	bases, err := c.bases()
+	if err != nil {
+		return nil, o, err
+	}
+	o.Censored, o.Trends, o.Runs = nil, c.keptTrends(bases), among(c.rows, o.Runs)
+	return tile.KeepRows(Y, spansOf(c.rows)), o, nil
+}
+
+// sameInRepeats wants a row of a repeat to be censored in all or in none: the mean over
+// repeats is of as many everywhere.
+func (o Options) sameInRepeats(censored []bool, rows int) error {
+	if o.TestRepeats < 1 || len(censored) == 0 {
+		return nil
+	}
+	once := rows / o.TestRepeats
+	for t, c := range censored {
+		if c != censored[t%once] {
+			return fmt.Errorf("row %d is censored in some repeats, want in all or in none", t%once)
+		}
+	}
+	return nil
+}
+
+// spread gives held-out predictions their places in time: those of censored rows are NaN.
+func (o Options) spread(out Outputs, rows int) Outputs {
+	if out.Predictions == nil || len(o.TestCensored) == 0 {
+		return out
+	}
+	if n := o.TestRepeats; n > 0 {
+		rows /= n
+	}
+	out.Predictions = tile.SpreadRows(out.Predictions, spansOf(kept(o.TestCensored[:rows], rows)))
+	return out
 }
 
 // within are the rows of a run that are kept.

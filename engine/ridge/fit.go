@@ -55,7 +55,7 @@ func Fit(ctx context.Context, be engine.Backend, data Data, out Outputs, o Optio
 	if err != nil {
 		return Result{}, err
 	}
-	err = f.all(ctx, out)
+	err = f.all(ctx, o.spread(out, data.TestX.Rows))
 	return f.res, whole(err, func() (int64, error) { return Least(ctx, be, data, out, o) })
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/engine/tile"
 )
 
 // L1 puts the elastic net in place of the ridge penalty, in scikit-learn's scaling: with
@@ -196,6 +197,11 @@ func LargestPenalty(ctx context.Context, be engine.Backend, data Data, o Options
 	o.Alphas, o.Nested, o.OneAlpha, o.Checkpoint, o.Progress = []float64{1}, false, false, nil, nil
 	data.TestX.Rows, data.TestY = 0, nil
 	data.TestX.Cols, data.TestX.Data = 0, nil
+	o.TestRepeats, o.ZScoreMean, o.TestTrends, o.TestCensored = 0, false, tile.Matrix{}, nil
+	data, o, err := o.reduce(data)
+	if err != nil {
+		return 0, err
+	}
 	if err := o.check(data); err != nil {
 		return 0, err
 	}

@@ -86,6 +86,29 @@ func (c Chunks) draws(T int) []rowset {
 	return sets
 }
 
+// heldOut gives the held-out rows of every draw: of chunks in time those that are kept.
+func (o Options) heldOut(T int) []rowset {
+	s := o.stepped
+	if s == nil {
+		return o.Chunks.draws(T)
+	}
+	sets := o.Chunks.draws(s.runs[s.runs.Folds()])
+	for i, set := range sets {
+		var held rowset
+		for _, p := range set {
+			switch b := among(s.rows, op.Borders{p.lo, p.hi}); {
+			case b[0] == b[1]:
+			case len(held) > 0 && held[len(held)-1].hi == b[0]:
+				held[len(held)-1].hi = b[1]
+			default:
+				held = append(held, span{b[0], b[1]})
+			}
+		}
+		sets[i] = held
+	}
+	return sets
+}
+
 // chunked is the cross-validation of random chunks.
 func (o Options) chunked() resampling {
 	T := o.Folds[len(o.Folds)-1]
@@ -93,7 +116,7 @@ func (o Options) chunked() resampling {
 	if o.perRunSteps() {
 		r.pieces = append(r.pieces, o.Runs...)
 	}
-	for _, held := range o.Chunks.draws(T) {
+	for _, held := range o.heldOut(T) {
 		rest := rowset{{0, T}}
 		for _, s := range held {
 			rest = rest.without(s)
@@ -132,8 +155,16 @@ func (o *Options) checkHeldOut(T int) error {
 		return fmt.Errorf("form svd with %s, want gram, rows or kernel", name)
 	}
 	o.Folds = op.Borders{0, T}
-	if o.Chunks != nil {
+	switch {
+	case o.Chunks == nil:
+		return nil
+	case o.stepped == nil:
 		return o.Chunks.check(T)
+	}
+	for i, held := range o.heldOut(T) { // whole chunks were checked with all rows
+		if n := held.rows(); n < 2 || T-n < 2 {
+			return &SplitError{i, fmt.Sprintf("censored rows leave %d held out and %d to train on in this draw of chunks, expected at least 2 of each: give longer or more chunks", n, T-n)}
+		}
 	}
 	return nil
 }

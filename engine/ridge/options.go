@@ -89,7 +89,8 @@ type Options struct {
 
 	// Censored and TestCensored, if any, say of each row whether it is left out of every
 	// sum: trends, confounds, means, fits and scores. Censored rows keep their place in
-	// time: delays find them, and gaps count them. Fit, FitBanded, Partition, the nulls of scores and MapNull take them.
+	// time: delays find them, gaps count them, and chunks are cut with them; held-out
+	// predictions are NaN there. Of repeats a row is censored in all or in none.
 	Censored, TestCensored []bool
 	stepped                *stepped // what is left of them in a fit
 

@@ -112,8 +112,8 @@ func (o *Options) within(T int) {
 // of which a response or a prediction is not finite is NaN, and so is a score that the
 // precision has no number for. With TestRepeats the runs of Y are so many presentations
 // of one stimulus, P (T / TestRepeats, V) predicts their mean, and repeats takes what they
-// say. Of the options Runs, Trends, PerRun, TestRepeats, ZScoreMean, Precision, Panels,
-// Budget, Checkpoint and Progress are read.
+// say. Of the options Runs, Trends, PerRun, Censored, TestRepeats, ZScoreMean, Precision,
+// Panels, Budget, Checkpoint and Progress are read.
 func Score(ctx context.Context, be engine.Backend, P, Y tile.Source, out map[op.Score]tile.Sink, repeats Repeats, o Options) (engine.Stats, error) {
 	o.within(Y.Rows())
 	rows := Y.Rows()
@@ -122,6 +122,16 @@ func Score(ctx context.Context, be engine.Backend, P, Y tile.Source, out map[op.
 			return engine.Stats{}, err
 		}
 		rows /= n
+	}
+	if len(o.Censored) > 0 && P.Rows() == rows && Y.Rows() == len(o.Censored) {
+		P = tile.KeepRows(P, spansOf(kept(o.Censored[:rows], rows)))
+	}
+	Y, o, err := o.responses(Y)
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	if rows = Y.Rows() / max(1, o.TestRepeats); rows < 2 {
+		return engine.Stats{}, fmt.Errorf("%d rows are scored, want at least two", rows)
 	}
 	switch {
 	case P.Rows() != rows || P.Cols() != Y.Cols():

@@ -46,8 +46,8 @@ func Segments(runs, groups op.Borders) op.Borders { return mergeBorders(runs, gr
 
 // Share compares the responses of a subject with those of others, Y (Subjects x T, V), whose
 // runs are those of the options. With TestRepeats all are of the means over so many runs. Of
-// the options Runs, Trends, PerRun, TestRepeats, ZScoreMean, Panels, Budget and Progress are
-// read. All is computed in float64.
+// the options Runs, Trends, PerRun, Censored, TestRepeats, ZScoreMean, Panels, Budget and
+// Progress are read; groups and lags are of the rows that are not censored. All is computed in float64.
 func Share(ctx context.Context, be engine.Backend, Y tile.Source, s Sharing, o Options) (*Shared, error) {
 	c, t, results, tiling, err := shareGraph(Y, s, o)
 	if err != nil {
@@ -69,6 +69,10 @@ func LeastShare(be engine.Backend, Y tile.Source, s Sharing, o Options) (int64, 
 // shareGraph is the graph of Share.
 func shareGraph(Y tile.Source, s Sharing, o Options) (*comparer, *tileGraph, engine.Results, engine.Tiling, error) {
 	o.within(Y.Rows())
+	Y, o, err := o.responses(Y)
+	if err != nil {
+		return nil, nil, nil, engine.Tiling{}, err
+	}
 	c, err := newComparer(Y, s, o)
 	if err != nil {
 		return nil, nil, nil, engine.Tiling{}, err

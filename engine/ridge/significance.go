@@ -197,6 +197,7 @@ type scoreNull struct {
 	whole    Options // with censored rows
 	form     Form
 	data     Data // all rows
+	kept     Data // without those that are censored
 	observed []float64
 	features DrawnFeatures
 	arranged bool // features of draws have had their steps and delays, and no row is censored
@@ -236,6 +237,7 @@ func (m *scoreNull) prepare() error {
 	if err != nil {
 		return err
 	}
+	m.kept = data
 	if err := o.check(data); err != nil {
 		return err
 	}

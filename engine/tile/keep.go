@@ -1,6 +1,9 @@
 package tile
 
-import "context"
+import (
+	"context"
+	"math"
+)
 
 // KeepRows is a source of some rows of another: ranges [lo, hi) in increasing order.
 func KeepRows(src Source, rows [][2]int) Source {
@@ -51,4 +54,49 @@ func readKept[F float32 | float64](s keptRows, lo, hi int, dst []F, stride int, 
 		}
 	}
 	return nil
+}
+
+// SpreadRows is a sink whose rows go to some rows of another: ranges [lo, hi) in increasing
+// order. The other rows of that are NaN.
+func SpreadRows(dst Sink, rows [][2]int) Sink {
+	s := spreadRows{Sink: dst, kept: rows}
+	for _, span := range rows {
+		s.n += span[1] - span[0]
+	}
+	return s
+}
+
+type spreadRows struct {
+	Sink
+	kept [][2]int
+	n    int
+}
+
+// Rows is the number of rows that are written.
+func (s spreadRows) Rows() int { return s.n }
+
+// WriteFloat32 writes columns.
+func (s spreadRows) WriteFloat32(ctx context.Context, lo, hi int, src []float32, stride int) error {
+	return s.Sink.WriteFloat32(ctx, lo, hi, spread(s, hi-lo, src, stride), hi-lo)
+}
+
+// WriteFloat64 writes columns.
+func (s spreadRows) WriteFloat64(ctx context.Context, lo, hi int, src []float64, stride int) error {
+	return s.Sink.WriteFloat64(ctx, lo, hi, spread(s, hi-lo, src, stride), hi-lo)
+}
+
+// spread puts n columns of the rows that are written in their places.
+func spread[F float32 | float64](s spreadRows, n int, src []F, stride int) []F {
+	all := make([]F, s.Sink.Rows()*n)
+	for i := range all {
+		all[i] = F(math.NaN())
+	}
+	row := 0
+	for _, span := range s.kept {
+		for t := span[0]; t < span[1]; t++ {
+			copy(all[t*n:(t+1)*n], src[row*stride:])
+			row++
+		}
+	}
+	return all
 }

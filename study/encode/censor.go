@@ -19,6 +19,11 @@ func (x *encoder) censor() error {
 		if x.Plan.TestCensored, err = x.o.Rows(x.Env, x.o.TestConfounds, x.TestY, x.Data.TestRuns); err != nil {
 			return err
 		}
+		if x.o.TestRepeats {
+			if x.Plan.TestCensored, err = x.o.Together(x.Plan.TestCensored, len(x.o.TestResponses), "repeats", x.o.TestConfounds[0]); err != nil {
+				return err
+			}
+		}
 	}
 	for f := range x.Plan.Folds.Folds() {
 		lo, hi := x.Plan.Folds[f], x.Plan.Folds[f+1]
@@ -35,17 +40,5 @@ func (x *encoder) kept() (tile.Source, op.Borders) {
 	if x.Plan.Censored == nil {
 		return x.Y, x.Plan.Runs
 	}
-	var spans [][2]int
-	runs := op.Borders{0}
-	n := 0
-	for r := range x.Plan.Runs.Folds() {
-		for t := x.Plan.Runs[r]; t < x.Plan.Runs[r+1]; t++ {
-			if !x.Plan.Censored[t] {
-				spans = append(spans, [2]int{t, t + 1})
-				n++
-			}
-		}
-		runs = append(runs, n)
-	}
-	return tile.KeepRows(x.Y, spans), runs
+	return step.KeepRows(x.Y, x.Plan.Censored), step.KeptBorders(x.Plan.Runs, x.Plan.Censored)
 }

@@ -45,11 +45,6 @@ var rules = slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsR
 	step.Needs("--metrics", heldOut, giveHeldOut),
 	step.Needs("--save-predictions", heldOutRuns, "give --test-features and --test-responses"),
 
-	step.Not("--censor", "--cv=chunks:*", "chunks are of rows that follow each other, expected kfold:N, runs, loo or gcv"),
-	step.Not("--censor", "--null=blocks:*", "blocks are of rows that follow each other, expected shift:N or phase:N"),
-	step.Not("--censor", "--model!=ridge", "rows are left out of ridge alone, expected one of them"),
-	step.Not("--censor", "--test-repeats", "repeats would lack different rows, expected one of them"),
-	step.Not("--censor", "--save-predictions", "predictions are of all rows, expected one of them"),
 
 	step.Not("--model!=ridge", "--cv=loo|gcv", "a row that is left out has no closed form under an L1 penalty, expected kfold:N, runs or chunks"),
 	step.Not("--form=kernel|svd", "--model!=ridge", "an L1 penalty has no such form, expected gram or rows"),

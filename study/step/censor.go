@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"voxen/engine/op"
+	"voxen/engine/tile"
 )
 
 // Censoring is the option of rows that are left out of every sum.
@@ -91,6 +92,47 @@ func (c Censoring) Rows(e *Env, paths []string, files *Responses, runs op.Border
 		}
 	}
 	return out, nil
+}
+
+// Together leaves rows of n parts of equal length out of all where one of them leaves them out,
+// such as repeats of one stimulus, of which what is left is compared row by row. Parts that
+// so lose over half of their rows are refused.
+func (c Censoring) Together(rows []bool, n int, what, path string) ([]bool, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	T := len(rows) / n
+	any := make([]bool, T)
+	for i, left := range rows {
+		any[i%T] = any[i%T] || left
+	}
+	if gone := CountCensored(any); 2*gone > T {
+		return nil, BadInput(path, "--censor %s leaves out %d of %d rows in one or another of %d %s, which are compared row by row, expected at most half: give another threshold", c.Censor, gone, T, n, what)
+	}
+	return slices.Repeat(any, n), nil
+}
+
+// KeepRows are the rows of a source that are not left out.
+func KeepRows(src tile.Source, censored []bool) tile.Source {
+	var spans [][2]int
+	for t, left := range censored {
+		if !left {
+			spans = append(spans, [2]int{t, t + 1})
+		}
+	}
+	return tile.KeepRows(src, spans)
+}
+
+// KeptBorders are borders of all rows as borders of those that are not left out.
+func KeptBorders(b op.Borders, censored []bool) op.Borders {
+	if len(censored) == 0 {
+		return b
+	}
+	out := make(op.Borders, len(b))
+	for i, row := range b {
+		out[i] = row - CountCensored(censored[:row])
+	}
+	return out
 }
 
 // CountCensored is how many rows are left out.

@@ -171,11 +171,11 @@ func New(x *fit.Fit, o Options, tr float64) (*Null, error) {
 func (m *Null) within() op.Borders {
 	switch {
 	case m.of != "test_score":
-		return m.Plan.Folds
+		return step.KeptBorders(m.Plan.Folds, m.Plan.Censored)
 	case m.Plan.TestRepeats > 0:
-		return m.Data.TestRuns[:2]
+		return step.KeptBorders(m.Data.TestRuns[:2], m.Plan.TestCensored)
 	}
-	return m.Data.TestRuns
+	return step.KeptBorders(m.Data.TestRuns, m.Plan.TestCensored)
 }
 
 // checkBlocks wants held-out predictions, in blocks enough to permute.

@@ -67,7 +67,9 @@ type Subject struct {
 	Mask, Atlas, Runs string
 	Trims             step.Trims
 	Steps             step.RunSteps
-	Seed              uint64 // of the shifts
+	Censoring         step.Censoring
+	Confounds         []string // of the files
+	Seed              uint64   // of the shifts
 }
 
 // Sharer is what this subject shares with others, of one execution.
@@ -109,8 +111,34 @@ func New(ctx context.Context, x *fit.Fit, o Others, subject Subject) (*Sharer, e
 		return nil, err
 	}
 	s.plan.Trends = below(trends, more)
-	s.shifts(own.Rows(), runs)
+	if err := s.censor(own, runs, ofOthers); err != nil {
+		s.Close()
+		return nil, err
+	}
+	one := s.plan.Censored[:min(own.Rows(), len(s.plan.Censored))]
+	if s.sharing.Groups != nil {
+		s.sharing.Groups = step.KeptBorders(s.sharing.Groups, one)
+	}
+	s.shifts(own.Rows()-step.CountCensored(one), step.KeptBorders(runs, one))
 	return s, nil
+}
+
+// censor leaves out of all subjects, and of all repeats, what is censored in one of them.
+func (s *Sharer) censor(own *step.Responses, runs, ofOthers op.Borders) error {
+	c := s.subject.Censoring
+	if c.Censor == "" {
+		return nil
+	}
+	all, err := c.Rows(s.Env, s.subject.Confounds, own, runs)
+	if err != nil {
+		return err
+	}
+	others, err := c.Rows(s.Env, s.o.ISCConfounds, s.others, ofOthers)
+	if err != nil {
+		return err
+	}
+	s.plan.Censored, err = c.Together(append(all, others...), s.sharing.Subjects*max(1, s.plan.TestRepeats), "recordings", s.subject.Confounds[0])
+	return err
 }
 
 // openOthers opens the responses of the others, of the rows of this subject's.
