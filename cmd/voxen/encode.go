@@ -43,7 +43,7 @@ func encodeText(s *encode.Summary) string {
 		text += "\n" + layerText(l)
 	}
 	if n := s.Null; n != nil {
-		text += fmt.Sprintf("\n%s against %d draws of %s: q < 0.05 in %d of %d voxels, familywise p < 0.05 in %d; mean of the null %.3f", n.Of, n.Draws, n.Kind, n.Significant, n.Voxels, n.Familywise, n.Mean)
+		text += "\n" + n.String()
 	}
 	if n := s.ISC; n != nil {
 		text += fmt.Sprintf("\nISC with the mean of %d others: p < 0.05 in %d of %d voxels, where %s is divided by its ceiling", n.Others, n.Significant, n.Voxels, n.Of)

@@ -10,6 +10,7 @@ import (
 
 	"voxen/engine"
 	"voxen/engine/op"
+	"voxen/engine/tile"
 )
 
 // A null of permuted blocks of held-out rows needs no further fits. Within a test run let p be
@@ -47,8 +48,9 @@ func ScoreBlocks(ctx context.Context, be engine.Backend, data Data, observed []f
 		return nil, err
 	}
 	b := &blockNull{scoreNull: m, length: length, seed: seed}
+	b.scored = b.fitted
 	m.data = m.kept // blocks are of the rows that are not censored
-	if err := b.cut(); err != nil {
+	if err := b.cutData(); err != nil {
 		return nil, err
 	}
 	if data.TestY == nil {
@@ -57,6 +59,40 @@ func ScoreBlocks(ctx context.Context, be engine.Backend, data Data, observed []f
 		}
 		m.atOnce = drawsAtOnce
 		return m.run(ctx, m.batch)
+	}
+	m.atOnce = b.atOnce()
+	return m.run(ctx, b.pass)
+}
+
+// PermuteBlocks compares a score of given predictions P of responses Y with what it is when blocks
+// of the predictions are put in a random order within each run, of repeats within their
+// mean: as ScoreBlocks of held-out rows. Options are those of Score, which gave the observed
+// scores.
+func PermuteBlocks(ctx context.Context, be engine.Backend, P, Y tile.Source, metric op.Score, observed []float64, n, length int, seed uint64, o Options, saved Saved) (*NullScores, error) {
+	s, err := newScoring(P, Y, o)
+	if err != nil {
+		return nil, err
+	}
+	m := &scoreNull{be: be, o: s.o, observed: observed, n: n, keeper: keeper{saved: saved}}
+	m.o.Score = metric
+	if err := m.checkDraws(Y.Cols()); err != nil {
+		return nil, err
+	}
+	if err := m.begin(); err != nil {
+		return nil, err
+	}
+	m.o.Precision = op.Float64 // in which predictions are, about whatever mean
+	within, what := s.o.Runs, "run"
+	if s.o.TestRepeats > 0 {
+		within, what = s.o.Runs[:2], "repeat"
+	}
+	b := &blockNull{scoreNull: m, length: length, seed: seed}
+	b.scored = func(_ context.Context, t *tileGraph, width int) (y, p, score node, err error) {
+		r := s.in(t, width)
+		return r.y, r.p, r.by(metric), nil
+	}
+	if err := b.cut(within, what); err != nil {
+		return nil, err
 	}
 	m.atOnce = b.atOnce()
 	return m.run(ctx, b.pass)
@@ -94,22 +130,30 @@ type blockNull struct {
 	*scoreNull
 	length int
 	seed   uint64
+	// scored brings responses and predictions into a graph, (P, 1, n, W), and their score
+	scored func(ctx context.Context, t *tileGraph, width int) (y, p, score node, err error)
 	parts  []span // of the held-out rows, else of all rows kept: what is permuted within
 	mu     sync.Mutex
 }
 
-// cut says within what blocks are permuted.
-func (b *blockNull) cut() error {
+// cutData says within what rows of a fit blocks are permuted.
+func (b *blockNull) cutData() error {
 	within, what := b.o.Folds, "outer fold"
 	switch {
-	case b.length < 1:
-		return fmt.Errorf("blocks of %d rows, want at least 1", b.length)
 	case b.data.TestY == nil && !b.o.Nested:
 		return fmt.Errorf("blocks of predictions are permuted, but there are no held-out rows and no nested folds")
 	case b.data.TestY != nil && b.o.TestRepeats > 0:
 		within, what = b.data.TestRuns[:2], "repeat"
 	case b.data.TestY != nil:
 		within, what = b.data.TestRuns, "held-out run"
+	}
+	return b.cut(within, what)
+}
+
+// cut cuts the rows within which blocks are permuted.
+func (b *blockNull) cut(within op.Borders, what string) error {
+	if b.length < 1 {
+		return fmt.Errorf("blocks of %d rows, want at least 1", b.length)
 	}
 	for i := range within.Folds() {
 		if n := Blocks(within.Rows(i), b.length); n < FewestBlocks {
@@ -151,17 +195,12 @@ func ScoreBlocksBytes(V, n, length int, within op.Borders) int64 {
 
 // pass computes the draws [lo, hi): all of them, or none is taken.
 func (b *blockNull) pass(ctx context.Context, lo, hi int) error {
-	f := &fitter{be: b.be, o: b.o, data: b.data, res: Result{Form: b.form}}
-	if err := f.prepare(ctx); err != nil {
+	t, tiling, V, N := emptyTileGraph(), b.tiling(lo, hi), len(b.observed), hi-lo
+	y, p, score, err := b.scored(ctx, t, tiling.Width)
+	if err != nil {
 		return err
 	}
-	if b.o.OneAlpha {
-		if err := b.chooseAlphas(ctx, []*fitter{f}); err != nil {
-			return err
-		}
-	}
-	t, scores, tiling := b.scoresGraph(f, lo, hi)
-	V, N := len(b.observed), hi-lo
+	scores := b.graph(t, y, p, score, lo, hi)
 	reached, sum, top := make([]int32, V), slices.Clone(b.out.Sum), factors(N, math.NaN())
 	results := engine.Results{scores: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
 		b.mu.Lock() // devices share the maxima
@@ -185,11 +224,11 @@ func (b *blockNull) pass(ctx context.Context, lo, hi int) error {
 	return nil
 }
 
-// scoresGraph is the graph of the scores of draws.
+// scoresGraph is the graph of the scores of draws of a fit.
 func (b *blockNull) scoresGraph(f *fitter, lo, hi int) (*tileGraph, node, engine.Tiling) {
 	t, tiling := emptyTileGraph(), b.tiling(lo, hi)
-	fit := f.fitDraw(t, 0, tiling.Width)
-	return t, b.graph(f, t, fit, tiling.Width, lo, hi), tiling
+	y, p, score := b.rowsOf(f, t, tiling.Width)
+	return t, b.graph(t, y, p, score, lo, hi), tiling
 }
 
 // LeastScoreBlocks is the least Options.Budget of ScoreBlocks.
@@ -200,7 +239,7 @@ func LeastScoreBlocks(ctx context.Context, be engine.Backend, data Data, length 
 	}
 	b := &blockNull{scoreNull: m, length: length, seed: seed}
 	m.data = m.kept
-	if err := b.cut(); err != nil {
+	if err := b.cutData(); err != nil {
 		return 0, err
 	}
 	if data.TestY == nil {
@@ -215,17 +254,36 @@ func LeastScoreBlocks(ctx context.Context, be engine.Backend, data Data, length 
 	})
 }
 
+// fitted are the held-out rows of the fit.
+func (b *blockNull) fitted(ctx context.Context, t *tileGraph, width int) (y, p, score node, err error) {
+	f := &fitter{be: b.be, o: b.o, data: b.data, res: Result{Form: b.form}}
+	if err := f.prepare(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if b.o.OneAlpha {
+		if err := b.chooseAlphas(ctx, []*fitter{f}); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	y, p, score = b.rowsOf(f, t, width)
+	return y, p, score, nil
+}
+
+// rowsOf brings the held-out rows of a fit into a graph.
+func (b *blockNull) rowsOf(f *fitter, t *tileGraph, width int) (y, p, score node) {
+	h := f.heldOutRows(t, f.fitDraw(t, 0, width), width)
+	return h.y, h.prediction, f.testScores(h, []op.Score{b.o.Score})[b.o.Score]
+}
+
 // graph adds the scores of draws, float64 (P, 1, N, W).
-func (b *blockNull) graph(f *fitter, t *tileGraph, fit fitted, width, lo, hi int) node {
-	h := f.heldOutRows(t, fit, width)
-	s := f.testScores(h, []op.Score{b.o.Score})[b.o.Score]
-	n := op.TypeOf(h.y).Dims[2]
+func (b *blockNull) graph(t *tileGraph, y, p, s node, lo, hi int) node {
+	n := op.TypeOf(y).Dims[2]
 	all := op.Borders{0, n}
-	k := slope(t, b.o.Score, s, squares(all, h.prediction), squares(all, h.y), n)
+	k := slope(t, b.o.Score, s, squares(all, p), squares(all, y), n)
 	var change node
 	for i, part := range b.parts {
 		in := op.Part{Axis: 2, Lo: part.lo, Hi: part.hi}
-		change = plus(change, b.change(t, op.Must(in, h.prediction), op.Must(in, h.y), i, lo, hi))
+		change = plus(change, b.change(t, op.Must(in, p), op.Must(in, y), i, lo, hi))
 	}
 	return op.Must(op.Zip{Kind: op.Add}, op.Must(op.Zip{Kind: op.Mul}, change, k), s)
 }

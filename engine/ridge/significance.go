@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 
+	"gorgonia.org/tensor"
+
 	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/tile"
@@ -200,7 +202,8 @@ type scoreNull struct {
 	kept     Data // without those that are censored
 	observed []float64
 	features DrawnFeatures
-	arranged bool // features of draws have had their steps and delays, and no row is censored
+	rounded  tensor.Dtype // precision of the observed scores
+	arranged bool         // features of draws have had their steps and delays, and no row is censored
 	n        int
 	atOnce   int
 	dry      bool // designs are zeros
@@ -217,14 +220,8 @@ func ScoreNullBytes(V, n int) int64 {
 
 // prepare checks, and goes on with what is saved.
 func (m *scoreNull) prepare() error {
-	V := m.data.Y.Cols()
-	switch {
-	case m.n < 1:
-		return fmt.Errorf("null of %d draws, want at least one", m.n)
-	case m.o.Checkpoint != nil:
-		return fmt.Errorf("a null of scores has no checkpoint of voxels")
-	case len(m.observed) != V:
-		return fmt.Errorf("%d observed scores of %d voxels", len(m.observed), V)
+	if err := m.checkDraws(m.data.Y.Cols()); err != nil {
+		return err
 	}
 	if m.data.TestY != nil {
 		m.o.Nested = false // another score
@@ -245,6 +242,26 @@ func (m *scoreNull) prepare() error {
 	if m.form, err = m.o.form(data.X.Rows, m.o.Features(data.X.Cols)); err != nil {
 		return err
 	}
+	return m.begin()
+}
+
+// checkDraws refuses what is no null of V voxels.
+func (m *scoreNull) checkDraws(V int) error {
+	switch {
+	case m.n < 1:
+		return fmt.Errorf("null of %d draws, want at least one", m.n)
+	case m.o.Checkpoint != nil:
+		return fmt.Errorf("a null of scores has no checkpoint of voxels")
+	case len(m.observed) != V:
+		return fmt.Errorf("%d observed scores of %d voxels", len(m.observed), V)
+	}
+	return nil
+}
+
+// begin goes on with what is saved.
+func (m *scoreNull) begin() error {
+	V := len(m.observed)
+	m.rounded = m.o.Precision
 	m.out = &NullScores{Draws: m.n, Reached: make([]int32, V), Sum: make([]float64, V), Highest: make([]float64, m.n)}
 	return m.restore()
 }
@@ -398,7 +415,7 @@ func (m *scoreNull) count(scores []float64, from int, reached []int32, sum []flo
 		if x != x {
 			continue
 		}
-		if m.o.Precision == op.Float32 { // as the observed score was rounded
+		if m.rounded == op.Float32 { // as the observed score was rounded
 			s = float64(float32(s))
 		}
 		if !(s < x) {

@@ -100,3 +100,49 @@ func spread[F float32 | float64](s spreadRows, n int, src []F, stride int) []F {
 	}
 	return all
 }
+
+// Sum is the sum of sources of one shape.
+func Sum(parts ...Source) Source { return summed{parts[0], parts} }
+
+type summed struct {
+	Source
+	parts []Source
+}
+
+// Wide is true: a sum has more digits than its terms.
+func (s summed) Wide() bool { return true }
+
+// ReadFloat32 reads columns.
+func (s summed) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
+	n := hi - lo
+	all := make([]float64, s.Rows()*n)
+	if err := s.ReadFloat64(ctx, lo, hi, all, n); err != nil {
+		return err
+	}
+	for row := range s.Rows() {
+		for i, x := range all[row*n : (row+1)*n] {
+			dst[row*stride+i] = float32(x)
+		}
+	}
+	return nil
+}
+
+// ReadFloat64 reads columns.
+func (s summed) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
+	if err := s.Source.ReadFloat64(ctx, lo, hi, dst, stride); err != nil {
+		return err
+	}
+	n := hi - lo
+	part := make([]float64, s.Rows()*n)
+	for _, p := range s.parts[1:] {
+		if err := p.ReadFloat64(ctx, lo, hi, part, n); err != nil {
+			return err
+		}
+		for row := range s.Rows() {
+			for i, x := range part[row*n : (row+1)*n] {
+				dst[row*stride+i] += x
+			}
+		}
+	}
+	return nil
+}

@@ -42,17 +42,18 @@ study/couple: internal/coupling engine/dict internal/permute
 study/group: internal/permute
 study/learn: engine/dict
 study/encode study/encode/internal/* study/predict: engine/ridge
-study/encode: study/encode/internal/* study/internal/cv
+study/encode: study/encode/internal/* study/internal/cv study/internal/pvalues
 study/encode/internal/*: study/encode/internal/fit study/step engine/op
 study/encode/internal/fit: engine/tile store
 study/encode/internal/bands study/encode/internal/layers: store
 study/encode/internal/chance study/encode/internal/isc: internal/stimulus
-study/encode/internal/chance: internal/permute
+study/encode/internal/chance: study/internal/pvalues
 study/encode/internal/isc study/encode/internal/layers study/encode/internal/bands: engine/tile
 study/internal/cv: engine/ridge study/step engine/op
+study/internal/pvalues: engine/ridge study/step internal/permute internal/stimulus
 study: study/internal/cv study/internal/wordrate
 study/internal/wordrate: study/step brain store engine/tile
-study/score: engine/ridge
+study/score: engine/ridge study/internal/pvalues internal/stimulus
 study/step: engine/ridge
 study/extract: lm
 internal/steptest: internal/npytest study/step brain store engine/op cpu

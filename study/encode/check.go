@@ -45,7 +45,6 @@ var rules = slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsR
 	step.Needs("--metrics", heldOut, giveHeldOut),
 	step.Needs("--save-predictions", heldOutRuns, "give --test-features and --test-responses"),
 
-
 	step.Not("--model!=ridge", "--cv=loo|gcv", "a row that is left out has no closed form under an L1 penalty, expected kfold:N, runs or chunks"),
 	step.Not("--form=kernel|svd", "--model!=ridge", "an L1 penalty has no such form, expected gram or rows"),
 	step.Not("--form=svd", "--standardize=features|both", "features that are scaled within each fold have no decomposition in common, expected gram, rows or kernel"),

@@ -13,6 +13,7 @@ import (
 	"voxen/study/encode/internal/fit"
 	"voxen/study/encode/internal/isc"
 	"voxen/study/encode/internal/layers"
+	"voxen/study/internal/pvalues"
 	"voxen/study/step"
 )
 
@@ -133,7 +134,7 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 			return nil, err
 		}
 	}
-	var byChance *chance.Summary
+	var byChance *pvalues.Summary
 	if null != nil {
 		if byChance, err = null.Make(ctx); err != nil {
 			return nil, err

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"voxen/study/encode/internal/chance"
 	"voxen/study/encode/internal/isc"
 	"voxen/study/encode/internal/layers"
+	"voxen/study/internal/pvalues"
 	"voxen/study/step"
 )
 
@@ -34,8 +34,8 @@ type Summary struct {
 
 	Layers []layers.Summary `json:"layers,omitempty"` // of --by
 
-	Null *chance.Summary `json:"null,omitempty"` // of --null
-	ISC  *isc.Summary    `json:"isc,omitempty"`  // of --isc
+	Null *pvalues.Summary `json:"null,omitempty"` // of --null
+	ISC  *isc.Summary     `json:"isc,omitempty"`  // of --isc
 }
 
 // manyAtEnds is the share of voxels at the ends of the grid of alphas above which the

@@ -2,6 +2,7 @@
 package score
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -10,13 +11,15 @@ import (
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/stimulus"
 	"voxen/store"
+	"voxen/study/internal/pvalues"
 	"voxen/study/step"
 )
 
 // Options are the score step: how well predictions agree with responses, voxel by voxel.
 type Options struct {
-	Predictions []string `opt:"predictions" file:"in" required:"true" doc:"predictions in the units of the responses after their per-run steps, (T, V) .npy, .safetensors or HDF5 (FILE:/NAME); a file per run, or one of all runs below each other, as voxen predict writes it"`
+	Predictions []string `opt:"predictions" file:"in" spaces:"true" required:"true" doc:"predictions in the units of the responses after their per-run steps, (T, V) .npy, .safetensors or HDF5 (FILE:/NAME); a file per run, or one of all runs below each other, as voxen predict writes it; or those of bands, NAME=FILE,NAME=FILE, whose sum is scored"`
 	Responses   []string `opt:"responses" file:"in" required:"true" doc:"responses, (T, V) .npy, .safetensors, HDF5 (FILE:/NAME), NIfTI, CIFTI .dtseries.nii or GIFTI .func.gii (both hemispheres: L.func.gii,R.func.gii); one file per run"`
 	Out         string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 	Mask        string   `opt:"mask" file:"in" doc:"mask of image responses"`
@@ -26,7 +29,11 @@ type Options struct {
 	Trim        string   `opt:"trim" form:"A:B" doc:"leave out the first A and the last B rows of each run of the responses; predictions of a fit that did so come without them"`
 	Metrics     []string `opt:"metrics" list:"comma" default:"r2" oneof:"r,r2,mse" doc:"scores, separated by commas: r2, r, mse (negative)"`
 	step.RunSteps
+	step.Censoring
 	step.Repeats
+	Split bool   `opt:"split" doc:"per band of --predictions NAME=FILE,NAME=FILE: its part of r2 (product measure) and of r"`
+	Null  string `opt:"null" form:"blocks:N[,length=L]" complete:"blocks:" doc:"p of every voxel for the first of --metrics: blocks of L rows of the predictions (default: the larger of 10 rows and 20 s) are permuted N times within each run"`
+	Seed  uint64 `opt:"seed" doc:"of the draws of --null"`
 }
 
 // Summary is what the score step found.
@@ -37,6 +44,7 @@ type Summary struct {
 	Runs    int                 `json:"runs"`
 	NoScore int                 `json:"no_score,omitempty"` // voxels of which a score is not finite
 	Scores  []step.ScoreSummary `json:"scores"`
+	Null    *pvalues.Summary    `json:"null,omitempty"` // of --null
 }
 
 // New gives the step with every option at its default.
@@ -53,7 +61,23 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 }
 
 // Rules are those of pairs of options.
-func (o *Options) Rules() []step.Rule { return slices.Concat(step.RepeatsRules, step.RunStepsRules) }
+func (o *Options) Rules() []step.Rule {
+	return slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsRules, []step.Rule{
+		step.Needs("--split", withBands, "give --predictions NAME=FILE,NAME=FILE"),
+	})
+}
+
+// withBands is what holds of no single option.
+const withBands = "bands"
+
+// Facts says whether predictions are those of bands.
+func (o *Options) Facts() map[string]string {
+	facts := map[string]string{withBands: ""}
+	if bands, err := o.bands(); err == nil && len(bands) > 0 && bands[0].Name != "" {
+		facts[withBands] = "bands"
+	}
+	return facts
+}
 
 // Check refuses lists that do not belong together.
 func (o *Options) Check() error {
@@ -76,9 +100,26 @@ func (o *Options) Check() error {
 	if _, err := step.ParseTrim("--trim", o.Trim); err != nil {
 		return err
 	}
+	if err := o.Censoring.Check(); err != nil {
+		return err
+	}
+	if _, err := o.bands(); err != nil {
+		return err
+	}
+	if _, err := o.null(); err != nil {
+		return err
+	}
 	_, err := o.Trend()
 	return err
 }
+
+// bands are the predictions of each band; of one without a name where there are none.
+func (o *Options) bands() ([]step.Space, error) {
+	return step.SpacesOf("predictions", "bands", o.Predictions)
+}
+
+// null reads --null; nil without it.
+func (o *Options) null() (*pvalues.Plan, error) { return pvalues.Parse(o.Null, pvalues.Blocks) }
 
 // Do scores the predictions of every voxel.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
@@ -94,14 +135,16 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 type scorer struct {
 	*step.Run
 	o     *Options
-	p, y  *step.Responses
+	y     *step.Responses
+	bands []*step.Responses // predictions of each band, or of all
+	p     tile.Source       // their sum
 	plan  ridge.Options
 	sinks []*store.ArraySink
 	names []string // of the results
 }
 
 func (s *scorer) close() {
-	for _, r := range []*step.Responses{s.p, s.y} {
+	for _, r := range append(s.bands, s.y) {
 		if r != nil {
 			r.Close()
 		}
@@ -117,14 +160,7 @@ func (s *scorer) read(ctx context.Context) (err error) {
 	if s.y, err = s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.Responses, Mask: s.o.Mask, Atlas: s.o.Atlas, Name: "responses", Runs: s.o.Runs, Trim: trim}, nil); err != nil {
 		return err
 	}
-	if s.p, err = s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.Predictions, Name: "predictions"}, nil); err != nil {
-		return err
-	}
-	if s.p.Places != nil {
-		return step.BadInput(s.o.Predictions[0], "is an image, expected an array (time, voxels) as voxen predict writes it")
-	}
-	files := s.y.Borders()
-	if err := s.sameShape(files); err != nil {
+	if err := s.readPredictions(ctx); err != nil {
 		return err
 	}
 	if s.p.Rows() < 2 {
@@ -135,30 +171,108 @@ func (s *scorer) read(ctx context.Context) (err error) {
 	if s.o.TestRepeats {
 		s.plan.TestRepeats, s.plan.ZScoreMean = len(s.o.Responses), s.o.ZScoreRepeats
 	}
-	s.plan.Trends, err = s.o.Bases(s.Env, s.o.Confounds, s.y, s.plan.Runs)
+	if s.plan.Trends, err = s.o.Bases(s.Env, s.o.Confounds, s.y, s.plan.Runs); err != nil {
+		return err
+	}
 	s.y.WarnTR(s.Env, s.o.TR.Or(0))
-	return err
+	if err := s.censor(); err != nil {
+		return err
+	}
+	return s.checkBlocks()
+}
+
+// readPredictions opens those of every band, of as many rows as the responses have.
+func (s *scorer) readPredictions(ctx context.Context) error {
+	bands, err := s.o.bands()
+	if err != nil {
+		return err
+	}
+	var parts []tile.Source
+	for _, b := range bands {
+		name := "predictions"
+		if b.Name != "" {
+			name += "-" + b.Name
+		}
+		p, err := s.OpenResponses(ctx, step.ResponseFiles{Paths: b.Paths, Name: name}, nil)
+		if err != nil {
+			return err
+		}
+		s.bands, parts = append(s.bands, p), append(parts, p)
+		if p.Places != nil {
+			return step.BadInput(b.Paths[0], "is an image, expected an array (time, voxels) as voxen predict writes it")
+		}
+		if err := s.sameShape(p, s.y.Borders()); err != nil {
+			return err
+		}
+	}
+	if s.p = parts[0]; len(parts) > 1 {
+		s.p = tile.Sum(parts...)
+	}
+	return nil
+}
+
+// censor finds the rows that are left out: of repeats those of any.
+func (s *scorer) censor() (err error) {
+	if s.plan.Censored, err = s.o.Rows(s.Env, s.o.Confounds, s.y, s.plan.Runs); err != nil {
+		return err
+	}
+	if s.o.TestRepeats && s.plan.Censored != nil {
+		if s.plan.Censored, err = s.o.Together(s.plan.Censored, len(s.o.Responses), "repeats", s.o.Confounds[0]); err != nil {
+			return err
+		}
+	}
+	s.LeaveOut("rows", "censored", step.CountCensored(s.plan.Censored))
+	return nil
+}
+
+// within are the rows within which blocks are permuted: runs, of repeats their mean.
+func (s *scorer) within() op.Borders {
+	runs := s.plan.Runs
+	if s.o.TestRepeats {
+		runs = runs[:2]
+	}
+	return step.KeptBorders(runs, s.plan.Censored)
+}
+
+// blockRows is the length of blocks.
+func (s *scorer) blockRows(p *pvalues.Plan) int {
+	return cmp.Or(p.Rows, stimulus.LeastLag(s.o.TR.Or(0)))
+}
+
+// checkBlocks wants blocks enough to permute.
+func (s *scorer) checkBlocks() error {
+	plan, err := s.o.null()
+	if plan == nil || err != nil {
+		return err
+	}
+	within, rows := s.within(), s.blockRows(plan)
+	for r := range within.Folds() {
+		if n := ridge.Blocks(within.Rows(r), rows); n < ridge.FewestBlocks {
+			return step.BadInput("", "--null %s: run %d of %d rows has %d blocks of %d rows, expected at least %d: give blocks:N,length=L with a smaller L", s.o.Null, r, within.Rows(r), n, rows, ridge.FewestBlocks)
+		}
+	}
+	return nil
 }
 
 // sameShape wants a prediction of every response.
-func (s *scorer) sameShape(files op.Borders) error {
-	if n, v := s.p.Cols(), s.y.Cols(); n != v {
-		return step.BadInput(s.o.Predictions[0], "has %d voxels, %s has %d", n, s.o.Responses[0], v)
+func (s *scorer) sameShape(p *step.Responses, files op.Borders) error {
+	if n, v := p.Cols(), s.y.Cols(); n != v {
+		return step.BadInput(p.Paths[0], "has %d voxels, %s has %d", n, s.o.Responses[0], v)
 	}
 	if s.o.TestRepeats {
-		if n, want := s.p.Rows(), files.Rows(0); n != want {
-			return step.BadInput(s.o.Predictions[0], "has %d rows, %s has %d: repeats are predicted once", n, s.o.Responses[0], want)
+		if n, want := p.Rows(), files.Rows(0); n != want {
+			return step.BadInput(p.Paths[0], "has %d rows, %s has %d: repeats are predicted once", n, s.o.Responses[0], want)
 		}
 		return s.o.EqualRows(s.y)
 	}
-	if len(s.o.Predictions) == 1 && len(s.o.Responses) > 1 {
-		if n, want := s.p.Rows(), s.y.Rows(); n != want {
-			return step.BadInput(s.o.Predictions[0], "has %d rows, %d files of responses have %d", n, len(s.o.Responses), want)
+	if len(p.Paths) == 1 && len(s.o.Responses) > 1 {
+		if n, want := p.Rows(), s.y.Rows(); n != want {
+			return step.BadInput(p.Paths[0], "has %d rows, %d files of responses have %d", n, len(s.o.Responses), want)
 		}
 		return nil
 	}
-	predicted := s.p.Borders()
-	for i, path := range s.o.Predictions {
+	predicted := p.Borders()
+	for i, path := range p.Paths {
 		if n, want := predicted.Rows(i), files.Rows(i); n != want {
 			return step.BadInput(path, "has %d rows, %s has %d", n, s.o.Responses[i], want)
 		}
@@ -193,7 +307,16 @@ func (s *scorer) score(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.plan.Checkpoint = nil
+	if s.o.Split {
+		if err := s.split(ctx); err != nil {
+			return nil, err
+		}
+	}
 	sum := &Summary{Rows: s.y.Rows(), Voxels: V, Runs: s.plan.Runs.Folds()}
+	if sum.Null, err = s.chance(ctx); err != nil {
+		return nil, err
+	}
 	return sum, s.Stage("writing", 0, func() error { return s.finish(ctx, sum) })
 }
 
@@ -202,6 +325,91 @@ func (s *scorer) create(ctx context.Context, name string) (*store.ArraySink, err
 	sink, err := s.Job.CreateNpy(ctx, name+".npy", step.DType(s.Env.Precision), 1, s.y.Cols(), store.AsVector)
 	s.sinks, s.names = append(s.sinks, sink), append(s.names, name)
 	return sink, err
+}
+
+// split writes what each band carries of the scores, and images of it.
+func (s *scorer) split(ctx context.Context) error {
+	V := s.y.Cols()
+	var parts []tile.Source
+	bands, err := s.o.bands()
+	if err != nil {
+		return err
+	}
+	for _, b := range s.bands {
+		parts = append(parts, b)
+	}
+	var sinks []*store.ArraySink
+	names := []string{"product_measure", "split_r"}
+	for _, name := range names {
+		sink, err := s.Job.CreateNpy(ctx, name+".npy", step.DType(s.Env.Precision), len(bands)+1, V, store.AsMatrix)
+		if err != nil {
+			return err
+		}
+		sinks = append(sinks, sink)
+	}
+	err = s.Stage("splitting", V, func() error {
+		return s.Compute(ctx, step.Part{What: "splits of columns"}, func(ctx context.Context) error {
+			s.plan.Budget = s.Env.Budget(s.Backend, int64(8*V*(5*len(bands)+8)))
+			return s.Env.Refuse(s.o.Explain(ridge.ScoreSplit(ctx, s.Backend, parts, s.y, sinks[0], sinks[1], s.plan)))
+		})
+	})
+	for i, sink := range sinks {
+		if err == nil {
+			err = sink.Sync()
+		}
+		if err == nil && s.y.Places != nil {
+			err = s.ResultImage(ctx, s.y, names[i], len(bands)+1, func(r int) string {
+				if r == len(bands) {
+					return names[i] + " of constant"
+				}
+				return names[i] + " of " + bands[r].Name
+			})
+		}
+	}
+	return err
+}
+
+// chance permutes blocks of the predictions; nil without --null.
+func (s *scorer) chance(ctx context.Context) (*pvalues.Summary, error) {
+	plan, err := s.o.null()
+	if plan == nil || err != nil {
+		return nil, err
+	}
+	of := s.o.Metrics[0]
+	if err := s.sinks[0].Sync(); err != nil {
+		return nil, err
+	}
+	observed, err := s.ResultRow(ctx, of, s.y.Cols())
+	if err != nil {
+		return nil, err
+	}
+	saved, err := step.NewSavedState(s.Job, "draws of the null")
+	if err != nil {
+		return nil, err
+	}
+	var null *ridge.NullScores
+	err = s.Stage("null (draws)", plan.N, func() error {
+		return s.Compute(ctx, step.Part{What: "draws of the null", N: plan.N, Finished: saved.Saved}, func(ctx context.Context) (err error) {
+			rows := s.blockRows(plan)
+			s.plan.Budget = s.Env.Budget(s.Backend, ridge.ScoreBlocksBytes(len(observed), plan.N, rows, s.within()))
+			null, err = ridge.PermuteBlocks(ctx, s.Backend, s.p, s.y, op.Score(of), observed, plan.N, rows, s.o.Seed, s.plan, step.SavedColumns{SavedState: saved})
+			return s.Env.Refuse(s.o.Explain(err))
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows, sum := pvalues.Of(s.Run, null, observed, of, plan.Kind)
+	for _, r := range rows {
+		sink, err := s.create(ctx, r.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := sink.WriteFloat64(ctx, 0, len(r.Values), r.Values, len(r.Values)); err != nil {
+			return nil, err
+		}
+	}
+	return sum, nil
 }
 
 // createRepeats makes the files of what repeats say.
@@ -260,6 +468,9 @@ func (s *scorer) finish(ctx context.Context, sum *Summary) error {
 			case m == step.NoiseCeiling && !missing[v]:
 				noCeiling++
 			}
+		}
+		if sum.Null != nil && slices.Contains([]string{"p", "q", "p_fwe", "null_mean"}, m) {
+			continue // counted with the null
 		}
 		of := step.Summarize(m, scores)
 		sum.Scores = append(sum.Scores, of)

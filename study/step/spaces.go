@@ -22,12 +22,15 @@ type Space struct {
 // Spaces reads a value of --features for each run: a file, or feature spaces by name,
 // a=A.npy,b=B.npy, with the same names in every run. A file whose own name has that
 // form is written ./a=A.npy.
-func Spaces(runs []string) ([]Space, error) {
+func Spaces(runs []string) ([]Space, error) { return SpacesOf("features", "feature spaces", runs) }
+
+// SpacesOf is Spaces of an option of another name, of which what is what has names.
+func SpacesOf(option, what string, runs []string) ([]Space, error) {
 	var spaces []Space
 	for i, run := range runs {
 		if !spaceName.MatchString(run) {
 			if i > 0 && spaces[0].Name != "" {
-				return nil, BadInput("", "--features %s has no names of feature spaces, %s has: expected NAME=FILE,NAME=FILE", run, runs[0])
+				return nil, BadInput("", "--%s %s has no names of %s, %s has: expected NAME=FILE,NAME=FILE", option, run, what, runs[0])
 			}
 			if i == 0 {
 				spaces = []Space{{}}
@@ -39,16 +42,16 @@ func Spaces(runs []string) ([]Space, error) {
 		for j, part := range parts {
 			m := spaceName.FindStringSubmatch(part)
 			if m == nil {
-				return nil, BadInput("", "--features %s: %q has no name, expected NAME=FILE,NAME=FILE", run, part)
+				return nil, BadInput("", "--%s %s: %q has no name, expected NAME=FILE,NAME=FILE", option, run, part)
 			}
 			if i == 0 {
 				if slices.ContainsFunc(spaces, func(s Space) bool { return s.Name == m[1] }) {
-					return nil, BadInput("", "--features %s names %s twice", run, m[1])
+					return nil, BadInput("", "--%s %s names %s twice", option, run, m[1])
 				}
 				spaces = append(spaces, Space{Name: m[1]})
 			}
 			if j >= len(spaces) || spaces[j].Name != m[1] || i > 0 && len(spaces) != len(parts) {
-				return nil, BadInput("", "--features %s names other feature spaces than %s, expected the same in each run", run, runs[0])
+				return nil, BadInput("", "--%s %s names other %s than %s, expected the same in each run", option, run, what, runs[0])
 			}
 			spaces[j].Paths = append(spaces[j].Paths, m[2])
 		}

@@ -4,16 +4,12 @@ package chance
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"math"
-	"strconv"
-	"strings"
 
 	"voxen/engine/op"
 	"voxen/engine/ridge"
-	"voxen/internal/permute"
 	"voxen/internal/stimulus"
 	"voxen/study/encode/internal/fit"
+	"voxen/study/internal/pvalues"
 	"voxen/study/step"
 )
 
@@ -23,52 +19,9 @@ type Options struct {
 	Seed uint64 `opt:"seed" doc:"of the draws of --null, of the bands' weights and of the shifts of --isc"`
 }
 
-// nullPlan is --null read.
-type nullPlan struct {
-	kind stimulus.Kind
-	n    int
-	rows int // least lag, or length of blocks; 0: not given
-}
-
-// Blocks is the null of permuted predictions, whose features are as they were heard.
-const Blocks stimulus.Kind = "blocks"
-
-// nullForm is how --null is written.
-const nullForm = "shift:N, shift:N,min=L, phase:N, blocks:N or blocks:N,length=L"
-
-// mostDraws bounds N: the maxima of all draws are in memory.
-const mostDraws = 1_000_000
-
 // parse reads --null; nil without it.
-func (o Options) parse() (*nullPlan, error) {
-	if o.Null == "" {
-		return nil, nil
-	}
-	bad := func(want string) (*nullPlan, error) {
-		return nil, step.BadInput("", "--null %q, expected %s", o.Null, want)
-	}
-	head, rest, more := strings.Cut(o.Null, ",")
-	kind, count, _ := strings.Cut(head, ":")
-	p := &nullPlan{kind: stimulus.Kind(kind)}
-	parameter, known := map[stimulus.Kind]string{stimulus.Shift: "min", stimulus.Phase: "", Blocks: "length"}[p.kind]
-	if !known {
-		return bad(nullForm)
-	}
-	var err error
-	if p.n, err = strconv.Atoi(count); err != nil || p.n < 1 || p.n > mostDraws {
-		return bad(fmt.Sprintf("%s:N with N from 1 to %d draws", kind, mostDraws))
-	}
-	if !more {
-		return p, nil
-	}
-	name, value, _ := strings.Cut(rest, "=")
-	if parameter == "" || name != parameter {
-		return bad(nullForm)
-	}
-	if p.rows, err = strconv.Atoi(value); err != nil || p.rows < 1 || p.rows > math.MaxInt32 {
-		return bad(parameter + "=L with L rows, at least 1")
-	}
-	return p, nil
+func (o Options) parse() (*pvalues.Plan, error) {
+	return pvalues.Parse(o.Null, stimulus.Shift, stimulus.Phase, pvalues.Blocks)
 }
 
 // Check refuses a --null that cannot be read.
@@ -84,31 +37,17 @@ func (o Options) Fits(heldOut bool) int {
 	switch {
 	case err != nil || p == nil:
 		return 0
-	case p.kind == Blocks && heldOut:
+	case p.Kind == pvalues.Blocks && heldOut:
 		return 2
 	}
-	return p.n
+	return p.N
 }
-
-// Summary is what the null says of a score.
-type Summary struct {
-	Of          string  `json:"of"`   // the file of the score
-	Kind        string  `json:"kind"` // shift, phase or blocks
-	Draws       int     `json:"draws"`
-	Voxels      int     `json:"voxels"`      // that have a score
-	Significant int     `json:"significant"` // of them with q < 0.05
-	Familywise  int     `json:"familywise"`  // with p_fwe < 0.05
-	Mean        float64 `json:"mean"`        // of null_mean over voxels
-}
-
-// falseRate is the rate of false discoveries, and of any false one, by which voxels are counted.
-const falseRate = 0.05
 
 // Null is the null of one execution.
 type Null struct {
 	*fit.Fit
 	o     Options
-	plan  *nullPlan
+	plan  *pvalues.Plan
 	n     int             // draws
 	draws *stimulus.Draws // nil: blocks
 	rows  int             // least lag, or length of blocks
@@ -123,7 +62,7 @@ func New(x *fit.Fit, o Options, tr float64) (*Null, error) {
 	if plan == nil || err != nil {
 		return nil, err
 	}
-	m := &Null{Fit: x, o: o, plan: plan, n: plan.n, rows: cmp.Or(plan.rows, stimulus.LeastLag(tr)), of: "cv_score"}
+	m := &Null{Fit: x, o: o, plan: plan, n: plan.N, rows: cmp.Or(plan.Rows, stimulus.LeastLag(tr)), of: "cv_score"}
 	runs := append(op.Borders(nil), x.Plan.Runs...)
 	switch {
 	case x.Data.TestY != nil:
@@ -142,11 +81,11 @@ func New(x *fit.Fit, o Options, tr float64) (*Null, error) {
 	if !x.Has(m.of) {
 		return nil, x.Written.LeavesOut("--null is of", m.of)
 	}
-	switch plan.kind {
-	case Blocks:
+	switch plan.Kind {
+	case pvalues.Blocks:
 		return m, m.checkBlocks()
 	case stimulus.Phase:
-		m.draws = stimulus.NewPhases(runs, plan.n, o.Seed)
+		m.draws = stimulus.NewPhases(runs, plan.N, o.Seed)
 		return m, nil
 	}
 	least := m.rows
@@ -159,8 +98,8 @@ func New(x *fit.Fit, o Options, tr float64) (*Null, error) {
 			return nil, step.BadInput("", "--null %s: %s %d has %d rows, expected at least four times the least lag of %d: give shift:N,min=L with a smaller L, or phase:N", o.Null, what, at, T, least)
 		}
 	}
-	m.draws = stimulus.NewShifts(runs, least, plan.n, o.Seed)
-	if m.n = m.draws.N; m.n < plan.n {
+	m.draws = stimulus.NewShifts(runs, least, plan.N, o.Seed)
+	if m.n = m.draws.N; m.n < plan.N {
 		x.Warn("--null %s: only %d shifts exist, all are taken", o.Null, m.draws.N)
 	}
 	return m, nil
@@ -233,7 +172,7 @@ func (m *Null) Needs() fit.Stage {
 }
 
 // Make repeats the fit, and writes what it says.
-func (m *Null) Make(ctx context.Context) (*Summary, error) {
+func (m *Null) Make(ctx context.Context) (*pvalues.Summary, error) {
 	observed, err := m.Row(ctx, m.of)
 	if err != nil {
 		return nil, err
@@ -262,44 +201,11 @@ func (m *Null) Make(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, familywise, mean := null.P(observed)
-	q := permute.FDR(p)
-	for _, f := range []struct {
-		name string
-		data []float64
-	}{{"p", p}, {"q", q}, {"p_fwe", familywise}, {"null_mean", mean}} {
-		if err := m.WriteRow(ctx, f.name, f.data); err != nil {
+	rows, sum := pvalues.Of(m.Run, null, observed, m.of, m.plan.Kind)
+	for _, r := range rows {
+		if err := m.WriteRow(ctx, r.Name, r.Values); err != nil {
 			return nil, err
 		}
 	}
-	return m.summary(q, familywise, mean), nil
-}
-
-// summary counts, in run.json too.
-func (m *Null) summary(q, familywise, mean []float64) *Summary {
-	s := &Summary{Of: m.of, Kind: string(m.plan.kind), Draws: m.n}
-	finite := 0
-	for v, x := range q {
-		if x != x {
-			continue
-		}
-		s.Voxels++
-		if mean[v]-mean[v] == 0 {
-			finite++
-			s.Mean += mean[v]
-		}
-		if x < falseRate {
-			s.Significant++
-		}
-		if familywise[v] < falseRate {
-			s.Familywise++
-		}
-	}
-	s.Mean /= float64(max(1, finite))
-	m.Result("null_draws", float64(s.Draws))
-	m.Result("null_mean", s.Mean)
-	m.Result("null_voxels", float64(s.Voxels))
-	m.Result("null_q_below_0.05", float64(s.Significant))
-	m.Result("null_p_fwe_below_0.05", float64(s.Familywise))
-	return s
+	return sum, nil
 }
