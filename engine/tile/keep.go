@@ -57,9 +57,9 @@ func readKept[F float32 | float64](s keptRows, lo, hi int, dst []F, stride int, 
 }
 
 // SpreadRows is a sink whose rows go to some rows of another: ranges [lo, hi) in increasing
-// order. The other rows of that are NaN.
+// order. The other rows of that are NaN. It is compared by its address.
 func SpreadRows(dst Sink, rows [][2]int) Sink {
-	s := spreadRows{Sink: dst, kept: rows}
+	s := &spreadRows{Sink: dst, kept: rows}
 	for _, span := range rows {
 		s.n += span[1] - span[0]
 	}
@@ -73,20 +73,20 @@ type spreadRows struct {
 }
 
 // Rows is the number of rows that are written.
-func (s spreadRows) Rows() int { return s.n }
+func (s *spreadRows) Rows() int { return s.n }
 
 // WriteFloat32 writes columns.
-func (s spreadRows) WriteFloat32(ctx context.Context, lo, hi int, src []float32, stride int) error {
+func (s *spreadRows) WriteFloat32(ctx context.Context, lo, hi int, src []float32, stride int) error {
 	return s.Sink.WriteFloat32(ctx, lo, hi, spread(s, hi-lo, src, stride), hi-lo)
 }
 
 // WriteFloat64 writes columns.
-func (s spreadRows) WriteFloat64(ctx context.Context, lo, hi int, src []float64, stride int) error {
+func (s *spreadRows) WriteFloat64(ctx context.Context, lo, hi int, src []float64, stride int) error {
 	return s.Sink.WriteFloat64(ctx, lo, hi, spread(s, hi-lo, src, stride), hi-lo)
 }
 
 // spread puts n columns of the rows that are written in their places.
-func spread[F float32 | float64](s spreadRows, n int, src []F, stride int) []F {
+func spread[F float32 | float64](s *spreadRows, n int, src []F, stride int) []F {
 	all := make([]F, s.Sink.Rows()*n)
 	for i := range all {
 		all[i] = F(math.NaN())

@@ -262,9 +262,9 @@ func (x *encoder) finish(ctx context.Context, res ridge.Result) (*Summary, error
 
 // subject is how this subject is treated, and the others of --isc too.
 func (o *Options) subject() isc.Subject {
-	s := isc.Subject{Files: o.TestResponses, Mask: o.Mask, Atlas: o.Atlas, Runs: o.Runs, Trims: o.Trims, Steps: o.RunSteps, Seed: o.Seed}
+	s := isc.Subject{Files: o.TestResponses, Mask: o.Mask, Atlas: o.Atlas, Runs: o.Runs, Trims: o.Trims, Steps: o.RunSteps, Censoring: o.Censoring, Confounds: o.TestConfounds, Seed: o.Seed}
 	if len(s.Files) == 0 {
-		s.Files = o.Responses
+		s.Files, s.Confounds = o.Responses, o.Confounds
 	}
 	return s
 }

@@ -11,8 +11,9 @@ import (
 	"testing"
 
 	_ "voxen/cpu"
-	"voxen/store"
+	"voxen/internal/npytest"
 	"voxen/internal/steptest"
+	"voxen/store"
 	"voxen/study/score"
 	"voxen/study/step"
 )
@@ -29,7 +30,7 @@ func do(t *testing.T, o *score.Options) *score.Summary {
 
 func save(t *testing.T, path string, rows, cols int, x []float64) string {
 	t.Helper()
-	if err := store.SaveNpy(store.OS{}, path, []int{rows, cols}, x); err != nil {
+	if err := npytest.Save(path, []int{rows, cols}, x); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -1699,8 +1699,12 @@ def score(
     detrend: str | None = None,
     tr: float | None = None,
     confound_columns: str | Sequence[str] | None = None,
+    censor: str | None = None,
     test_repeats: bool | None = None,
     zscore_repeats: bool | None = None,
+    split: bool | None = None,
+    null: str | None = None,
+    seed: int | None = None,
     device: str | None = None,
     threads: int | None = None,
     precision: str | None = None,
@@ -1717,8 +1721,8 @@ def score(
     ----------
     predictions : path, array, image, table or results; several as a list, feature spaces and models as a dict
         Predictions in the units of the responses after their per-run steps, (T, V) .npy, .safetensors or
-        HDF5 (FILE:/NAME); a file per run, or one of all runs below each other, as voxen predict writes it.
-        Path; repeated.
+        HDF5 (FILE:/NAME); a file per run, or one of all runs below each other, as voxen predict writes it;
+        or those of bands, NAME=FILE,NAME=FILE, whose sum is scored. Path; repeated.
     responses : path, array, image, table or results; several as a list, feature spaces and models as a dict
         Responses, (T, V) .npy, .safetensors, HDF5 (FILE:/NAME), NIfTI, CIFTI .dtseries.nii or GIFTI
         .func.gii (both hemispheres: L.func.gii,R.func.gii); one file per run. Path; repeated.
@@ -1747,11 +1751,21 @@ def score(
     confound_columns : str | Sequence[str], optional
         Columns a,b,... of the confounds; * and ? stand for any letters (default: all; none: of tables for
         --censor alone). Text; several with commas between.
+    censor : str, optional
+        Leave out rows where a column of the confounds tables is above (>) or below (<) a value, such as
+        fd>0.5, of every sum; they keep their place in time. COLUMN>VALUE.
     test_repeats : bool, optional
         All --test-responses are repeats of one stimulus, with one --test-features: scores are of their
         mean.
     zscore_repeats : bool, optional
         Z-score the mean of the repeats again before it is scored.
+    split : bool, optional
+        Per band of --predictions NAME=FILE,NAME=FILE: its part of r2 (product measure) and of r.
+    null : str, optional
+        P of every voxel for the first of --metrics: blocks of L rows of the predictions (default: the
+        larger of 10 rows and 20 s) are permuted N times within each run. Blocks:N[,length=L].
+    seed : int, optional
+        Of the draws of --null. Whole number.
     device : str, optional
         Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
         (default: auto).
@@ -1795,8 +1809,12 @@ def score(
             "detrend": detrend,
             "tr": tr,
             "confound-columns": confound_columns,
+            "censor": censor,
             "test-repeats": test_repeats,
             "zscore-repeats": zscore_repeats,
+            "split": split,
+            "null": null,
+            "seed": seed,
             "device": device,
             "threads": threads,
             "precision": precision,
