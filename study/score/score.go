@@ -62,21 +62,7 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 
 // Rules are those of pairs of options.
 func (o *Options) Rules() []step.Rule {
-	return slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsRules, []step.Rule{
-		step.Needs("--split", withBands, "give --predictions NAME=FILE,NAME=FILE"),
-	})
-}
-
-// withBands is what holds of no single option.
-const withBands = "bands"
-
-// Facts says whether predictions are those of bands.
-func (o *Options) Facts() map[string]string {
-	facts := map[string]string{withBands: ""}
-	if bands, err := o.bands(); err == nil && len(bands) > 0 && bands[0].Name != "" {
-		facts[withBands] = "bands"
-	}
-	return facts
+	return slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsRules)
 }
 
 // Check refuses lists that do not belong together.
@@ -103,8 +89,10 @@ func (o *Options) Check() error {
 	if err := o.Censoring.Check(); err != nil {
 		return err
 	}
-	if _, err := o.bands(); err != nil {
+	if bands, err := o.bands(); err != nil {
 		return err
+	} else if o.Split && bands[0].Name == "" {
+		return step.BadInput("", "--split without bands: give --predictions NAME=FILE,NAME=FILE")
 	}
 	if _, err := o.null(); err != nil {
 		return err
