@@ -89,6 +89,9 @@ func FitBanded(ctx context.Context, be engine.Backend, data Data, out BandedOutp
 	if err := b.check(data.X.Cols); err != nil {
 		return Result{}, err
 	}
+	if out.Predictions != nil && data.TestY == nil {
+		return Result{}, fmt.Errorf("predictions of bands, but there are no held-out rows")
+	}
 	s, err := newSearch(be, data, out, o, b)
 	if err != nil {
 		return Result{}, err

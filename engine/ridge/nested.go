@@ -453,18 +453,87 @@ func (f *fitter) outerAlpha(t *tileGraph, i int, o *outerFold) node {
 	return t.constant(op.Tensor{Dims: op.Dims{1, 1, 1, W}, Data: factors(W, f.outerAlphas[i])}, op.Float64)
 }
 
-// nestedScores gives the means over outer folds of every metric, float64 (P, 1, 1, W).
-func (f *fitter) nestedScores(t *tileGraph, fit fitted, metrics []op.Score) map[op.Score]node {
-	sum := map[op.Score]node{}
+// outerModel is the last model of an outer fold, at its alpha, float64 (P, 1, 1, W).
+type outerModel struct {
+	outerFold
+	alpha node
+}
+
+// outerModels brings those of all outer folds into the graph of a fit.
+func (f *fitter) outerModels(t *tileGraph, fit fitted) []outerModel {
+	var all []outerModel
 	for i, o := range f.outerFolds(t, fit) {
-		for m, s := range o.scores(f.outerAlpha(t, i, &o), metrics) {
+		alpha := f.outerAlpha(t, i, &o)
+		all = append(all, outerModel{o, alpha})
+	}
+	return all
+}
+
+// nestedScores gives the means over outer folds of every metric, float64 (P, 1, 1, W).
+func nestedScores(models []outerModel, metrics []op.Score) map[op.Score]node {
+	sum := map[op.Score]node{}
+	for _, o := range models {
+		for m, s := range o.scores(o.alpha, metrics) {
 			sum[m] = plus(sum[m], s)
 		}
 	}
 	for m, s := range sum {
-		sum[m] = op.Must(op.GroupScale{Factors: []float64{1 / float64(len(f.nested))}}, s)
+		sum[m] = op.Must(op.GroupScale{Factors: []float64{1 / float64(len(models))}}, s)
 	}
 	return sum
+}
+
+// nestedPredictions are those of every row by the last model of its outer fold, in the units
+// of the responses after their per-run steps, (P, 1, T, W). Each model adds to the rows of
+// its fold alone: what multiplies its weights is 0 elsewhere.
+func nestedPredictions(models []outerModel) node {
+	var sum node
+	for _, o := range models {
+		fold, T := o.n.rs.outer[0], op.TypeOf(o.r.z).Dims[2]
+		w, level := o.predicted()
+		rows, err := op.FromValue(o.n.rows)
+		if err != nil {
+			panic(err) // it was made by ToValue
+		}
+		R := rows.Dims[3]
+		in, ones := op.NewTensor(op.Dims{1, 1, T, R}), op.NewTensor(op.Dims{1, 1, T, 1})
+		copy(in.Data[fold.lo*R:], rows.Data)
+		for t := fold.lo; t < fold.hi; t++ {
+			ones.Data[t] = 1
+		}
+		to := o.d.o.Precision
+		operands := []node{o.t.once(o.name("rows in place"), op.ToValue(in, to)), w}
+		if sum != nil {
+			operands = append(operands, sum)
+		}
+		sum = op.Must(op.MatMul{}, operands...)
+		sum = op.Must(op.MatMul{}, o.d.constant(ones, to), level, sum)
+	}
+	return sum
+}
+
+// predicted gives the weights of the last model of an outer fold and what its predictions
+// are about, such that of a row with coordinates c about the mean of the fold
+//
+//	prediction = c w + level,  w (P, 1, R, W), level (P, 1, 1, W).
+//
+// Of z = (y - shift) unit the model predicts c W + (mean of the fold) W + centre.
+func (o outerModel) predicted() (w, level node) {
+	to := o.d.o.Precision
+	one := o.d.constant(op.Tensor{Dims: op.Dims{1, 1, 1, 1}, Data: []float64{1}}, op.Float64)
+	scale := op.Must(op.Zip{Kind: op.Sub}, one, o.silent) // 0 where the training rows say nothing
+	level = o.centre
+	if unit := o.r.unit; unit != nil {
+		unit = cast(unit, op.Float64)
+		scale, level = op.Must(op.Zip{Kind: op.Div}, scale, unit), op.Must(op.Zip{Kind: op.Div}, level, unit)
+	}
+	w = op.Must(op.Zip{Kind: op.Mul}, o.weights(o.alpha), cast(scale, to))
+	sums := cast(op.Must(op.MatMul{}, o.t.once(o.name("test"), o.n.test), w), op.Float64)
+	level = op.Must(op.Zip{Kind: op.Add}, level, op.Must(op.GroupScale{Factors: []float64{1 / float64(o.n.rs.outer.rows())}}, sums))
+	if o.r.shift != nil {
+		level = op.Must(op.Zip{Kind: op.Add}, level, cast(o.r.shift, op.Float64))
+	}
+	return w, cast(level, to)
 }
 
 // constant adds a fixed operand; those that are alike are one, and what is computed of
@@ -526,12 +595,21 @@ func wanted(score op.Score, sink tile.Sink, further map[op.Score]tile.Sink) []op
 	return slices.Sorted(maps.Keys(set))
 }
 
-// nestedResults adds the nested scores to the results of a tile. Voxels with a model of
-// which one is not a number are NaN there.
+// nestedResults adds the nested scores to the results of a tile and, where no rows are held
+// out otherwise, the predictions. Voxels with a model of which a score is not a number are
+// NaN there.
 func (f *fitter) nestedResults(t *tileGraph, fit fitted, out Outputs, results engine.Results) {
 	metrics := wanted(f.o.Score, out.Nested, out.NestedMetrics)
-	if len(f.nested) == 0 || len(metrics) == 0 {
+	predictions := out.Predictions
+	if f.testX != nil {
+		predictions = nil
+	}
+	if len(f.nested) == 0 || len(metrics) == 0 && predictions == nil {
 		return
 	}
-	f.heldOut(t, fit, results, metrics, f.nestedScores(t, fit, metrics), out.Nested, out.NestedMetrics, &f.res.NoNestedScore)
+	models := f.outerModels(t, fit)
+	f.heldOut(t, fit, results, metrics, nestedScores(models, metrics), out.Nested, out.NestedMetrics, &f.res.NoNestedScore)
+	if predictions != nil {
+		results[t.masked(nestedPredictions(models), fit.status, f.o.Precision)] = engine.ToSink(predictions)
+	}
 }

@@ -239,8 +239,8 @@ func (r reference) near(t, f int) bool {
 	return false
 }
 
-// score trains on rows and scores others.
-func (r reference) score(train, test []int, v int, alpha float64, metric op.Score) float64 {
+// predict trains on rows and predicts others: their responses y and predictions q.
+func (r reference) predict(train, test []int, v int, alpha float64) (y, q []float64) {
 	get := func(c []float64, rows []int) []float64 {
 		if r.cut {
 			return r.within(c, rows)
@@ -297,13 +297,22 @@ func (r reference) score(train, test []int, v int, alpha float64, metric op.Scor
 		panic(err)
 	}
 	p.MulVec(B, &w)
+	for i := range yb {
+		q = append(q, p.AtVec(i)+my)
+	}
+	return yb, q
+}
+
+// score trains on rows and scores others.
+func (r reference) score(train, test []int, v int, alpha float64, metric op.Score) float64 {
+	yb, qb := r.predict(train, test, v, alpha)
 	n := float64(len(yb))
 	var mean, pm, sse, syy, spp, spy float64
 	for i, y := range yb {
-		mean, pm = mean+y/n, pm+(p.AtVec(i)+my)/n
+		mean, pm = mean+y/n, pm+qb[i]/n
 	}
 	for i, y := range yb {
-		q := p.AtVec(i) + my
+		q := qb[i]
 		sse, syy, spp, spy = sse+(y-q)*(y-q), syy+(y-mean)*(y-mean), spp+(q-pm)*(q-pm), spy+(y-mean)*(q-pm)
 	}
 	switch {
@@ -319,8 +328,9 @@ func (r reference) score(train, test []int, v int, alpha float64, metric op.Scor
 	return spy / math.Sqrt(syy*spp)
 }
 
-// nested gives the nested score of voxels by a metric, and the alphas of outer folds.
-func (r reference) nested(metric op.Score) []float64 {
+// nested gives the nested score of voxels by a metric, and of each the predictions of all
+// rows by the last models of their folds.
+func (r reference) nested(metric op.Score) (out []float64, predictions [][]float64) {
 	F, T := r.o.Folds.Folds(), r.o.Folds[r.o.Folds.Folds()]
 	rows := func(keep func(t int) bool) (s []int) {
 		for t := range T {
@@ -331,7 +341,7 @@ func (r reference) nested(metric op.Score) []float64 {
 		return s
 	}
 	in := func(t, f int) bool { return t >= r.o.Folds[f] && t < r.o.Folds[f+1] }
-	out := make([]float64, len(r.y))
+	out, predictions = make([]float64, len(r.y)), make([][]float64, len(r.y))
 	for f := range F {
 		scores := make([][]float64, len(r.y)) // voxel, alpha
 		for v := range scores {
@@ -364,11 +374,13 @@ func (r reference) nested(metric op.Score) []float64 {
 					best = a
 				}
 			}
-			train := rows(func(t int) bool { return !r.near(t, f) })
-			out[v] += r.score(train, rows(func(t int) bool { return in(t, f) }), v, r.o.Alphas[best], metric) / float64(F)
+			train, test := rows(func(t int) bool { return !r.near(t, f) }), rows(func(t int) bool { return in(t, f) })
+			out[v] += r.score(train, test, v, r.o.Alphas[best], metric) / float64(F)
+			_, q := r.predict(train, test, v, r.o.Alphas[best])
+			predictions[v] = append(predictions[v], q...)
 		}
 	}
-	return out
+	return out, predictions
 }
 
 // plain gives the selection scores, alphas x voxels.
@@ -459,13 +471,17 @@ func nestedCases() map[string]nestedCase {
 	}
 }
 
-// nestedFit runs the case and gives the nested scores by r2, r and mse, the score, and
-// the selection scores of all alphas.
-func nestedFit(t *testing.T, c nestedCase, X tile.Matrix, Y tile.Source) (metrics map[op.Score][]float64, score []float64, cv *tile.Array[float64]) {
+// nestedFit runs the case and gives the nested scores by r2, r and mse, the score, the
+// selection scores of all alphas and the predictions.
+func nestedFit(t *testing.T, c nestedCase, X tile.Matrix, Y tile.Source) (metrics map[op.Score][]float64, score []float64, cv, predictions *tile.Array[float64]) {
 	t.Helper()
 	metrics, score = map[op.Score][]float64{}, make([]float64, Y.Cols())
 	cv = tile.NewArray[float64](len(c.o.Alphas), Y.Cols())
 	out := ridge.Outputs{Nested: row(score), CVScores: cv, NestedMetrics: map[op.Score]tile.Sink{}}
+	if c.o.Censored == nil { // whose rows have no predictions
+		predictions = tile.NewArray[float64](X.Rows, Y.Cols())
+		out.Predictions = predictions
+	}
 	for _, m := range []op.Score{op.R2, op.R, op.MSE} {
 		metrics[m] = make([]float64, Y.Cols())
 		out.NestedMetrics[m] = row(metrics[m])
@@ -473,7 +489,7 @@ func nestedFit(t *testing.T, c nestedCase, X tile.Matrix, Y tile.Source) (metric
 	if _, err := ridge.Fit(context.Background(), cpu.New(2), ridge.Data{X: X, Y: Y}, out, c.o); err != nil {
 		t.Fatal(err)
 	}
-	return metrics, score, cv
+	return metrics, score, cv, predictions
 }
 
 // row views a slice as a row of results.
@@ -521,8 +537,9 @@ func isItsDefinition(t *testing.T, name string, c nestedCase) {
 	X, Y := problem(uint64(len(name)), c.T, c.K, c.V, 4, 100)
 	ref := newReference(X, Y, c.o)
 	plain, nested := ref.plain(), map[op.Score][]float64{}
+	var predictions [][]float64
 	for _, m := range []op.Score{op.R2, op.R, op.MSE} {
-		nested[m] = ref.nested(m)
+		nested[m], predictions = ref.nested(m)
 	}
 	for _, form := range []ridge.Form{ridge.Gram, ridge.Rows, ridge.Kernel, ridge.SVD} {
 		if form == ridge.SVD && c.o.StandardizeFeatures {
@@ -534,12 +551,19 @@ func isItsDefinition(t *testing.T, name string, c nestedCase) {
 				if precision == "float32" {
 					c.o.Precision = op.Float32
 				}
-				got, score, cv := nestedFit(t, c, X, Y)
+				got, score, cv, predicted := nestedFit(t, c, X, Y)
 				for m, s := range got {
 					want := nested[m]
 					for v := range s {
 						if bound := tol * max(1, math.Abs(want[v])); !(math.Abs(s[v]-want[v]) <= bound) {
 							t.Errorf("%s of voxel %d is %.9g, by its definition %.9g", m, v, s[v], want[v])
+						}
+					}
+				}
+				for v, want := range predictions {
+					for i := 0; predicted != nil && i < len(want); i++ {
+						if x := predicted.Data[i*c.V+v]; !(math.Abs(x-want[i]) <= tol*max(1, math.Abs(want[i]))) {
+							t.Fatalf("row %d of voxel %d is predicted %.9g, by its definition %.9g", i, v, x, want[i])
 						}
 					}
 				}

@@ -36,9 +36,12 @@ type Outputs struct {
 	// TestMetrics and NestedMetrics are further scores of the same held-out
 	// predictions, 1 row each.
 	TestMetrics, NestedMetrics map[op.Score]tile.Sink
-	Predictions                tile.Sink // a row per held-out row, of repeats one each: in the units of Y after per-run steps
-	Repeats                    Repeats   // with Options.TestRepeats
-	Status                     tile.Sink // 1 row: op.Varies, op.Constant, op.NotFinite or op.NoScore
+	// Predictions has a row per held-out row, of repeats one each, in the units of Y after
+	// per-run steps. Without held-out rows and with Options.Nested it has a row per row of
+	// X, each predicted by the last model of its outer fold; FitBanded refuses that.
+	Predictions tile.Sink
+	Repeats     Repeats   // with Options.TestRepeats
+	Status      tile.Sink // 1 row: op.Varies, op.Constant, op.NotFinite or op.NoScore
 }
 
 // PerRun is what is done to features and responses within each run.

@@ -360,7 +360,7 @@ func (f *fitter) scoreOf(t *tileGraph, fit fitted, width int) node {
 	case f.data.TestY != nil:
 		return f.testScores(f.heldOutRows(t, fit, width), metrics)[f.o.Score]
 	case f.o.Nested:
-		return f.nestedScores(t, fit, metrics)[f.o.Score]
+		return nestedScores(f.outerModels(t, fit), metrics)[f.o.Score]
 	}
 	return fit.best
 }

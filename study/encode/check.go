@@ -13,7 +13,7 @@ import (
 const (
 	withBands   = "bands"
 	heldOut     = "held-out predictions"
-	heldOutRuns = "held-out runs"
+	savesNested = "predictions of nested folds" // which are written where there are no held-out runs
 )
 
 // How to have it.
@@ -24,17 +24,18 @@ const (
 
 // Facts says whether there are bands, and what is held out.
 func (o *Options) Facts() map[string]string {
-	facts := map[string]string{withBands: "", heldOut: "", heldOutRuns: ""}
+	facts := map[string]string{withBands: "", heldOut: "", savesNested: ""}
 	if names := o.Names(o.Features); len(names) > 0 {
 		facts[withBands] = "bands " + strings.Join(names, ",")
 	} else if o.Bands != "" { // which Check refuses
 		facts[withBands] = "--bands " + o.Bands
 	}
-	if len(o.TestFeatures)+len(o.TestResponses) > 0 {
-		facts[heldOut], facts[heldOutRuns] = heldOut, heldOutRuns
-	}
-	if o.Nested {
+	runs := len(o.TestFeatures)+len(o.TestResponses) > 0
+	if runs || o.Nested {
 		facts[heldOut] = heldOut
+	}
+	if o.Predictions && o.Nested && !runs {
+		facts[savesNested] = "--save-predictions of --nested"
 	}
 	return facts
 }
@@ -43,7 +44,9 @@ func (o *Options) Facts() map[string]string {
 var rules = slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsRules, []step.Rule{
 	step.Needs("--test-confounds", "--confounds", "held-out runs are treated as the others"),
 	step.Needs("--metrics", heldOut, giveHeldOut),
-	step.Needs("--save-predictions", heldOutRuns, "give --test-features and --test-responses"),
+	step.Needs("--save-predictions", heldOut, giveHeldOut),
+	step.Not(savesNested, withBands, "of these the predictions of held-out runs are written alone, give --test-features and --test-responses"),
+	step.Not(savesNested, "--by=layer|head", "of these the predictions of held-out runs are written alone, give --test-features and --test-responses"),
 
 	step.Not("--model!=ridge", "--cv=loo|gcv", "a row that is left out has no closed form under an L1 penalty, expected kfold:N, runs or chunks"),
 	step.Not("--form=kernel|svd", "--model!=ridge", "an L1 penalty has no such form, expected gram or rows"),

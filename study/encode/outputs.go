@@ -60,6 +60,9 @@ func (x *encoder) wanted() []fit.Output {
 	if x.maps != nil && x.o.Maps == "product" {
 		list = append(list, x.maps.Output())
 	}
+	if !held && x.o.Nested {
+		list = append(list, fit.Output{Name: "predictions", Rows: x.Y.Rows(), To: &s.Predictions, Want: x.o.Predictions, Matrix: true})
+	}
 	if x.layers != nil {
 		list = append(list, x.layers.Outputs(held, x.o.Nested)...)
 	}

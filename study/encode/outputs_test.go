@@ -36,6 +36,31 @@ func repeatsIn(t *testing.T, dir string, n, rows, V int) (o encode.Options, mean
 	return o, saveNpy(t, filepath.Join(dir, "mean.npy"), []int{rows, V}, sum)
 }
 
+// Without held-out runs the predictions that are saved are those of nested folds: they
+// have the errors of nested_mse, trimmed rows have none.
+func TestNestedPredictionsAreSaved(t *testing.T) {
+	dir := t.TempDir()
+	const T, V = 44, 5
+	o := encode.Options{Features: []string{noiseFile(t, filepath.Join(dir, "x.npy"), T, 3, 1)}, Responses: []string{noiseFile(t, filepath.Join(dir, "y.npy"), T, V, 2)},
+		CV: "kfold:4", Nested: true, Intercept: true, Metrics: []string{"mse"}, Trims: step.Trims{Trim: "3:1"}, Written: encode.Written{Predictions: true}, Out: filepath.Join(dir, "fit")}
+	if _, err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	p, mse, y := loadNpy(t, filepath.Join(o.Out, "predictions.npy")), loadNpy(t, filepath.Join(o.Out, "nested_mse.npy")), loadNpy(t, o.Responses[0])[3*V:]
+	if len(p) != (T-4)*V {
+		t.Fatalf("%d predictions, expected %d", len(p), (T-4)*V)
+	}
+	for v := range V {
+		sum := 0.0
+		for i := v; i < len(p); i += V {
+			sum -= (y[i] - p[i]) * (y[i] - p[i]) / (T - 4) // folds are of one length
+		}
+		if !(math.Abs(sum-mse[v]) < 1e-5) {
+			t.Errorf("voxel %d: predictions have an error of %g, nested_mse is %g", v, sum, mse[v])
+		}
+	}
+}
+
 // Repeats are scored as their mean given as one run is; voxen score says the same of the
 // predictions that were saved, and voxen predict makes those.
 func TestRepeatsAreScoredAsTheirMean(t *testing.T) {
@@ -219,9 +244,6 @@ func TestOutputsRefusals(t *testing.T) {
 		"--outputs alpha,alpha names alpha twice":                              func(o *encode.Options) { o.Outputs, o.TestRepeats = []string{"alpha", "alpha"}, true },
 		`--outputs alpha,nested_score: "nested_score" is not made with these options, expected all, scores, or of weights, alpha, cv_score, test_score`: func(o *encode.Options) {
 			o.Outputs, o.TestResponses = []string{"alpha", "nested_score"}, o.TestResponses[:1]
-		},
-		"--save-predictions without held-out runs: give --test-features and --test-responses": func(o *encode.Options) {
-			o.TestFeatures, o.TestResponses, o.Predictions = nil, nil, true
 		},
 		"--test-repeats with 1 file of responses, expected at least two": func(o *encode.Options) {
 			o.TestResponses, o.TestRepeats = o.TestResponses[:1], true

@@ -75,8 +75,8 @@ func (f *Fit) DesignBytes() int64 {
 		F = int64(f.Plan.Chunks.Boots)
 	}
 	n := 4 * (T + int64(f.Data.TestX.Rows)) * K
-	if R := min(K, T); f.Plan.Nested { // of every pair of folds, a square each of directions and of products
-		n += F * F * R * R * 2
+	if R := min(K, T); f.Plan.Nested { // of every pair of folds, a square each of directions and of products; the rows of each fold
+		n += F*F*R*R*2 + F*T*R
 	}
 	return 8 * n
 }
