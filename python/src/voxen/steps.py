@@ -457,7 +457,8 @@ def encode(
         Images beside the arrays of image responses: auto leaves out those of more than 64 MiB. One of auto,
         all, none (default: auto).
     save_predictions : bool, optional
-        Write the predictions of held-out runs.
+        Write the predictions of held-out runs, else with --nested of every row by the model that did not
+        see its fold.
     maps : str, optional
         Write maps.npy, a map for each column of features that is of no baseline: weights, summed over
         delays; or product, the sign of that sum times the product measure of the column's own contribution
