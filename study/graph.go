@@ -81,6 +81,7 @@ func (s *Study) build() error {
 type modelSteps struct {
 	name     string
 	config   *ModelConfig // nil: features of files, or the fit to bands
+	words    []string     // responses per word of each run
 	aligned  []string     // responses of each run
 	learn    *Task        // nil: without a dictionary
 	neurons  int
@@ -91,6 +92,7 @@ type modelSteps struct {
 	subjects []string
 	nested   int     // of them with nested scores
 	encode   []*Task // of each subject
+	null     *Task   // of maps
 	match    *Task
 	couple   *Task
 	group    *Task
@@ -195,7 +197,7 @@ func (s *Study) extract(m *modelSteps, net *lm.Config, depth int) {
 		w := work{size: fmt.Sprintf("%d words to %d volumes x %d neurons", len(s.words[i]), run.Volumes, m.neurons), flops: 2 * (words + 32/run.TR*T) * n,
 			bytes: 4 * (words + T) * n, output: 4 * T * n, memory: min(align.BlockBytes, 8*(words+3*T)*n)}
 		aligned = append(aligned, s.add(c.Name+" "+run.Name, []*Task{from}, w, &a))
-		m.aligned = append(m.aligned, a.Out)
+		m.words, m.aligned = append(m.words, o.Out), append(m.aligned, a.Out)
 	}
 	m.spaces = []space{{m.name, m.aligned, aligned, m.neurons}}
 }

@@ -173,8 +173,8 @@ func (s *Study) match(m *modelSteps) error {
 	w := work{size: fmt.Sprintf("%d atoms, %d subjects, %d draws", s.Dictionary.Atoms, len(o.Maps), c.Draws), flops: draws * V * s.surrogateFlops(), bytes: 4 * n * K * V,
 		output: 8 * K * draws / 10, memory: 4*n*K*V + 64*8*V}
 	from := slices.Clone(m.encode)
-	if made := s.null(m); made != nil {
-		o.Stimulus, from = made.out(), append(from, made)
+	if m.null = s.null(m); m.null != nil {
+		o.Stimulus, from = m.null.out(), append(from, m.null)
 	} else {
 		o.Nulls = slices.DeleteFunc(slices.Clone(o.Nulls), func(null string) bool { return null == "stimulus" })
 	}

@@ -80,7 +80,7 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 		o.Organize = organized.out()
 	}
 	for _, m := range models {
-		r := report.Model{Name: m.name, Subjects: m.subjects}
+		r := report.Model{Name: m.name, Subjects: m.subjects, Extract: m.extracted(run)}
 		if m.learn != nil {
 			r.Learn = m.learn.out()
 		}
@@ -93,14 +93,14 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 		for _, part := range []struct {
 			task *Task
 			dst  *string
-		}{{m.match, &r.Match}, {m.couple, &r.Couple}, {m.group, &r.Group}} {
+		}{{m.null, &r.Null}, {m.match, &r.Match}, {m.couple, &r.Couple}, {m.group, &r.Group}} {
 			if part.task != nil {
 				*part.dst = part.task.out()
 			}
 		}
 		o.Models = append(o.Models, r)
 		for _, of := range m.members {
-			r := report.Model{Name: of.name, Responses: of.aligned[run]}
+			r := report.Model{Name: of.name, Extract: of.extracted(run), Responses: of.aligned[run]}
 			if of.couple != nil {
 				r.Couple = of.couple.out()
 			}
@@ -110,4 +110,12 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 	V := float64(s.columns)
 	w := work{size: fmt.Sprintf("%d steps", len(s.Tasks)), flops: 1e10 * float64(1+len(models)), bytes: 8 * V * float64(len(models)), output: 4e6, memory: 64 * V}
 	s.add("", slices.Clone(s.Tasks), w, &o)
+}
+
+// extracted gives the responses per word of a run, "" where no language model read it.
+func (m *modelSteps) extracted(run int) string {
+	if len(m.words) == 0 {
+		return ""
+	}
+	return m.words[run]
 }

@@ -200,7 +200,7 @@ func doorCalls(f *files) map[string][]call {
 			to(".pdf", "plot", "--map", surface("weights.dscalar.nii"), "--surface", surface("sphere_hemi-L.surf.gii"), "--surface", surface("sphere_hemi-R.surf.gii")),
 		},
 		// on what run left, which goes first
-		"report": {to(".html", "report", "--model", fmt.Sprintf("name=m,responses=%[1]s/volumes/alice.npy,learn=%[1]s/learn,encode=%[1]s/sub-01,match=%[1]s/match,couple=%[1]s/couple,group=%[1]s/group", filepath.Join(results, "tiny-bert")),
+		"report": {to(".html", "report", "--model", fmt.Sprintf("name=m,extract=%[1]s/words/alice.npy,responses=%[1]s/volumes/alice.npy,learn=%[1]s/learn,encode=%[1]s/sub-01,null=%[1]s/null,match=%[1]s/match,couple=%[1]s/couple,group=%[1]s/group", filepath.Join(results, "tiny-bert")),
 			"--organize", filepath.Join(results, "organize"), "--runs", filepath.Join(results, "tiny-bert", "learn"), "--words", f.path("example-data/words.tsv"), "--tr", "2",
 			"--background", f.path("example-data/mask.nii.gz"), "--templates", f.path("example-data/networks.nii.gz"), "--surface", surface("sphere_hemi-L.surf.gii"), "--surface", surface("sphere_hemi-R.surf.gii"))},
 		"worker": {{args: []string{"worker"}}},

@@ -29,11 +29,13 @@ func (o *Options) steps() []ranStep {
 		}
 	}
 	for _, m := range o.Models {
+		add(m.Name+": extract", "extract", m.Extract, true)
 		add(m.Name+": align", "align", m.Responses, true)
 		add(m.Name+": learn", "learn", m.Learn, false)
 		for s, dir := range m.Encode {
 			add(m.Name+": encode "+m.Subjects[s], "encode", dir, false)
 		}
+		add(m.Name+": null", "null", m.Null, false)
 		add(m.Name+": match", "match", m.Match, false)
 		add(m.Name+": couple", "couple", m.Couple, false)
 		add(m.Name+": group", "group", m.Group, false)
@@ -75,7 +77,7 @@ func (s *ranStep) files(fsys store.FS) ([]step.File, error) {
 			files = append(files, step.File{Role: s.name, Path: path})
 		}
 	}
-	if s.isFile {
+	if s.isFile && s.command != "extract" { // whose file is large, and not read
 		files = append(files, step.File{Role: s.name, Path: s.output})
 		add(s.output + ".columns.tsv")
 	}

@@ -83,12 +83,15 @@ func (b *reporter) methods(context.Context) error {
 
 // modelMethods describes the steps of a model.
 func (b *reporter) modelMethods(m *methodsText, model Model) {
+	if run := b.of(model.Name + ": extract"); run != nil {
+		m.add("%s", extraction(model.Name, run))
+	}
 	if run := b.of(model.Name + ": align"); run != nil {
 		response := map[string]string{"glover": "were convolved with the haemodynamic response of Glover 1999", "spm": "were convolved with the haemodynamic response of SPM"}[option(run, "--hrf", "none")]
 		if response == "" {
 			response = "were not convolved"
 		}
-		m.add("Responses of %s per word were combined (%s) within volumes of %s s and %s.", model.Name, option(run, "--within", "mean"), option(run, "--tr", "?"), response)
+		m.add("Responses of %s per word were combined (%s) within volumes of %s s and %s%s.", model.Name, option(run, "--within", "mean"), option(run, "--tr", "?"), response, stepsOf(run))
 	}
 	if run := b.of(model.Name + ": learn"); run != nil {
 		m.add("The response of each neuron of %s was scaled (%s), and %s atoms were learned by online dictionary learning with an L1 penalty λ = %s on the codes in %s passes over batches of %s signals (seed %s; Mairal et al. 2009).",
@@ -96,13 +99,13 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	}
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
-			m.add("With %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s. %s%s",
-				regressors(model, run), regression(run), n, plural(n, "subject", "subjects"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), censoredIn(run), heldOutOf(run), methodOf(run))
+			m.add("With %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s%s. %s%s%s",
+				regressors(model, run)+delaysOf(run), regression(run), n, plural(n, "subject", "subjects"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), trimmed(run), censoredIn(run), heldOutOf(run), chanceOf(run), methodOf(run))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
 		m.add("The mean over subjects of each atom's %s was compared with the network templates %s by spatial correlation; its best match is the template of the largest |r|, of either sign. Its p-value is (1 + b)/(1 + n), the largest of those from the distributions of the maximum of |r| over templates in %s; the false discovery rate over atoms was held at %s (Benjamini and Hochberg 1995).",
-			b.mapsOfAtoms(model), templateNames(run), nullsOf(run), option(run, "--fdr", "0.05"))
+			b.mapsOfAtoms(model), templateNames(run), nullsOf(run, b.of(model.Name+": null")), option(run, "--fdr", "0.05"))
 	}
 	if run := b.of(model.Name + ": couple"); run != nil {
 		m.add("Every artificial neuron of %s was correlated with every biological neuron (Liu et al. 2023), the time course of a functional network%s. The significance of a correlation rests on the effective number of samples N/(1 + 2 Σ (1 − k/N) ρx(k) ρy(k)), k = 1 … N/5, at least 3 (Bayley and Hammersley 1946)%s, and the false discovery rate over all pairs was held at %s (Benjamini and Hochberg 1995).",
@@ -123,6 +126,109 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 			m.add("The brain score of a subject is the mean %s over a region; its partial correlation with %s, with %s held constant, was tested by permuting residuals (Freedman and Lane 1983), with the false discovery rate over regions (Benjamini and Hochberg 1995), as in the study of brain scores and cognition of Wang et al. 2024.", mapsOf(run), scores, held)
 		}
 	}
+}
+
+// extraction says what of a language model was read, and how.
+func extraction(name string, run *store.Run) string {
+	taps := strings.Split(option(run, "--tap", "?"), ",")
+	for i, tap := range taps {
+		if words := tapsInWords[tap]; words != "" {
+			taps[i] = words + " (" + tap + ")"
+		}
+	}
+	layers := "all layers"
+	if l := option(run, "--layers", "all"); l != "all" {
+		layers = "layers " + l + " (counted from 0)"
+	}
+	units := strings.Join(taps, " and ") + " of " + layers
+	if inputsAs(run, "--sae") > 0 {
+		units = "the features of a sparse autoencoder on " + units
+	}
+	text := fmt.Sprintf("The language model %s gave %s", name, units)
+	switch stride := option(run, "--stride", ""); {
+	case inputsAs(run, "--ids") > 0:
+		return text + ", a row for each token, all tokens in one window."
+	case option(run, "--context", "") != "":
+		text += " for each word with " + option(run, "--context", "") + " words before it"
+	case stride == "":
+		text += " in windows of " + option(run, "--window", "?") + " words"
+	default:
+		text += fmt.Sprintf(" in windows of %s words, a new one every %s", option(run, "--window", "?"), stride)
+	}
+	if option(run, "--pieces", "mean") == "last" {
+		return text + "; a word's response is that of its last word piece."
+	}
+	return text + "; a word's response is the mean over its word pieces."
+}
+
+// tapsInWords are the places at which language models are read.
+var tapsInWords = map[string]string{
+	"ffn.out":    "the outputs of the second feed-forward layer",
+	"ffn.act":    "the activations between the two feed-forward layers",
+	"attn.out":   "the outputs of attention's projection",
+	"attn.heads": "the outputs of the attention heads",
+	"attn.q":     "the queries of the attention heads",
+	"attn.k":     "the keys of the attention heads",
+	"attn.qk":    "the products of queries and mean keys of the attention heads",
+	"hidden":     "the states after each block",
+	"embed":      "the embeddings of the word pieces",
+}
+
+// stepsOf says what align did to every column after the convolution.
+func stepsOf(run *store.Run) string {
+	var text string
+	if d := option(run, "--detrend", "none"); d != "none" {
+		text += ", detrended (" + d + ")"
+	}
+	if z := option(run, "--standardize", "none"); z != "none" {
+		text += ", standardised (" + z + ")"
+	}
+	return text
+}
+
+// delaysOf says by how many rows regressors were delayed.
+func delaysOf(run *store.Run) string {
+	if d := option(run, "--delays", ""); d != "" {
+		return ", delayed by " + strings.ReplaceAll(d, ",", ", ") + " volumes side by side,"
+	}
+	return ""
+}
+
+// trimmed says which rows were cut from the ends of runs.
+func trimmed(run *store.Run) string {
+	var text string
+	for _, t := range []struct{ option, what string }{{"--trim", "runs"}, {"--trim-features", "the runs of features"}} {
+		if head, tail, ok := strings.Cut(option(run, t.option, ""), ":"); ok {
+			text += fmt.Sprintf(", after %s rows at the head and %s at the tail of %s were cut", head, tail, t.what)
+		}
+	}
+	return text
+}
+
+// chanceOf says what the p of voxels rest on, after a space.
+func chanceOf(run *store.Run) string {
+	kind, draws, ok := strings.Cut(option(run, "--null", ""), ":")
+	if !ok {
+		return ""
+	}
+	draws, _, _ = strings.Cut(draws, ",")
+	how := map[string]string{
+		"shift":  "the whole fit was repeated with the features shifted circularly within runs",
+		"phase":  "the whole fit was repeated with the phases of the features drawn anew within runs",
+		"blocks": "contiguous blocks of predictions were permuted within held-out runs",
+	}[kind]
+	if kind == "blocks" && option(run, "--nested", "") == "true" {
+		how = "the whole fit was repeated with contiguous blocks of features permuted within folds"
+	}
+	return fmt.Sprintf(" For the p of a voxel's held-out score, %s (n = %s%s); the false discovery rate is over voxels (Benjamini and Hochberg 1995).", how, draws, seedOf(run))
+}
+
+// seedOf names the seed of a run's draws, after a semicolon.
+func seedOf(run *store.Run) string {
+	if seed := option(run, "--seed", ""); seed != "" {
+		return "; seed " + seed
+	}
+	return ""
 }
 
 // mapsOfAtoms says what the maps are that match compared.
@@ -242,8 +348,9 @@ func folds(run *store.Run) string {
 	return strings.TrimPrefix(cv, "kfold:") + " contiguous folds"
 }
 
-// nullsOf lists the nulls that take part in p, with their draws and seeds.
-func nullsOf(run *store.Run) string {
+// nullsOf lists the nulls that take part in p, with their draws and seeds; stimulus is
+// the run of the stimulus null, if the report has it.
+func nullsOf(run, stimulus *store.Run) string {
 	asked := strings.Split(option(run, "--nulls", "maps,subjects,stimulus"), ",")
 	draws, seed := option(run, "--draws", "?"), option(run, "--seed", "0")
 	var list []string
@@ -256,7 +363,7 @@ func nullsOf(run *store.Run) string {
 	if inputsAs(run, "--stimulus-null") > 0 && slices.Contains(asked, "stimulus") {
 		text := "maps of encoding models that were fitted again, the choice of the penalty included, to atoms that were shifted against the responses or whose phases were drawn anew"
 		if n := run.Results["stimulus_draws"]; n > 0 {
-			text += fmt.Sprintf(" (n = %g)", n)
+			text += fmt.Sprintf(" (n = %g%s)", n, seedOf(stimulus))
 		}
 		list = append(list, text)
 	}

@@ -41,10 +41,12 @@ type Options struct {
 // Model is what the steps wrote for one language model.
 type Model struct {
 	Name      string
+	Extract   string   // responses per word, of which the run.json is read
 	Responses string   // aligned responses (T, N)
 	Learn     string   // folder of the learn step
 	Encode    []string // folders of the encode step, one per subject
 	Subjects  []string // their names; from sub-NAME in the paths, or the folders' names, if empty
+	Null      string   // folder of the null step
 	Match     string   // folder of the match step
 	Couple    string   // folder of the couple step
 	Group     string   // folder of the group step
@@ -58,12 +60,12 @@ func (m *Model) UnmarshalText(text []byte) error {
 		if !ok || value == "" {
 			return fmt.Errorf("%q: %q, expected name=value", text, pair)
 		}
-		dst := map[string]*string{"name": &m.Name, "responses": &m.Responses, "learn": &m.Learn, "match": &m.Match, "couple": &m.Couple, "group": &m.Group}[name]
+		dst := map[string]*string{"name": &m.Name, "extract": &m.Extract, "responses": &m.Responses, "learn": &m.Learn, "null": &m.Null, "match": &m.Match, "couple": &m.Couple, "group": &m.Group}[name]
 		switch {
 		case name == "encode":
 			m.Encode = append(m.Encode, value)
 		case dst == nil:
-			return fmt.Errorf("%q: %q, expected name, responses, learn, encode, match, couple or group", text, name)
+			return fmt.Errorf("%q: %q, expected name, extract, responses, learn, encode, null, match, couple or group", text, name)
 		case *dst != "":
 			return fmt.Errorf("%q: %s is there twice, as %q and as %q, expected one value", text, name, *dst, value)
 		default:
@@ -82,11 +84,13 @@ func (m Model) MarshalText() ([]byte, error) {
 		}
 	}
 	add("name", m.Name)
+	add("extract", m.Extract)
 	add("responses", m.Responses)
 	add("learn", m.Learn)
 	for _, dir := range m.Encode {
 		add("encode", dir)
 	}
+	add("null", m.Null)
 	add("match", m.Match)
 	add("couple", m.Couple)
 	add("group", m.Group)
@@ -107,7 +111,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. What it shows was computed by others, in their precision.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "report", Results: 4, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "report", Results: 5, File: true, Neutral: []string{"precision"}}
 }
 
 // Rules are those of pairs of options.
