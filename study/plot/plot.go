@@ -106,12 +106,18 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	return step.LabelTables(e.FS, "--map", o.Maps[0])
 }
 
-// leastBytes is what a figure of a small map takes.
-const leastBytes = 16 << 20
+// leastBytes is what a figure of a small map takes: words and lines little, points in
+// millions or fonts more.
+func (o *Options) leastBytes() int64 {
+	if o.ending() == ".svg" && len(o.Surfaces) == 0 {
+		return 8 << 20
+	}
+	return 16 << 20
+}
 
 // Do draws the figure.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
-	if err := r.Env.Fits(leastBytes); err != nil {
+	if err := r.Env.Fits(o.leastBytes()); err != nil {
 		return nil, err
 	}
 	p := &plotter{Run: r, o: o, files: r.Env.Files()}
