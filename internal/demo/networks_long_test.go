@@ -112,3 +112,21 @@ func (c networksCheck) kept(t *testing.T, x *truth, seed uint64) (f found) {
 	}
 	return f
 }
+
+// add adds up two studies.
+func (f *found) add(g found) {
+	f.planted, f.of, f.negative = f.planted+g.planted, f.of+g.of, f.negative+g.negative
+	f.decoys, f.ofDecoys = f.decoys+g.decoys, f.ofDecoys+g.ofDecoys
+	for i := range f.others {
+		f.others[i], f.ofOthers[i] = f.others[i]+g.others[i], f.ofOthers[i]+g.ofOthers[i]
+	}
+}
+
+// counts are all numbers, to be written and read.
+func (f *found) counts() []*int {
+	list := []*int{&f.planted, &f.of, &f.negative, &f.decoys, &f.ofDecoys}
+	for i := range f.others {
+		list = append(list, &f.others[i], &f.ofOthers[i])
+	}
+	return list
+}

@@ -47,24 +47,6 @@ const resemblances = 4
 // falselyFound are the atoms of a study of noise that belong to a network.
 func (f found) falselyFound() int { return f.others[0] }
 
-// add adds up two studies.
-func (f *found) add(g found) {
-	f.planted, f.of, f.negative = f.planted+g.planted, f.of+g.of, f.negative+g.negative
-	f.decoys, f.ofDecoys = f.decoys+g.decoys, f.ofDecoys+g.ofDecoys
-	for i := range f.others {
-		f.others[i], f.ofOthers[i] = f.others[i]+g.others[i], f.ofOthers[i]+g.ofOthers[i]
-	}
-}
-
-// counts are all numbers, to be written and read.
-func (f *found) counts() []*int {
-	list := []*int{&f.planted, &f.of, &f.negative, &f.decoys, &f.ofDecoys}
-	for i := range f.others {
-		list = append(list, &f.others[i], &f.ofOthers[i])
-	}
-	return list
-}
-
 // withDecoys puts beside atoms a quarter as many that nothing follows by construction: the
 // first of them with new phases, all with the same, so that they are as slow and as alike
 // as those that were learned. What they have in common with planted ones is chance.

@@ -24,7 +24,6 @@ var (
 	ink  = tone{color.RGBA{27, 31, 36, 255}, "ink"}
 	soft = tone{color.RGBA{89, 99, 110, 255}, "soft"}
 	grid = tone{color.RGBA{222, 226, 231, 255}, "grid"}
-	none = tone{}
 	// paper is behind all, where a figure is a file of its own.
 	paper = color.RGBA{255, 255, 255, 255}
 )
@@ -96,31 +95,6 @@ func (f *Figure) upwards(s string, x, y, size float64) {
 
 func (f *Figure) picture(img image.Image, x, y, w, h float64, sharp bool) {
 	f.marks = append(f.marks, picture{img, x, y, w, h, sharp})
-}
-
-// add puts a figure into this one.
-func (f *Figure) add(other *Figure, x, y float64) {
-	for _, m := range other.marks {
-		switch m := m.(type) {
-		case shape:
-			moved := m
-			moved.lines = nil
-			for _, l := range m.lines {
-				xy := make([]float64, len(l))
-				for i, v := range l {
-					xy[i] = v + [2]float64{x, y}[i%2]
-				}
-				moved.lines = append(moved.lines, xy)
-			}
-			f.marks = append(f.marks, moved)
-		case words:
-			m.x, m.y = m.x+x, m.y+y
-			f.marks = append(f.marks, m)
-		case picture:
-			m.x, m.y = m.x+x, m.y+y
-			f.marks = append(f.marks, m)
-		}
-	}
 }
 
 // titled begins a figure of a width with its title, in as many lines as it needs, and

@@ -17,7 +17,7 @@ import (
 func (b *reporter) learning(ctx context.Context) error {
 	s := b.page.Section("learning", "Dictionary", "Temporal patterns (atoms) learned from the responses of all artificial neurons, and how learning went.")
 	var series []plotting.Series
-	t := page.Table{Caption: "Dictionaries. The objective is the mean over all neurons of ½ |s − D a|⁠² + λ |a|⁠₁; density is the share of codes that are not 0.",
+	t := page.Table{Caption: "Dictionaries. The objective is the mean over all neurons of ½ |s − D a|\u2060² + λ |a|\u2060₁; density is the share of codes that are not 0.",
 		Columns: []page.Column{{Name: "Model"}, {Name: "Neurons", Number: true}, {Name: "Volumes", Number: true}, {Name: "Atoms", Number: true}, {Name: "λ", Number: true}, {Name: "Objective", Number: true}, {Name: "Density", Number: true}}}
 	var figures, stable []page.Block
 	for _, m := range b.o.Models {
