@@ -88,7 +88,7 @@ func init() {
 		refusal{"a report that is no page", func(f *files) []string { return []string{"report", "--out", f.path("out.pdf")} }, 2, `out.pdf: is of no kind .* expected .html`},
 		reported("words of a report without tr", `--words.* without --tr`, func(f *files) []string { return []string{"--words", "w.tsv"} }),
 		reported("a model without pairs", `--model "bert": "bert", expected name=value`, func(f *files) []string { return []string{"--model", "bert"} }),
-		reported("a model's part of another name", `--model "maps=x": "maps", expected name, responses`, func(f *files) []string { return []string{"--model", "maps=x"} }),
+		reported("a model's part of another name", `--model "maps=x": "maps", expected name, extract, responses`, func(f *files) []string { return []string{"--model", "maps=x"} }),
 		reported("a model twice", `model "a" is there twice`, func(f *files) []string { return []string{"--model", "name=a", "--model", "name=a"} }),
 		reported("a folder that is not there", `gone: no such folder: expected what m: learn wrote`, func(f *files) []string { return []string{"--model", "name=m,learn=" + f.path("gone")} }),
 		reported("too little memory to report", `--memory 8MiB is too small: this job needs at least`, func(*files) []string {
