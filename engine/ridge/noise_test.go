@@ -147,6 +147,9 @@ func designs(T int) []op.Borders {
 // draw of features counts once, however many voxels: with draws features a case, the SD of
 // their mean is what the bounds leave room for.
 func TestNestedOfNoise(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute of statistics under the race detector, which learns nothing from them")
+	}
 	draws := noiseDraws
 	for _, confounds := range []int{0, 29} {
 		for _, runs := range designs(300 + 300*min(1, confounds)) { // folds have room for as many regressors
