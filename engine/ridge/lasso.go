@@ -186,6 +186,10 @@ func (d designer) pick(all []node, alpha node) node {
 	return out
 }
 
+// PathShare is the share of the largest penalty at which a path of alphas ends, as
+// scikit-learn's does.
+const PathShare = 1e-3
+
 // LargestPenalty is the smallest alpha at which an L1 penalty leaves every weight of every
 // voxel 0 in the model of all rows,
 //

@@ -5,11 +5,8 @@ package browser
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
-	"path/filepath"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -20,26 +17,19 @@ func Audit(ctx context.Context, path, axe string, dark bool) (found []string, er
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop, err := start(ctx)
+	ctx, address, stop, err := start(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, err
-	}
-	scheme := "light"
-	if dark {
-		scheme = "dark"
-	}
 	const run = `(async () => {
 	document.querySelectorAll("details").forEach(d => d.open = true);
 	const result = await axe.run(document, {resultTypes: ["violations"]});
 	return result.violations.filter(v => v.impact === "serious" || v.impact === "critical")
 		.map(v => v.id + ", " + v.impact + ": " + v.help + ", at " + v.nodes.slice(0, 3).map(n => n.target.join(" ") + " (" + n.html.slice(0, 120) + ")").join("; "));
 })()`
-	err = chromedp.Run(ctx, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-		chromedp.Navigate((&url.URL{Scheme: "file", Path: path}).String()), chromedp.Evaluate(string(source)+";0", nil),
+	err = chromedp.Run(ctx, colours(dark),
+		chromedp.Navigate(address), chromedp.Evaluate(string(source)+";0", nil),
 		chromedp.Evaluate(run, &found, awaited))
 	if err != nil {
 		return nil, fmt.Errorf("%s in Chromium: %w", path, err)

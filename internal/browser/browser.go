@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -109,21 +110,34 @@ const inspect = `(async () => {
 	};
 })()`
 
-// start runs a Chromium with a profile of its own, for two minutes at most.
-func start(ctx context.Context) (context.Context, func(), error) {
+// start runs a Chromium with a profile of its own, for two minutes at most, and gives the
+// address of a file in it.
+func start(ctx context.Context, path string) (_ context.Context, address string, stop func(), err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, "", nil, err
+	}
 	profile, err := os.MkdirTemp("", "voxen-browser-")
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	ctx, late := context.WithTimeout(ctx, 2*time.Minute)
 	ctx, allocator := chromedp.NewExecAllocator(ctx, append(flags, chromedp.UserDataDir(profile))...)
 	ctx, tab := chromedp.NewContext(ctx)
-	return ctx, func() {
+	return ctx, (&url.URL{Scheme: "file", Path: path}).String(), func() {
 		tab()
 		allocator()
 		late()
 		os.RemoveAll(profile)
 	}, nil
+}
+
+// colours has pages take light or dark ones.
+func colours(dark bool) chromedp.Action {
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}})
 }
 
 // awaited waits for a promise.
@@ -139,15 +153,11 @@ func store(path string, picture []byte) error {
 
 // Look opens a file. With a screenshot path it stores the whole page there.
 func Look(ctx context.Context, path, screenshot string) (*Seen, error) {
-	ctx, stop, err := start(ctx)
+	ctx, address, stop, err := start(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, err
-	}
-	address := (&url.URL{Scheme: "file", Path: path}).String()
 	seen := &Seen{}
 	var mu sync.Mutex
 	chromedp.ListenTarget(ctx, func(event any) {

@@ -5,10 +5,7 @@ package browser
 import (
 	"context"
 	"fmt"
-	"net/url"
-	"path/filepath"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -57,15 +54,12 @@ const words = `(() => {
 
 // Try opens a page and evaluates a script in it, a promise or a value.
 func Try(ctx context.Context, path, script string, result any) error {
-	ctx, stop, err := start(ctx)
+	ctx, address, stop, err := start(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if path, err = filepath.Abs(path); err != nil {
-		return err
-	}
-	if err := chromedp.Run(ctx, chromedp.Navigate((&url.URL{Scheme: "file", Path: path}).String()), chromedp.Evaluate(script, result, awaited)); err != nil {
+	if err := chromedp.Run(ctx, chromedp.Navigate(address), chromedp.Evaluate(script, result, awaited)); err != nil {
 		return fmt.Errorf("%s in Chromium: %w", path, err)
 	}
 	return nil
@@ -80,23 +74,14 @@ type Read struct {
 // ReadFigures opens a page in a window of a width, in light or dark colours, and looks
 // at the words of its figures. With a screenshot path it stores the whole page there.
 func ReadFigures(ctx context.Context, path string, width int, dark bool, screenshot string) (*Read, error) {
-	ctx, stop, err := start(ctx)
+	ctx, address, stop, err := start(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, err
-	}
-	scheme := "light"
-	if dark {
-		scheme = "dark"
-	}
 	read := &Read{}
 	var whole []byte
-	actions := []chromedp.Action{chromedp.EmulateViewport(int64(width), 900),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-		chromedp.Navigate((&url.URL{Scheme: "file", Path: path}).String()), chromedp.Evaluate(words, read)}
+	actions := []chromedp.Action{chromedp.EmulateViewport(int64(width), 900), colours(dark), chromedp.Navigate(address), chromedp.Evaluate(words, read)}
 	if screenshot != "" {
 		actions = append(actions, chromedp.FullScreenshot(&whole, 100))
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -99,9 +100,6 @@ func (c *call) problem(ctx context.Context, p *fitParams) (data ridge.Data, o ri
 	return data, o, checkAlphas(p.Alphas)
 }
 
-// smallestShare is that of the largest penalty of a path which the smallest is.
-const smallestShare = 1e-3
-
 // penalty settles the kind of penalty, and the alphas of a path.
 func (c *call) penalty(ctx context.Context, p *fitParams, data ridge.Data, o *ridge.Options) error {
 	switch {
@@ -128,16 +126,13 @@ func (c *call) penalty(ctx context.Context, p *fitParams, data ridge.Data, o *ri
 		top = 1
 	}
 	for i := range p.Path {
-		p.Alphas = append(p.Alphas, top*math.Pow(smallestShare, float64(i)/float64(max(1, p.Path-1))))
+		p.Alphas = append(p.Alphas, top*math.Pow(ridge.PathShare, float64(i)/float64(max(1, p.Path-1))))
 	}
 	return nil
 }
 
 // mostAlphas is the longest path.
 const mostAlphas = 1000
-
-// sumTolerance is how far from 1 the weights of a draw may sum, of float32's rounding.
-const sumTolerance = 1e-5
 
 // bands are those of the columns, with the weights that are tried.
 func (c *call) bands(data ridge.Data, p fitParams) (b ridge.Bands, err error) {
@@ -162,24 +157,30 @@ func (c *call) bands(data ridge.Data, p fitParams) (b ridge.Bands, err error) {
 		return b, badInput("gammas have %d bands, and no column is of band %d", gammas.Cols, band)
 	}
 	for draw := range gammas.Rows {
-		row, sum := gammas.Row(draw), 0.0
-		for _, g := range row {
-			if !(g >= 0) {
-				return b, badInput("gammas: draw %d has a weight of %g, expected numbers from 0", draw, g)
-			}
-			sum += g
-		}
-		if !(math.Abs(sum-1) <= sumTolerance) {
-			return b, badInput("gammas: the weights of draw %d sum to %g, expected 1", draw, sum)
-		}
-		for i := range row {
-			row[i] /= sum
-		}
-		b.Gammas = append(b.Gammas, row)
+		b.Gammas = append(b.Gammas, gammas.Row(draw))
 	}
 	b.Of = p.Bands
 	if len(b.Gammas) == 0 {
 		return b, badInput("gammas have no draw, expected at least one")
+	}
+	var wrong *ridge.WeightsError
+	switch err := ridge.CheckWeights(b.Gammas, gammas.Cols); {
+	case err == nil:
+	case !errors.As(err, &wrong):
+		return b, err
+	case wrong.Band < 0:
+		return b, badInput("gammas: the weights of draw %d sum to %g, expected 1", wrong.Draw, wrong.Value)
+	default:
+		return b, badInput("gammas: draw %d has a weight of %g, expected numbers from 0", wrong.Draw, wrong.Value)
+	}
+	for _, row := range b.Gammas { // what float32 left of their sum
+		sum := 0.0
+		for _, g := range row {
+			sum += g
+		}
+		for i := range row {
+			row[i] /= sum
+		}
 	}
 	return b, nil
 }
@@ -248,9 +249,7 @@ func (c *call) outputs(data ridge.Data, p fitParams, b ridge.Bands) (out ridge.B
 	return out, nil
 }
 
-// budget is what of the bound of memory is left for the engine's buffers: shared arrays
-// count, whoever maps them.
+// budget is what of the bound of memory is left for the engine's buffers.
 func (c *call) budget(data ridge.Data) int64 {
-	shared := c.shared()
-	return c.env.Budget(c.backend, shared-min(shared, residentShared())+int64(8*len(data.X.Data)))
+	return c.env.Budget(c.backend, c.toCome()+int64(8*len(data.X.Data)))
 }

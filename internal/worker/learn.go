@@ -104,8 +104,7 @@ func (c *call) signals() (tile.Source, dict.Options, error) {
 	if p.Standardize {
 		o.Standardize = dict.Columns
 	}
-	shared := c.shared()
-	o.Memory = c.env.HostBudget(shared - min(shared, residentShared()))
+	o.Memory = c.env.HostBudget(c.toCome())
 	switch data := S.Elements().(type) {
 	case []float32:
 		s, err := dict.NewSignals(S.Cols(), S.Rows(), data)

@@ -10,36 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openMapping maps a file for reading.
-func openMapping(path string) (*mapping, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return mapFile(f, info.Size(), unix.PROT_READ)
-}
-
-// createMapping makes a file of n bytes, for which there is room, and maps it.
-func createMapping(path string, n int64) (*mapping, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if err := reserve(f, n); err != nil {
-		return nil, err
-	}
-	return mapFile(f, n, unix.PROT_READ|unix.PROT_WRITE)
-}
-
-func mapFile(f *os.File, n int64, protection int) (*mapping, error) {
-	if n == 0 {
-		return &mapping{unmap: func() error { return nil }}, nil
+// mapFile maps n bytes of a file, at least one.
+func mapFile(f *os.File, n int64, writable bool) (*mapping, error) {
+	protection := unix.PROT_READ
+	if writable {
+		protection |= unix.PROT_WRITE
 	}
 	data, err := unix.Mmap(int(f.Fd()), 0, int(n), protection, unix.MAP_SHARED)
 	if err != nil {

@@ -8,36 +8,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// openMapping maps a file for reading.
-func openMapping(path string) (*mapping, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return mapFile(f, info.Size(), windows.PAGE_READONLY, windows.FILE_MAP_READ)
-}
-
-// createMapping makes a file of n bytes and maps it.
-func createMapping(path string, n int64) (*mapping, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if err := f.Truncate(n); err != nil {
-		return nil, err
-	}
-	return mapFile(f, n, windows.PAGE_READWRITE, windows.FILE_MAP_WRITE)
-}
-
-func mapFile(f *os.File, n int64, protection, access uint32) (*mapping, error) {
-	if n == 0 {
-		return &mapping{unmap: func() error { return nil }}, nil
+// mapFile maps n bytes of a file, at least one.
+func mapFile(f *os.File, n int64, writable bool) (*mapping, error) {
+	protection, access := uint32(windows.PAGE_READONLY), uint32(windows.FILE_MAP_READ)
+	if writable {
+		protection, access = windows.PAGE_READWRITE, windows.FILE_MAP_WRITE
 	}
 	handle, err := windows.CreateFileMapping(windows.Handle(f.Fd()), nil, protection, uint32(n>>32), uint32(n), nil)
 	if err != nil {

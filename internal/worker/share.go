@@ -40,6 +40,41 @@ type mapping struct {
 	unmap func() error
 }
 
+// openMapping maps a file for reading.
+func openMapping(path string) (*mapping, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return newMapping(f, info.Size(), false)
+}
+
+// createMapping makes a file of n bytes, for which there is room, and maps it.
+func createMapping(path string, n int64) (*mapping, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := reserve(f, n); err != nil {
+		return nil, err
+	}
+	return newMapping(f, n, true)
+}
+
+// newMapping maps n bytes of a file; systems refuse to map none.
+func newMapping(f *os.File, n int64, writable bool) (*mapping, error) {
+	if n == 0 {
+		return &mapping{unmap: func() error { return nil }}, nil
+	}
+	return mapFile(f, n, writable)
+}
+
 // bytes is the size of the array, or an error for what is none.
 func (a Array) bytes(name string) (int64, error) {
 	size := map[string]int64{"float32": 4, "float64": 8}[a.Dtype]
@@ -154,6 +189,13 @@ func (c *call) shared() (n int64) {
 		n += int64(len(m.data))
 	}
 	return n
+}
+
+// toCome is how many bytes of those are not resident yet: shared arrays count in the bound
+// of memory, whoever maps them.
+func (c *call) toCome() int64 {
+	n := c.shared()
+	return n - min(n, residentShared())
 }
 
 // end gives back what the request mapped; results of one that failed go.

@@ -25,12 +25,8 @@ func ParseModel(text string) (*ridge.L1, error) {
 	return nil, step.BadInput("", "--model %q, expected ridge, lasso or enet:RATIO", text)
 }
 
-// The path of an L1 penalty of which no alphas are given: so many, down to this share of the
-// largest.
-const (
-	pathAlphas = 20
-	pathShare  = 1e-3
-)
+// pathAlphas are so many in the path of an L1 penalty of which none are given.
+const pathAlphas = 20
 
 // penalties settles the alphas: of an L1 penalty those that are not given begin where the
 // first weight of any voxel would leave 0.
@@ -54,7 +50,7 @@ func (x *encoder) penalties(ctx context.Context) error {
 		return err
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	x.alphas = number(top*pathShare) + ":" + number(top) + ":" + strconv.Itoa(pathAlphas)
+	x.alphas = number(top*ridge.PathShare) + ":" + number(top) + ":" + strconv.Itoa(pathAlphas)
 	if x.Plan.Alphas, err = ParseAlphas(x.alphas); err != nil {
 		return err
 	}

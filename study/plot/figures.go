@@ -88,16 +88,31 @@ func (p *plotter) findLabels(ctx context.Context) error {
 	return nil
 }
 
-// distances are those of the finite values from 0, sorted.
-func (p *plotter) distances() []float64 {
-	var all []float64
-	for _, x := range p.values {
-		if !math.IsNaN(x) && !math.IsInf(x, 0) {
-			all = append(all, math.Abs(x))
-		}
-	}
+// finite are the values that are finite, sorted.
+func (p *plotter) finite() []float64 {
+	all := slices.DeleteFunc(slices.Clone(p.values), func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) })
 	slices.Sort(all)
 	return all
+}
+
+// solidity is 1 where places are solid and 0 elsewhere, to be put where the values are.
+func (p *plotter) solidity() []float64 {
+	in := make([]float64, len(p.solid))
+	for i, s := range p.solid {
+		if s {
+			in[i] = 1
+		}
+	}
+	return in
+}
+
+// isSolid reads what solidity wrote.
+func isSolid(in []float64) []bool {
+	solid := make([]bool, len(in))
+	for i, x := range in {
+		solid[i] = x == 1
+	}
+	return solid
 }
 
 // scale is that of the colours.
@@ -107,14 +122,15 @@ func (p *plotter) scale() plotting.Scale {
 		s.High = float64(len(p.o.Maps))
 		return s
 	}
-	lowest, highest := 0.0, 0.0
-	for _, x := range p.values {
-		if !math.IsInf(x, 0) && !math.IsNaN(x) {
-			lowest, highest = min(lowest, x), max(highest, x)
-		}
+	values := p.finite()
+	lowest, highest := min(0, values[0]), max(0, values[len(values)-1])
+	distances := values // from 0
+	for i, x := range values {
+		distances[i] = math.Abs(x)
 	}
+	slices.Sort(distances)
 	s.Diverging = p.o.Colours == "signed" || p.o.Colours == "auto" && -lowest >= highest/2 && lowest < 0
-	s.High = p.o.Limit.Or(plotting.RoundUp(step.Quantile(p.distances(), 0.998)))
+	s.High = p.o.Limit.Or(plotting.RoundUp(step.Quantile(distances, 0.998)))
 	return s
 }
 
@@ -142,20 +158,11 @@ func (p *plotter) volume(ctx context.Context) (plotting.SliceFigure, report.Bloc
 		return f, nil, err
 	}
 	if p.solid != nil {
-		in := make([]float64, len(p.solid))
-		for i, s := range p.solid {
-			if s {
-				in[i] = 1
-			}
-		}
-		v, err := mask.Spread(in, 0)
+		v, err := mask.Spread(p.solidity(), 0)
 		if err != nil {
 			return f, nil, err
 		}
-		f.Solid = make([]bool, len(v.Values))
-		for i, x := range v.Values {
-			f.Solid[i] = x == 1
-		}
+		f.Solid = isSolid(v.Values)
 	}
 	if p.o.Background != "" {
 		im, err := p.files.Nifti(p.o.Background)
@@ -218,13 +225,7 @@ func (p *plotter) cortex() (plotting.SurfaceFigure, report.Block, error) {
 	values := brain.OnCortex(places, p.values)
 	solid := [2][]float64{}
 	if p.solid != nil {
-		in := make([]float64, len(p.solid))
-		for i, s := range p.solid {
-			if s {
-				in[i] = 1
-			}
-		}
-		solid = brain.OnCortex(places, in)
+		solid = brain.OnCortex(places, p.solidity())
 	}
 	viewer := report.SurfaceViewer{ID: "viewer", Caption: "Drag to turn the brain; the slider hides what is nearer to 0."}
 	any := false
@@ -239,10 +240,7 @@ func (p *plotter) cortex() (plotting.SurfaceFigure, report.Block, error) {
 		any = true
 		*dst = &plotting.Cortex{Points: m.Points, Triangles: m.Triangles, Values: values[i]}
 		if solid[i] != nil {
-			(*dst).Solid = make([]bool, len(solid[i]))
-			for v, x := range solid[i] {
-				(*dst).Solid[v] = x == 1
-			}
+			(*dst).Solid = isSolid(solid[i])
 		}
 		if err := viewer.SetMesh(i, m.Points, m.Triangles); err != nil {
 			return f, nil, step.BadInput(m.Path, "%v", err)
@@ -262,13 +260,7 @@ func (p *plotter) cortex() (plotting.SurfaceFigure, report.Block, error) {
 
 // histogram is the share of values in bins of their range.
 func (p *plotter) histogram() plotting.Chart {
-	sorted := make([]float64, 0, len(p.values))
-	for _, x := range p.values {
-		if !math.IsNaN(x) && !math.IsInf(x, 0) {
-			sorted = append(sorted, x)
-		}
-	}
-	slices.Sort(sorted)
+	sorted := p.finite()
 	const bins = 50
 	s := plotting.Series{Name: p.label()}
 	lo, hi := sorted[0], sorted[len(sorted)-1]

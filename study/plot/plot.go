@@ -121,20 +121,16 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 		return nil, err
 	}
 	p := &plotter{Run: r, o: o, files: r.Env.Files()}
-	sum := &Summary{Lowest: math.Inf(1), Highest: math.Inf(-1)}
+	sum := &Summary{}
 	err := r.Stage("drawing", 0, func() error {
 		if err := p.read(ctx); err != nil {
 			return err
 		}
-		for _, x := range p.values {
-			if !math.IsNaN(x) && !math.IsInf(x, 0) {
-				sum.Values++
-				sum.Lowest, sum.Highest = min(sum.Lowest, x), max(sum.Highest, x)
-			}
-		}
-		if sum.Values == 0 {
+		finite := p.finite()
+		if len(finite) == 0 {
 			return step.BadInput(o.Maps[0], "has no finite value, expected something to draw")
 		}
+		sum.Values, sum.Lowest, sum.Highest = len(finite), finite[0], finite[len(finite)-1]
 		return p.write(ctx)
 	})
 	return sum, err

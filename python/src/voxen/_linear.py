@@ -32,6 +32,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     intercept_: Any
     best_alphas_: Array
     cv_scores_: Array
+    nested_scores_: Array
     n_features_in_: int
 
     def _fit(self, X: Array, y: Any, groups: Any, params: dict[str, Any], gammas: Array | None = None) -> tuple[dict[str, Any], dict[str, Array], bool]:
@@ -89,7 +90,10 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
             warnings.warn(f"{result['no_score']} targets have no finite score in {dtype.name}: their results are NaN", stacklevel=3)
         self.coef_ = arrays["coef"][:, 0] if one else arrays["coef"]
         self.best_alphas_ = arrays["alpha"][0]
-        vars(self).pop("intercept_", None)  # of a fit before
+        for attribute in ("intercept_", "nested_scores_"):  # of a fit before
+            vars(self).pop(attribute, None)
+        if "nested" in arrays:
+            self.nested_scores_ = arrays["nested"][0]
         if self.fit_intercept:
             self.intercept_ = arrays["intercept"][0, 0] if one else arrays["intercept"][0]
         return result, arrays, one

@@ -89,8 +89,6 @@ class RidgeCV(LinearModel):
     ((5, 3), (3,))
     """
 
-    nested_scores_: Array
-
     def __init__(
         self,
         alphas: Any = None,
@@ -145,9 +143,6 @@ class RidgeCV(LinearModel):
         X = _base.features(self, X, fitting=True, least_rows=2)
         _, arrays, _ = self._fit(X, y, groups, {"alphas": alphas.tolist(), "nested": bool(self.nested)})
         self.cv_scores_ = arrays["cv_score"][0]
-        vars(self).pop("nested_scores_", None)
-        if self.nested:
-            self.nested_scores_ = arrays["nested"][0]
         return self
 
 
@@ -386,7 +381,6 @@ class LassoCV(LinearModel):
     """
 
     alphas_: Array
-    nested_scores_: Array
 
     def __init__(
         self,
@@ -452,7 +446,4 @@ class LassoCV(LinearModel):
         X = _base.features(self, X, fitting=True, least_rows=2)
         result, arrays, _ = self._fit(X, y, groups, params)
         self.alphas_, self.cv_scores_ = np.asarray(result["alphas"]), arrays["cv_score"][0]
-        vars(self).pop("nested_scores_", None)
-        if self.nested:
-            self.nested_scores_ = arrays["nested"][0]
         return self

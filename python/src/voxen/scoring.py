@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,15 @@ def _pair(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Array, Array, A
     return y_true, y_pred, weight
 
 
+def _by_block(y_true: Array, y_pred: Array, score: Callable[[Array, Array], Array]) -> Array:
+    """Score some targets at a time, in float64; score may write to the two arrays."""
+    scores = np.empty(y_true.shape[1])
+    for lo in range(0, len(scores), _BLOCK):
+        block = slice(lo, lo + _BLOCK)
+        scores[block] = score(y_true[:, block].astype(np.float64), y_pred[:, block].astype(np.float64))
+    return scores
+
+
 def r2_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
     """Coefficient of determination of each target.
 
@@ -49,16 +59,16 @@ def r2_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
         The shapes differ, or there are fewer than two rows.
     """
     y_true, y_pred, weight = _pair(y_true, y_pred, sample_weight)
-    scores = np.empty(y_true.shape[1])
-    for lo in range(0, len(scores), _BLOCK):
-        y = y_true[:, lo : lo + _BLOCK].astype(np.float64)
-        e = y - y_pred[:, lo : lo + _BLOCK]
+
+    def score(y: Array, p: Array) -> Array:
+        e = y - p
         y -= np.average(y, axis=0, weights=weight)
         w = 1.0 if weight is None else weight[:, None]
         sse, sst = (w * e**2).sum(0), (w * y**2).sum(0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            scores[lo : lo + _BLOCK] = np.where(sst > 0, 1 - sse / sst, np.where(sse == 0, 1.0, np.where(np.isnan(sse), np.nan, 0.0)))
-    return scores
+            return np.where(sst > 0, 1 - sse / sst, np.where(sse == 0, 1.0, np.where(np.isnan(sse), np.nan, 0.0)))
+
+    return _by_block(y_true, y_pred, score)
 
 
 def correlation_score(y_true: Any, y_pred: Any) -> Array:
@@ -78,17 +88,16 @@ def correlation_score(y_true: Any, y_pred: Any) -> Array:
         The shapes differ, or there are fewer than two rows.
     """
     y_true, y_pred, _ = _pair(y_true, y_pred, None)
-    scores = np.empty(y_true.shape[1])
-    for lo in range(0, len(scores), _BLOCK):
-        y = y_true[:, lo : lo + _BLOCK].astype(np.float64)
-        p = y_pred[:, lo : lo + _BLOCK].astype(np.float64)
+
+    def score(y: Array, p: Array) -> Array:
         constant = (np.ptp(y, axis=0) == 0) | (np.ptp(p, axis=0) == 0)
         y -= y.mean(0)
         p -= p.mean(0)
         with np.errstate(divide="ignore", invalid="ignore"):
             r = (y * p).sum(0) / np.sqrt((y**2).sum(0)) / np.sqrt((p**2).sum(0))
-        scores[lo : lo + _BLOCK] = np.where(constant, 0.0, np.clip(r, -1, 1))
-    return scores
+        return np.where(constant, 0.0, np.clip(r, -1, 1))
+
+    return _by_block(y_true, y_pred, score)
 
 
 def neg_mean_squared_error(y_true: Any, y_pred: Any) -> Array:
@@ -109,11 +118,7 @@ def neg_mean_squared_error(y_true: Any, y_pred: Any) -> Array:
         The shapes differ, or there are fewer than two rows.
     """
     y_true, y_pred, _ = _pair(y_true, y_pred, None)
-    scores = np.empty(y_true.shape[1])
-    for lo in range(0, len(scores), _BLOCK):
-        e = y_true[:, lo : lo + _BLOCK].astype(np.float64) - y_pred[:, lo : lo + _BLOCK]
-        scores[lo : lo + _BLOCK] = -(e**2).mean(0)
-    return scores
+    return _by_block(y_true, y_pred, lambda y, p: -((y - p) ** 2).mean(0))
 
 
 #: Scores by the names that ``voxen encode --score`` has.
