@@ -29,10 +29,10 @@ def gone(pid, seconds=30.0):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         except FileNotFoundError:
             return True
-        if state == "Z":
+        if stat[0] == "Z" and int(stat[17]) <= 1:  # its first thread may end before the others close its files
             return True
         time.sleep(0.05)
     return False
