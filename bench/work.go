@@ -112,6 +112,8 @@ func perElement(s op.Spec, in []op.Type) float64 {
 		return 8 * float64(in[0].Dims[2])
 	case op.LayerNorm:
 		return 8
+	case op.TopK: // what it takes at least: a comparison in the search and one after it
+		return 2
 	case op.LogSumExp: // largest, difference, exponential, sum; two results per row
 		return 2 * float64(in[0].Dims[3])
 	}

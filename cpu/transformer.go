@@ -311,3 +311,76 @@ func logSumExp[F float](b *Backend, c *engine.Call, o op.LogSumExp, expSum func(
 		}
 	})
 }
+
+// TopK finds the K-th largest of each row, then walks along it.
+func (b *Backend) TopK(c *engine.Call, o op.TopK) error {
+	return in(c.Out.Dtype, func() { topK[float32](b, c, o.K) }, func() { topK[float64](b, c, o.K) })
+}
+
+func topK[F float](b *Backend, c *engine.Call, k int) {
+	d := c.Out.Dims
+	b.eachBlock(byRows(d), rowBlock, func(w *worker, p, m, lo, hi int) {
+		x, y := mat[F](c.In[0], p, m), mat[F](c.Out, p, m)
+		sorted := scratch[F](w, d[3])
+		for r := lo; r < hi; r++ {
+			topKRow(y.row(r), x.row(r), sorted, k)
+		}
+	})
+}
+
+// topKRow is dst = the k largest of x, 0 elsewhere; work has the length of both.
+func topKRow[F float](dst, x, work []F, k int) {
+	copy(work, x)
+	for _, v := range x {
+		if v != v {
+			for j := range dst {
+				dst[j] = v
+			}
+			return
+		}
+	}
+	least, equal := nthLargest(work, k)
+	for j, v := range x {
+		switch {
+		case v > least:
+			dst[j] = v
+		case v == least && equal > 0:
+			dst[j] = v
+			equal--
+		default:
+			dst[j] = 0
+		}
+	}
+}
+
+// nthLargest gives the n-th largest element of x, whose order it changes, and how many
+// of those equal to it are among the n largest. Each pass parts what is left in larger,
+// equal and smaller (Dijkstra's flag), so that equal elements take one pass.
+func nthLargest[F float](x []F, n int) (value F, equal int) {
+	for {
+		a, b, c := x[0], x[len(x)/2], x[len(x)-1]
+		pivot := max(min(a, b), min(max(a, b), c))
+		larger, at, smaller := 0, 0, len(x)
+		for at < smaller {
+			switch v := x[at]; {
+			case v > pivot:
+				x[at], x[larger] = x[larger], v
+				larger++
+				at++
+			case v < pivot:
+				smaller--
+				x[at], x[smaller] = x[smaller], v
+			default:
+				at++
+			}
+		}
+		switch {
+		case n <= larger:
+			x = x[:larger]
+		case n <= smaller:
+			return pivot, n - larger
+		default:
+			n, x = n-smaller, x[smaller:]
+		}
+	}
+}

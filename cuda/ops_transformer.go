@@ -78,3 +78,8 @@ func (b *Backend) MeanSpans(c *engine.Call, _ op.MeanSpans) error {
 func (b *Backend) LogSumExp(c *engine.Call, o op.LogSumExp) error {
 	return b.launch(c, byRow("log_sum_exp", c), c.Out, c.In[0], c.In[1], c.In[0].Dims[3], o.Bound)
 }
+
+// TopK takes a block per row.
+func (b *Backend) TopK(c *engine.Call, o op.TopK) error {
+	return b.launch(c, byRow("top_k", c), c.Out, c.In[0], c.Out.Dims[3], c.Out.Dims[1], o.K)
+}

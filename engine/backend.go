@@ -126,6 +126,7 @@ type TransformerOps interface {
 	QueryKey(c *Call, o op.QueryKey) error
 	MeanSpans(c *Call, o op.MeanSpans) error
 	LogSumExp(c *Call, o op.LogSumExp) error
+	TopK(c *Call, o op.TopK) error
 }
 
 // Fuser is a Backend that computes some operations at once where a graph has them
@@ -264,6 +265,8 @@ func dispatchTransformer(b Backend, c *Call, s op.Spec) error {
 		return b.MeanSpans(c, o)
 	case op.LogSumExp:
 		return b.LogSumExp(c, o)
+	case op.TopK:
+		return b.TopK(c, o)
 	}
 	return fmt.Errorf("engine: no backend method for %s", op.Name(s))
 }

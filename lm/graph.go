@@ -22,6 +22,7 @@ type graph struct {
 
 	attends attends
 	encoded Tap // whose units an autoencoder encodes before they are pooled; empty: of none
+	kept    int // features that TopK keeps of a token; 0: all
 }
 
 func newGraph(c *Config, dtype tensor.Dtype, weights []weight) *graph {
@@ -73,7 +74,7 @@ func columns(x *gorgonia.Node, lo, hi int) *gorgonia.Node {
 // tap pools x to rows, for results that ask for it.
 func (g *graph) tap(t Tap, x *gorgonia.Node) {
 	if t == g.encoded {
-		x = g.encode(x)
+		x = g.encode(x, g.kept)
 	}
 	g.taps[t] = op.Must(op.MeanSpans{}, x, g.inputs["spans"])
 }
@@ -115,6 +116,7 @@ func layerGraph(c *Config, dtype tensor.Dtype, attends attends, sae *SAE, encode
 	g := newGraph(c, dtype, c.layerWeights(0))
 	g.attends, g.encoded = attends, encoded
 	if encoded != "" {
+		g.kept = sae.k
 		for _, w := range sae.weights() {
 			g.input(w.name, w.dims())
 		}

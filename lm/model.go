@@ -76,6 +76,7 @@ type weight struct {
 	cols   int
 	vector bool    // parts of one dimension, side by side as one row
 	plus   float64 // added to every element: some norms are stored less 1
+	norms  int     // elements are the norms of rows of so many of the tensor's; 0: they are the tensor's
 }
 
 // part is rows [from, from+rows) of a tensor with all rows, or at least as many
@@ -110,6 +111,13 @@ func (w weight) after(n int) weight {
 func vector(name, tensor string, n int) weight {
 	w := matrix(name, tensor, n, 1)
 	w.vector = true
+	return w
+}
+
+// rowNorms is a row of the norms of the rows of a tensor (rows x cols).
+func rowNorms(name, tensor string, rows, cols int) weight {
+	w := vector(name, tensor, rows)
+	w.norms = cols
 	return w
 }
 
@@ -178,6 +186,9 @@ func (p part) check(a store.Array, w weight) error {
 	want := fmt.Sprintf("%d x %d", p.all, w.cols)
 	ok := len(shape) == 2 && shape[0] == p.all && shape[1] == w.cols
 	switch {
+	case w.norms > 0:
+		want = fmt.Sprintf("%d x %d", p.all, w.norms)
+		ok = len(shape) == 2 && shape[0] == p.all && shape[1] == w.norms
 	case w.vector:
 		want = fmt.Sprint(p.all)
 		ok = len(shape) == 1 && shape[0] == p.all

@@ -17,9 +17,12 @@ import (
 // token with the units x, a row vector,
 //
 //	z = (x - b_dec) W_enc + b_enc        W_enc (units x features)
-//	f = max(z, 0)                        or, with thresholds, z where z > threshold and z > 0, else 0
+//	f = max(z, 0)                        or, with thresholds, z where z > threshold and z > 0, else 0;
+//	                                     of TopK, max(z, 0) of the k largest z, else 0
 //
-// and a word's features are their mean over its word pieces.
+// and a word's features are their mean over its word pieces. Of z that are equal the lower
+// features are larger (TopK: arXiv 2406.04093). SAELens's rescale_acts_by_decoder_norm
+// multiplies z by the norms of the rows of W_dec before that.
 type SAE struct {
 	Inputs, Features int
 
@@ -27,19 +30,22 @@ type SAE struct {
 	fsys     store.FS
 	subtract bool // b_dec is taken from the input
 	jump     bool // thresholds
+	k        int  // features of a token that stay, of TopK; 0 of others
+	rescale  bool // z is multiplied by the norms of W_dec's rows
 }
 
-// Names of a file's tensors, as SAELens and Gemma Scope have them; W_dec is not read.
+// Names of a file's tensors, as SAELens and Gemma Scope have them; W_dec is read for the
+// norms of its rows alone, where they are asked for.
 const (
 	saeEncoder, saeBias, saeCentre, saeThreshold = "W_enc", "b_enc", "b_dec", "threshold"
 	saeDecoder                                   = "W_dec"
 )
 
 // OpenSAE opens a .safetensors file with W_enc, b_enc and, if there are, b_dec and
-// threshold, and cfg.json of SAELens beside it, which says whether b_dec is subtracted;
-// without it b_dec is, unless there are thresholds, which is how SAELens's standard
-// autoencoders and Gemma Scope's are. Other kinds (TopK, gated, normalised inputs) are
-// refused by key, value or tensor. The caller closes it.
+// threshold, and cfg.json of SAELens beside it, which says whether b_dec is subtracted
+// and how many features TopK keeps; without it b_dec is, unless there are thresholds, which
+// is how SAELens's standard autoencoders and Gemma Scope's are. Other kinds (gated,
+// normalised inputs) are refused by key, value or tensor. The caller closes it.
 func OpenSAE(fsys store.FS, path string) (*SAE, error) {
 	files, err := store.OpenSafetensors(fsys, path)
 	if err != nil {
@@ -71,7 +77,7 @@ func (s *SAE) config() string { return filepath.Join(filepath.Dir(s.dir), "cfg.j
 func (s *SAE) read() error {
 	for _, name := range s.files.Names() {
 		if !slices.Contains([]string{saeEncoder, saeBias, saeCentre, saeThreshold, saeDecoder}, name) {
-			return badf(s.dir, "has a tensor %q, expected those of an autoencoder with ReLU or JumpReLU: W_enc, b_enc, b_dec, threshold, W_dec", name)
+			return badf(s.dir, "has a tensor %q, expected those of an autoencoder with ReLU, JumpReLU or TopK: W_enc, b_enc, b_dec, threshold, W_dec", name)
 		}
 	}
 	w, err := s.tensor(saeEncoder)
@@ -100,6 +106,32 @@ func (s *SAE) read() error {
 	return nil
 }
 
+// saeConfig is what is heeded of cfg.json.
+type saeConfig struct {
+	Architecture string
+	Activation   *string `json:"activation_fn"`
+	ActivationOf *string `json:"activation_fn_str"`
+	K            *int    // of SAELens from 6 on
+	Arguments    struct {
+		K *int
+	} `json:"activation_fn_kwargs"` // before
+	Normalize *string `json:"normalize_activations"`
+	Subtract  *bool   `json:"apply_b_dec_to_input"`
+	Rescale   bool    `json:"rescale_acts_by_decoder_norm"`
+}
+
+const topK = "topk" // how SAELens calls it
+
+// activations are the names of the function that are given.
+func (c *saeConfig) activations() (names []string) {
+	for _, name := range []*string{c.Activation, c.ActivationOf} {
+		if name != nil {
+			names = append(names, *name)
+		}
+	}
+	return names
+}
+
 // readConfig heeds cfg.json.
 func (s *SAE) readConfig() error {
 	b, err := readFile(s.fsys, s.config(), 1<<20)
@@ -109,40 +141,59 @@ func (s *SAE) readConfig() error {
 	if err != nil {
 		return err
 	}
-	var c struct {
-		Architecture string
-		Activation   *string `json:"activation_fn"`
-		ActivationOf *string `json:"activation_fn_str"`
-		Normalize    *string `json:"normalize_activations"`
-		Subtract     *bool   `json:"apply_b_dec_to_input"`
-	}
+	var c saeConfig
 	if err := json.Unmarshal(b, &c); err != nil {
 		return badf(s.config(), "%s", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	kinds := []string{"", "standard"}
-	if s.jump {
-		kinds = []string{"", "jumprelu"}
+	if err := s.readKind(&c); err != nil {
+		return err
 	}
-	if !slices.Contains(kinds, c.Architecture) {
-		return badf(s.config(), "architecture is %q, expected %q for the tensors of %s", c.Architecture, kinds[1], filepath.Base(s.dir))
-	}
-	for _, o := range []struct {
-		key   string
-		value *string
-		want  []string
-	}{
-		{"activation_fn", c.Activation, []string{"relu", "jumprelu"}}, {"activation_fn_str", c.ActivationOf, []string{"relu", "jumprelu"}},
-		{"normalize_activations", c.Normalize, []string{"none"}},
-	} {
-		if o.value != nil && !slices.Contains(o.want, *o.value) {
-			return badf(s.config(), "%s is %q, expected %s", o.key, *o.value, strings.Join(o.want, " or "))
-		}
+	if c.Normalize != nil && *c.Normalize != "none" {
+		return badf(s.config(), "normalize_activations is %q, expected none", *c.Normalize)
 	}
 	if c.Subtract != nil {
 		if s.subtract = *c.Subtract; s.subtract && !s.files.Has(saeCentre) {
 			return badf(s.config(), "apply_b_dec_to_input is true, and %s has no tensor %s", filepath.Base(s.dir), saeCentre)
 		}
 	}
+	return nil
+}
+
+// readKind finds which of the three kinds it is, and refuses another one or one that the
+// tensors are not of.
+func (s *SAE) readKind(c *saeConfig) error {
+	file := filepath.Base(s.dir)
+	kinds, functions := []string{"standard", topK}, []string{"relu", topK}
+	if s.jump {
+		kinds, functions = []string{"jumprelu"}, []string{"jumprelu", "relu"}
+	}
+	if c.Architecture != "" && !slices.Contains(kinds, c.Architecture) {
+		return badf(s.config(), "architecture is %q, expected %s for the tensors of %s", c.Architecture, strings.Join(kinds, " or "), file)
+	}
+	isTopK := c.Architecture == topK
+	for _, name := range c.activations() {
+		if !slices.Contains(functions, name) || isTopK && name != topK {
+			return badf(s.config(), "the activation is %q, expected %s for an architecture %q and the tensors of %s", name, strings.Join(functions, " or "), c.Architecture, file)
+		}
+		isTopK = isTopK || name == topK
+	}
+	if s.rescale = c.Rescale; s.rescale && !s.files.Has(saeDecoder) {
+		return badf(s.config(), "rescale_acts_by_decoder_norm is true, and %s has no tensor %s", file, saeDecoder)
+	}
+	if !isTopK {
+		return nil
+	}
+	k := c.K
+	if k == nil {
+		k = c.Arguments.K
+	}
+	switch {
+	case k == nil:
+		return badf(s.config(), "is of TopK without a k, expected the number of features that stay")
+	case *k < 1 || *k > s.Features:
+		return badf(s.config(), "k is %d, expected 1 to the %d features of %s", *k, s.Features, file)
+	}
+	s.k = *k
 	return nil
 }
 
@@ -154,6 +205,9 @@ func (s *SAE) weights() []weight {
 	}
 	if s.jump {
 		ws = append(ws, vector("sae.threshold", saeThreshold, s.Features))
+	}
+	if s.rescale {
+		ws = append(ws, rowNorms("sae.norm", saeDecoder, s.Features, s.Inputs))
 	}
 	return ws
 }
@@ -178,15 +232,21 @@ func (s *SAE) Columns(tap Tap, layer int) []Column {
 	return cols
 }
 
-// encode gives the features of every token. The step at a threshold t is
+// encode gives the features of every token, of TopK the k that stay. The step at a threshold t is
 // max(z - t, 0) / (z - t): 1 above it, 0 below, and 0/0 at it is 0.
-func (g *graph) encode(x *gorgonia.Node) *gorgonia.Node {
+func (g *graph) encode(x *gorgonia.Node, k int) *gorgonia.Node {
 	zip := func(kind op.Kind, a, b *gorgonia.Node) *gorgonia.Node { return op.Must(op.Zip{Kind: kind}, a, b) }
 	relu := func(x *gorgonia.Node) *gorgonia.Node { return op.Must(op.Activate{Kind: op.ReLU}, x) }
 	if centre, ok := g.inputs["sae.centre"]; ok {
 		x = zip(op.Sub, x, centre)
 	}
 	z := op.Must(op.MatMul{}, x, g.inputs["sae"], g.inputs["sae.bias"])
+	if norm, ok := g.inputs["sae.norm"]; ok {
+		z = zip(op.Mul, z, norm)
+	}
+	if k > 0 {
+		z = op.Must(op.TopK{K: k}, z)
+	}
 	if threshold, ok := g.inputs["sae.threshold"]; ok {
 		above := zip(op.Sub, z, threshold)
 		return zip(op.Mul, relu(z), zip(op.Div, relu(above), above))

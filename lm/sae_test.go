@@ -19,6 +19,7 @@ var saeCases = []struct {
 }{
 	{"standard", "gpt2", Hidden, 1}, {"standard-input", "llama3-gqa", Hidden, 0}, {"bare", "bert", FFNAct, 1},
 	{"jumprelu", "gemma2", Hidden, 1}, {"jumprelu-bare", "neox", AttnOut, 0}, {"jumprelu-input", "gpt2", FFNOut, 0},
+	{"topk", "gpt2", Hidden, 1}, {"topk-bare", "bert", FFNOut, 0}, {"topk-rescaled", "gemma2", FFNAct, 1},
 }
 
 func saePath(name string) string {
@@ -105,9 +106,18 @@ func TestSAERefuses(t *testing.T) {
 		"a long centre":    {map[string][]int{"W_enc": {24, 7}, "b_enc": {7}, "b_dec": {7}}, "", "tensor b_dec has shape [7], W_enc wants 24"},
 		"a flat encoder":   {map[string][]int{"W_enc": {168}, "b_enc": {7}}, "", "expected units x features"},
 		"gated":            {map[string][]int{"W_enc": {24, 7}, "b_gate": {7}}, "", `tensor "b_gate"`},
-		"TopK":             {relu, `{"architecture": "topk", "k": 3}`, `architecture is "topk", expected "standard"`},
-		"TopK by function": {relu, `{"activation_fn_str": "topk"}`, `activation_fn_str is "topk"`},
-		"another kind":     {jump, `{"architecture": "standard"}`, `architecture is "standard", expected "jumprelu"`},
+		"TopK without k":   {relu, `{"architecture": "topk"}`, "is of TopK without a k"},
+		"TopK by function": {relu, `{"activation_fn_str": "topk"}`, "is of TopK without a k"},
+		"no feature stays": {relu, `{"architecture": "topk", "k": 0}`, "k is 0, expected 1 to the 7 features"},
+		"more than all":    {relu, `{"activation_fn_str": "topk", "activation_fn_kwargs": {"k": 8}}`, "k is 8, expected 1 to the 7 features"},
+		"half a feature":   {relu, `{"architecture": "topk", "k": 2.5}`, "cfg.json: "},
+		"TopK with ReLU":   {relu, `{"architecture": "topk", "k": 2, "activation_fn": "relu"}`, `the activation is "relu"`},
+		"TopK, thresholds": {jump, `{"architecture": "topk", "k": 2}`, `architecture is "topk", expected jumprelu`},
+		"gated by name":    {relu, `{"architecture": "gated"}`, `architecture is "gated", expected standard or topk`},
+		"another function": {relu, `{"activation_fn_str": "tanh-relu"}`, `the activation is "tanh-relu"`},
+		"no decoder":       {map[string][]int{"W_enc": {24, 7}, "b_enc": {7}}, `{"architecture": "topk", "k": 2, "rescale_acts_by_decoder_norm": true}`, "has no tensor W_dec"},
+		"a turned decoder": {map[string][]int{"W_enc": {24, 7}, "b_enc": {7}, "W_dec": {24, 7}}, `{"architecture": "topk", "k": 2, "rescale_acts_by_decoder_norm": true}`, "tensor W_dec has shape [24 7], W_enc wants 7 x 24"},
+		"another kind":     {jump, `{"architecture": "standard"}`, `architecture is "standard", expected jumprelu`},
 		"normalised":       {relu, `{"normalize_activations": "layer_norm"}`, `normalize_activations is "layer_norm", expected none`},
 		"no centre":        {jump, `{"apply_b_dec_to_input": true}`, "has no tensor b_dec"},
 		"no JSON":          {relu, `{`, "cfg.json: unexpected end"},

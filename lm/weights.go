@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"gonum.org/v1/gonum/floats"
 	"gorgonia.org/tensor"
 
 	"voxen/engine"
@@ -67,7 +68,11 @@ func loadWeight[F float32 | float64](ctx context.Context, m *tensors, s *engine.
 	err := engine.Fill(ctx, s, to, func(lo, hi int, dst []F) error {
 		return w.read(ctx, lo, hi, func(k, from, to, at int) error {
 			piece := dst[at-lo : at-lo+to-from]
-			if err := readParallel(ctx, parts[k], from, to, piece); err != nil {
+			read := readParallel[F]
+			if w.norms > 0 {
+				read = readNorms[F](w.norms)
+			}
+			if err := read(ctx, parts[k], from, to, piece); err != nil {
 				return fmt.Errorf("tensor %s: %w", m.fullName(w.parts[k].tensor), err)
 			}
 			if w.plus != 0 {
@@ -145,6 +150,26 @@ func readParallel[F float32 | float64](ctx context.Context, a store.Array, lo, h
 		}
 		return finite(piece)
 	})
+}
+
+// readNorms reads the norms of rows [lo, hi) of a tensor seen as one row, of width elements
+// each, summed in float64.
+func readNorms[F float32 | float64](width int) func(ctx context.Context, a store.Array, lo, hi int, dst []F) error {
+	return func(ctx context.Context, a store.Array, lo, hi int, dst []F) error {
+		return inPieces(lo, hi, max(1, 1<<18/width), func(at, end int) error {
+			rows := make([]float64, (end-at)*width)
+			if err := readElements(ctx, a, at*width, end*width, rows); err != nil {
+				return err
+			}
+			if err := finite(rows); err != nil {
+				return err
+			}
+			for r := range end - at {
+				dst[at-lo+r] = F(floats.Norm(rows[r*width:(r+1)*width], 2))
+			}
+			return nil
+		})
+	}
 }
 
 // inPieces calls f for the pieces of [lo, hi) from several goroutines.

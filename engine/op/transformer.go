@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // LayerNorm brings every row to zero mean and unit variance, then scales and shifts,
@@ -442,6 +443,52 @@ func (o LogSumExp) Ref(out Tensor, in ...Tensor) {
 			}
 		}
 	})
+}
+
+// TopK keeps the K largest elements of every row, of equal ones those of the lower
+// columns, and puts 0 in the place of the others:
+//
+//	y[r, c] = x[r, c] if fewer than K columns j have x[r, j] > x[r, c], or x[r, j] = x[r, c] and j < c; else 0
+//
+// -0 is equal to 0. A row that holds a NaN is NaN throughout: nothing is the K-th
+// largest of it. Operand x (B, M, R, C), 1 <= K <= C. Makhzani and Frey 2014, arXiv
+// 1312.5663; of features of language models Gao et al. 2024, arXiv 2406.04093.
+type TopK struct{ K int }
+
+// Infer keeps the shape of x.
+func (o TopK) Infer(in ...Type) (Type, error) {
+	if err := arity(o, in, 1); err != nil {
+		return Type{}, err
+	}
+	if C := in[0].Dims[3]; o.K < 1 || o.K > C {
+		return Type{}, fmt.Errorf("TopK: K is %d, want 1 to the %d columns of operand 0", o.K, C)
+	}
+	return in[0], nil
+}
+
+// Ref counts what is ahead of each element.
+func (o TopK) Ref(out Tensor, in ...Tensor) {
+	n := out.Dims[3]
+	for at := 0; at < len(out.Data); at += n {
+		x, y := in[0].Data[at:at+n], out.Data[at:at+n]
+		if slices.ContainsFunc(x, math.IsNaN) {
+			for c := range y {
+				y[c] = math.NaN()
+			}
+			continue
+		}
+		for c, v := range x {
+			ahead := 0
+			for j, w := range x {
+				if w > v || w == v && j < c {
+					ahead++
+				}
+			}
+			if y[c] = 0; ahead < o.K {
+				y[c] = v
+			}
+		}
+	}
 }
 
 // bound is c tanh(x/c), or x where c is 0.

@@ -153,6 +153,7 @@ func largeTransformer(s Size) []Case {
 		{Spec: op.RMSNorm{Eps: 1e-6, Heads: H}, In: []Operand{x, in(d(1, 1, 1, C/H), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.QueryKey{Heads: H, KVHeads: H}, In: []Operand{x, x}, Limit32: 2e-6, Limit64: 1e-13},
 		{Spec: op.LogSumExp{}, In: []Operand{wideX, in(d(1, 1, N, 1), Choices)}, Limit32: round32, Limit64: round64},
+		{Spec: op.TopK{K: 32}, In: []Operand{wideX}},
 		{Spec: op.MeanSpans{}, In: []Operand{x, in(d(1, 1, N/2, 2), Spans)}, Limit32: round32, Limit64: round64},
 	}
 }

@@ -37,6 +37,16 @@ func transformer() []Case {
 		{Spec: op.LogSumExp{}, In: []Operand{view(d(2, 1, 65, 301), Normal), in(d(2, 1, 65, 1), Choices)}, Limit32: round32, Limit64: round64},
 		{Spec: op.LogSumExp{Bound: 3}, In: []Operand{view(d(1, 1, 33, 129), Raw), in(d(1, 1, 33, 1), Choices)}, Limit32: 2e-6, Limit64: round64},
 		{Spec: op.LogSumExp{}, In: []Operand{in(d(1, 1, 5, 40), Extreme), in(d(1, 1, 5, 1), Choices)}, Limit32: round32, Limit64: round64},
+		// what is kept is copied
+		{Spec: op.TopK{K: 1}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
+		{Spec: op.TopK{K: 1}, In: []Operand{view(d(2, 1, 65, 301), Normal)}},
+		{Spec: op.TopK{K: 32}, In: []Operand{view(d(2, 3, 65, 301), Normal)}},
+		{Spec: op.TopK{K: 301}, In: []Operand{in(d(1, 1, 3, 301), Normal)}},
+		{Spec: op.TopK{K: 7}, In: []Operand{in(d(1, 1, 40, 130), Flags)}},
+		{Spec: op.TopK{K: 9}, In: []Operand{in(d(1, 1, 40, 130), Sparse)}}, // some of the zeros, some of the negative
+		{Spec: op.TopK{K: 60}, In: []Operand{in(d(1, 1, 40, 130), Sparse)}},
+		{Spec: op.TopK{K: 3}, In: []Operand{in(d(1, 1, 40, 5), Ties)}},
+		{Spec: op.TopK{K: 11}, In: []Operand{in(d(1, 1, 5, 40), Extreme)}},
 	}
 	for _, kind := range []op.Activation{op.GELU, op.GELUTanh, op.SiLU, op.ReLU} {
 		cs = append(cs,

@@ -32,7 +32,7 @@ type Options struct {
 	Out       string              `opt:"out" file:"out" required:"true" doc:"responses, .npy or .safetensors"`
 	Tap       string              `opt:"tap" default:"ffn.out" complete:"ffn.out,ffn.act,attn.out,attn.heads,attn.q,attn.k,attn.qk,hidden,embed" doc:"where to read, one or more taps with commas between: which units are neurons"`
 	Layers    string              `opt:"layers" default:"all" form:"all or 0,3,5-7" complete:"all" doc:"all, or layers from 0 as in 0,3,5-7"`
-	SAE       string              `opt:"sae" key:"sae" file:"in" doc:"sparse autoencoder (.safetensors with W_enc, b_enc, and b_dec or threshold) of the one tap and layer that are read: its features in the place of units"`
+	SAE       string              `opt:"sae" key:"sae" file:"in" doc:"sparse autoencoder (ReLU, JumpReLU or TopK: .safetensors with W_enc, b_enc, and b_dec or threshold) of the one tap and layer that are read: its features in the place of units"`
 	Window    int                 `opt:"window" default:"200" min:"1" doc:"words that the model sees together"`
 	Stride    step.Maybe[int]     `opt:"stride" min:"1" doc:"words from one window to the next, at most the window (default: 100, or the window if that is less)"`
 	DType     string              `opt:"dtype" default:"float32" oneof:"float32,float16" doc:"of the file of responses per word"`

@@ -2,7 +2,8 @@
 
 usage: sae.py MODELS      writes MODELS/sae/NAME/sae_weights.safetensors (tensors as SAELens and Gemma Scope name them), cfg.json of
 those that have one, and MODELS/sae/golden.safetensors: features (tokens, features), in float64 by torch from the models' golden
-outputs at the tap and rounded to float32. No pre-activation lies within 1e-3 of a threshold. torch, safetensors
+outputs at the tap and rounded to float32. No pre-activation lies within 1e-3 of a threshold, and of TopK none of those left out
+within that of the last that stays. torch, safetensors
 """
 import json, os, sys
 import torch
@@ -17,6 +18,9 @@ CASES = {
     "jumprelu": ("gemma2", "hidden", 1, True, False, {"architecture": "jumprelu", "activation_fn": "relu", "apply_b_dec_to_input": False}, torch.float32),
     "jumprelu-bare": ("neox", "attn.out", 0, True, False, None, torch.bfloat16),
     "jumprelu-input": ("gpt2", "ffn.out", 0, True, True, {"architecture": "jumprelu", "apply_b_dec_to_input": True}, torch.float32),
+    "topk": ("gpt2", "hidden", 1, False, True, {"architecture": "topk", "k": 7, "rescale_acts_by_decoder_norm": False, "apply_b_dec_to_input": True}, torch.float32),
+    "topk-bare": ("bert", "ffn.out", 0, False, True, {"architecture": "standard", "activation_fn_str": "topk", "activation_fn_kwargs": {"k": 30}}, torch.bfloat16),
+    "topk-rescaled": ("gemma2", "ffn.act", 1, False, False, {"architecture": "topk", "k": 3, "rescale_acts_by_decoder_norm": True, "apply_b_dec_to_input": False}, torch.float32),
 }
 golden = {}
 for name, (model, tap, layer, jump, subtract, config, dtype) in CASES.items():
@@ -33,7 +37,16 @@ for name, (model, tap, layer, jump, subtract, config, dtype) in CASES.items():
         sae = {k: v.to(dtype).contiguous() for k, v in sae.items()}
         wide = {k: v.double() for k, v in sae.items()}
         z = (x - wide["b_dec"] if subtract else x) @ wide["W_enc"] + wide["b_enc"]
+        if config and config.get("rescale_acts_by_decoder_norm"):
+            z = z * wide["W_dec"].norm(dim=-1)
         f = z.clamp(min=0)
+        k = config and (config.get("k") or config.get("activation_fn_kwargs", {}).get("k"))
+        if k:
+            top = z.topk(k + 1, dim=-1)
+            f = torch.zeros_like(z).scatter(-1, top.indices[:, :k], top.values[:, :k].clamp(min=0))
+            if (top.values[:, k - 1] - top.values[:, k]).min() > 1e-3 * scale:
+                break
+            continue
         if not jump:
             break
         f = f * (z > wide["threshold"])

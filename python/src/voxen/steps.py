@@ -602,8 +602,8 @@ def extract(
     ids : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
         Token ids (.npy), all in one window; a row of responses per id.
     sae : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
-        Sparse autoencoder (.safetensors with W_enc, b_enc, and b_dec or threshold) of the one tap and layer
-        that are read: its features in the place of units.
+        Sparse autoencoder (ReLU, JumpReLU or TopK: .safetensors with W_enc, b_enc, and b_dec or threshold)
+        of the one tap and layer that are read: its features in the place of units.
     name : str, optional
         Names the model in files, tables and figures; the folder's name if empty.
     out : Path, optional
