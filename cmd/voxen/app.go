@@ -46,7 +46,7 @@ func (u usageError) Unwrap() error { return u.error }
 var groups = []struct{ title, commands string }{
 	{"A whole study, an encoding model, its results:", "run encode report"},
 	{"More of encoding models:", "predict score null group"},
-	{"Language models, atoms and networks:", "extract align learn match organize couple"},
+	{"Language models, atoms and networks:", "extract align learn match organize couple localize"},
 	{"To look at:", "demo plot"},
 	{"The program:", "bench completion devices licences worker"},
 }
@@ -86,6 +86,7 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 		a.matchCommand,
 		a.nullCommand,
 		a.organizeCommand,
+		a.localizeCommand,
 		a.benchCommand,
 		a.workerCommand,
 		a.licencesCommand,

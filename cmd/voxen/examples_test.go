@@ -84,6 +84,8 @@ func exampleInputs(t *testing.T, dir string) {
 	f.npy("S.npy", []int{T, 70})
 	f.npy("B.npy", []int{T, 4})
 	f.bytes("story.txt", []byte("Down, down, down. Would the fall never come to an end?"))
+	f.bytes("sentences.txt", []byte("the cat sat down\nshe ran far away\n"))
+	f.bytes("nonwords.txt", []byte("dut blick fep grosh\ntib slen oru vank\n"))
 	f.bytes("words.tsv", []byte("word\tonset\toffset\nDown\t1.0\t1.5\nthe\t30.2\t30.4\nhole\t50\t50.5\n"))
 	f.bytes("mask.nii.gz", zipped(nifti([8]int16{3, 2, 2, 2, 1, 1, 1, 1}, nil)))
 	bold := nifti([8]int16{4, 2, 2, 2, T, 1, 1, 1}, nil)

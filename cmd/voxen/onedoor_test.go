@@ -168,6 +168,11 @@ func doorCalls(f *files) map[string][]call {
 		},
 		"learn": {to("", "learn", "--responses", f.named("r1.npy", []int{20, 30}), "--responses", f.npy("r2.npy", []int{10, 30}), "--atoms", "4", "--batch", "8", "--seeds", "2"),
 			to("", "learn", "--shared", "a="+f.path("r1.npy")+",b="+f.npy("r3.npy", []int{20, 10}), "--atoms", "4", "--batch", "8")},
+		"localize": {
+			to("", "localize", "--preferred", f.named("sentences.npy", []int{12, 9}), "--other", f.named("nonwords.npy", []int{8, 9}),
+				"--items", f.bytes("items-1.tsv", []byte("item\n"+strings.Repeat("a\nb\nc\n", 4))), "--items", f.bytes("items-2.tsv", []byte("item\n"+strings.Repeat("a\nb\n", 4))),
+				"--subgroups", f.bytes("subgroups.tsv", []byte("model\tlayer\tunit\tnetwork\nm\t0\t1\tx\n"))),
+		},
 		"licences": {{args: []string{"licences"}}},
 		"match": {
 			to("", "match", "--maps", volume("sub-01_space-MNI_weights.nii.gz"), "--maps", volume("sub-02_space-MNI_weights.nii.gz"),

@@ -81,6 +81,11 @@ func organized(name, says string, make func(f *files) []string) refusal {
 	return refusal{name, func(f *files) []string { return append([]string{"organize", "--out", f.path("out")}, make(f)...) }, 2, says}
 }
 
+// localized refuses a localize of the files and flags that make gives.
+func localized(name, says string, make func(f *files) []string) refusal {
+	return refusal{name, func(f *files) []string { return append([]string{"localize", "--out", f.path("out")}, make(f)...) }, 2, says}
+}
+
 const four = "participant_id\tMoCA\tage\nsub-0\t20\t70\nsub-1\t22\t71\nsub-2\t27\t75\nsub-3\t24\t69\n"
 
 func init() {
@@ -145,6 +150,28 @@ func init() {
 		}),
 		organized("a share that no neuron is below", `--threshold 0, expected a number above 0`, func(f *files) []string {
 			return []string{"--codes", f.bytes("codes.npz", nil), "--matches", f.bytes("matches.tsv", nil), "--threshold", "0"}
+		}),
+		localized("units of one kind of text", `--other is needed`, func(f *files) []string { return []string{"--preferred", f.named("a.npy", []int{4, 3})} }),
+		localized("units without names", `b.npy: has no .*b.npy.columns.tsv beside it`, func(f *files) []string {
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.npy("b.npy", []int{4, 3})}
+		}),
+		localized("units of other columns", `b.npy.columns.tsv: has 4 rows`, func(f *files) []string {
+			f.named("b.npy", []int{4, 4})
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.npy("b.npy", []int{4, 3})}
+		}),
+		localized("a share of units that is none", `--top "0%", expected a share such as 1%`, func(f *files) []string {
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--top", "0%"}
+		}),
+		localized("items twice over", `--items with --item-rows`, func(f *files) []string {
+			items := f.bytes("items.tsv", []byte("item\na\nb\na\nb\n"))
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--items", items, "--items", items, "--item-rows", "2"}
+		}),
+		localized("items without a column", `items.tsv: has no column "item"`, func(f *files) []string {
+			items := f.bytes("items.tsv", []byte("sentence\na\nb\na\nb\n"))
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--items", items, "--items", items}
+		}),
+		localized("sub-groups of another table", `groups.tsv: has no column "network"`, func(f *files) []string {
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--subgroups", f.bytes("groups.tsv", []byte("model\tlayer\tunit\nm\t0\t0\n"))}
 		}),
 		groupRefusal("nothing to compare", `--maps or --indices are needed`, func(f *files) []string { return nil }),
 		groupRefusal("one subject", `sub-0.npy: is the map of one subject`, func(f *files) []string { return f.subjects(1) }),

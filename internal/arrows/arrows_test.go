@@ -39,7 +39,7 @@ study/organize: study/match internal/plotting
 study/null: study/encode study/match engine/ridge internal/stimulus
 study/match: internal/plotting internal/permute engine/ridge internal/spatial
 study/couple: internal/coupling engine/dict internal/permute
-study/group: internal/permute
+study/group study/localize: internal/permute
 study/learn: engine/dict
 study/encode study/encode/internal/* study/predict: engine/ridge
 study/encode: study/encode/internal/* study/internal/cv study/internal/pvalues

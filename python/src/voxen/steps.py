@@ -911,6 +911,119 @@ def learn(
     )
 
 
+def localize(
+    preferred: Any,
+    other: Any,
+    items: Any = None,
+    subgroups: Any = None,
+    *,
+    item_column: str | None = None,
+    item_rows: int | None = None,
+    top: str | None = None,
+    fdr: float | None = None,
+    name: str | None = None,
+    permutations: int | None = None,
+    seed: int | None = None,
+    out: Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    memory: str | None = None,
+    tf32: bool | None = None,
+    force: bool | None = None,
+    progress: bool = False,
+) -> Results:
+    """Units of a language model that prefer one kind of text to another.
+
+    As ``voxen localize``.
+
+    Parameters
+    ----------
+    preferred : path, array, image, table or results; several as a list, feature spaces and models as a dict
+        Responses of extract to the texts that units are to prefer (sentences); repeat for several files.
+        Path; repeated.
+    other : path, array, image, table or results; several as a list, feature spaces and models as a dict
+        Responses of the same units to the other texts (lists of non-words). Path; repeated.
+    items : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Tables (.tsv, .csv) with a row per row of responses, one for each --preferred, then for each
+        --other, whose column --item-column says which item a row is of. Path; repeated.
+    subgroups : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Neurons.tsv of organize: how many of the units are in the sub-group of each network, and how many by
+        chance.
+    item_column : str, optional
+        Column of --items (default: item).
+    item_rows : int, optional
+        Rows that make one item, whose mean is one observation: the words of a sentence (default: 1). Whole
+        number, at least 1.
+    top : str, optional
+        Units to take at most, those of the largest t: a share of all, or a number. N% or N (default: 1%).
+    fdr : float, optional
+        Take those whose q is below this; 1 takes them whatever their q. Number above 0, at most 1 (default:
+        0.05).
+    name : str, optional
+        What the units are called in the column network of neurons.tsv (default: preferred).
+    permutations : int, optional
+        Of the units within each layer, for the chance of an overlap (default: 5000). Whole number, 2 to
+        1000000.
+    seed : int, optional
+        Of the permutations. Whole number.
+    out : Path, optional
+        Folder of the results.
+    device : str, optional
+        Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
+        (default: auto).
+    threads : int, optional
+        Threads of the CPU backend (0: all). Whole number, 0 to 4096.
+    precision : str, optional
+        Of results, and of the arithmetic over voxels. One of float32, float64 (default: float32).
+    memory : str, optional
+        Bound of the process's resident memory, such as 512MiB (default: half of what is free). 512MiB, 4GiB
+        or BYTES.
+    tf32 : bool, optional
+        Allow TensorFloat-32 products on CUDA: faster, 10 bits of mantissa.
+    force : bool, optional
+        Replace finished results that were made with other options.
+    progress : bool
+        Whether to show a bar, where tqdm is installed.
+
+    Returns
+    -------
+    results : Results
+        What the command wrote, by the names of its files.
+
+    Raises
+    ------
+    ValueError
+        Wrong input, in the program's words.
+    """
+    return _run(
+        "localize",
+        {
+            "preferred": preferred,
+            "other": other,
+            "items": items,
+            "subgroups": subgroups,
+            "item-column": item_column,
+            "item-rows": item_rows,
+            "top": top,
+            "fdr": fdr,
+            "name": name,
+            "permutations": permutations,
+            "seed": seed,
+            "out": out,
+            "device": device,
+            "threads": threads,
+            "precision": precision,
+            "memory": memory,
+            "tf32": tf32,
+            "force": force,
+        },
+        progress,
+        inputs=["preferred", "other", "items", "subgroups"],
+        repeated=[],
+    )
+
+
 def match(
     maps: Any,
     templates: Any,
@@ -1837,6 +1950,7 @@ __all__ = [
     "extract",
     "group",
     "learn",
+    "localize",
     "match",
     "null",
     "organize",
