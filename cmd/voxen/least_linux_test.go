@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"testing"
 
+	"voxen/internal/race"
 	"voxen/study/step"
 )
 
@@ -18,9 +19,7 @@ var needsAtLeast = regexp.MustCompile(`--memory [^ ]+ is too small.* needs at le
 // it is asked with less than that, and no more than 1.3 times the resident set that the
 // job then has plus 32 MiB.
 func TestLeastMemory(t *testing.T) {
-	if underRace {
-		t.Skip("the race detector's own memory is counted too")
-	}
+	race.Skip(t, "the race detector's own memory is counted too")
 	f := newFiles(t)
 	calls := doorCalls(f)
 	for _, c := range calls["run"] { // what others start from
@@ -44,9 +43,7 @@ func TestLeastMemory(t *testing.T) {
 // The same where further fits follow the first, of inputs that count: one minimum is of all
 // stages.
 func TestLeastMemoryOfStages(t *testing.T) {
-	if underRace {
-		t.Skip("the race detector's own memory is counted too")
-	}
+	race.Skip(t, "the race detector's own memory is counted too")
 	f := newFiles(t)
 	const T, V = 80, 3000
 	x, y := f.npy("x.npy", []int{T, 12}), f.npy("y.npy", []int{T, V})

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"voxen/internal/race"
 )
 
 // The process stays within --memory though its responses are several times larger.
@@ -66,9 +68,7 @@ func (f *files) sparse(name string, rows, cols int) string {
 // printed.
 func within(t *testing.T, cmd *exec.Cmd, bound int64) string {
 	t.Helper()
-	if underRace {
-		t.Skip("the race detector's own memory is counted too")
-	}
+	race.Skip(t, "the race detector's own memory is counted too")
 	status := filepath.Join(t.TempDir(), "status")
 	cmd.Env = append(cmd.Env, peakTo+"="+status)
 	out, err := cmd.CombinedOutput()

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"voxen/internal/race"
 	"voxen/store"
 	"voxen/study"
 )
@@ -131,9 +132,7 @@ func without(steps []string, kinds ...string) []string {
 // The example runs as it is written; a second run does nothing, and a change does
 // only what depends on it.
 func TestRunDoesWhatChanged(t *testing.T) {
-	if underRace {
-		t.Skip("the same study again and again: the other tests of run are its first time")
-	}
+	race.Skip(t, "the same study again and again: the other tests of run are its first time")
 	f := newFiles(t)
 	yaml := f.example()
 	before := states(t, yaml, "--dry-run")
@@ -271,9 +270,7 @@ func killed(t *testing.T, yaml string, rng *rand.Rand, longest time.Duration, si
 // A study that is interrupted or killed anywhere goes on and ends with the bits of
 // one that was not.
 func TestRunKilled(t *testing.T) {
-	if underRace {
-		t.Skip("processes so slow are killed before they end a step")
-	}
+	race.Skip(t, "processes so slow are killed before they end a step")
 	f := newFiles(t)
 	yaml := f.example()
 	mustRun(t, "run", yaml, "--threads", "1", "--quiet")

@@ -15,6 +15,7 @@ import (
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/internal/cuda/cudatest"
+	"voxen/internal/race"
 	"voxen/store"
 )
 
@@ -156,6 +157,7 @@ func bandedProblem(seed uint64, T, K, V int) ridge.Data {
 // One band of one draw is plain ridge, whatever the options: bits of scores, alphas, weights
 // and held-out scores are the same.
 func TestOneBandIsPlainRidge(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	for i, o := range []ridge.Options{
 		{}, {Intercept: true}, {StandardizeFeatures: true, StandardizeResponses: true}, {Delays: []int{1, 2}, Intercept: true},
 		{Gap: 2, Intercept: true}, {PerRun: ridge.ZScore}, {OneAlpha: true}, {Form: ridge.Kernel, StandardizeFeatures: true}, {Form: ridge.Rows, Score: op.R},
@@ -361,6 +363,7 @@ func TestCommonality(t *testing.T) {
 // Each subset of a partition has the score of a plain fit of its columns alone, on held-out
 // rows and in nested folds.
 func TestPartitionIsPlainFits(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	d := bandedProblem(8, 40, 6, 5)
 	of := []int{0, 1, 1, 2, 0, 2}
 	for _, nested := range []bool{false, true} {

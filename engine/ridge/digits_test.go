@@ -16,6 +16,7 @@ import (
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/race"
 )
 
 // digits is a problem whose numbers are hard to keep: features and responses as
@@ -187,6 +188,7 @@ func signal(seed uint64, T, K, V int) (x, y *mat.Dense) {
 // Columns of unlike size keep their own digits, in every form: 1e-8 against a solution
 // that compares columns at one scale, where their SDs differ by up to 1e12.
 func TestColumnsOfUnlikeSize(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	for _, c := range []struct {
 		T, K   int
 		spread float64
@@ -612,6 +614,7 @@ func TestUnitOfPredictions(t *testing.T) {
 // Rounding says about what float32 costs: next to nothing of features at right angles
 // or in kernels, and of alike features under a small alpha what scores are off by.
 func TestRounding(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	const T, K, V = 100, 60, 4
 	alike, y := signal(12, T, K, V)
 	common := normal(rand.New(rand.NewPCG(12, 1)), T, 1)

@@ -15,6 +15,7 @@ import (
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/internal/cuda/cudatest"
+	"voxen/internal/race"
 	"voxen/store"
 )
 
@@ -57,6 +58,9 @@ func goldenCases[C any](t *testing.T, path string, least int) []C {
 	}
 	if len(m.Cases) < least {
 		t.Fatalf("%d cases, want at least %d", len(m.Cases), least)
+	}
+	if race.Enabled { // the cases differ in arithmetic
+		m.Cases = m.Cases[:max(1, least/8)]
 	}
 	return m.Cases
 }

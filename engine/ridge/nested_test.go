@@ -18,6 +18,7 @@ import (
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/internal/cuda/cudatest"
+	"voxen/internal/race"
 	"voxen/store"
 )
 
@@ -502,6 +503,7 @@ func row(x []float64) *tile.Array[float64] {
 // TestNestedIsItsDefinition compares with plain loops over rows. In float64 what differs
 // is the order of sums, conditioned by alpha; in float32 the products.
 func TestNestedIsItsDefinition(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	for name, c := range nestedCases() {
 		isItsDefinition(t, name, c)
 	}
@@ -510,6 +512,7 @@ func TestNestedIsItsDefinition(t *testing.T) {
 // Fits with censored rows are those of the rest, with delays that find their neighbours and
 // gaps counted in time. Wild values there change nothing but what a delay brings.
 func TestCensoredIsItsDefinition(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	for name, c := range nestedCases() {
 		share := 0.15
 		if c.o.Trends.Cols > 4 { // more would leave less than half of a fold

@@ -12,6 +12,7 @@ import (
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
+	"voxen/internal/race"
 )
 
 // simulated is noise like BOLD under the defaults of a study, with a signal or without.
@@ -183,6 +184,7 @@ func TestNestedOfNoise(t *testing.T) {
 // the model on 10,000 fresh rows. Features are as slow as the noise: what is taken away of
 // the fewer rows of a fold leaves more or less of one than of the other else.
 func TestNestedOfSignal(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	for _, runs := range designs(900) {
 		for _, r := range []float64{0.1, 0.2, 0.4} {
 			s := simulated{runs: runs, ar: 0.3, K: 8, V: 64, slow: 0.3, r: r}

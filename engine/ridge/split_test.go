@@ -12,6 +12,7 @@ import (
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/internal/cuda/cudatest"
+	"voxen/internal/race"
 )
 
 var splitBands = ridge.Bands{Of: []int{0, 1, 1, 2, 0}, Gammas: [][]float64{{0.3, 0.3, 0.4}, {0.05, 0.9, 0.05}, {0.6, 0, 0.4}}}
@@ -112,6 +113,7 @@ func splitByDefinition(d ridge.Data, o ridge.Options, fit bandedOutputs, v int) 
 // In nested folds the parts are means over outer folds of those that a fit of their
 // training rows has on them.
 func TestNestedSplitIsOfOuterFolds(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	const V = 5
 	d := bandedProblem(15, 40, 5, V)
 	d.TestX, d.TestY = tile.Matrix{}, nil
@@ -155,6 +157,7 @@ func TestNestedSplitIsOfOuterFolds(t *testing.T) {
 // With steps per run that folds cut, gaps, unlike SDs of runs and one alpha the parts still add up to the
 // nested scores.
 func TestNestedSplitAddsUp(t *testing.T) {
+	race.Skip(t, "many small fits, which differ in arithmetic alone")
 	const V = 5
 	for _, precision := range []struct {
 		o     ridge.Options
