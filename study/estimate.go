@@ -2,6 +2,9 @@ package study
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"voxen/engine/ridge"
@@ -87,12 +90,108 @@ func (e *estimator) learn(s *Task, seconds float64) {
 	e.said[s.kind()] += s.work.seconds(e.rate)
 }
 
+// with is an estimator that knows of one more step.
+func (e *estimator) with(s *Task, seconds float64) *estimator {
+	more := &estimator{e.rate, maps.Clone(e.took), maps.Clone(e.said)}
+	more.learn(s, seconds)
+	return more
+}
+
+// knows reports whether a step of this kind has finished.
+func (e *estimator) knows(s *Task) bool { return e.said[s.kind()] > 0 }
+
 // seconds estimates a step: by its size, corrected by the finished steps of its
 // kind, or of all kinds while there is none.
 func (e *estimator) seconds(s *Task) float64 {
 	own := s.work.seconds(e.rate)
-	if e.said[s.kind()] > 0 {
+	if e.knows(s) {
 		return own * e.took[s.kind()] / e.said[s.kind()]
 	}
+	took, said := 0.0, 0.0
+	for kind := range e.said {
+		took, said = took+e.took[kind], said+e.said[kind]
+	}
+	if said > 0 {
+		return own * took / said
+	}
 	return own
+}
+
+// countdown estimates what is left of a study while its steps run. Steps report from
+// several goroutines.
+type countdown struct {
+	mu     sync.Mutex
+	est    *estimator
+	coming []*Task // and not kept, after the running one
+	now    *Task   // that runs, nil between steps
+	began  time.Time
+	stage  step.Pace
+}
+
+// begin takes note that the next step runs.
+func (c *countdown) begin(task *Task, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.coming = slices.DeleteFunc(c.coming, func(t *Task) bool { return t == task })
+	c.now, c.began, c.stage = task, now, step.NewPace(0, now)
+}
+
+// part takes note that a stage of the running step begins.
+func (c *countdown) part(total int, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stage = step.NewPace(total, now)
+}
+
+// progress takes note of how much of the stage is done.
+func (c *countdown) progress(done int, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stage.Done(done, now)
+}
+
+// end takes note that the running step has ended, after so many seconds of work.
+func (c *countdown) end(seconds float64, kept bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !kept {
+		c.est.learn(c.now, seconds)
+	}
+	c.now = nil
+}
+
+// left estimates the time to the end of the running step, and of the study.
+func (c *countdown) left(now time.Time) (running, all time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	est, seconds := c.est, 0.0
+	if c.now != nil {
+		elapsed := now.Sub(c.began).Seconds()
+		total, seen := c.total(now)
+		if seen {
+			est = est.with(c.now, total)
+		}
+		seconds = max(0, total-elapsed)
+	}
+	running = time.Duration(seconds * float64(time.Second))
+	for _, task := range c.coming {
+		seconds += est.seconds(task)
+	}
+	return running, time.Duration(seconds * float64(time.Second))
+}
+
+// total estimates how long the running step takes in all; seen says that it is by what
+// was seen of it. Stages may come after one that says how far it is: where steps of the
+// kind have finished, their time counts if it is the longer.
+func (c *countdown) total(now time.Time) (seconds float64, seen bool) {
+	seconds = c.est.seconds(c.now)
+	left, ok := c.stage.Left(now)
+	if !ok || c.stage.Share() < 0.05 {
+		return seconds, false
+	}
+	total := (now.Sub(c.began) + left).Seconds()
+	if c.est.knows(c.now) {
+		return max(seconds, total), true
+	}
+	return total, true
 }

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"voxen/engine"
@@ -42,10 +41,15 @@ type StepState struct {
 // StudyReporter is a Reporter that hears of a study's steps.
 type StudyReporter interface {
 	step.Reporter
-	// Step begins step i of n; left estimates the time for all that is to come.
-	Step(name string, i, n int, left func() time.Duration)
+	// Steps lists the steps before the first begins, as they are found; left estimates
+	// the time to the end of the step that runs and of the study, whenever it is asked.
+	Steps(states []StepState, left func() (step, study time.Duration))
+	// Step begins step i, from 0.
+	Step(i int)
 	// StepDone ends it; kept says that its output was there already.
-	StepDone(name string, seconds float64, kept bool)
+	StepDone(i int, seconds float64, kept bool)
+	// StepFailed ends it with an error, which ends the study.
+	StepFailed(i int, seconds float64)
 }
 
 // RunSummary is what the run command did.
@@ -69,6 +73,7 @@ type runner struct {
 	cache *store.Digests
 	est   *estimator
 	done  map[*Task]bool
+	clock *countdown // while the study runs
 }
 
 // newRunner estimates times by the kind of device, which is not opened.
@@ -179,6 +184,10 @@ func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 	defer lock.Close()
 	began := time.Now()
 	sum := RunSummary{Title: s.Title, Out: s.dir, Steps: len(s.Tasks)}
+	states := r.found()
+	if reporter, ok := e.Report.(StudyReporter); ok {
+		reporter.Steps(states, func() (step, study time.Duration) { return r.clock.left(time.Now()) })
+	}
 	for i, task := range s.Tasks {
 		kept, err := r.step(ctx, i, task)
 		if err != nil {
@@ -197,33 +206,60 @@ func (s *Study) Run(ctx context.Context, e *step.Env) (RunSummary, error) {
 	return sum, nil
 }
 
+// found lists the steps as they are before the first begins, and starts the countdown:
+// those that will be kept take no time. What a step will refuse, it says itself.
+func (r *runner) found() []StepState {
+	r.clock = &countdown{est: r.est}
+	var states []StepState
+	for _, task := range r.s.Tasks {
+		st, err := r.state(task)
+		if err != nil {
+			st = StepState{Step: task.Name, Kind: task.kind(), Out: task.out(), State: StateToDo}
+		}
+		if st.State != StateDone {
+			r.clock.coming = append(r.clock.coming, task)
+		}
+		states = append(states, st)
+	}
+	clear(r.done)
+	for i, task := range r.s.Tasks {
+		if states[i].State != StateDone {
+			states[i].Seconds = r.est.seconds(task)
+		}
+	}
+	return states
+}
+
 // step runs one step, or finds that its output is there.
 func (r *runner) step(ctx context.Context, i int, task *Task) (kept bool, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return false, err
 	}
 	start := time.Now()
-	report := &stepReporter{Reporter: r.e.Report}
+	r.clock.begin(task, start)
 	reporter, tells := r.e.Report.(StudyReporter)
 	if tells {
-		reporter.Step(task.Name, i+1, len(r.s.Tasks), func() time.Duration { return r.left(i, time.Since(start), report) })
+		reporter.Step(i)
 	}
 	// what an earlier step left to the collector counts in the resident set, by
 	// which the next one plans
 	debug.SetMemoryLimit(math.MaxInt64)
 	debug.FreeOSMemory()
-	o, err := step.Execute(ctx, r.env(report), task.Step)
+	o, err := step.Execute(ctx, r.env(&stepReporter{r.e.Report, r.clock}), task.Step)
+	took := time.Since(start).Seconds()
 	if err != nil {
+		if tells {
+			reporter.StepFailed(i, took)
+		}
 		return false, stepError(ctx, task, err)
 	}
-	took := time.Since(start).Seconds()
 	if kept = o.Kept != nil; kept {
 		took = o.Kept.Seconds
 	}
 	r.done[task] = true
-	r.est.learn(task, took)
+	r.clock.end(took, kept)
 	if tells {
-		reporter.StepDone(task.Name, took, kept)
+		reporter.StepDone(i, took, kept)
 	}
 	return kept, r.cacheIn()
 }
@@ -240,49 +276,20 @@ func stepError(ctx context.Context, task *Task, err error) error {
 	return fmt.Errorf("step %q failed, the same command goes on: %w", task.Name, err)
 }
 
-// left estimates the time for this step and all later ones.
-func (r *runner) left(i int, elapsed time.Duration, report *stepReporter) time.Duration {
-	seconds := max(0, r.est.seconds(r.s.Tasks[i])-elapsed.Seconds())
-	if share := report.share(); share > 0.05 {
-		seconds = elapsed.Seconds() / share * (1 - share)
-	}
-	for _, task := range r.s.Tasks[i+1:] {
-		if !r.done[task] {
-			seconds += r.est.seconds(task)
-		}
-	}
-	return time.Duration(seconds * float64(time.Second))
-}
-
-// stepReporter listens to how far the longest part of a step is.
+// stepReporter passes on what a step tells, and keeps the countdown.
 type stepReporter struct {
 	step.Reporter
-	mu          sync.Mutex
-	done, total int
+	clock *countdown
 }
 
 // Stage passes it on.
 func (s *stepReporter) Stage(name string, total int) {
-	s.mu.Lock()
-	s.done, s.total = 0, total
-	s.mu.Unlock()
+	s.clock.part(total, time.Now())
 	s.Reporter.Stage(name, total)
 }
 
 // Progress passes it on.
 func (s *stepReporter) Progress(done int) {
-	s.mu.Lock()
-	s.done = done
-	s.mu.Unlock()
+	s.clock.progress(done, time.Now())
 	s.Reporter.Progress(done)
-}
-
-// share is the part of the stage that is done, 0 if unknown.
-func (s *stepReporter) share() float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.total == 0 {
-		return 0
-	}
-	return float64(s.done) / float64(s.total)
 }

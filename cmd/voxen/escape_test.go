@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"voxen/study"
 )
 
 func TestPrintable(t *testing.T) {
@@ -41,17 +43,22 @@ func TestPrinterEscapes(t *testing.T) {
 		a.common.JSON = asJSON
 		a.printer = newPrinter(&out, &errOut, false, asJSON)
 		p := a.printer
-		p.Step(raw, 1, 2, func() time.Duration { return time.Second })
+		now := time.Now()
+		p.now = func() time.Time { return now }
+		p.Steps([]study.StepState{{Step: raw}, {Step: raw}, {Step: raw}}, func() (step, study time.Duration) { return 0, time.Second })
+		p.Step(0)
 		p.Stage(raw, 10)
-		p.start, p.last = time.Now().Add(-time.Hour), time.Time{}
+		now = now.Add(time.Hour)
 		p.Progress(5)
 		p.Warn(raw)
-		p.StepDone(raw, 1, true)
-		p.Step(raw, 2, 2, func() time.Duration { return time.Second })
-		p.StepDone(raw, 1, false)
+		p.StepDone(0, 1, true)
+		p.Step(1)
+		p.StepDone(1, 1, false)
+		p.Step(2)
+		p.StepFailed(2, 1)
 		p.result("r", map[string]string{"name": raw}, raw+"\nsecond line")
 		a.fail(errors.New(raw), 2)
-		if n := strings.Count(out.String()+errOut.String(), "x"); n < 6 {
+		if n := strings.Count(out.String()+errOut.String(), "x"); n < 7 {
 			t.Errorf("json %v: said %d times", asJSON, n)
 		}
 		for _, r := range out.String() + errOut.String() {

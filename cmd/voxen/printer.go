@@ -8,48 +8,119 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"voxen/study"
+	"voxen/study/step"
 )
 
-// printer is the one place that prints: a progress bar on a terminal, plain
-// lines elsewhere, JSON objects with --json. It satisfies step.Reporter.
+// printer is the one place that prints: what goes on is drawn in place on a terminal,
+// said in plain lines elsewhere, and in JSON objects with --json. It satisfies
+// study.StudyReporter.
 type printer struct {
 	mu          sync.Mutex
 	out, errOut io.Writer
 	quiet, json bool
 	terminal    bool
+	now         func() time.Time
 
-	step  string // of a study: "[3/12] encode bert sub-01"
-	left  func() time.Duration
-	stage string
-	total int
-	start time.Time
-	last  time.Time // of a plain line
-	bar   *progressbar.ProgressBar
+	steps     []study.StepState // of a study
+	at        int               // of them, that runs
+	studyLeft func() (step, study time.Duration)
+	stage     string
+	pace      step.Pace // of the stage
+	last      time.Time // that something was said
+	live      *live     // what is drawn in place
+	stop      chan struct{}
 }
 
-// Plain lines come at most this often, and the first only after it: a part of
-// the work shorter than that says nothing.
+// What goes on is said after quietFor, and then in plain lines at most every plainEvery.
 const (
-	quietFor   = time.Second
+	quietFor   = 700 * time.Millisecond
 	plainEvery = 10 * time.Second
 )
 
 func newPrinter(out, errOut io.Writer, quiet, asJSON bool) *printer {
-	p := &printer{out: out, errOut: errOut, quiet: quiet, json: asJSON}
+	p := &printer{out: out, errOut: errOut, quiet: quiet, json: asJSON, now: time.Now, stage: "starting", at: -1}
+	p.start()
 	if f, ok := errOut.(*os.File); ok {
 		p.terminal = term.IsTerminal(int(f.Fd()))
+		p.stop = make(chan struct{})
+		go p.beats(p.stop)
 	}
 	return p
+}
+
+// start is the beginning of what the printer tells of.
+func (p *printer) start() {
+	p.last = p.now().Add(quietFor - plainEvery)
+	p.pace = step.NewPace(0, p.now())
+}
+
+// beats sees to it that something is said of work that reports nothing.
+func (p *printer) beats(stop chan struct{}) {
+	for t := time.NewTicker(100 * time.Millisecond); ; {
+		select {
+		case <-stop:
+			t.Stop()
+			return
+		case <-t.C:
+			p.beat()
+		}
+	}
+}
+
+// beat says what goes on where that is due.
+func (p *printer) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tell()
+}
+
+// tell says what goes on, in place or in a line, where that is due.
+func (p *printer) tell() {
+	now := p.now()
+	switch {
+	case p.quiet || p.json:
+	case p.terminal && p.live != nil:
+		p.live.view.Store(p.view())
+	case p.terminal && (p.steps != nil || now.Sub(p.pace.Began()) >= quietFor):
+		p.live = newLive(p.errOut, p.view(), p.now)
+	case !p.terminal && now.Sub(p.last) >= plainEvery:
+		p.line("%s: %s", p.label(), p.goes(now))
+	}
+}
+
+// view is what a terminal shows now.
+func (p *printer) view() *view {
+	pace := p.pace
+	v := &view{label: printableLine(p.label()), total: pace.Total, done: min(pace.Reached(), pace.Total), since: pace.Began(), studyLeft: p.studyLeft,
+		stageLeft: func() (time.Duration, bool) { return pace.Left(p.now()) }}
+	v.count = fmt.Sprintf("%d of %d", v.done, v.total)
+	if p.steps != nil {
+		for i, s := range p.steps[p.at+1:] {
+			if s.State != study.StateDone {
+				v.waiting = append(v.waiting, printableLine(p.name(p.at+1+i)))
+			}
+		}
+	}
+	return v
+}
+
+// goes says how far the stage is, and what is left.
+func (p *printer) goes(now time.Time) string {
+	v := p.view()
+	if v.total > 0 {
+		return v.count + ", " + v.time(now)
+	}
+	return v.time(now)
 }
 
 // Stage begins a part of the work.
 func (p *printer) Stage(name string, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
-	p.stage, p.total, p.start, p.last = name, total, time.Now(), time.Now()
+	p.stage, p.pace = name, step.NewPace(total, p.now())
 	if p.json && !p.quiet {
 		p.object(map[string]any{"type": "stage", "stage": name, "total": total})
 	}
@@ -59,42 +130,29 @@ func (p *printer) Stage(name string, total int) {
 func (p *printer) Progress(done int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	elapsed := time.Since(p.start)
-	if p.quiet || p.total == 0 || elapsed < quietFor {
+	now := p.now()
+	p.pace.Done(done, now)
+	if !p.json {
+		p.tell()
 		return
 	}
-	left := time.Duration(float64(elapsed) / float64(max(done, 1)) * float64(p.total-done)).Round(time.Second)
-	switch {
-	case p.json:
-		if time.Since(p.last) >= quietFor || done == p.total {
-			p.last = time.Now()
-			o := map[string]any{"type": "progress", "stage": p.stage, "done": done, "total": p.total, "seconds_left": left.Seconds()}
-			if p.left != nil {
-				o["step"], o["study_seconds_left"] = p.step, math.Round(p.left().Seconds())
-			}
-			p.object(o)
-		}
-	case p.terminal:
-		if p.bar == nil {
-			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.errOut), progressbar.OptionSetDescription(printableLine(p.label())),
-				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
-				progressbar.OptionThrottle(100*time.Millisecond))
-		}
-		if p.left != nil {
-			p.bar.Describe(printableLine(p.label()) + p.studyLeft())
-		}
-		p.bar.Set(done)
-	case time.Since(p.last) >= plainEvery:
-		p.last = time.Now()
-		p.line("%s: %d of %d, %s left%s", p.label(), done, p.total, left, p.studyLeft())
+	if p.quiet || p.pace.Total == 0 || now.Sub(p.pace.Began()) < quietFor || now.Sub(p.last) < quietFor && done != p.pace.Total {
+		return
 	}
+	p.last = now
+	left, _ := p.pace.Left(now)
+	o := map[string]any{"type": "progress", "stage": p.stage, "done": done, "total": p.pace.Total, "seconds_left": math.Round(left.Seconds())}
+	if p.studyLeft != nil {
+		_, all := p.studyLeft()
+		o["step"], o["study_seconds_left"] = p.name(p.at), math.Round(all.Seconds())
+	}
+	p.object(o)
 }
 
 // Warn prints one line.
 func (p *printer) Warn(message string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
 	if p.json {
 		p.object(map[string]any{"type": "warning", "message": message})
 		return
@@ -102,55 +160,84 @@ func (p *printer) Warn(message string) {
 	p.line("warning: %s", message)
 }
 
-// Step begins a step of a study.
-func (p *printer) Step(name string, i, n int, left func() time.Duration) {
+// Steps begins the list of a study's steps.
+func (p *printer) Steps(states []study.StepState, left func() (step, study time.Duration)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
-	p.step, p.left = fmt.Sprintf("[%d/%d] %s", i, n, name), left
-	if p.json && !p.quiet {
-		p.object(map[string]any{"type": "step", "step": name, "index": i, "steps": n, "study_seconds_left": math.Round(left().Seconds())})
+	p.steps, p.studyLeft, p.at = states, left, -1
+	if p.quiet || p.json {
+		return
 	}
+	there := 0
+	for _, s := range states {
+		if s.State == study.StateDone {
+			there++
+		}
+	}
+	_, all := left()
+	p.line("%d steps, %d of them done before; about %s to go", len(states), there, shortTime(all))
+	p.tell()
+}
+
+// Step begins a step of a study.
+func (p *printer) Step(i int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.stage, p.pace = i, "starting", step.NewPace(0, p.now())
+	if p.json && !p.quiet {
+		_, all := p.studyLeft()
+		p.object(map[string]any{"type": "step", "step": p.name(i), "index": i + 1, "steps": len(p.steps), "study_seconds_left": math.Round(all.Seconds())})
+	}
+	p.tell()
 }
 
 // StepDone ends it with a line.
-func (p *printer) StepDone(name string, took float64, kept bool) {
+func (p *printer) StepDone(i int, took float64, kept bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
 	switch {
 	case p.quiet:
 	case p.json:
-		p.object(map[string]any{"type": "step_done", "step": name, "seconds": took, "kept": kept})
+		p.object(map[string]any{"type": "step_done", "step": p.name(i), "seconds": took, "kept": kept})
 	case kept:
-		p.line("%s: kept from before", p.step)
+		p.line("%s: reused", p.name(i))
 	default:
-		p.line("%s: %s", p.step, seconds(took))
+		p.line("%s: done in %s", p.name(i), seconds(took))
 	}
-	p.step, p.left = "", nil
 }
 
-// studyLeft is the time left of a study, for the end of a line.
-func (p *printer) studyLeft() string {
-	if p.left == nil {
-		return ""
+// StepFailed ends it with a line, before the error that ends the study.
+func (p *printer) StepFailed(i int, took float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.quiet:
+	case p.json:
+		p.object(map[string]any{"type": "step_failed", "step": p.name(i), "seconds": took})
+	default:
+		p.line("%s: failed after %s", p.name(i), seconds(took))
 	}
-	return fmt.Sprintf("; %s left of the study", p.left().Round(time.Second))
+}
+
+// name is a step of the list.
+func (p *printer) name(i int) string {
+	return fmt.Sprintf("[%d/%d] %s", i+1, len(p.steps), p.steps[i].Step)
 }
 
 // label is the part of the work that is shown.
 func (p *printer) label() string {
-	if p.step == "" {
+	if p.at < 0 || p.steps == nil {
 		return p.stage
 	}
-	return p.step + ": " + p.stage
+	return p.name(p.at) + ": " + p.stage
 }
 
 // result prints what a command found: text for people, or v as JSON.
 func (p *printer) result(kind string, v any, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
+	p.clear()
+	p.steps, p.studyLeft = nil, nil
 	if p.json {
 		p.object(map[string]any{"type": kind, kind: v})
 		return
@@ -160,20 +247,29 @@ func (p *printer) result(kind string, v any, text string) {
 
 // line prints a line that is no result.
 func (p *printer) line(format string, args ...any) {
-	fmt.Fprintln(p.errOut, printableLine(fmt.Sprintf(format, args...)))
+	p.last = p.now()
+	text := printableLine(fmt.Sprintf(format, args...))
+	if p.live == nil || !p.live.line(text) {
+		fmt.Fprintln(p.errOut, text)
+	}
 }
 
-// end clears the progress bar.
+// end ends what is drawn and said besides results.
 func (p *printer) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endBar()
+	p.clear()
+	if p.stop != nil {
+		close(p.stop)
+		p.stop = nil
+	}
 }
 
-func (p *printer) endBar() {
-	if p.bar != nil {
-		p.bar.Finish()
-		p.bar = nil
+// clear takes away what is drawn in place.
+func (p *printer) clear() {
+	if p.live != nil {
+		p.live.end()
+		p.live = nil
 	}
 }
 

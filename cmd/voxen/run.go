@@ -59,7 +59,10 @@ stopped, with the same results.` + "\n" + exitHelp,
 				if err != nil {
 					return err
 				}
-				a.printStates(states, dryRun)
+				if dryRun {
+					return a.printForecast(s, e, states)
+				}
+				a.printStates(states, false)
 				return nil
 			}
 			sum, err := s.Run(cmd.Context(), e)
@@ -71,7 +74,7 @@ stopped, with the same results.` + "\n" + exitHelp,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&dryRun, "dry-run", false, "print the steps with their sizes, memory and time, and do nothing")
+	f.BoolVar(&dryRun, "dry-run", false, "print the steps with their sizes, memory and time and the warnings to be expected, and do nothing")
 	f.BoolVar(&status, "status", false, "print how far each step is, and do nothing")
 	f.BoolVar(&initialise, "init", false, "write a commented example that runs, with simulated data beside it")
 	return cmd
@@ -102,6 +105,21 @@ func seconds(s float64) string {
 		return d.Round(10 * time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
+}
+
+// printForecast prints the steps, and what they will warn of.
+func (a *app) printForecast(s *study.Study, e *step.Env, states []study.StepState) error {
+	lines, err := s.Foreseen(e, states)
+	if err != nil {
+		return err
+	}
+	a.printStates(states, true)
+	if a.common.JSON {
+		a.printer.result("foreseen", lines, "")
+	} else if len(lines) > 0 {
+		a.printer.result("foreseen", nil, "\nto be expected:\n  "+strings.Join(lines, "\n  "))
+	}
+	return nil
 }
 
 // printStates prints a line per step, and what is left in all.

@@ -369,7 +369,7 @@ func TestRunProgress(t *testing.T) {
 	if status != 0 {
 		t.Fatal(errOut)
 	}
-	if !regexp.MustCompile(`(?m)^\[1/\d+\] extract tiny-bert alice: \S+s$`).MatchString(errOut) || !strings.Contains(out, "kept from before") {
+	if !regexp.MustCompile(`(?s)^\d+ steps, 0 of them done before; about \S+ to go\n\[1/\d+\] extract tiny-bert alice: done in \S+s\n`).MatchString(errOut) || !strings.Contains(out, "kept from before") {
 		t.Errorf("said %q and %q", errOut, out)
 	}
 	os.RemoveAll(f.path("results"))

@@ -90,8 +90,8 @@ func TestExtractAtTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.program.Close()
-	// "extracting (tokens)  17% |███     | (12345/67890) [1s:5s]"
-	bar := regexp.MustCompile(`extracting \(tokens\)\s+\d+% \|.*\| \(\d+/\d+.*\) \[\d+s:\d+s\]`)
+	// "extracting (tokens)  17% |███     | 12345 of 67890, 5s left"
+	bar := regexp.MustCompile(`extracting \(tokens\)\s+\d+% \|.*\| \d+ of \d+, \d+s left`)
 	for range 2000 {
 		if bar.MatchString(c.screen()) && begun(f.path("r.npy.partial/r.npy")) {
 			break

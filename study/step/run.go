@@ -45,6 +45,7 @@ func execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	if err := e.checkDevice(s.Command()); err != nil {
 		return Outcome{}, err
 	}
+	e.Report.Stage("checking inputs", 0)
 	jobs, err := e.jobs(ctx, s)
 	if err != nil {
 		return Outcome{}, err

@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,4 +205,35 @@ func ParseDelays(s string) ([]int, error) {
 		delays = append(delays, d)
 	}
 	return delays, nil
+}
+
+// Foresee says what is known of confounds before responses are read: tables of which
+// trends and confounds take more than a third of the rows, and values that are n/a at the
+// head of a column. Where one file holds several runs, their rows are not those of the
+// tables.
+func (s RunSteps) Foresee(e *Env, confounds []string, severalRuns bool) (lines []string, err error) {
+	trend, err := s.Trend()
+	if err != nil {
+		return nil, err
+	}
+	n := Nuisance{Trend: trend, TR: s.TR.Or(0), Flag: s.Detrend}
+	filled, worst, share := 0, "", 1.0/3
+	for _, path := range confounds {
+		t, err := e.Files().Confounds(path, s.ConfoundColumns)
+		if err != nil {
+			return nil, err
+		}
+		filled += t.Filled
+		q := len(n.columns(t.Rows, true, t.Columns))
+		if part := float64(q) / float64(t.Rows); part > share && !severalRuns {
+			share, worst = part, fmt.Sprintf("%s: trends and confounds are %d regressors of a run of %d rows, more than a third: fewer of them, or slower trends, leave more of the signal", path, q, t.Rows)
+		}
+	}
+	if worst != "" {
+		lines = append(lines, worst)
+	}
+	if filled > 0 {
+		lines = append(lines, "n/a at the head of a column of confounds takes the first value below it")
+	}
+	return lines, nil
 }

@@ -1746,7 +1746,7 @@ def run(
     study : Path
         The study's YAML file.
     dry_run : bool, optional
-        Print the steps with their sizes, memory and time, and do nothing.
+        Print the steps with their sizes, memory and time and the warnings to be expected, and do nothing.
     status : bool, optional
         Print how far each step is, and do nothing.
     init : bool, optional
