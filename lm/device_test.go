@@ -30,6 +30,11 @@ func TestGoldensOnDevice(t *testing.T) {
 	for _, c := range saeCases {
 		compareFeatures(t, engine.NewMachine(be), c.name, c.model, c.tap, c.layer, false)
 	}
+	for _, c := range lesionCases(t) {
+		if c.Model == "gpt2" || c.Model == "qwen3" {
+			compareLesion(t, engine.NewMachine(be), c)
+		}
+	}
 }
 
 // uploads counts the bytes that go to a device.

@@ -36,11 +36,15 @@ type Options struct {
 	// SAE, if any, gives the features of an autoencoder in the place of the units of
 	// the one tap and layer that are read, see SAE.Fits; columns are SAE.Columns.
 	SAE *SAE
+	// Zero, if any, holds units at 0 while the model runs.
+	Zero *Zero
 	// Checkpoint, if any, skips windows whose rows are done and learns of rows
 	// that are.
 	Checkpoint Checkpoint
 
-	block int // elements of a block of the output layer, for tests; 0 is headElements
+	sets  []*Zero                             // lesions, each of which reads all windows
+	each  func(lesion, row int, bits float64) // Surprisal, of the lesion with that number
+	block int                                 // elements of a block of the output layer, for tests; 0 is headElements
 }
 
 // Checkpoint remembers finished ranges of rows over restarts; store.Job is one.
@@ -88,6 +92,10 @@ func (m *Model) Extract(ctx context.Context, mach *engine.Machine, r *Reading, o
 			return Stats{}, err
 		}
 	}
+	opt.sets = []*Zero{opt.Zero}
+	if give := opt.Surprisal; give != nil {
+		opt.each = func(_, row int, bits float64) { give(row, bits) }
+	}
 	if opt.Float64 {
 		return extract[float64](ctx, m, mach, r, opt, sink)
 	}
@@ -124,6 +132,7 @@ type extractor[F float32 | float64] struct {
 	hidden   []engine.Buffer
 	tapBuf   engine.Buffer
 	small    engine.Buffer // spans and rotations of a window
+	masks    engine.Buffer // of the taps that are zeroed, of a layer; nil without any
 	memory   engine.HostBuffer
 	rows     []float32 // responses of a group, in memory
 	rotation int       // tokens of the window whose rotation is in small
@@ -140,7 +149,7 @@ func extract[F float32 | float64](ctx context.Context, m *Model, mach *engine.Ma
 		all.Tokens, all.Windows, all.Loading = all.Tokens+x.stats.Tokens, all.Windows+x.stats.Windows, all.Loading+x.stats.Loading
 		all.Bytes, all.Streamed = x.stats.Bytes, x.stats.Streamed
 		var full *engine.OutOfMemory
-		if !errors.As(err, &full) || !x.smaller() || opt.Checkpoint == nil { // without one, rows would be handed out twice
+		if !errors.As(err, &full) || !x.smaller() || opt.Checkpoint == nil && sink != nil { // without one, rows would be handed out twice
 			return all, err
 		}
 		all.Halvings++
@@ -164,7 +173,7 @@ func (x *extractor[F]) extract(ctx context.Context, mach *engine.Machine, r *Rea
 	if len(x.windows) == 0 {
 		return nil
 	}
-	if x.opt.Surprisal != nil {
+	if x.opt.each != nil {
 		if err := x.makeHead(); err != nil {
 			return err
 		}
@@ -197,15 +206,17 @@ func (x *extractor[F]) makeGraphs() {
 	type kind struct {
 		attends attends
 		encoded Tap
+		zeroed  string
 	}
 	made := map[kind]*graph{}
 	for l := range x.lastLayer() + 1 {
-		k := kind{attends: c.attends(l)}
+		zeroed := x.zeroed(l)
+		k := kind{attends: c.attends(l), zeroed: namesOf(zeroed)}
 		if x.opt.SAE != nil && l == x.opt.Layers[0] {
 			k.encoded = x.opt.Taps[0]
 		}
 		if made[k] == nil {
-			made[k] = layerGraph(c, x.dt.Dtype, k.attends, x.opt.SAE, k.encoded)
+			made[k] = layerGraph(c, x.dt.Dtype, k.attends, x.opt.SAE, k.encoded, zeroed)
 			x.kinds = append(x.kinds, made[k])
 		}
 		x.layers = append(x.layers, made[k])
@@ -214,10 +225,17 @@ func (x *extractor[F]) makeGraphs() {
 
 // selectWindows takes the windows from which rows are still to be read.
 func (x *extractor[F]) selectWindows(r *Reading) {
-	for _, w := range r.Windows {
+	all := make([]Window, 0, len(x.opt.sets)*len(r.Windows))
+	for set := range x.opt.sets {
+		for _, w := range r.Windows {
+			w.set = set
+			all = append(all, w)
+		}
+	}
+	for _, w := range all {
 		todo := false
 		for _, run := range runs(w.Rows) {
-			todo = todo || x.opt.Surprisal != nil || x.opt.Checkpoint == nil || !x.opt.Checkpoint.Done(run.Lo, run.Hi)
+			todo = todo || x.opt.each != nil || x.opt.Checkpoint == nil || !x.opt.Checkpoint.Done(run.Lo, run.Hi)
 		}
 		if !todo {
 			continue
@@ -357,7 +375,7 @@ func (x *extractor[F]) measure() (needs, error) {
 		return n, err
 	}
 	n.stream = x.bytes(x.maxT * c.Hidden)
-	n.fixed += temp + n.stream + x.smallBytes() + x.tapBytes()
+	n.fixed += temp + n.stream + x.smallBytes() + x.tapBytes() + x.maskBytes()
 	n.host = int64(x.maxR) * int64(x.cols) * 4
 	if x.head != nil {
 		n.fixed += x.headBytes()
@@ -460,7 +478,7 @@ func (x *extractor[F]) budgets(be engine.Backend) (budget, error) {
 
 // lastLayer is the last one that is run; -1 where embeddings alone are read.
 func (x *extractor[F]) lastLayer() int {
-	if x.opt.Surprisal != nil {
+	if x.opt.each != nil {
 		return x.m.Config.Layers - 1
 	}
 	if len(x.opt.Taps) == 1 && x.opt.Taps[0] == Embed {
@@ -512,6 +530,11 @@ func (x *extractor[F]) allocate(ctx context.Context, be engine.Backend) error {
 	if x.small, err = be.Alloc(int(x.smallBytes())); err != nil {
 		return err
 	}
+	if n := x.maskBytes(); n > 0 {
+		if x.masks, err = be.Alloc(int(n)); err != nil {
+			return err
+		}
+	}
 	// Not on Go's heap: the collector would let it grow to twice the size.
 	if x.memory, err = be.Host(4 * max(1, x.group*x.maxR*x.cols)); err != nil {
 		return err
@@ -534,7 +557,7 @@ func (x *extractor[F]) close() {
 	if x.memory != nil {
 		x.memory.Free()
 	}
-	for _, b := range append(x.hidden, x.tapBuf, x.small) {
+	for _, b := range append(x.hidden, x.tapBuf, x.small, x.masks) {
 		if b != nil {
 			b.Free()
 		}
@@ -658,6 +681,7 @@ func (x *extractor[F]) bind(g *graph, ws []weight, l *layerBuffer, T, R int) (in
 			in[g.inputs[w.name]] = r
 		}
 	}
+	x.bindMasks(g, in)
 	in[g.inputs["x"]] = engine.Resident{Type: typ(op.Dims{1, 1, T, c.Hidden})}
 	spans = engine.Resident{Type: typ(op.Dims{1, 1, R, 2}), Buf: x.small}
 	in[g.inputs["spans"]] = spans
@@ -773,6 +797,9 @@ func (x *extractor[F]) step(ctx context.Context, l, k int, w Window, read bool, 
 	T, R, g := len(w.IDs), len(w.Rows), x.layers[l]
 	in, spans := x.bind(g, x.weights[l].weights, x.weights[l], T, R)
 	if err := x.prepare(ctx, w, g, in, spans); err != nil {
+		return err
+	}
+	if err := x.fillMasks(ctx, w, l, g, in); err != nil {
 		return err
 	}
 	node := g.inputs["x"]
@@ -895,6 +922,9 @@ func narrow[F float32 | float64](dst []float32, src []F) {
 func (x *extractor[F]) hand(ctx context.Context, k int, w Window) error {
 	at := k * x.maxR * x.cols
 	for _, run := range runs(w.Rows) {
+		if x.sink == nil {
+			break
+		}
 		n := (run.Hi - run.Lo) * x.cols
 		if err := x.sink.WriteRows(ctx, run.Lo, run.Hi, x.rows[at:at+n]); err != nil {
 			return err

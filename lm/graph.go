@@ -21,8 +21,9 @@ type graph struct {
 	taps   map[Tap]*gorgonia.Node // pooled to rows
 
 	attends attends
-	encoded Tap // whose units an autoencoder encodes before they are pooled; empty: of none
-	kept    int // features that TopK keeps of a token; 0: all
+	encoded Tap   // whose units an autoencoder encodes before they are pooled; empty: of none
+	kept    int   // features that TopK keeps of a token; 0: all
+	zeroed  []Tap // of which some units are 0
 }
 
 func newGraph(c *Config, dtype tensor.Dtype, weights []weight) *graph {
@@ -111,10 +112,13 @@ func tokenGraph(c *Config, dtype tensor.Dtype) *graph {
 }
 
 // layerGraph is one block, the same for all layers that attend alike and have the same
-// tap encoded.
-func layerGraph(c *Config, dtype tensor.Dtype, attends attends, sae *SAE, encoded Tap) *graph {
+// tap encoded and the same ones zeroed.
+func layerGraph(c *Config, dtype tensor.Dtype, attends attends, sae *SAE, encoded Tap, zeroed []Tap) *graph {
 	g := newGraph(c, dtype, c.layerWeights(0))
-	g.attends, g.encoded = attends, encoded
+	g.attends, g.encoded, g.zeroed = attends, encoded, zeroed
+	for _, t := range zeroed {
+		g.input(maskName(t), op.Dims{1, 1, 1, c.Units(t)})
+	}
 	if encoded != "" {
 		g.kept = sae.k
 		for _, w := range sae.weights() {
@@ -136,17 +140,17 @@ func (g *graph) attention(x *gorgonia.Node, turn turn) *gorgonia.Node {
 	c := g.c
 	q, kv := c.Heads*c.HeadSize, c.KVHeads*c.HeadSize
 	qkv := g.linear(x, "qkv")
-	query, key, value := columns(qkv, 0, q), columns(qkv, q, q+kv), columns(qkv, q+kv, q+2*kv)
+	query, key, value := g.masked(AttnQ, columns(qkv, 0, q)), g.masked(AttnK, columns(qkv, q, q+kv)), columns(qkv, q+kv, q+2*kv)
 	g.tap(AttnQ, query)
 	g.tap(AttnK, key)
 	g.tap(AttnQK, op.Must(op.QueryKey{Heads: c.Heads, KVHeads: c.KVHeads}, query, key))
 	if turn != nil {
 		query, key = turn(query, "q", c.Heads), turn(key, "k", c.KVHeads)
 	}
-	att := op.Must(op.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Causal: c.Causal(),
-		Window: g.attends.window, Scale: g.attends.scale, Bound: c.Bound}, query, key, value)
+	att := g.masked(AttnHeads, op.Must(op.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Causal: c.Causal(),
+		Window: g.attends.window, Scale: g.attends.scale, Bound: c.Bound}, query, key, value))
 	g.tap(AttnHeads, att)
-	out := g.linear(att, "attn")
+	out := g.masked(AttnOut, g.linear(att, "attn"))
 	g.tap(AttnOut, out)
 	return out
 }
@@ -165,7 +169,8 @@ func (g *graph) gatedFeedForward(x *gorgonia.Node) *gorgonia.Node {
 
 // project is the second layer of the feed-forward network.
 func (g *graph) project(act *gorgonia.Node) *gorgonia.Node {
-	ffn := g.linear(act, "ffn2")
+	act = g.masked(FFNAct, act)
+	ffn := g.masked(FFNOut, g.linear(act, "ffn2"))
 	g.tap(FFNAct, act)
 	g.tap(FFNOut, ffn)
 	return ffn
@@ -173,6 +178,6 @@ func (g *graph) project(act *gorgonia.Node) *gorgonia.Node {
 
 // finish ends a block with its residual stream.
 func (g *graph) finish(out *gorgonia.Node) {
-	g.out = out
-	g.tap(Hidden, out)
+	g.out = g.masked(Hidden, out)
+	g.tap(Hidden, g.out)
 }

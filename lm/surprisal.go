@@ -171,7 +171,7 @@ func (x *extractor[F]) surprise(ctx context.Context, be engine.Backend, group []
 		for t := 1; t < len(bits); t++ {
 			bits[t] = (h.lse[k][t-1] - h.chosen[k][t-1]) / math.Ln2
 		}
-		w.surprisals(bits, x.opt.Surprisal)
+		w.surprisals(bits, func(row int, bits float64) { x.opt.each(w.set, row, bits) })
 	}
 	return nil
 }

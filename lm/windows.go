@@ -29,6 +29,8 @@ type Window struct {
 	Text int
 	// Rows lists the rows whose responses are read from this window, ascending.
 	Rows []int
+
+	set int // which lesion it is read with, of those of an extraction
 }
 
 // Reading is a text cut into windows.

@@ -33,7 +33,10 @@ Taps, one or more, separated by commas:
   embed       input embeddings of word pieces alone, static, in layer 0
 
 Writes FILE, FILE.columns.tsv (which column is which unit), with --text the table of
-words FILE.words.tsv, with --surprisal FILE.surprisal.tsv, and FILE.run.json. A model
+words FILE.words.tsv, with --surprisal FILE.surprisal.tsv, and FILE.run.json. With --zero
+some units are 0 while the model runs, and --loss writes FILE.loss.tsv: the mean surprisal
+of a word with and without them, and without random sets of as many units of each layer
+with a mean |response| within 10%; use words that no dictionary was learned from. A model
 larger than --memory goes through layer by layer.` + "\n" + exitHelp,
 		Example: `  # the Alice words through MiniLM (make minilm gets the folder)
   voxen extract --model build/minilm --words testdata/alice/words.tsv --out alice.npy
@@ -41,6 +44,12 @@ larger than --memory goes through layer by layer.` + "\n" + exitHelp,
   # a text read at 2.5 words per second, query-key units of two layers, in half precision
   voxen extract --model Llama-3.2-1B --text story.txt --rate 2.5 --tap attn.qk --layers 0,15 \
     --dtype float16 --out story.safetensors
+
+  # does the model need the units that prefer sentences to predict words?
+  voxen extract --model gpt2 --text sentences.txt --window 4 --stride 4 --out sentences.npy
+  voxen extract --model gpt2 --text nonwords.txt --window 4 --stride 4 --out nonwords.npy
+  voxen localize --preferred sentences.npy --other nonwords.npy --top 5 --fdr 1 --out preferred
+  voxen extract --model gpt2 --words words.tsv --zero preferred/neurons.tsv --loss --loss-draws 20 --out lesion.npy
 
   # every word with 1 and with 10 words before it: g.npy.context-1.npy, g.npy.context-10.npy
   voxen extract --model gpt2 --words words.tsv --context 1,10 --surprisal --out g.npy`,
@@ -71,6 +80,12 @@ func extractText(s *extract.Summary) string {
 	}
 	if s.Streamed {
 		text += "\nthe model is larger than --memory allows: its weights went through layer by layer"
+	}
+	if s.Zeroed > 0 {
+		text += fmt.Sprintf("\nunits that were 0: %d", s.Zeroed)
+	}
+	if s.Loss != nil {
+		text += "\n" + s.Loss.String()
 	}
 	if s.Empty > 0 {
 		text += fmt.Sprintf("\nrows without a word piece (zero): %d", s.Empty)

@@ -417,3 +417,81 @@ func TestExtractContext(t *testing.T) {
 		t.Error("windows are written too")
 	}
 }
+
+// numbersOf reads a column of numbers, NaN where there is none.
+func numbersOf(t *testing.T, path, column string) (list []float64) {
+	t.Helper()
+	for _, cell := range tableColumn(t, path, column) {
+		x, err := strconv.ParseFloat(cell, 64)
+		if cell == "n/a" {
+			x, err = math.NaN(), nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, x)
+	}
+	return list
+}
+
+// Losses are mean surprisals, without and with units that are 0, and of sets with as many
+// units of each layer and a like response; p counts them; the responses are those of the
+// lesion, and the same seed draws the same.
+func TestExtractLoss(t *testing.T) {
+	f := newFiles(t)
+	m := llamaModel(32, 48, 3)
+	m.config["tie_word_embeddings"] = true
+	dir, words := f.model("llama", m), f.story("words.tsv", 30)
+	neurons := "model\tlayer\tunit\tnetwork\n"
+	for layer, units := range map[int][]int{0: {1, 5, 9}, 2: {4, 31}} {
+		for _, u := range units {
+			neurons += fmt.Sprintf("llama\t%d\t%d\tx\n", layer, u)
+		}
+	}
+	zero := f.bytes("neurons.tsv", []byte(neurons+"llama\t1\t0\tn/a\nllama\t1\t3\ty\nother\t1\t7\tx\n"))
+	run := func(out string, more ...string) string {
+		mustRun(t, extractArgs(dir, words, f.path(out), append(more, "--window", "15", "--stride", "5")...)...)
+		return f.path(out)
+	}
+	mean := func(path string) float64 {
+		sum, n := 0.0, 0
+		for _, b := range numbersOf(t, path+".surprisal.tsv", "surprisal") {
+			if !math.IsNaN(b) {
+				sum, n = sum+b, n+1
+			}
+		}
+		return sum / float64(n)
+	}
+	lesion := []string{"--zero", zero, "--zero-network", "x"}
+	intact, zeroed := mean(run("intact.npy", "--surprisal")), mean(run("zeroed.npy", append(lesion, "--surprisal")...))
+	path := run("loss.npy", append(lesion, "--loss", "--loss-draws", "19")...)
+	if !bytes.Equal(f.read("loss.npy"), f.read("zeroed.npy")) || bytes.Equal(f.read("loss.npy"), f.read("intact.npy")) {
+		t.Error("the responses are not those of the lesion")
+	}
+	table := path + ".loss.tsv"
+	loss, size, what := numbersOf(t, table, "loss"), numbersOf(t, table, "mean_response"), tableColumn(t, table, "units")
+	if len(loss) != 21 || math.Abs(loss[0]-intact) > 1e-5*intact || math.Abs(loss[1]-zeroed) > 1e-5*zeroed || intact == zeroed {
+		t.Fatalf("losses %v of %v, want %g and %g first", loss, what, intact, zeroed)
+	}
+	as := 1.
+	for i, l := range loss[2:] {
+		if l >= loss[1] {
+			as++
+		}
+		if math.Abs(size[2+i]/size[1]-1) > 0.1+1e-5 { // written with 6 digits
+			t.Errorf("set %d has a mean |response| of %g, the units %g", i, size[2+i], size[1])
+		}
+	}
+	results, err := store.ReadRun(store.OS{}, path+".run.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := results.Results["loss_p"]; math.Abs(p-as/20) > 1e-12 || results.Results["zeroed"] != 5 {
+		t.Errorf("p %g with %g of 20: %v", p, as, results.Results)
+	}
+	run("again.npy", append(lesion, "--loss", "--loss-draws", "19")...)
+	run("other.npy", append(lesion, "--loss", "--loss-draws", "19", "--loss-seed", "1")...)
+	if !bytes.Equal(f.read("again.npy.loss.tsv"), f.read("loss.npy.loss.tsv")) || bytes.Equal(f.read("other.npy.loss.tsv"), f.read("loss.npy.loss.tsv")) {
+		t.Error("the same seed draws other sets, or another one the same")
+	}
+}

@@ -161,6 +161,7 @@ func doorCalls(f *files) map[string][]call {
 			to(".npy", "extract", "--model", f.path("tiny-bert"), "--text", f.bytes("story.txt", []byte("Down, down, down. Would the fall never end?"))),
 			to(".safetensors", "extract", "--model", f.path("tiny-bert"), "--ids", f.ids("ids.npy", 101, 7, 9, 102)),
 			to(".npy", "extract", "--model", f.path("tiny-bert"), "--ids", f.path("ids.npy"), "--tap", "hidden", "--layers", "1", "--sae", f.autoencoder("sae", testHidden, 9)),
+			to(".npy", "extract", "--model", f.path("tiny-bert"), "--ids", f.path("ids.npy"), "--zero", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\ntiny-bert\t0\t1\tx\n"))),
 		},
 		"group": {
 			to("", append(append([]string{"group"}, f.scoreMaps(6)...), "--mask", f.path("mask.nii.gz"), "--atlas", f.path("atlas.nii.gz"),

@@ -21,6 +21,14 @@ func extractRefusal(name, says string, more ...string) refusal {
 	}, 2, says}
 }
 
+// zeroed refuses an extract whose table of units that are 0 holds text.
+func zeroed(name, says, text string, more ...string) refusal {
+	return refusal{"zero " + name, func(f *files) []string {
+		args := extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy"), "--zero", f.bytes("neurons.tsv", []byte(text)))
+		return instead(args, more...)
+	}, 2, says}
+}
+
 // instead gives a command other flags, in the place of those it has.
 func instead(args []string, more ...string) []string {
 	for i := 0; i+1 < len(more); i += 2 {
@@ -145,6 +153,19 @@ func sharded(index string) func(f *files, dir string) {
 }
 
 var lmRefusals = []refusal{
+	zeroed("units of another model", `neurons.tsv: has no unit of the model "model", but of other`, "model\tlayer\tunit\tnetwork\nother\t0\t0\tx\n"),
+	zeroed("units of no network", `neurons.tsv: has no unit of "model" with a network`, "model\tlayer\tunit\tnetwork\nmodel\t0\t0\tn/a\n"),
+	zeroed("units of another network", `neurons.tsv: has no unit of "model" in the network "y", but of x`, "model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n", "--zero-network", "y"),
+	zeroed("a unit that is not there", `neurons.tsv: unit 1000 of ffn.out, expected one of the model's`, "model\tlayer\tunit\tnetwork\nmodel\t0\t1000\tx\n"),
+	zeroed("a layer that is no number", `neurons.tsv: line 2 has layer "first"`, "model\tlayer\tunit\tnetwork\nmodel\tfirst\t0\tx\n"),
+	zeroed("a unit twice", `neurons.tsv: unit 1 of ffn.out in layer 0 is there twice`, "model\tlayer\tunit\tnetwork\nmodel\t0\t1\tx\nmodel\t0\t1\ty\n"),
+	zeroed("units of a tap without effect", `neurons.tsv: units of "attn.qk" cannot be 0`, "model\tlayer\tunit\tnetwork\ttap\nmodel\t0\t1\tx\tattn.qk\n"),
+	zeroed("units of several taps", `neurons.tsv: has no column tap, and --tap ffn.out,hidden are several`, "model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n", "--tap", "ffn.out,hidden"),
+	zeroed("a table of units without networks", `neurons.tsv: has no column "network"`, "model\tlayer\tunit\nmodel\t0\t0\n"),
+	refusal{"a loss of a model that predicts nothing", func(f *files) []string {
+		return append(extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy")),
+			"--zero", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n")), "--loss")
+	}, 2, `--loss: a bert whose tokens see those after them predicts no next word`},
 	// extract: the command line
 	{"extract of nothing", func(*files) []string { return []string{"extract"} }, 2, `--model is needed: Hugging Face model folder`},
 	{"no text", func(f *files) []string {

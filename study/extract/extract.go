@@ -3,6 +3,7 @@
 package extract
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -42,6 +43,8 @@ type Options struct {
 	Columns   []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default: those in common use); section=3 behind them, or alone, takes the rows whose column section is 3"`
 	Rate      step.Maybe[float64] `opt:"rate" key:"-" above:"0" doc:"words per second of --text, for the times in its table of words (default: none)"`
 
+	Lesion
+
 	before bool // one of Runs
 }
 
@@ -56,6 +59,9 @@ type Summary struct {
 	Empty    int     `json:"empty"`  // rows without a word piece
 	Streamed bool    `json:"streamed"`
 	Rate     float64 `json:"tokens_per_second"` // of the model, without the reading of its weights
+
+	Zeroed int          `json:"zeroed,omitempty"` // units
+	Loss   *LossSummary `json:"loss,omitempty"`
 }
 
 // New gives the step with every option at its default.
@@ -71,7 +77,7 @@ func (o *Options) StrideWords() int { return o.Stride.Or(min(100, o.Window)) }
 
 // Rules are those of pairs of options.
 func (o *Options) Rules() []step.Rule {
-	return []step.Rule{step.Needs("--rate", "--text", "it is of the words of a text")}
+	return append([]step.Rule{step.Needs("--rate", "--text", "it is of the words of a text")}, lesionRules...)
 }
 
 // Check refuses other than one text, an output of another kind, windows with gaps, and
@@ -152,6 +158,9 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	if err := o.canPredict(m); err != nil {
 		return nil, err
 	}
+	if _, err := o.readLesion(e.FS, m, o.named(m)); err != nil {
+		return nil, err
+	}
 	sae, err := o.encoder(e.FS, m)
 	if err != nil {
 		return nil, err
@@ -216,15 +225,22 @@ func (o *Options) encoder(fsys store.FS, m *lm.Model) (*lm.SAE, error) {
 
 // canPredict refuses surprisals of a model that has none.
 func (o *Options) canPredict(m *lm.Model) error {
-	if !o.Surprisal {
+	flag := "--surprisal"
+	if o.Loss {
+		flag = "--loss"
+	}
+	if !o.Surprisal && !o.Loss {
 		return nil
 	}
 	err := m.CanPredict()
 	if err != nil && !store.IsInput(err) {
-		return step.BadInput("", "--surprisal: %v", err)
+		return step.BadInput("", "%s: %v", flag, err)
 	}
 	return err
 }
+
+// named is the name of the model in files.
+func (o *Options) named(m *lm.Model) string { return cmp.Or(o.Name, m.Name) }
 
 // Do writes the responses of a language model's neurons to a text, a row per word, with
 // the table of columns beside them.
@@ -246,6 +262,7 @@ type extraction struct {
 	o       *Options
 	model   *lm.Model
 	sae     *lm.SAE // nil without one
+	lesion  *lesion // likewise
 	taps    []lm.Tap
 	layers  []int
 	words   brain.Words // of --words and --text
@@ -267,11 +284,21 @@ func (x *extraction) extract(ctx context.Context) (*Summary, error) {
 	if err := x.tables(columns); err != nil {
 		return nil, err
 	}
+	sum := &Summary{Rows: x.reading.Rows, Columns: len(columns), Layers: countLayers(columns), Windows: len(x.reading.Windows),
+		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate}
+	if x.lesion != nil {
+		sum.Zeroed = len(x.lesion.columns)
+		x.Result("zeroed", float64(sum.Zeroed))
+	}
+	if x.o.Loss {
+		if sum.Loss, err = x.losses(ctx); err != nil {
+			return nil, err
+		}
+	}
 	x.Result("tokens", float64(x.reading.Tokens()))
 	x.Result("windows", float64(len(x.reading.Windows)))
 	x.LeaveOut("words", "no word piece: their responses are zero", x.reading.Empty)
-	return &Summary{Rows: x.reading.Rows, Columns: len(columns), Layers: countLayers(columns), Windows: len(x.reading.Windows),
-		Tokens: stats.Tokens, Empty: x.reading.Empty, Streamed: stats.Streamed, Rate: x.rate}, nil
+	return sum, nil
 }
 
 // columns are the units at the taps, or the features of the autoencoder.
@@ -315,8 +342,10 @@ func (x *extraction) open() (err error) {
 		x.model.Close()
 		return err
 	}
-	if x.o.Name != "" {
-		x.model.Name = x.o.Name
+	x.model.Name = x.o.named(x.model)
+	if x.lesion, err = x.o.readLesion(x.Env.FS, x.model, x.model.Name); err != nil {
+		x.close()
+		return err
 	}
 	x.Resolve("name", x.model.Name)
 	x.Resolve("stride", strconv.Itoa(x.o.StrideWords()))
@@ -425,6 +454,9 @@ func (x *extraction) run(ctx context.Context, sink *store.ArraySink) (lm.Stats, 
 	if x.o.Surprisal {
 		x.bits = make([]float64, x.reading.Rows)
 		opt.Surprisal = func(row int, bits float64) { x.bits[row] = bits }
+	}
+	if x.lesion != nil {
+		opt.Zero = x.lesion.zero
 	}
 	half := &halfSink{Sink: sink}
 	dst := lm.Sink(sink)

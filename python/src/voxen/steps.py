@@ -565,6 +565,7 @@ def extract(
     text: Any = None,
     ids: Any = None,
     sae: Any = None,
+    zero: Any = None,
     *,
     name: str | None = None,
     out: Path | None = None,
@@ -578,6 +579,10 @@ def extract(
     context: int | Sequence[int] | None = None,
     columns: str | Sequence[str] | None = None,
     rate: float | None = None,
+    zero_network: str | None = None,
+    loss: bool | None = None,
+    loss_draws: int | None = None,
+    loss_seed: int | None = None,
     device: str | None = None,
     threads: int | None = None,
     precision: str | None = None,
@@ -604,6 +609,8 @@ def extract(
     sae : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
         Sparse autoencoder (ReLU, JumpReLU or TopK: .safetensors with W_enc, b_enc, and b_dec or threshold)
         of the one tap and layer that are read: its features in the place of units.
+    zero : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Neurons.tsv of organize or localize: units of this model that have a network are 0 while it runs.
     name : str, optional
         Names the model in files, tables and figures; the folder's name if empty.
     out : Path, optional
@@ -632,6 +639,15 @@ def extract(
         Text; several with commas between.
     rate : float, optional
         Words per second of --text, for the times in its table of words (default: none). Number above 0.
+    zero_network : str, optional
+        Those of one network alone.
+    loss : bool, optional
+        With --zero: the loss of predicting words with and without the units, and of random sets like them
+        (causal models).
+    loss_draws : int, optional
+        Random sets of --loss (default: 200). Whole number, 1 to 100000.
+    loss_seed : int, optional
+        Of the random sets (default: 0). Whole number, at least 0.
     device : str, optional
         Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
         (default: auto).
@@ -667,6 +683,7 @@ def extract(
             "text": text,
             "ids": ids,
             "sae": sae,
+            "zero": zero,
             "name": name,
             "out": out,
             "tap": tap,
@@ -679,6 +696,10 @@ def extract(
             "context": context,
             "columns": columns,
             "rate": rate,
+            "zero-network": zero_network,
+            "loss": loss,
+            "loss-draws": loss_draws,
+            "loss-seed": loss_seed,
             "device": device,
             "threads": threads,
             "precision": precision,
@@ -687,7 +708,7 @@ def extract(
             "force": force,
         },
         progress,
-        inputs=["model", "words", "text", "ids", "sae"],
+        inputs=["model", "words", "text", "ids", "sae", "zero"],
         repeated=[],
     )
 
