@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"context"
+	"math"
 	"sync"
 
 	"voxen/engine"
@@ -87,6 +88,37 @@ func wideRow[F float](buf []F, a engine.Array, p, m, r int) []F {
 		buf[j] = row[0]
 	}
 	return buf
+}
+
+// Gather copies row by row.
+func (b *Backend) Gather(c *engine.Call, _ op.Gather) error {
+	return in(c.Out.Dtype, func() { gatherColumns[float32](b, c) }, func() { gatherColumns[float64](b, c) })
+}
+
+func gatherColumns[F float](b *Backend, c *engine.Call) {
+	d, from := c.Out.Dims, c.In[1].Dims[3]
+	columns := make([]int, d[3])
+	for j, at := range mat[float64](c.In[0], 0, 0).row(0) {
+		columns[j] = from
+		if at >= 0 && at < float64(from) {
+			columns[j] = int(at)
+		}
+	}
+	b.each(d[0]*d[2], func(_ *worker, i int) {
+		p, r := i/d[2], i%d[2]
+		dst, k := mat[F](c.Out, p, 0).row(r), 1
+		for ; r >= c.In[k].Dims[2]; k++ {
+			r -= c.In[k].Dims[2]
+		}
+		src := mat[F](c.In[k], p, 0).row(r)
+		for j, at := range columns {
+			if at < len(src) {
+				dst[j] = src[at]
+			} else {
+				dst[j] = F(math.NaN())
+			}
+		}
+	})
 }
 
 // Transpose swaps rows and columns by square blocks.

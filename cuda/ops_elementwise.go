@@ -26,6 +26,20 @@ func (b *Backend) Zip(c *engine.Call, o op.Zip) error {
 		min(1, c.In[0].Dims[3]-1), min(1, c.In[1].Dims[3]-1), d[2], d[3], d[1], zipKinds[o.Kind])
 }
 
+// Gather copies the columns of one array after the other.
+func (b *Backend) Gather(c *engine.Call, _ op.Gather) error {
+	first := 0
+	for _, x := range c.In[1:] {
+		d := c.Out.Dims
+		d[2] = x.Dims[2]
+		if err := b.launch(c, sheet("gather", c.Out.Dtype, d), c.Out, x, c.In[0], first, d[2], d[3], x.Dims[3]); err != nil {
+			return err
+		}
+		first += d[2]
+	}
+	return nil
+}
+
 // Transpose swaps rows and columns by square tiles.
 func (b *Backend) Transpose(c *engine.Call, _ op.Transpose) error {
 	const tile = 32

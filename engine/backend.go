@@ -77,6 +77,7 @@ type Ops interface {
 	// linear algebra
 	Copy(c *Call, o op.Copy) error
 	Zip(c *Call, o op.Zip) error
+	Gather(c *Call, o op.Gather) error
 	Transpose(c *Call, o op.Transpose) error
 	MatMul(c *Call, o op.MatMul) error
 	SymEig(c *Call, o op.SymEig) error
@@ -180,6 +181,8 @@ func dispatch(b Backend, c *Call, s op.Spec) error {
 		return b.Copy(c, o)
 	case op.Zip:
 		return b.Zip(c, o)
+	case op.Gather:
+		return b.Gather(c, o)
 	case op.Transpose:
 		return b.Transpose(c, o)
 	case op.MatMul:

@@ -46,6 +46,20 @@ KERNEL(zip)(OUT(F, out), IN(F, x), IN(F, y), int xc, int yc, int rows, int cols,
     }
 }
 
+// y[first + r, j] = x[r, c_j] of one group, NaN where c_j is no column of x.
+//
+// Launch: x covers columns, y rows in strides of the grid, z batches. Moves 2 values
+// per element and a number per column.
+KERNEL(gather)(OUT(F, out), IN(F, x), IN(double, columns), int first, int rows, int cols, int from) {
+    int c = THREAD_X, b = blockIdx.z;
+    if (c >= cols) return;
+    auto to = MAT(out, b, 0);
+    auto source = MAT(x, b, 0);
+    double at = MAT(columns, 0, 0)(0, c);
+    bool in = at >= 0 && at < from;
+    for (int r = blockIdx.y; r < rows; r += gridDim.y) to(first + r, c) = in ? source(r, (int)at) : (F)not_a_number();
+}
+
 // y[r, c] = x[c, r] by tiles of 32 x 32 in shared memory, so that both sides are
 // touched along rows.
 //

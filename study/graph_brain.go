@@ -235,12 +235,12 @@ func (s *Study) null(m *modelSteps) *Task {
 }
 
 // surrogateFlops is what a surrogate costs per voxel. In volumes random fields are
-// smoothed over up to 30 mm, in steps of the voxel: 7,000 operations at 4 mm
-// and 15,000 at 3 mm (measured); on surfaces templates are turned: the nearest
+// smoothed over up to 30 mm, in steps of the voxel: 3,000 operations at 3 mm
+// (measured); on surfaces templates are turned: the nearest
 // vertex and a few products.
 func (s *Study) surrogateFlops() float64 {
 	if s.voxel > 0 {
-		return 7000 * math.Pow(4/s.voxel, 2.5)
+		return 3000 * math.Pow(3/s.voxel, 2.5)
 	}
 	return 14*float64(s.Dictionary.Atoms) + 5000
 }

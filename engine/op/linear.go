@@ -294,6 +294,53 @@ func at(t Tensor, b, m, r, c int) float64 {
 	return t.Mat(b, m)[r*t.Dims[3]+c]
 }
 
+// Gather stacks the rows of its arrays, and takes columns of them by number,
+//
+//	y[R_1 + .. + R_(k-1) + r, j] = x_k[r, c_j],
+//
+// c float64 (1, 1, 1, n), whole numbers of 0 to C-1, x_k (B, 1, R_k, C) of one dtype, to
+// (B, 1, sum R_k, n) of that dtype. A number outside gives NaN.
+type Gather struct{}
+
+// Infer adds up the rows.
+func (o Gather) Infer(in ...Type) (Type, error) {
+	if len(in) < 2 {
+		return Type{}, fmt.Errorf("Gather: %d operands, want columns and at least one array", len(in))
+	}
+	c, x := in[0], in[1]
+	if c.Dtype != Float64 || c.Dims[0]*c.Dims[1]*c.Dims[2] != 1 {
+		return Type{}, fmt.Errorf("Gather: operand 0 is %v, want float64 (1, 1, 1, n)", c)
+	}
+	rows := 0
+	for i, t := range in[1:] {
+		if t.Dtype != x.Dtype || t.Dims[0] != x.Dims[0] || t.Dims[1] != 1 || t.Dims[3] != x.Dims[3] {
+			return Type{}, fmt.Errorf("Gather: operand %d is %v beside %v, want one group, and batches, columns and dtype alike", i+1, t, x)
+		}
+		rows += t.Dims[2]
+	}
+	return Type{x.Dtype, Dims{x.Dims[0], 1, rows, c.Dims[3]}}, nil
+}
+
+// Ref copies.
+func (o Gather) Ref(out Tensor, in ...Tensor) {
+	n := out.Dims[3]
+	eachMat(out, func(b, _ int, y []float64) {
+		row := 0
+		for _, x := range in[1:] {
+			C := x.Dims[3]
+			for r := range x.Dims[2] {
+				for j, c := range in[0].Data {
+					y[row*n+j] = math.NaN()
+					if c >= 0 && c < float64(C) {
+						y[row*n+j] = x.Mat(b, 0)[r*C+int(c)]
+					}
+				}
+				row++
+			}
+		}
+	})
+}
+
 // Transpose swaps rows and columns, (B, M, R, C) to (B, M, C, R).
 type Transpose struct{}
 

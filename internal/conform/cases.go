@@ -101,6 +101,9 @@ func linear() []Case {
 		{Spec: op.Copy{}, In: []Operand{view(d(2, 3, 5, 7), Extreme)}},
 		{Spec: op.Copy{To: op.Float64}, In: []Operand{in(d(1, 2, 5, 70), Normal)}},
 		{Spec: op.Copy{To: op.Float32}, In: []Operand{in(d(1, 2, 5, 70), Normal)}, Limit64: round32},
+		{Spec: op.Gather{}, In: []Operand{wide(d(1, 1, 1, 1), Zero), in(d(1, 1, 1, 1), Normal)}},
+		{Spec: op.Gather{}, In: []Operand{wide(d(1, 1, 1, 700), Choices), in(d(2, 1, 5, 301), Normal), view(d(2, 1, 1, 301), Normal), in(d(2, 1, 33, 301), Normal)}},
+		{Spec: op.Gather{}, In: []Operand{{Dims: d(1, 1, 1, 9), Fill: Choices, Dtype: f64, View: true}, view(d(3, 1, 2, 17), Normal)}}, // most are outside
 		{Spec: op.Transpose{}, In: []Operand{in(d(1, 1, 1, 1), Normal)}},
 		{Spec: op.Transpose{}, In: []Operand{in(d(2, 2, 67, 301), Normal)}},
 		{Spec: op.Transpose{}, In: []Operand{view(d(1, 2, 33, 5), Normal)}},

@@ -67,6 +67,7 @@ func largeLinear(s Size) []Case {
 	return []Case{
 		{Spec: op.Copy{To: op.Float64}, In: []Operand{in(d(B, 1, T, W), Normal)}},
 		{Spec: op.Transpose{}, In: []Operand{in(d(B, 1, K, W), Normal)}},
+		{Spec: op.Gather{}, In: []Operand{wide(d(1, 1, 1, W), Choices), in(d(B, 1, 1, W), Normal), in(d(B, 1, K, W), Normal)}},
 		{Spec: op.Zip{Kind: op.Mul}, In: []Operand{in(d(1, M, K, K), Normal), in(d(1, M, 1, K), Positive)}, Limit32: round32, Limit64: round64},
 		{Spec: op.Zip{Kind: op.Add}, In: []Operand{in(d(B, M, 1, W), Normal), in(d(B, M, 1, W), Normal)}, Limit32: round32, Limit64: round64},
 		{Spec: op.MatMul{}, In: []Operand{in(d(1, M, K, K), Normal), in(d(B, M, K, W), Normal)}, Limit32: round32, Limit64: round64},

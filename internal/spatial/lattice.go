@@ -3,6 +3,7 @@ package spatial
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 	"gorgonia.org/gorgonia"
@@ -12,9 +13,10 @@ import (
 
 // Lattice is where the voxels of a map lie on a regular grid.
 type Lattice struct {
-	dims   [3]int     // of the smallest box around the voxels
+	dims   [3]int     // of the smallest box around the voxels, the longest axis last
 	size   [3]float64 // millimetres between neighbours along each axis
-	voxels [][3]int   // within the box
+	row    int        // places along the last axis, some of them for alignment
+	places []int      // of the voxels within the box
 }
 
 // NewLattice takes the grid indices of voxels and the distances, in mm, between
@@ -29,37 +31,46 @@ func NewLattice(voxels [][3]int, size [3]float64) (*Lattice, error) {
 			lo[axis], hi[axis] = min(lo[axis], v[axis]), max(hi[axis], v[axis])
 		}
 	}
-	l := &Lattice{size: size, voxels: make([][3]int, len(voxels))}
-	for axis := range 3 {
-		l.dims[axis] = hi[axis] - lo[axis] + 1
+	order := [3]int{0, 1, 2}
+	slices.SortStableFunc(order[:], func(a, b int) int { return hi[a] - lo[a] - hi[b] + lo[b] })
+	l := &Lattice{places: make([]int, len(voxels))}
+	for i, axis := range order {
+		l.dims[i], l.size[i] = hi[axis]-lo[axis]+1, size[axis]
 		if !(size[axis] > 0) || math.IsInf(size[axis], 0) {
 			return nil, fmt.Errorf("voxels of %v mm, want positive lengths", size)
 		}
 	}
+	l.row = aligned(l.dims[2])
 	for i, v := range voxels {
-		for axis := range 3 {
-			l.voxels[i][axis] = v[axis] - lo[axis]
+		at := 0
+		for j, axis := range order {
+			at = at*[3]int{0, l.dims[1], l.row}[j] + v[axis] - lo[axis]
 		}
+		l.places[i] = at
 	}
 	return l, nil
 }
 
+// aligned is n, or the next multiple of 64 if that is at most an eighth more: products by
+// matrices of so many columns read their other factor where it lies.
+func aligned(n int) int {
+	const columns = 64
+	if up := (n + columns - 1) / columns * columns; 8*up <= 9*n {
+		return up
+	}
+	return n
+}
+
 // Len is the number of voxels.
-func (l *Lattice) Len() int { return len(l.voxels) }
+func (l *Lattice) Len() int { return len(l.places) }
 
 // box is the number of places of the box.
-func (l *Lattice) box() int { return l.dims[0] * l.dims[1] * l.dims[2] }
+func (l *Lattice) box() int { return l.dims[0] * l.dims[1] * l.row }
 
-// spread puts a value per voxel into the box, 0 elsewhere. smooth reads axes in
-// the order 0, 1, 2 and leaves them in the order 1, 2, 0, the last one fastest.
-func spread[F float32 | float64](l *Lattice, dst []F, values []float64, smoothed bool) {
+// spread puts a value per voxel into the box, 0 elsewhere.
+func spread[F float32 | float64](l *Lattice, dst []F, values []float64) {
 	clear(dst)
-	d := l.dims
-	for i, v := range l.voxels {
-		at := (v[0]*d[1]+v[1])*d[2] + v[2]
-		if smoothed {
-			at = (v[1]*d[2]+v[2])*d[0] + v[0]
-		}
+	for i, at := range l.places {
 		dst[at] = F(values[i])
 	}
 }
@@ -83,26 +94,45 @@ func (l *Lattice) Widths() []float64 {
 	return widths
 }
 
-// kernels gives the kernel matrices of the widths along each axis, (1, M, n, n);
-// with root their symmetric square roots. The Kronecker product of the three is
-// the kernel on the box.
-func (l *Lattice) kernels(widths []float64, root bool) ([3]op.Tensor, error) {
-	var out [3]op.Tensor
+// basis is a factor of the kernel of a width on the box, K = (B_0 x B_1 x B_2) (...)'
+// (Kronecker), with the B of an axis in columns, (1, 1, n, r).
+type basis [3]op.Tensor
+
+// rank is the number of columns along an axis.
+func (b *basis) rank(axis int) int { return b[axis].Dims[3] }
+
+// coefficients are the dims of what belongs to the columns of the product.
+func (b *basis) coefficients() op.Dims {
+	return op.Dims{1, 1, b.rank(1), b.rank(2) * b.rank(0)}
+}
+
+// basis factors the kernel of a width by its eigenvectors along each axis, times the
+// roots of their eigenvalues; rows that are there for alignment are 0. The smallest are
+// left out as long as all that are have a share of at most loss in the variance: fields
+// much wider than a voxel need few.
+func (l *Lattice) basis(width, loss float64) (*basis, error) {
+	var b basis
 	for axis, n := range l.dims {
-		t := op.NewTensor(op.Dims{1, len(widths), n, n})
-		for m, s := range widths {
-			k := kernel(n, l.size[axis], s)
-			if root {
-				var err error
-				if k, err = squareRoot(k); err != nil {
-					return out, err
-				}
-			}
-			copy(t.Data[m*n*n:], k.RawSymmetric().Data)
+		var e mat.EigenSym
+		if !e.Factorize(kernel(n, l.size[axis], width), true) {
+			return nil, fmt.Errorf("eigenproblem of a %d x %d kernel did not converge", n, n)
 		}
-		out[axis] = t
+		var q mat.Dense
+		e.VectorsTo(&q)
+		values := e.Values(nil) // ascending, of sum n
+		out, lost := 0, 0.0
+		for out < n-1 && lost+max(values[out], 0) <= loss*float64(n) {
+			lost += max(values[out], 0)
+			out++
+		}
+		b[axis] = op.NewTensor(op.Dims{1, 1, [3]int{n, n, l.row}[axis], n - out})
+		for i := range n {
+			for j, x := range values[out:] {
+				b[axis].Data[i*(n-out)+j] = q.At(i, out+j) * math.Sqrt(max(x, 0))
+			}
+		}
 	}
-	return out, nil
+	return &b, nil
 }
 
 // kernel is exp(-d^2 / 2s^2) for n places step mm apart.
@@ -123,44 +153,22 @@ func kernel(n int, step, s float64) *mat.SymDense {
 	return k
 }
 
-// squareRoot is Q sqrt(S) Q' of a positive semidefinite matrix, rounding below 0
-// taken as 0.
-func squareRoot(k *mat.SymDense) (*mat.SymDense, error) {
-	n := k.SymmetricDim()
-	var e mat.EigenSym
-	if !e.Factorize(k, true) {
-		return nil, fmt.Errorf("eigenproblem of a %d x %d kernel did not converge", n, n)
-	}
-	var q mat.Dense
-	e.VectorsTo(&q)
-	half := mat.DenseCopyOf(&q)
-	for j, s := range e.Values(nil) {
-		f := math.Sqrt(max(s, 0))
-		for i := range n {
-			half.Set(i, j, half.At(i, j)*f)
-		}
-	}
-	var r mat.Dense
-	r.Mul(half, q.T())
-	sym := mat.NewSymDense(n, make([]float64, n*n))
-	for i := range n {
-		for j := range n {
-			sym.RawSymmetric().Data[i*n+j] = (r.At(i, j) + r.At(j, i)) / 2
-		}
-	}
-	return sym, nil
+// axes are the factors of a basis as nodes of a graph.
+type axes [3]*gorgonia.Node
+
+// expand is (B_0 x B_1 x B_2) x for every batch, from coefficients (B, 1, r_1, r_2 r_0) to
+// the box (B, 1, 1, box). Each step contracts an axis and leaves the next one where the
+// step after it wants it, so that nothing is transposed.
+func (l *Lattice) expand(x *gorgonia.Node, b *basis, axes axes) *gorgonia.Node {
+	x = op.Must(op.Reshape{Groups: 1, Rows: l.dims[1] * b.rank(2), Cols: b.rank(0)}, op.Must(op.MatMul{}, axes[1], x))
+	x = op.Must(op.Reshape{Groups: 1, Rows: l.dims[0] * l.dims[1], Cols: b.rank(2)}, op.Must(op.MatMul{TransB: true}, axes[0], x))
+	return op.Must(op.Reshape{Groups: 1, Rows: 1, Cols: l.box()}, op.Must(op.MatMul{TransB: true}, x, axes[2]))
 }
 
-// smooth multiplies every batch by A_0 x A_1 x A_2 (Kronecker), symmetric
-// matrices (1 or B, M, n, n) of the three axes: the array (B, 1 or M, n0 n1, n2) to
-// (B, 1, M, box) with the axes in the order 1, 2, 0.
-func (l *Lattice) smooth(x *gorgonia.Node, a [3]*gorgonia.Node, M int) *gorgonia.Node {
-	n0, n1 := l.dims[0], l.dims[1]
-	turn := func(x *gorgonia.Node, cols int) *gorgonia.Node {
-		return op.Must(op.Reshape{Groups: M, Rows: l.box() / cols, Cols: cols}, op.Must(op.Transpose{}, x))
-	}
-	y := op.Must(op.MatMul{}, x, a[2])          // (n0 n1, n2)
-	y = op.Must(op.MatMul{}, turn(y, n1), a[1]) // (n2 n0, n1)
-	y = op.Must(op.MatMul{}, turn(y, n0), a[0]) // (n1 n2, n0)
-	return op.Must(op.Reshape{Groups: 1, Rows: M, Cols: l.box()}, y)
+// project is (B_0 x B_1 x B_2)' x for every batch, from (B, 1, n_0 n_1, n_2) to the
+// coefficients that expand takes.
+func (l *Lattice) project(x *gorgonia.Node, b *basis, axes axes) *gorgonia.Node {
+	x = op.Must(op.Reshape{Groups: 1, Rows: l.dims[0], Cols: l.dims[1] * b.rank(2)}, op.Must(op.MatMul{}, x, axes[2]))
+	x = op.Must(op.Reshape{Groups: 1, Rows: l.dims[1], Cols: b.rank(2) * b.rank(0)}, op.Must(op.MatMul{TransA: true}, x, axes[0]))
+	return op.Must(op.MatMul{TransA: true}, axes[1], x)
 }

@@ -113,7 +113,7 @@ func spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates ti
 		}
 		return nil
 	})}
-	_, err := engine.NewMachine(be).Run(ctx, feeds, results, o.tiling(turned.Bytes()))
+	_, err := engine.NewMachine(be).Run(ctx, feeds, results, o.tiling(turned.Bytes(), turnedBytes))
 	return err
 }
 

@@ -72,31 +72,20 @@ func Fields(ctx context.Context, be engine.Backend, l *Lattice, templates tile.M
 	}
 	widths := l.Widths()
 	M := len(widths)
-	roots, err := l.kernels(widths, true)
-	if err != nil {
-		return err
+	g := newGraph(o.Precision)
+	fields := []*gorgonia.Node{g.value("places of voxels", op.Float64, tensorOf(1, l.Len(), float64s(l.places)))}
+	noise := op.Type{Dtype: o.Precision, Dims: op.Dims{1, 1, 1, 0}}
+	for m, s := range widths {
+		u, n, err := l.field(g, m, s, o.Seed)
+		if err != nil {
+			return err
+		}
+		fields, noise.Dims[3] = append(fields, u), noise.Dims[3]+n
 	}
-	g := gorgonia.NewGraph()
-	feeds := engine.Feeds{}
-	value := func(name string, t op.Tensor) *gorgonia.Node {
-		n := op.Input(g, name, op.Type{Dtype: o.Precision, Dims: t.Dims})
-		feeds[n] = engine.Value(op.ToValue(t, o.Precision))
-		return n
-	}
-	noise := op.Type{Dtype: o.Precision, Dims: op.Dims{1, M, l.dims[0] * l.dims[1], l.dims[2]}}
-	z := op.Input(g, "noise", noise)
-	feeds[z] = engine.Each(noise, func(t engine.Tile, dst engine.Host) error {
-		drawAll(o.Seed, t.Lo, t.Panels, dst)
-		return nil
-	})
-	var axes [3]*gorgonia.Node
-	for i, t := range roots {
-		axes[i] = value(fmt.Sprintf("roots along axis %d", i), t)
-	}
-	fields := op.Must(op.Zip{Kind: op.Mul}, l.smooth(z, axes, M), value("mask", l.onBox(ones(l.Len()))))
-	dots := op.Must(op.MatMul{TransB: true}, fields, value("templates", l.withOnes(templates)))
+	u := op.Must(op.Gather{}, fields...)
+	dots := op.Must(op.MatMul{TransB: true}, u, g.value("templates", o.Precision, withOnes(templates)))
 	sums := op.Must(op.Part{Axis: 3, Lo: L}, dots)
-	gram := op.Must(op.MatMul{TransB: true, Alpha: -1 / float64(l.Len())}, sums, sums, op.Must(op.MatMul{TransB: true}, fields, fields))
+	gram := op.Must(op.MatMul{TransB: true, Alpha: -1 / float64(l.Len())}, sums, sums, op.Must(op.MatMul{TransB: true}, u, u))
 	columns := make([]float64, M*(L+M))
 	var products []float64 // of the tile at hand; results come in the order of their nodes
 	results := engine.Results{
@@ -118,17 +107,78 @@ func Fields(ctx context.Context, be engine.Backend, l *Lattice, templates tile.M
 			return nil
 		}),
 	}
-	_, err = engine.NewMachine(be).Run(ctx, feeds, results, o.tiling(noise.Bytes()))
+	_, err := engine.NewMachine(be).Run(ctx, g.feeds, results, o.tiling(noise.Bytes(), fieldBytes))
 	return err
 }
 
-// drawBytes is what the draws of a tile may take: a few times a cache, so that the
-// products are long enough and little is lost when a run is interrupted.
-const drawBytes = 32 << 20
+// field is the m-th field of each draw on the box, of a width, and the size of the noise
+// that it is made of.
+func (l *Lattice) field(g *graph, m int, width float64, seed uint64) (*gorgonia.Node, int, error) {
+	if width == 0 {
+		return g.each("noise of single voxels", op.Dims{1, 1, 1, l.box()}, func(t engine.Tile, dst engine.Host) error {
+			eachDraw(t, dst, func(r *rand.Rand, d []float32) { scatter(l, r, d) }, func(r *rand.Rand, d []float64) { scatter(l, r, d) }, seed, m)
+			return nil
+		}), l.box(), nil
+	}
+	b, err := l.basis(width, fieldLoss)
+	if err != nil {
+		return nil, 0, err
+	}
+	noise := g.each(fmt.Sprintf("noise of width %d", m), b.coefficients(), func(t engine.Tile, dst engine.Host) error {
+		eachDraw(t, dst, fill[float32], fill[float64], seed, m)
+		return nil
+	})
+	return l.expand(noise, b, g.axes(m, b)), b.coefficients().Size(), nil
+}
 
-// tiling is that of a job over draws, each of which feeds some bytes.
-func (o *Options) tiling(bytes int) engine.Tiling {
-	return engine.Tiling{Cols: o.Draws, Width: 1, Panels: max(1, drawBytes/bytes), Budget: o.Budget, Checkpoint: o.Checkpoint, Progress: o.Progress}
+// fieldLoss is the share of a field's variance along an axis that its basis may leave
+// out: a twentieth of the error with which a million draws know that variance.
+const fieldLoss = 1e-5
+
+// graph is one under construction, with its feeds.
+type graph struct {
+	*gorgonia.ExprGraph
+	feeds engine.Feeds
+	of    tensor.Dtype
+}
+
+func newGraph(of tensor.Dtype) *graph { return &graph{gorgonia.NewGraph(), engine.Feeds{}, of} }
+
+// value is an input that stays the same.
+func (g *graph) value(name string, of tensor.Dtype, t op.Tensor) *gorgonia.Node {
+	n := op.Input(g.ExprGraph, name, op.Type{Dtype: of, Dims: t.Dims})
+	g.feeds[n] = engine.Value(op.ToValue(t, of))
+	return n
+}
+
+// each is an input of every panel of a tile.
+func (g *graph) each(name string, d op.Dims, fill func(engine.Tile, engine.Host) error) *gorgonia.Node {
+	t := op.Type{Dtype: g.of, Dims: d}
+	n := op.Input(g.ExprGraph, name, t)
+	g.feeds[n] = engine.Each(t, fill)
+	return n
+}
+
+// axes are the factors of the m-th basis.
+func (g *graph) axes(m int, b *basis) (out axes) {
+	for i, t := range b {
+		out[i] = g.value(fmt.Sprintf("basis %d along axis %d", m, i), g.of, t)
+	}
+	return out
+}
+
+// What the draws of a tile may take, in bytes: of fields so few that they are still in a
+// cache when the next operation reads them, of turned templates a few times a cache, so
+// that products are long enough.
+const (
+	fieldBytes  = 4 << 20
+	turnedBytes = 32 << 20
+)
+
+// tiling is that of a job over draws, each of which feeds some bytes, of which a tile may
+// have so many.
+func (o *Options) tiling(bytes, most int) engine.Tiling {
+	return engine.Tiling{Cols: o.Draws, Width: 1, Panels: max(1, most/bytes), Budget: o.Budget, Checkpoint: o.Checkpoint, Progress: o.Progress}
 }
 
 // Highest gives, per map and draw, the largest |r| of the map's surrogate with a
@@ -203,23 +253,33 @@ func wide(h engine.Host) []float64 {
 	return out
 }
 
-// drawAll fills dst with n draws from the first on.
-func drawAll(seed uint64, first, n int, dst engine.Host) {
+// eachDraw calls single or double, by dst's precision, with the numbers of the m-th field
+// of each draw of a tile and its part of dst.
+func eachDraw(t engine.Tile, dst engine.Host, single func(*rand.Rand, []float32), double func(*rand.Rand, []float64), seed uint64, m int) {
+	const mostFields = 8
 	each := dst.Dims.Size() / dst.Dims[0]
-	parallel(n, func(d int) {
+	parallel(t.Panels, func(d int) {
+		r := rand.New(rand.NewPCG(seed, uint64((t.Lo+d)*mostFields+m)))
 		if dst.Dtype == op.Float32 {
-			normals(seed, first+d, dst.Float32()[d*each:(d+1)*each])
+			single(r, dst.Float32()[d*each:(d+1)*each])
 		} else {
-			normals(seed, first+d, dst.Float64()[d*each:(d+1)*each])
+			double(r, dst.Float64()[d*each:(d+1)*each])
 		}
 	})
 }
 
-// normals fills dst with the standard normal numbers of a draw.
-func normals[F float32 | float64](seed uint64, draw int, dst []F) {
-	r := rand.New(rand.NewPCG(seed, uint64(draw)))
+// fill draws standard normal numbers.
+func fill[F float32 | float64](r *rand.Rand, dst []F) {
 	for i := range dst {
 		dst[i] = F(r.NormFloat64())
+	}
+}
+
+// scatter draws standard normal numbers at the voxels of a box.
+func scatter[F float32 | float64](l *Lattice, r *rand.Rand, dst []F) {
+	clear(dst)
+	for _, at := range l.places {
+		dst[at] = F(r.NormFloat64())
 	}
 }
 
@@ -264,11 +324,7 @@ func Fit(ctx context.Context, be engine.Backend, l *Lattice, maps tile.Matrix) (
 		standardize(centred.Row(k))
 	}
 	M := len(widths)
-	kernels, err := l.kernels(widths, false)
-	if err != nil {
-		return tile.Matrix{}, err
-	}
-	forms, err := l.quadratic(ctx, be, centred, kernels)
+	forms, err := l.quadratic(ctx, be, centred, widths)
 	if err != nil {
 		return tile.Matrix{}, err
 	}
@@ -302,36 +358,53 @@ func standardize(x []float64) {
 	}
 }
 
-// quadratic gives x' K_m x of every map, (maps x M), in float64.
-func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps tile.Matrix, kernels [3]op.Tensor) (tile.Matrix, error) {
-	M := kernels[0].Dims[1]
-	g := gorgonia.NewGraph()
-	feeds := engine.Feeds{}
-	var axes [3]*gorgonia.Node
-	for i, t := range kernels {
-		axes[i] = op.Input(g, fmt.Sprintf("kernels along axis %d", i), op.Type{Dtype: op.Float64, Dims: t.Dims})
-		feeds[axes[i]] = engine.Value(op.ToValue(t, op.Float64))
-	}
-	input := func(name string, dims op.Dims, smoothed bool) *gorgonia.Node {
-		t := op.Type{Dtype: op.Float64, Dims: dims}
-		n := op.Input(g, name, t)
-		feeds[n] = engine.Each(t, func(tl engine.Tile, dst engine.Host) error {
-			for i := range tl.Panels {
-				spread(l, dst.Float64()[i*l.box():(i+1)*l.box()], maps.Row(tl.Lo+i), smoothed)
+// exactLoss is that of a basis in which kernels are known to the rounding of float64.
+const exactLoss = 1e-14
+
+// quadratic gives x' K_m x of every map and width, (maps x M), in float64.
+func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps tile.Matrix, widths []float64) (tile.Matrix, error) {
+	M := len(widths)
+	out := tile.Matrix{Rows: maps.Rows, Cols: M, Data: make([]float64, maps.Rows*M)}
+	g := newGraph(op.Float64)
+	x := g.each("map", op.Dims{1, 1, l.dims[0] * l.dims[1], l.row}, func(t engine.Tile, dst engine.Host) error {
+		for i := range t.Panels {
+			spread(l, dst.Float64()[i*l.box():(i+1)*l.box()], maps.Row(t.Lo+i))
+		}
+		return nil
+	})
+	results := engine.Results{}
+	for m, s := range widths {
+		if s == 0 {
+			for k := range maps.Rows {
+				out.Row(k)[m] = dot(maps.Row(k), maps.Row(k))
+			}
+			continue
+		}
+		b, err := l.basis(s, exactLoss)
+		if err != nil {
+			return tile.Matrix{}, err
+		}
+		c := op.Must(op.Reshape{Groups: 1, Rows: 1, Cols: b.coefficients().Size()}, l.project(x, b, g.axes(m, b)))
+		results[op.Must(op.MatMul{TransB: true}, c, c)] = engine.PerTile(func(t engine.Tile, v engine.Host) error {
+			for i, form := range v.Float64() {
+				out.Row(t.Lo + i)[m] = form
 			}
 			return nil
 		})
-		return n
 	}
-	x := input("map", op.Dims{1, 1, l.dims[0] * l.dims[1], l.dims[2]}, false)
-	turned := input("map turned", op.Dims{1, 1, 1, l.box()}, true)
-	forms := op.Must(op.MatMul{TransB: true}, l.smooth(x, axes, M), turned)
-	out := tile.Matrix{Rows: maps.Rows, Cols: M, Data: make([]float64, maps.Rows*M)}
-	_, err := engine.NewMachine(be).Run(ctx, feeds, engine.Results{forms: engine.PerTile(func(t engine.Tile, v engine.Host) error {
-		copy(out.Data[t.Lo*M:], v.Float64())
-		return nil
-	})}, engine.Tiling{Cols: maps.Rows, Width: 1, Panels: 1})
+	if len(results) == 0 {
+		return out, nil
+	}
+	_, err := engine.NewMachine(be).Run(ctx, g.feeds, results, engine.Tiling{Cols: maps.Rows, Width: 1, Panels: 1})
 	return out, err
+}
+
+// dot is the product of two vectors.
+func dot(x, y []float64) (sum float64) {
+	for i, v := range x {
+		sum += v * y[i]
+	}
+	return sum
 }
 
 // normal gives the matrix of the normal equations of Fit,
@@ -356,22 +429,13 @@ func (l *Lattice) normal(ctx context.Context, be engine.Backend, widths []float6
 				pairs[n] = 1 / math.Sqrt(1/(s*s)+1/(t*t))
 			}
 		}
-		kernels, err := l.kernels(pairs, false)
-		if err != nil {
-			return nil, err
-		}
-		sums, err := l.quadratic(ctx, be, mask, kernels)
+		sums, err := l.quadratic(ctx, be, mask, pairs)
 		if err != nil {
 			return nil, err
 		}
 		for n := range m + 1 {
-			dot, sm, sn := 0.0, 0.0, 0.0
-			for v, x := range k.Row(m) {
-				dot += x * k.Row(n)[v]
-				sm += x
-				sn += k.Row(n)[v]
-			}
-			out.SetSym(m, n, sums.Data[n]-2/V*dot+sm*sn/(V*V))
+			one := mask.Row(0)
+			out.SetSym(m, n, sums.Data[n]-2/V*dot(k.Row(m), k.Row(n))+dot(k.Row(m), one)*dot(k.Row(n), one)/(V*V))
 		}
 	}
 	return out, nil
@@ -379,32 +443,33 @@ func (l *Lattice) normal(ctx context.Context, be engine.Backend, widths []float6
 
 // rowSums gives K_m 1 over the voxels, (M x V).
 func (l *Lattice) rowSums(ctx context.Context, be engine.Backend, widths []float64) (tile.Matrix, error) {
-	kernels, err := l.kernels(widths, false)
-	if err != nil {
+	out := tile.Matrix{Rows: len(widths), Cols: l.Len(), Data: make([]float64, len(widths)*l.Len())}
+	g := newGraph(op.Float64)
+	box := op.NewTensor(op.Dims{1, 1, l.dims[0] * l.dims[1], l.row})
+	spread(l, box.Data, ones(l.Len()))
+	x := g.value("mask", op.Float64, box)
+	sums, results := make([]gorgonia.Value, len(widths)), engine.Results{}
+	for m, s := range widths {
+		if s == 0 {
+			copy(out.Row(m), ones(l.Len()))
+			continue
+		}
+		b, err := l.basis(s, exactLoss)
+		if err != nil {
+			return tile.Matrix{}, err
+		}
+		axes := g.axes(m, b)
+		results[l.expand(l.project(x, b, axes), b, axes)] = engine.Last(&sums[m])
+	}
+	if _, err := engine.NewMachine(be).Run(ctx, g.feeds, results, engine.Tiling{}); err != nil {
 		return tile.Matrix{}, err
 	}
-	M := len(widths)
-	g := gorgonia.NewGraph()
-	feeds := engine.Feeds{}
-	var axes [3]*gorgonia.Node
-	for i, t := range kernels {
-		axes[i] = op.Input(g, fmt.Sprintf("kernels along axis %d", i), op.Type{Dtype: op.Float64, Dims: t.Dims})
-		feeds[axes[i]] = engine.Value(op.ToValue(t, op.Float64))
-	}
-	box := op.NewTensor(op.Dims{1, 1, l.dims[0] * l.dims[1], l.dims[2]})
-	spread(l, box.Data, ones(l.Len()), false)
-	x := op.Input(g, "mask", op.Type{Dtype: op.Float64, Dims: box.Dims})
-	feeds[x] = engine.Value(op.ToValue(box, op.Float64))
-	var sums gorgonia.Value
-	if _, err := engine.NewMachine(be).Run(ctx, feeds, engine.Results{l.smooth(x, axes, M): engine.Last(&sums)}, engine.Tiling{}); err != nil {
-		return tile.Matrix{}, err
-	}
-	data := sums.Data().([]float64)
-	out := tile.Matrix{Rows: M, Cols: l.Len(), Data: make([]float64, M*l.Len())}
-	d := l.dims
-	for m := range M {
-		for i, v := range l.voxels {
-			out.Row(m)[i] = data[m*l.box()+(v[1]*d[2]+v[2])*d[0]+v[0]]
+	for m, v := range sums {
+		if v == nil {
+			continue
+		}
+		for i, at := range l.places {
+			out.Row(m)[i] = v.Data().([]float64)[at]
 		}
 	}
 	return out, nil
@@ -477,23 +542,22 @@ func mixture(weights tile.Matrix) op.Tensor {
 	return t
 }
 
-// withOnes standardises the templates and puts the mask below them, on the box.
-func (l *Lattice) withOnes(templates tile.Matrix) op.Tensor {
+// withOnes standardises the templates and puts a row of ones below them.
+func withOnes(templates tile.Matrix) op.Tensor {
 	rows := append([]float64(nil), templates.Data...)
 	for r := range templates.Rows {
-		standardize(rows[r*l.Len() : (r+1)*l.Len()])
+		standardize(rows[r*templates.Cols : (r+1)*templates.Cols])
 	}
-	return l.onBox(append(rows, ones(l.Len())...))
+	return tensorOf(templates.Rows+1, templates.Cols, append(rows, ones(templates.Cols)...))
 }
 
-// onBox spreads rows of a value per voxel over the box, as smooth leaves it.
-func (l *Lattice) onBox(rows []float64) op.Tensor {
-	n := len(rows) / l.Len()
-	t := op.NewTensor(op.Dims{1, 1, n, l.box()})
-	for r := range n {
-		spread(l, t.Data[r*l.box():(r+1)*l.box()], rows[r*l.Len():(r+1)*l.Len()], true)
+// float64s are whole numbers as real ones.
+func float64s(x []int) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = float64(v)
 	}
-	return t
+	return out
 }
 
 func tensorOf(rows, cols int, data []float64) op.Tensor {

@@ -60,7 +60,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "match", Results: 3, Device: true}
+	return step.Command{Name: "match", Results: 4, Device: true}
 }
 
 // surface reports whether the maps are on surfaces.
