@@ -32,7 +32,8 @@ type app struct {
 	fs          store.FS // all that is read and written
 	out, errOut io.Writer
 	common      step.Common
-	environment *step.Env // by check
+	devices     *step.Devices // of a process that does many commands, else nil
+	environment *step.Env     // by check
 	printer     *printer
 	steps       map[string]step.Step // of the commands, by name
 }
@@ -114,7 +115,7 @@ func (a *app) check() error {
 	if a.environment, err = a.common.Env(a.printer, version()); err != nil {
 		return err
 	}
-	a.environment.FS = a.fs
+	a.environment.FS, a.environment.Devices = a.fs, a.devices
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	_ "voxen/cpu"
 	_ "voxen/cuda"
 	"voxen/store"
+	"voxen/study/step"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -37,12 +38,12 @@ func runOn(fsys store.FS, args []string, out, errOut io.Writer) int {
 		case <-ctx.Done():
 		}
 	}()
-	return execute(ctx, fsys, args, out, errOut)
+	return execute(ctx, fsys, args, out, errOut, nil)
 }
 
-// execute is runOn until ctx ends.
-func execute(ctx context.Context, fsys store.FS, args []string, out, errOut io.Writer) int {
-	app := &app{ctx: ctx, fs: fsys, out: out, errOut: errOut}
+// execute is runOn until ctx ends, on devices that stay open where there are some.
+func execute(ctx context.Context, fsys store.FS, args []string, out, errOut io.Writer, devices *step.Devices) int {
+	app := &app{ctx: ctx, fs: fsys, out: out, errOut: errOut, devices: devices}
 	root := app.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"voxen/internal/worker"
+	"voxen/study/step"
 )
 
 // workerCommand is voxen worker.
@@ -22,8 +23,8 @@ docs/python.md has the messages.` + "\n" + exitHelp,
 		Example: "  voxen worker </dev/null",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return worker.Serve(cmd.Context(), os.Stdin, a.out, worker.Program{Version: version(), Run: func(ctx context.Context, args []string, out io.Writer) int {
-				return execute(ctx, a.fs, append(args, "--json"), out, out)
+			return worker.Serve(cmd.Context(), os.Stdin, a.out, worker.Program{Version: version(), Run: func(ctx context.Context, args []string, out io.Writer, devices *step.Devices) int {
+				return execute(ctx, a.fs, append(args, "--json"), out, out, devices)
 			}})
 		},
 	}

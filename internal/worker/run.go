@@ -27,7 +27,7 @@ func (c *call) run(ctx context.Context) (any, error) {
 	c.forget() // what the command may take of memory is all of the bound
 	debug.FreeOSMemory()
 	said := &lines{call: c}
-	if status := c.program.Run(ctx, p.Args, said); status != 0 {
+	if status := c.program.Run(ctx, p.Args, said, &c.devices); status != 0 {
 		return nil, said.failure(status)
 	}
 	return said.result, nil

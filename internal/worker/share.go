@@ -233,9 +233,7 @@ func (s *server) forget() {
 // close ends the server: device, mappings and files.
 func (s *server) close() {
 	s.forget()
-	if s.backend != nil {
-		s.backend.Close()
-	}
+	s.devices.Close()
 	s.removeFiles()
 }
 

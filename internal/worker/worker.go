@@ -42,9 +42,9 @@ const Protocol = 1
 // Program is what the program that holds the worker does for it.
 type Program struct {
 	Version string
-	// Run does a command line, with an object of JSON on each line of out, and gives its
-	// exit status. It ends when ctx does.
-	Run func(ctx context.Context, args []string, out io.Writer) (status int)
+	// Run does a command line on those devices, with an object of JSON on each line of out,
+	// and gives its exit status. It ends when ctx does.
+	Run func(ctx context.Context, args []string, out io.Writer, devices *step.Devices) (status int)
 }
 
 // Statuses of errors.
@@ -71,8 +71,7 @@ type server struct {
 	made    int      // results
 	mapped  map[string]*mapping
 
-	backend engine.Backend
-	opened  opened // what of
+	devices step.Devices
 
 	write   sync.Mutex
 	out     io.Writer
@@ -80,14 +79,8 @@ type server struct {
 		sync.Mutex
 		id     int
 		cancel context.CancelFunc
+		named  int // by the last cancel, which may be heard before its request begins
 	}
-}
-
-// opened is what a backend was opened with.
-type opened struct {
-	device  string
-	threads int
-	tf32    bool
 }
 
 // ended is how long what is under way may take when nobody waits for it any more.
@@ -163,6 +156,7 @@ func (s *server) read(ctx context.Context, in io.Reader, requests chan<- request
 func (s *server) cancel(id int) {
 	s.current.Lock()
 	defer s.current.Unlock()
+	s.current.named = id
 	if s.current.id == id && s.current.cancel != nil {
 		s.current.cancel()
 	}
@@ -174,6 +168,9 @@ func (s *server) serve(ctx context.Context, r request) {
 	defer cancel()
 	s.current.Lock()
 	s.current.id, s.current.cancel = r.ID, cancel
+	if s.current.named == r.ID {
+		cancel()
+	}
 	s.current.Unlock()
 	c := &call{server: s, request: r, results: map[string]Array{}}
 	result, err := c.do(ctx)
@@ -221,6 +218,7 @@ type call struct {
 	*server
 	request
 	env     *step.Env
+	backend engine.Backend
 	results map[string]Array
 	sinks   []*mapping
 	last    time.Time // of progress
@@ -244,15 +242,13 @@ func (c *call) do(ctx context.Context) (any, error) {
 	}
 	result, err := operation(ctx)
 	if err != nil && engine.Gone(err) { // the device does no more
-		s := c.server
-		s.backend.Close()
-		s.backend = nil
-		if c.env.Device == "auto" && s.opened.device == "auto" {
+		c.devices.Drop(err)
+		if c.env.Device == "auto" {
 			c.end(true)
-			if s.backend, _, err = engine.Open("cpu", engine.Config{Threads: c.env.Threads}); err != nil {
+			if c.backend, _, err = c.devices.Open("cpu", engine.Config{Threads: c.env.Threads}); err != nil {
 				return nil, err
 			}
-			return operation(ctx)
+			result, err = operation(ctx)
 		}
 	}
 	return result, c.env.Refuse(err)
@@ -310,19 +306,10 @@ func (c *call) begin() error {
 	if c.env, err = common.Env(step.Quiet{}, c.program.Version); err != nil {
 		return err
 	}
-	want := opened{c.env.Device, c.env.Threads, c.env.TF32}
-	if c.backend != nil && c.opened == want {
-		return nil
-	}
-	if c.backend != nil {
-		c.backend.Close()
-		c.server.backend = nil
-	}
 	if _, err := engine.Resolve(c.env.Device); err != nil {
 		return badInput("%v", err)
 	}
-	c.server.backend, _, err = engine.Open(c.env.Device, engine.Config{Threads: c.env.Threads, TF32: c.env.TF32})
-	c.server.opened = want
+	c.backend, _, err = c.devices.Open(c.env.Device, engine.Config{Threads: c.env.Threads, TF32: c.env.TF32})
 	return err
 }
 

@@ -23,6 +23,7 @@ import (
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
 	"voxen/internal/worker"
+	"voxen/study/step"
 )
 
 // client talks to a worker of this process.
@@ -373,7 +374,15 @@ func TestRefusals(t *testing.T) {
 
 // command is a program that says what it is told: an object for each argument, a line
 // that is none for the last.
-func command(ctx context.Context, args []string, out io.Writer) int {
+func command(ctx context.Context, args []string, out io.Writer, devices *step.Devices) int {
+	if args[0] == "device" {
+		be, _, err := devices.Open("cpu", engine.Config{Threads: 2})
+		if err != nil {
+			return 1
+		}
+		given = append(given, be)
+		return 0
+	}
 	if args[0] == "wait" {
 		fmt.Fprint(out, `{"type": "stage", "stage": "waiting", "total": 3}`+"\n")
 		<-ctx.Done()
@@ -387,6 +396,30 @@ func command(ctx context.Context, args []string, out io.Writer) int {
 		}
 	}
 	return 0
+}
+
+// given are the backends that the command "device" had.
+var given []engine.Backend
+
+// Fits and commands share the device that is open.
+func TestDeviceStaysOpen(t *testing.T) {
+	c := start(t)
+	c.open()
+	X, Y := problem(30, 3, 5)
+	given = nil
+	for range 2 {
+		if a := c.ask("fit", params+fmt.Sprintf(arrays, c.share("in-1", 0, X), c.share("in-2", 0, Y))); a.Type != "result" {
+			t.Fatalf("fit: %+v", a)
+		}
+		if a := c.ask("run", `, "params": {"args": ["device"]}`); a.Type != "result" {
+			t.Fatalf("run: %+v", a)
+		}
+	}
+	if len(given) != 2 || given[0] != given[1] {
+		t.Errorf("%d backends, expected the same twice", len(given))
+	}
+	c.in.Close()
+	<-c.ended
 }
 
 // A command's lines become messages: progress where it is wanted, warnings, one result or
@@ -473,6 +506,10 @@ func TestCancel(t *testing.T) {
 	small, smallY := problem(30, 3, 5)
 	if a := c.ask("fit", params+fmt.Sprintf(arrays, c.share("in-3", 0, small), c.share("in-4", 0, smallY))); a.Type != "result" {
 		t.Errorf("after it: %+v", a)
+	}
+	fmt.Fprintf(c.in, `{"id": %d, "op": "cancel"}`+"\n", c.n+1) // heard before the request begins
+	if a := c.ask("fit", params+fmt.Sprintf(arrays, c.share("in-3", 0, small), c.share("in-4", 0, smallY))); a.Status != 130 {
+		t.Errorf("cancelled before it began: %+v", a)
 	}
 	c.in.Close()
 	<-c.ended

@@ -21,6 +21,7 @@ type Worker struct {
 	choice   engine.Choice
 	Job      *store.Job // set once there is one
 	moved    bool       // to the CPU
+	kept     bool       // the backend is that of Env.Devices
 	Halvings atomic.Int64
 	parts    []*sharedPart // in the order in which they began
 }
@@ -42,7 +43,11 @@ func (e *Env) OpenDevice() (*Worker, error) {
 	if e.devices.lost != nil && e.Device == "auto" && best.Kind != "cpu" {
 		return w, w.openCPU(e.devices.before())
 	}
-	if w.Backend, w.choice, err = engine.Open(e.Device, engine.Config{Threads: e.Threads, TF32: e.TF32}); err != nil {
+	open := engine.Open
+	if e.Devices != nil {
+		open, w.kept = e.Devices.Open, true
+	}
+	if w.Backend, w.choice, err = open(e.Device, engine.Config{Threads: e.Threads, TF32: e.TF32}); err != nil {
 		return nil, err
 	}
 	if w.choice.Failed != nil {
@@ -63,8 +68,12 @@ func (w *Worker) openCPU(reason string) error {
 	return nil
 }
 
-// Close closes the device.
-func (w *Worker) Close() { w.Backend.Close() }
+// Close closes the device, unless the next step has it.
+func (w *Worker) Close() {
+	if !w.kept {
+		w.Backend.Close()
+	}
+}
 
 // Part is a piece of a step's work that is computed at once.
 type Part struct {
@@ -96,6 +105,9 @@ func (w *Worker) Compute(ctx context.Context, p Part, do func(ctx context.Contex
 		return err
 	}
 	if w.Env.Device != "auto" {
+		if w.kept { // for another try, not this backend
+			w.Env.Devices.Drop(err)
+		}
 		if w.Env.Keep != nil { // the study says so
 			return err
 		}
@@ -130,8 +142,12 @@ func (w *Worker) move(why string) error {
 	if err := w.openCPU(why); err != nil {
 		return err
 	}
-	gone.Close() // its device answers no more
-	w.moved = true
+	if w.kept {
+		w.Env.Devices.Close()
+	} else {
+		gone.Close() // its device answers no more
+	}
+	w.moved, w.kept = true, false
 	return nil
 }
 

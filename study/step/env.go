@@ -30,7 +30,8 @@ type Env struct {
 	Report    Reporter
 	Version   string
 
-	Keep *Keeper // of a study; nil for a step by itself
+	Keep    *Keeper  // of a study; nil for a step by itself
+	Devices *Devices // keeps the device open for the next step; nil: every step opens its own
 
 	Started  time.Time     // by Begin
 	Stages   []store.Stage // that are finished, for run.json
@@ -90,6 +91,9 @@ func (e *Env) Begin() {
 	}
 	if e.devices == nil { // else those of the study or the demo
 		e.devices, e.said = &lostDevices{}, map[string]bool{}
+		if e.Devices != nil {
+			e.devices = &e.Devices.lost
+		}
 	}
 	e.Started = time.Now()
 	e.Stages, e.warnings = nil, nil
