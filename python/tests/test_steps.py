@@ -133,6 +133,18 @@ def test_report_and_run(tmp_path):
     assert len(states) > 5 and {"step", "state"} <= set(states[0])
 
 
+def test_threads_of_joblib(problem, monkeypatch):
+    """Commands take as many threads as joblib gives its workers, and those that are named."""
+    X, Y = problem()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    given = []
+    call = _worker.call
+    monkeypatch.setattr(_worker, "call", lambda op, arrays, params, *rest: given.append(params["args"]) or call(op, arrays, params, *rest))
+    voxen.encode(X, Y, alphas=[1.0, 1e4])
+    voxen.encode(X, Y, alphas=[1.0, 1e4], threads=2)
+    assert [args[args.index("--threads") + 1] for args in given] == ["1", "2"]
+
+
 def test_errors(problem):
     """Errors are ValueErrors of one line, which name arguments in the place of their files."""
     X, Y = problem()

@@ -133,6 +133,39 @@ def test_interrupt(problem):
     assert same == pid and np.isfinite(coef).all()
 
 
+@pytest.mark.parametrize("name", ["_reserve", "copy", "take"])
+def test_interrupted_while_sharing(problem, monkeypatch, name):
+    """Ctrl-C while arrays go over leaves no file, and the process goes on."""
+    X, Y = problem()
+    want, pid = fit(X, Y)
+    called = getattr(_share, name)
+
+    def interrupted(*args):
+        called(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_share, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(np.vstack([X, X]), np.vstack([Y, Y]))
+    monkeypatch.undo()
+    assert [os.listdir(f) for f in _worker._worker.folders] == [[], []]
+    got, same = fit(X, Y)
+    assert same == pid
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("rows", [None, "order"])
+def test_copies_by_threads(monkeypatch, rows):
+    """Arrays that several threads copy are whole, of any type and order."""
+    monkeypatch.setattr(_share, "_PARTED", 1)
+    rng = np.random.default_rng(0)
+    for array in (rng.standard_normal((7, 5)), rng.integers(0, 9, (23, 3), dtype=np.int16).T, np.ones((1, 4), bool)):
+        order = None if rows is None else rng.permutation(len(array))
+        target = np.full(array.shape, np.nan, np.float32)
+        _share.copy(target, array, order, 3)
+        np.testing.assert_array_equal(target, (array if order is None else array[order]).astype(np.float32))
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -194,13 +227,23 @@ def test_full_shared_memory(problem, monkeypatch):
     assert not str(_worker._worker._arena.path).startswith("/dev/shm")
     np.testing.assert_array_equal(got, want)
 
+    def all_full(fd, size):
+        raise OSError(28, "No space left on device")
 
-def test_many_models(problem):
+    monkeypatch.setattr(_share, "_reserve", all_full)
+    with pytest.raises(voxen.EngineError, match="no room for arrays of .* bytes in .*: No space left"):
+        fit(np.vstack([X, X]), np.vstack([Y, Y]))
+    monkeypatch.setattr(_share, "_reserve", reserve)
+    np.testing.assert_array_equal(fit(X, Y)[0], want)
+
+
+def test_many_models(problem, monkeypatch):
     """Models that are kept do not use up the files that a process may open."""
     X, Y = problem(30, 40, 7000, dtype=np.float32)
+    monkeypatch.setattr(_share, "_MOST_MAPPED", _share._mapped + 5)
     before = len(os.listdir("/proc/self/fd"))
-    models = [voxen.RidgeCV([1.0], cv=2).fit(X, Y).coef_ for _ in range(_share._MOST_MAPPED + 20)]
-    assert len(os.listdir("/proc/self/fd")) - before <= _share._MOST_MAPPED + 10
+    models = [voxen.RidgeCV([1.0], cv=2).fit(X, Y).coef_ for _ in range(20)]
+    assert len(os.listdir("/proc/self/fd")) - before <= 10
     np.testing.assert_array_equal(models[0], models[-1])
 
 

@@ -267,18 +267,19 @@ def _rows(index: Any) -> Array:
 
 
 def shared_options(device: str, threads: int | None, memory: int | str | None, dtype: np.dtype[Any]) -> dict[str, str]:
-    """Give the options that all calls of the engine have, as text.
-
-    Without threads OMP_NUM_THREADS says how many, which joblib sets in its workers.
-    """
-    common = {"device": device, "precision": dtype.name}
-    if threads is None:
-        named = os.environ.get("OMP_NUM_THREADS", "")
-        threads = int(named) if named.isdigit() else 0
-    common["threads"] = str(threads)
+    """Give the options that all calls of the engine have, as text."""
+    common = {"device": device, "precision": dtype.name, "threads": str(threads_of(threads))}
     if memory is not None:
         common["memory"] = str(memory)
     return common
+
+
+def threads_of(threads: int | None) -> int:
+    """Give how many threads are asked for, 0 for all: without a number OMP_NUM_THREADS says, which joblib sets in its workers."""
+    if threads is None:
+        named = os.environ.get("OMP_NUM_THREADS", "")
+        threads = int(named) if named.isdigit() else 0
+    return threads
 
 
 def precision_of(precision: str | None, X: Array) -> np.dtype[Any]:

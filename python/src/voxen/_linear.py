@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _base, _worker, scoring
+from . import _base, _images, _worker, scoring
 from ._base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from ._share import Array
 
@@ -27,6 +27,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     threads: int | None
     memory: int | str | None
     progress: bool
+    mask: Any
 
     coef_: Array
     intercept_: Any
@@ -42,7 +43,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ----------
         X : array of shape (n_samples, n_features)
             Checked.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or images
         groups : array-like or None
             For the splitter.
         params : dict
@@ -61,6 +62,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         if self.scoring not in scoring.SCORES:
             raise ValueError(f"scoring {self.scoring!r}, expected one of {sorted(scoring.SCORES)}")
+        y, space = _images.responses(y, self.mask)
         y, y_dtype, one = _base.targets(self, y, len(X))
         dtype = _base.precision_of(self.precision, X)
         borders, order = _base.folds(self.cv, X, y, groups)
@@ -90,6 +92,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
             warnings.warn(f"{result['no_score']} targets have no finite score in {dtype.name}: their results are NaN", stacklevel=3)
         self.coef_ = arrays["coef"][:, 0] if one else arrays["coef"]
         self.best_alphas_ = arrays["alpha"][0]
+        self._space = space
         for attribute in ("intercept_", "nested_scores_"):  # of a fit before
             vars(self).pop(attribute, None)
         if "nested" in arrays:
@@ -152,7 +155,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or images as in fit
         metric : {"r2", "r", "mse"}
             Coefficient of determination, Pearson's correlation, or the negative mean
             squared error (:mod:`voxen.scoring`).
@@ -170,6 +173,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         if metric not in scoring.SCORES:
             raise ValueError(f"metric {metric!r}, expected one of {sorted(scoring.SCORES)}")
+        y = self._responses(y)
         if sample_weight is not None:
             if metric != "r2":
                 raise ValueError(f"sample_weight with metric {metric!r}, expected r2")
@@ -182,7 +186,7 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or images as in fit
         sample_weight : array-like of shape (n_samples,), optional
 
         Returns
@@ -197,6 +201,41 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         return float(self.score_voxels(X, y, sample_weight=sample_weight).mean())
 
+    def image(self, values: Any) -> Any:
+        """Give a result as an image, where responses were images or there is a mask.
+
+        Parameters
+        ----------
+        values : str, or array of shape (n_targets,) or (n_maps, n_targets)
+            The name of an attribute, as "best_alphas_", or values such as those of
+            :meth:`score_voxels` and :meth:`predict`.
+
+        Returns
+        -------
+        image : nibabel image of the kind of the responses
+            0 outside the mask. Of responses in several parts, such as hemispheres, a list.
+
+        Raises
+        ------
+        ValueError
+            Responses were no images, or the values are not of their voxels.
+        """
+        _base.check_fitted(self, "coef_")
+        if self._space is None:
+            raise ValueError("responses were an array: fit images, or give the mask in which its columns lie")
+        array = np.asarray(getattr(self, values) if isinstance(values, str) else values)
+        rows = array[None] if array.ndim == 1 else array
+        if rows.ndim != 2 or rows.shape[1] != self._space.columns:
+            raise ValueError(f"values of shape {array.shape}, expected {self._space.columns} columns, a voxel each")
+        return self._space.image(rows)
+
+    def _responses(self, y: Any) -> Any:
+        """Give responses to be scored, which are of the voxels that were fitted."""
+        _base.check_fitted(self, "coef_")
+        y, space = _images.responses(y, self.mask)
+        if space is not None and self._space is not None and not space.same(self._space):
+            raise ValueError("the images have other voxels than those that were fitted")
+        return y
 
 
 def _ridge(X: Array, y: Array, alpha: float) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _base
+from . import _base, scoring
 from ._linear import LinearModel, alphas_of
 from ._share import Array
 
@@ -51,6 +51,9 @@ class RidgeCV(LinearModel):
         that are shared with it. By default half of what is free.
     progress : bool
         Whether to show a bar, where tqdm is installed.
+    mask : nibabel image or path, optional
+        Of responses that are images of volumes: the voxels where it is not 0, as
+        ``data[mask]``. Of responses that are an array it says where its columns lie.
 
     Attributes
     ----------
@@ -103,6 +106,7 @@ class RidgeCV(LinearModel):
         threads: int | None = None,
         memory: int | str | None = None,
         progress: bool = False,
+        mask: Any = None,
     ) -> None:
         self.alphas = alphas
         self.cv = cv
@@ -115,6 +119,7 @@ class RidgeCV(LinearModel):
         self.threads = threads
         self.memory = memory
         self.progress = progress
+        self.mask = mask
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> RidgeCV:
         """Fit the model of every voxel.
@@ -123,8 +128,10 @@ class RidgeCV(LinearModel):
         ----------
         X : array-like of shape (n_samples, n_features)
             Features, in any units.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Responses, in any units. Arrays of float32 are half the work.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or images
+            Responses, in any units. Arrays of float32 are half the work. A nibabel image
+            (NIfTI, CIFTI-2, GIFTI) or its path, or a list of those, one for each run;
+            :meth:`image` then gives results as images.
         groups : array-like of shape (n_samples,), optional
             For a splitter that wants them.
 
@@ -175,7 +182,9 @@ class GroupRidgeCV(LinearModel):
     fit_intercept : bool
     random_state : int, optional
         Seed of the draws, which are himalaya's.
-    precision, device, threads, memory, progress
+    nested : bool
+        As in :class:`RidgeCV`: the other folds choose gammas and alpha.
+    precision, device, threads, memory, progress, mask
         As in :class:`RidgeCV`.
 
     Attributes
@@ -189,6 +198,8 @@ class GroupRidgeCV(LinearModel):
     best_alphas_ : array of shape (n_targets,)
     cv_scores_ : array of shape (n_iter, n_targets)
         Of every draw, at its best alpha, mean over folds.
+    nested_scores_ : array of shape (n_targets,)
+        With ``nested``.
     groups_ : array of shape (n_groups,)
         Labels of the groups, in the order of ``deltas_``.
     n_features_in_ : int
@@ -214,11 +225,13 @@ class GroupRidgeCV(LinearModel):
         cv: Any = 5,
         fit_intercept: bool = False,
         random_state: int | None = None,
+        nested: bool = False,
         precision: str | None = None,
         device: str = "auto",
         threads: int | None = None,
         memory: int | str | None = None,
         progress: bool = False,
+        mask: Any = None,
     ) -> None:
         self.groups = groups
         self.n_iter = n_iter
@@ -229,11 +242,13 @@ class GroupRidgeCV(LinearModel):
         self.cv = cv
         self.fit_intercept = fit_intercept
         self.random_state = random_state
+        self.nested = nested
         self.precision = precision
         self.device = device
         self.threads = threads
         self.memory = memory
         self.progress = progress
+        self.mask = mask
 
     def fit(self, X: Any, y: Any = None, cv_groups: Any = None) -> GroupRidgeCV:
         """Fit the model of every target.
@@ -241,7 +256,7 @@ class GroupRidgeCV(LinearModel):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or a list of them with groups="input"
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or images as in :class:`RidgeCV`
         cv_groups : array-like of shape (n_samples,), optional
             For a splitter that wants groups of rows.
 
@@ -262,7 +277,7 @@ class GroupRidgeCV(LinearModel):
         draws = len(gammas)
         if len(self.groups_) == 1:
             gammas = gammas[:1]  # every draw is the same
-        params = {"alphas": alphas.tolist(), "bands": bands.tolist(), "all_scores": True}
+        params = {"alphas": alphas.tolist(), "bands": bands.tolist(), "all_scores": True, "nested": bool(self.nested)}
         _, arrays, one = self._fit(X, y, cv_groups, params, gammas)
         with np.errstate(divide="ignore"):
             deltas = np.log(arrays["band_weights"] / arrays["alpha"])
@@ -296,6 +311,38 @@ class GroupRidgeCV(LinearModel):
         X = X.astype(self.coef_.dtype, copy=False)
         return np.stack([X[:, bands == g] @ self.coef_[bands == g] for g in range(len(self.groups_))])
 
+    def score_voxels(self, X: Any, y: Any, metric: str = "r2", sample_weight: Any = None, split: bool = False) -> Array:
+        """Score the predictions of each voxel by itself, or the part of each group in its score.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or a list of them with groups="input"
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or images as in fit
+        metric : {"r2", "r", "mse"}
+            With split, r2 (himalaya's own default, the product measure) or r.
+        sample_weight : array-like of shape (n_samples,), optional
+            For r2 alone, without split.
+        split : bool
+            Whether to share the score out to the groups: :func:`voxen.scoring.r2_score_split`.
+
+        Returns
+        -------
+        scores : array of shape (n_targets,), with split (n_groups, n_targets)
+
+        Raises
+        ------
+        ValueError
+            Shapes differ, or there is no such metric.
+        """
+        if not split:
+            return super().score_voxels(X, y, metric, sample_weight)
+        if metric not in ("r2", "r") or sample_weight is not None:
+            raise ValueError(f"split of metric {metric!r} with sample_weight {sample_weight!r}, expected r2 or r, without weights")
+        y, parts = self._responses(y), self.predict(X, split=True)
+        if metric == "r":
+            return scoring.correlation_score_split(y, parts)
+        return scoring.r2_score_split(y, parts, self.intercept_ if self.fit_intercept else 0.0)
+
     def _features(self, X: Any, fitting: bool) -> tuple[Array, Array]:
         """Check features, and give the group of each, from 0."""
         if isinstance(self.groups, str):
@@ -304,6 +351,8 @@ class GroupRidgeCV(LinearModel):
             if not isinstance(X, (list, tuple)) or not X or any(np.ndim(x) != 2 for x in X):
                 raise ValueError("X, with groups='input', expected a list of arrays of two dimensions")
             sizes = [np.shape(x)[1] for x in X]
+            if 0 in sizes:
+                raise ValueError(f"array {sizes.index(0)} of X has no columns, expected a feature at least in every group")
             if len({np.shape(x)[0] for x in X}) > 1:
                 raise ValueError(f"Found input variables with inconsistent numbers of samples: {[np.shape(x)[0] for x in X]}")
             if not fitting and len(X) != len(self.groups_):
@@ -363,7 +412,7 @@ class LassoCV(LinearModel):
         Positive and distinct.
     fit_intercept : bool
         As in scikit-learn there is one by default.
-    cv, scoring, alpha_per_target, nested, precision, device, threads, memory, progress
+    cv, scoring, alpha_per_target, nested, precision, device, threads, memory, progress, mask
         As in :class:`RidgeCV`. scikit-learn chooses by the squared error, "mse".
 
     Attributes
@@ -398,6 +447,7 @@ class LassoCV(LinearModel):
         threads: int | None = None,
         memory: int | str | None = None,
         progress: bool = False,
+        mask: Any = None,
     ) -> None:
         self.l1_ratio = l1_ratio
         self.n_alphas = n_alphas
@@ -412,6 +462,7 @@ class LassoCV(LinearModel):
         self.threads = threads
         self.memory = memory
         self.progress = progress
+        self.mask = mask
 
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> LassoCV:
         """Fit the model of every target.
@@ -419,7 +470,7 @@ class LassoCV(LinearModel):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), or images as in :class:`RidgeCV`
         groups : array-like of shape (n_samples,), optional
             For a splitter that wants them.
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ _MOST_MAPPED = 200
 #: An arena of more bytes is given back after the call; a smaller one stays for the next.
 KEPT_ARENA = 1 << 30
 _ALIGNED = 64
+#: Arrays of fewer bytes are copied by one thread, others by so many at most: a core alone is slower than the
+#: memory, and slower still where pages are touched for the first time.
+_PARTED = 8 << 20
+_MOST_COPYING = 4
 
 _mapped = 0
 
@@ -119,6 +124,35 @@ class Arena:
 def aligned(size: int) -> int:
     """Round a size up, so that the next array begins at a border."""
     return (size + _ALIGNED - 1) // _ALIGNED * _ALIGNED
+
+
+def copy(target: Array, array: Array, rows: Array | None, threads: int) -> None:
+    """Copy an array to where it is shared, by some threads.
+
+    Parameters
+    ----------
+    target, array : arrays of one shape
+    rows : array of int, optional
+        The order of the rows.
+    threads : int
+        As many as the caller may have.
+    """
+
+    def part(lo: int, hi: int) -> None:
+        if rows is None:
+            np.copyto(target[lo:hi], array[lo:hi], casting="unsafe")
+            return
+        for i in range(lo, hi):
+            target[i] = array[rows[i]]
+
+    parts = min(threads, _MOST_COPYING, len(target)) if target.nbytes >= _PARTED else 1
+    if parts < 2:
+        part(0, len(target))
+        return
+    borders = np.linspace(0, len(target), parts + 1).astype(int).tolist()
+    with ThreadPoolExecutor(parts) as pool:  # which waits for all, also where Ctrl-C is heard
+        for _ in pool.map(part, borders[:-1], borders[1:]):
+            pass
 
 
 def take(message: dict[str, Any]) -> Array:

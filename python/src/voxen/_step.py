@@ -260,6 +260,9 @@ def run(command: str, options: Mapping[str, Any], progress: bool, inputs: Sequen
     elif "out" not in options:
         temporary = Path(tempfile.mkdtemp(prefix="voxen-results-"))
         options["out"] = temporary / ("results" + _FILES.get(command, ""))
+    threads = _base.threads_of(options.get("threads"))
+    if threads and "threads" not in options:
+        options["threads"] = threads
     with _worker.folders_of_inputs() as folders:
         files = _Inputs(folders)
         for name, value in options.items():

@@ -217,24 +217,34 @@ class Worker:
         if op == "run" and self._arena is not None:  # its memory is the command's
             self._arena.close()
             self._arena = None
-        named = self._share(arrays)
-        message = {"id": number, "op": op, "params": params, "common": common, "arrays": named, "progress": progress is not None}
+        threads = common.get("threads", "")
+        sent = False
         try:
+            named = self._share(arrays, int(threads) if threads.isdigit() and int(threads) else os.cpu_count() or 1)
+            message = {"id": number, "op": op, "params": params, "common": common, "arrays": named, "progress": progress is not None}
+            sent = True
             self._send(message)
             answer = self._answer(number, progress, warn)
         except WorkerLost:
             self.kill()
             raise
         except BaseException:  # Ctrl-C: the call ends, the process stays
-            self._cancel(number)
+            if sent:
+                self._cancel(number)
+            else:
+                self._sweep("in-*")
             raise
         finally:
             self._tidy()
         if answer["type"] == "error":
             raise (ValueError if answer["status"] == 2 else EngineError)(answer["message"])
-        return answer["result"], {name: _share.take(m) for name, m in answer["arrays"].items()}
+        try:
+            return answer["result"], {name: _share.take(m) for name, m in answer["arrays"].items()}
+        except BaseException:
+            self._sweep("out-*")
+            raise
 
-    def _share(self, arrays: Mapping[str, tuple[Array, np.dtype[Any], Array | None]]) -> dict[str, Any]:
+    def _share(self, arrays: Mapping[str, tuple[Array, np.dtype[Any], Array | None]], threads: int) -> dict[str, Any]:
         """Copy arrays to where both see them."""
         size = sum(_share.aligned(a.size * dtype.itemsize) for a, dtype, _ in arrays.values())
         if size == 0:
@@ -244,17 +254,16 @@ class Worker:
                 self._arena.close()
                 self._arena = None
             self._arenas += 1
-            self._arena = Arena(self.folders, self._arenas, size)
+            try:
+                self._arena = Arena(self.folders, self._arenas, size)
+            except OSError as e:
+                raise EngineError(f"no room for arrays of {size} bytes in {' or '.join(map(str, self.folders))}: {e.strerror}") from e
         self._arena.begin()
         named = {}
         for name, (array, dtype, rows) in arrays.items():
             shape = (int(array.shape[0]), int(array.shape[1]))
             target, named[name] = self._arena.place(dtype, shape)
-            if rows is None:
-                np.copyto(target, array, casting="unsafe")
-            else:
-                for i, row in enumerate(rows):
-                    target[i] = array[row]
+            _share.copy(target, array, rows, threads)
         return named
 
     def _tidy(self) -> None:
@@ -282,19 +291,31 @@ class Worker:
                 progress(message["stage"], message["done"], message["total"])
 
     def _cancel(self, number: int) -> None:
-        """Interrupt a call, and wait until it has ended."""
+        """Interrupt a call, and wait until it has ended: what is asked after it is answered then."""
         if not self.alive:
             return
         try:
+            self._last += 1
             self._send({"id": number, "op": "cancel"})
+            self._send({"id": self._last, "op": "open", "params": {"folders": [str(f) for f in self.folders]}})
             until = time.monotonic() + _GRACE
-            while True:
-                message = self._next(until)
-                if message.get("id") == number and message["type"] in ("result", "error"):
-                    _share.discard(message.get("arrays") or {})
-                    return
+            while self._next(until).get("id") != self._last:
+                pass
+            self._sweep("out-*")
         except BaseException:  # no answer, or Ctrl-C again
             self.kill()
+
+    def _sweep(self, names: str) -> None:
+        """Remove the files of a call that was interrupted, which nobody has mapped or wants."""
+        if self._arena is not None:
+            self._arena.close()
+            self._arena = None
+        for folder in self.folders:
+            for path in folder.glob(names):
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError:
+                    pass  # Windows: results of another call that are mapped
 
     def kill(self) -> None:
         """End the process at once, and remove what is shared."""
