@@ -93,6 +93,17 @@ class Worker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Python(Worker):
+    """voxen's side from Python: fit.py with the package of this tree and the program just built."""
+
+    def __init__(self, how, folder):
+        environment = dict(os.environ, PYTHONPATH=os.path.join(HERE, "..", "..", "python", "src"), VOXEN_PROGRAM=os.path.abspath(os.path.join(args.build, "voxen")))
+        command = [sys.executable, os.path.join(HERE, "fit.py"), how, folder]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment)
+        self.folder = os.path.join(folder, "voxen")
+        self._answer()
+
+
 class Command:
     """voxen's side as a whole command: from the start of the process to its end, files in, files out."""
 
@@ -257,6 +268,8 @@ class Ridge(Job):
         if side == "command":
             f = os.path.join(folder, "%s.npy")
             return Command("encode", "--features", f % "X", "--responses", f % "Y")
+        if side == "python":
+            return Python("first", folder)
         return Worker("ridge", folder)
 
     def load(self):
@@ -310,6 +323,33 @@ class Ridge(Job):
         want(tie <= self.SCORE, "%d voxels have other alphas, with scores up to %g below the best in float64", len(other), tie)
         return "alphas equal but for %d of %d voxels, tied within %.0e; scores within %.0e of float64 and %.0e of the peer's, weights within %.0e" % (
             len(other), len(same), tie, off, score.max(), weights)
+
+
+class Again(Job):
+    """Later fits from Python, in a process that has fitted before, against the engine on arrays in its own memory."""
+
+    def __init__(self, T, K, V):
+        self.folder = data("ridge", T, K, V, 0)
+
+    def start(self, _):
+        return Python("again", self.folder)
+
+    def load(self):
+        self.engine = Worker("ridge", self.folder)
+
+    def peer(self):
+        return self.engine.run()
+
+    def check(self, side):
+        got = side.results()
+        theirs = self.engine.results()  # in the place of the others
+        for name in got:
+            want(np.array_equal(got[name].ravel(), theirs[name].ravel()), "%s differ", name)
+        return "the same bits"
+
+    def close(self):
+        if hasattr(self, "engine"):
+            self.engine.close()
 
 
 class Banded(Job):
@@ -627,6 +667,8 @@ JOBS = {
     "eig-600": lambda: Eigen(600),
     "eig-2000": lambda: Eigen(2000),
     "ridge": lambda: Ridge(1000, 64, 60000),
+    "again": lambda: Again(1000, 64, 60000),
+    "small": lambda: Again(100, 10, 20),
     "ridge-512": lambda: Ridge(1000, 512, 20000),
     "dual": lambda: Ridge(600, 3072, 10000, kernel=True),
     "banded": lambda: Banded(1000, (64, 256), 20000, 100),
@@ -641,7 +683,7 @@ JOBS = {
     "cost": lambda: Cost(200, 64, 10000, 1000000),
 }
 
-# A row is a side of a job: label, peer, the ratio that is aimed at. A row NAME-command is the side "command" of job NAME.
+# A row is a side of a job: label, peer, the ratio that is aimed at. A row NAME-command or NAME-python is that side of job NAME.
 ROWS = {
     "sgemm": ("SGEMM 2048", "OpenBLAS", 1.0),
     "dgemm": ("DGEMM 2048", "OpenBLAS", 1.0),
@@ -651,6 +693,9 @@ ROWS = {
     "eig-2000": ("symmetric eigenproblem n=2000", "numpy", 1.0),
     "ridge": ("RidgeCV T=1000 K=64 V=60,000", "himalaya RidgeCV", 40),
     "ridge-command": ("the same, whole command", "himalaya in memory", 30),
+    "ridge-python": ("the same, from Python, first fit of a process", "himalaya RidgeCV", 35),
+    "again": ("the same, from Python, later fits", "voxen, the engine on its own arrays", 1 / 1.3),
+    "small": ("RidgeCV T=100 K=10 V=20 from Python, later fits, 10 ms asked", "voxen, the engine on its own arrays", 0.1),
     "ridge-512": ("RidgeCV T=1000 K=512 V=20,000", "himalaya RidgeCV", 3),
     "dual": ("T=600 K=3072 V=10,000, dual", "himalaya KernelRidgeCV", 2),
     "banded": ("banded ridge T=1000 K=64+256 V=20,000, 100 draws, whole command", "himalaya GroupRidgeCV in memory", 6),
@@ -670,8 +715,8 @@ ROWS = {
 
 def place(row):
     """The job and the side of a row."""
-    job, command, _ = row.partition("-command")
-    return job, "command" if command else "memory"
+    job, _, side = row.rpartition("-")
+    return (job, side) if side in ("command", "python") else (row, "memory")
 
 
 def compare(job, rows, keep):
