@@ -57,6 +57,19 @@ func (v *Volume) AtMask(m *Mask, how Interpolation, outside float64) ([]float64,
 	return out, nil
 }
 
+// AtPoints returns the volume's value at points in mm, outside where it has none.
+func (v *Volume) AtPoints(points [][3]float64, how Interpolation, outside float64) ([]float64, error) {
+	inv, err := v.Grid.Affine.Inverse()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(points))
+	for n, p := range points {
+		out[n] = v.sample(inv.Apply(p[0], p[1], p[2]), how, outside)
+	}
+	return out, nil
+}
+
 // indexOf returns the map from voxel indices of another grid to those of g.
 func (g *Grid) indexOf(other *Grid) (*Affine, error) {
 	inv, err := g.Affine.Inverse()

@@ -9,3 +9,9 @@ import "embed"
 //
 //go:embed README.md haxby2001 alice/words.tsv alice/bold.json alice/minilm_neurons_tr.npy networks/yeo7_space-MNI_res-3_label.nii.gz networks/yeo7.tsv
 var Files embed.FS
+
+// Templates holds the inflated and pial surfaces of fsaverage5 and the T1 template of
+// the MNI at 3 mm, which voxen plot draws maps on.
+//
+//go:embed templates/LICENSE templates/*.gz
+var Templates embed.FS

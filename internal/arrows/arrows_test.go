@@ -34,7 +34,8 @@ study/*: study/step brain store engine engine/op engine/tile
 internal/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
 internal/demo: study/step brain store engine/tile internal/plotting lm testdata
 study/report: study/couple study/match report internal/plotting
-study/plot: report internal/plotting
+study/plot: report internal/plotting internal/templates
+internal/templates: brain store testdata
 study/organize: study/match internal/plotting
 study/null: study/encode study/match engine/ridge internal/stimulus
 study/match: internal/plotting internal/permute engine/ridge internal/spatial

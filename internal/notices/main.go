@@ -30,6 +30,7 @@ var shipped = []struct{ name, file string }{
 	{"Go standard library and runtime", "$GOROOT/LICENSE"},
 	{"NiiVue, the viewer in reports", "report/niivue/LICENSE"},
 	{"Data that voxen demo unpacks", "testdata/README.md"},
+	{"Surfaces and the background of voxen plot", "testdata/templates/LICENSE"},
 }
 
 func main() {

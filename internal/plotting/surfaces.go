@@ -169,12 +169,15 @@ func (f *SurfaceFigure) values() []float64 {
 	return all
 }
 
-// flat reports whether a hemisphere was flattened: it has no height.
+// flat reports whether a hemisphere was flattened: it has no height. Vertices that a
+// flattened patch is without, such as those of the midline, keep some.
 func (c *Cortex) flat() bool {
-	lo, hi := c.Points[0], c.Points[0]
-	for _, p := range c.Points {
-		for i, x := range p {
-			lo[i], hi[i] = min(lo[i], x), max(hi[i], x)
+	lo, hi := c.Points[c.Triangles[0][0]], c.Points[c.Triangles[0][0]]
+	for _, t := range c.Triangles {
+		for _, p := range t {
+			for i, x := range c.Points[p] {
+				lo[i], hi[i] = min(lo[i], x), max(hi[i], x)
+			}
 		}
 	}
 	return hi[2]-lo[2] <= 1e-3*max(hi[0]-lo[0], hi[1]-lo[1])
@@ -201,9 +204,11 @@ func (v cortexView) project(p [3]float64) (x, y, near float64) {
 // extent is what the hemisphere covers on the page, in mm.
 func (v cortexView) extent() (lo, hi [2]float64) {
 	lo, hi = [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}
-	for _, p := range v.Points {
-		x, y, _ := v.project(p)
-		lo, hi = [2]float64{min(lo[0], x), min(lo[1], y)}, [2]float64{max(hi[0], x), max(hi[1], y)}
+	for _, t := range v.Triangles {
+		for _, p := range t {
+			x, y, _ := v.project(v.Points[p])
+			lo, hi = [2]float64{min(lo[0], x), min(lo[1], y)}, [2]float64{max(hi[0], x), max(hi[1], y)}
+		}
 	}
 	return lo, hi
 }

@@ -11,6 +11,7 @@ import (
 
 	"voxen/brain"
 	"voxen/internal/plotting"
+	"voxen/internal/templates"
 	"voxen/report"
 	"voxen/store"
 	"voxen/study/step"
@@ -32,7 +33,7 @@ func (p *plotter) figure(ctx context.Context) (*plotting.Figure, *report.Page, e
 		if err := p.findLabels(ctx); err != nil {
 			return nil, nil, err
 		}
-		if _, ok := p.places.(brain.GridPlaces); ok {
+		if _, ok := p.places.(brain.GridPlaces); ok && !p.o.onCortex() {
 			drawn, viewer, err = p.volume(ctx)
 		} else {
 			drawn, viewer, err = p.cortex()
@@ -152,7 +153,7 @@ func (p *plotter) volume(ctx context.Context) (plotting.SliceFigure, report.Bloc
 		return f, nil, err
 	}
 	if len(p.o.Surfaces) > 0 {
-		return f, nil, step.BadInput(p.o.Surfaces[0], "is a surface, but %s is a volume", p.o.Maps[0])
+		return f, nil, step.BadInput(p.o.Surfaces[0], "is a surface, but %s is a volume: expected --view inflated, which draws it on fsaverage5", p.o.Maps[0])
 	}
 	if f.Map, err = mask.Spread(p.values, math.NaN()); err != nil {
 		return f, nil, err
@@ -164,18 +165,8 @@ func (p *plotter) volume(ctx context.Context) (plotting.SliceFigure, report.Bloc
 		}
 		f.Solid = isSolid(v.Values)
 	}
-	if p.o.Background != "" {
-		im, err := p.files.Nifti(p.o.Background)
-		if err != nil {
-			return f, nil, err
-		}
-		v, err := im.Volume(ctx, 0)
-		if err != nil {
-			return f, nil, err
-		}
-		if f.Background, err = v.Resample(mask.Grid, brain.Trilinear, 0); err != nil {
-			return f, nil, step.BadInput(p.o.Background, "%v", err)
-		}
+	if f.Background, err = p.background(ctx, mask.Grid); err != nil {
+		return f, nil, err
 	}
 	if p.o.ending() != ".html" {
 		return f, nil, nil
@@ -208,24 +199,112 @@ func (p *plotter) volumeViewer(f plotting.SliceFigure) (report.Block, error) {
 	return viewer, nil
 }
 
-// cortex draws a map of vertices.
+// background is the volume behind a map, on its grid; nil for none.
+func (p *plotter) background(ctx context.Context, g *brain.Grid) (*brain.Volume, error) {
+	var v *brain.Volume
+	var err error
+	path := p.o.Background
+	switch {
+	case p.o.Template == "mni152":
+		path = p.o.Maps[0] // whose grid may be at fault
+		v, err = templates.T1(ctx, p.Env.FS)
+	case path == "":
+		return nil, nil
+	default:
+		im, err := p.files.Nifti(path)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = im.Volume(ctx, 0); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v, err = v.Resample(g, brain.Trilinear, 0); err != nil {
+		return nil, step.BadInput(path, "%v", err)
+	}
+	return v, nil
+}
+
+// meshes are the surfaces to draw on: those that are given, or those of fsaverage5.
+func (p *plotter) meshes() ([2]*brain.Mesh, error) {
+	if len(p.o.Surfaces) > 0 {
+		return p.files.Meshes(p.o.Surfaces)
+	}
+	if p.o.onCortex() {
+		return templates.Surfaces(p.Env.FS, p.o.View)
+	}
+	sides := brain.OnCortex(p.places.(brain.SurfacePlaces), p.values)
+	for _, side := range sides {
+		if side != nil && len(side) != templates.Vertices {
+			return [2]*brain.Mesh{}, step.BadInput(p.o.Maps[0], "is on surfaces of %d vertices, expected one to draw it on: --surface L.surf.gii, and R.surf.gii", len(side))
+		}
+	}
+	return templates.Surfaces(p.Env.FS, "inflated")
+}
+
+// sides gives values, and which of them are solid, at the vertices of both cortices: those
+// of a map of vertices, or of a volume sampled in the cortex of fsaverage5.
+func (p *plotter) sides() (values, solid [2][]float64, err error) {
+	g, ok := p.places.(brain.GridPlaces)
+	if !ok {
+		values = brain.OnCortex(p.places.(brain.SurfacePlaces), p.values)
+		if p.solid != nil {
+			solid = brain.OnCortex(p.places.(brain.SurfacePlaces), p.solidity())
+		}
+		return values, solid, nil
+	}
+	if values, err = p.sample(g, p.values, p.labels != nil || p.o.Kind == "layers"); err == nil && p.solid != nil {
+		solid, err = p.sample(g, p.solidity(), false)
+		for _, side := range solid {
+			for i, x := range side {
+				side[i] = math.Round(x) // solid where most of the cortex is
+			}
+		}
+	}
+	return values, solid, err
+}
+
+// sample gives what a map of voxels has at the vertices of fsaverage5.
+func (p *plotter) sample(g brain.GridPlaces, values []float64, labels bool) (sides [2][]float64, err error) {
+	v, err := g.Mask().Spread(values, math.NaN())
+	if err != nil {
+		return sides, err
+	}
+	pial, err := templates.Surfaces(p.Env.FS, "pial")
+	if err != nil {
+		return sides, err
+	}
+	for i, m := range pial {
+		if sides[i], err = templates.Sample(v, m, labels); err != nil {
+			return sides, step.BadInput(p.o.Maps[0], "%v", err)
+		}
+	}
+	if !slices.ContainsFunc(slices.Concat(sides[:]...), func(x float64) bool { return !math.IsNaN(x) }) {
+		return sides, step.BadInput(p.o.Maps[0], "has no value in the cortex of fsaverage5: expected a volume in the space of the MNI")
+	}
+	return sides, nil
+}
+
+// cortex draws a map on the cortex.
 func (p *plotter) cortex() (plotting.SurfaceFigure, report.Block, error) {
 	f := plotting.SurfaceFigure{Title: p.o.Title, Alt: p.name(), Scale: p.scale(), Labels: p.labels, SolidNote: p.solidNote()}
-	places, path := p.places.(brain.SurfacePlaces), p.o.Maps[0]
+	path := p.o.Maps[0]
 	switch {
-	case len(p.o.Surfaces) == 0:
-		return f, nil, step.BadInput(path, "is on surfaces, expected one to draw it on: --surface L.surf.gii, and R.surf.gii")
 	case p.o.Background != "":
-		return f, nil, step.BadInput(p.o.Background, "is a background of volumes, but %s is on surfaces", path)
+		return f, nil, step.BadInput(p.o.Background, "is a background of slices, but %s is drawn on surfaces", path)
+	case p.o.Template != "none":
+		return f, nil, step.BadInput(path, "is drawn on surfaces, and --template %s is a background of slices", p.o.Template)
 	}
-	meshes, err := p.files.Meshes(p.o.Surfaces)
+	meshes, err := p.meshes()
 	if err != nil {
 		return f, nil, err
 	}
-	values := brain.OnCortex(places, p.values)
-	solid := [2][]float64{}
-	if p.solid != nil {
-		solid = brain.OnCortex(places, p.solidity())
+	values, solid, err := p.sides()
+	if err != nil {
+		return f, nil, err
 	}
 	viewer := report.SurfaceViewer{ID: "viewer", Caption: "Drag to turn the brain; the slider hides what is nearer to 0."}
 	any := false

@@ -22,9 +22,10 @@ type Options struct {
 	Number     int                 `opt:"number" key:"-" min:"0" doc:"which map of a file that holds several, from 0"`
 	Mask       string              `opt:"mask" file:"in" key:"-" doc:"mask of an array, or of a volume"`
 	Background string              `opt:"background" file:"in" key:"-" doc:"volume behind a map, such as the mean of the BOLD"`
-	Surfaces   []string            `opt:"surface" file:"in" key:"-" doc:"GIFTI surface (.surf.gii) for a map of its vertices, left then right; inflated ones show the most, flat ones are seen from above"`
+	Template   string              `opt:"template" key:"-" default:"none" oneof:"none,mni152" doc:"background that is shipped: the T1 template of the MNI at 3 mm, for a volume in its space"`
+	Surfaces   []string            `opt:"surface" file:"in" key:"-" doc:"GIFTI surface (.surf.gii) for a map of its vertices, left then right; inflated ones show the most, flat ones are seen from above. Maps of fsaverage5 need none"`
 	Q          string              `opt:"q" file:"in" key:"-" doc:"map of q on the same places, such as q.nii.gz: what is not below 0.05 is faded"`
-	View       string              `opt:"view" key:"-" default:"axial" oneof:"axial,coronal,sagittal,glass" doc:"slices of a volume, or glass: seen through the brain from three sides"`
+	View       string              `opt:"view" key:"-" default:"axial" oneof:"axial,coronal,sagittal,glass,inflated,pial" doc:"slices of a volume; glass: seen through the brain from three sides; inflated, pial: on the cortex of fsaverage5, which is shipped, of a map of its vertices or of a volume in the space of the MNI, averaged over the depth of the cortex"`
 	At         string              `opt:"at" key:"-" form:"MM,MM,..." doc:"positions of the slices; chosen where there is most to see if left out"`
 	Slices     int                 `opt:"slices" key:"-" default:"12" min:"1" max:"60" doc:"at most so many slices are chosen"`
 	Colours    string              `opt:"colours" key:"-" default:"auto" oneof:"auto,scores,signed,labels" doc:"scores: values above 0, from violet to yellow; signed: orange above 0 and blue below; labels: those of an atlas; auto: labels of .dlabel and .label files, signed where the lowest value is at least half as far from 0 as the highest, else scores"`
@@ -71,6 +72,10 @@ func (o *Options) Check() error {
 		return step.BadInput("", "--kind layers with 1 map, expected one per layer")
 	case o.Kind != "layers" && len(o.Maps) > 1:
 		return step.BadInput("", "--kind %s with %d maps, expected one", o.Kind, len(o.Maps))
+	case o.Template != "none" && o.Background != "":
+		return step.BadInput(o.Background, "is a background beside --template %s, expected one of them", o.Template)
+	case o.onCortex() && len(o.Surfaces) > 0:
+		return step.BadInput(o.Surfaces[0], "is a surface, but --view %s is the one of fsaverage5 that is shipped: expected one of them", o.View)
 	case !o.onPlaces() && o.Q != "":
 		return step.BadInput(o.Q, "is q of places, but --kind %s draws none", o.Kind)
 	case !o.onPlaces() && (o.ending() == ".html" || o.ending() == ".npy"):
@@ -82,6 +87,9 @@ func (o *Options) Check() error {
 
 // onPlaces reports whether what is drawn is a map.
 func (o *Options) onPlaces() bool { return o.Kind == "map" || o.Kind == "layers" }
+
+// onCortex reports whether a shipped surface is asked for.
+func (o *Options) onCortex() bool { return o.View == "inflated" || o.View == "pial" }
 
 // positions are those of the slices; nil if they are left to the figure.
 func (o *Options) positions() (list []float64, err error) {

@@ -67,8 +67,16 @@ func TestPlotKinds(t *testing.T) {
 		"parcels": {func(o *plot.Options) {
 			o.Maps, o.Surfaces = []string{golden + "surface/networks.dlabel.nii"}, spheres[:1]
 		}, []string{"left, lateral"}},
-		"histogram": {func(o *plot.Options) { volume(o); o.Kind, o.Label = "histogram", "weight" }, []string{"share of voxels (%)", ">weight<", "median"}},
-		"alphas":    {func(o *plot.Options) { o.Maps, o.Kind = []string{array}, "alphas" }, []string{">1000<", "4 voxels; 50.0% have the smallest or the largest"}},
+		"cortex": {func(o *plot.Options) {
+			o.Maps, o.Colours, o.View = []string{"../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz"}, "labels", "inflated"
+		}, []string{"left, lateral", "right, medial", ">Default<"}},
+		"pial": {func(o *plot.Options) {
+			o.Maps, o.View = []string{"../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz"}, "pial"
+			o.Q = o.Maps[0]
+		}, []string{"left, medial", "full colour: q &lt; 0.05"}},
+		"on the MNI": {func(o *plot.Options) { volume(o); o.Template = "mni152" }, []string{"z = "}},
+		"histogram":  {func(o *plot.Options) { volume(o); o.Kind, o.Label = "histogram", "weight" }, []string{"share of voxels (%)", ">weight<", "median"}},
+		"alphas":     {func(o *plot.Options) { o.Maps, o.Kind = []string{array}, "alphas" }, []string{">1000<", "4 voxels; 50.0% have the smallest or the largest"}},
 		"layers": {func(o *plot.Options) {
 			volume(o)
 			o.Kind, o.Maps = "layers", append(o.Maps, golden+"volume/sub-02_space-MNI_weights.nii.gz")

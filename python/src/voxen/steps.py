@@ -1422,6 +1422,7 @@ def plot(
     *,
     kind: str | None = None,
     number: int | None = None,
+    template: str | None = None,
     view: str | None = None,
     at: str | None = None,
     slices: int | None = None,
@@ -1454,7 +1455,7 @@ def plot(
         Volume behind a map, such as the mean of the BOLD.
     surface : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
         GIFTI surface (.surf.gii) for a map of its vertices, left then right; inflated ones show the most,
-        flat ones are seen from above. Path; repeated.
+        flat ones are seen from above. Maps of fsaverage5 need none. Path; repeated.
     q : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
         Map of q on the same places, such as q.nii.gz: what is not below 0.05 is faded.
     kind : str, optional
@@ -1463,9 +1464,14 @@ def plot(
         map).
     number : int, optional
         Which map of a file that holds several, from 0. Whole number, at least 0.
+    template : str, optional
+        Background that is shipped: the T1 template of the MNI at 3 mm, for a volume in its space. One of
+        none, mni152 (default: none).
     view : str, optional
-        Slices of a volume, or glass: seen through the brain from three sides. One of axial, coronal,
-        sagittal, glass (default: axial).
+        Slices of a volume; glass: seen through the brain from three sides; inflated, pial: on the cortex of
+        fsaverage5, which is shipped, of a map of its vertices or of a volume in the space of the MNI,
+        averaged over the depth of the cortex. One of axial, coronal, sagittal, glass, inflated, pial
+        (default: axial).
     at : str, optional
         Positions of the slices; chosen where there is most to see if left out. MM,MM,...
     slices : int, optional
@@ -1523,6 +1529,7 @@ def plot(
             "q": q,
             "kind": kind,
             "number": number,
+            "template": template,
             "view": view,
             "at": at,
             "slices": slices,
