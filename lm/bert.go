@@ -1,6 +1,10 @@
 package lm
 
-import "gorgonia.org/gorgonia"
+import (
+	"gorgonia.org/gorgonia"
+
+	"voxen/engine/op"
+)
 
 // bert is the encoder of Devlin et al. (2019): every block normalises after each
 // of its two residual sums.
@@ -8,6 +12,8 @@ var bert = &family{
 	types: []string{"bert"}, read: (*Config).readBERT,
 	prefixes: []string{"bert.", ""}, words: "embeddings.word_embeddings.weight", layers: "encoder.layer.%d.",
 	embedWeights: (*Config).bertEmbedWeights, embed: (*graph).bertEmbed, layerWeights: (*Config).bertWeights, block: (*graph).bert,
+	tied: true, headWeights: maskedHead("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm"), head: (*graph).bertHead,
+	headBias: []string{"cls.predictions.bias", "cls.predictions.decoder.bias"},
 }
 
 // roberta is BERT whose positions are counted from after the padding token's id
@@ -16,6 +22,8 @@ var roberta = &family{
 	types: []string{"roberta"}, read: (*Config).readRoBERTa,
 	prefixes: []string{"roberta.", ""}, words: bert.words, layers: bert.layers,
 	embedWeights: bert.embedWeights, embed: bert.embed, layerWeights: bert.layerWeights, block: bert.block,
+	tied: true, headWeights: maskedHead("lm_head.dense", "lm_head.layer_norm"), head: (*graph).robertaHead,
+	headBias: []string{"lm_head.bias", "lm_head.decoder.bias"},
 }
 
 func (c *Config) readBERT(r *configReader) {
@@ -71,4 +79,22 @@ func (c *Config) bertWeights(p string) []weight {
 func (g *graph) bert(x *gorgonia.Node) {
 	mid := g.layerNorm(g.add(g.attention(x, nil), x), "norm1")
 	g.finish(g.layerNorm(g.add(g.feedForward(mid), mid), "norm2"))
+}
+
+// maskedHead lists the inputs of what predicts a masked token.
+func maskedHead(dense, norm string) func(c *Config) []weight {
+	return func(c *Config) []weight {
+		return []weight{matrix("head", dense+".weight", c.Hidden, c.Hidden), vector("head.bias", dense+".bias", c.Hidden),
+			vector("norm", norm+".weight", c.Hidden), vector("norm.bias", norm+".bias", c.Hidden)}
+	}
+}
+
+// bertHead is LayerNorm(act(W x + b)).
+func (g *graph) bertHead(x *gorgonia.Node) *gorgonia.Node { return g.maskedHead(x, g.c.Act) }
+
+// robertaHead has gelu, whatever the blocks have.
+func (g *graph) robertaHead(x *gorgonia.Node) *gorgonia.Node { return g.maskedHead(x, op.GELU) }
+
+func (g *graph) maskedHead(x *gorgonia.Node, act op.Activation) *gorgonia.Node {
+	return g.layerNorm(op.Must(op.Activate{Kind: act}, g.linear(x, "head")), "norm")
 }

@@ -337,8 +337,8 @@ func parseConfig(b []byte) (*Config, error) {
 	}
 	if c.family.causal {
 		c.Bidirectional = !r.flag("is_causal", true)
-		c.Tied = r.flag("tie_word_embeddings", c.family.tied)
 	}
+	c.Tied = r.flag("tie_word_embeddings", c.family.tied)
 	if c.Bidirectional && c.Window > 0 {
 		r.fail("is_causal", "true: windows of attention that see both ways are not built")
 	}

@@ -383,7 +383,10 @@ func (x *extractor[F]) measure() (needs, error) {
 			n.fixed += x.bytes(w.elements())
 		}
 		for b := range x.head.blocks {
-			size := x.bytes(x.head.block(b).elements())
+			size := int64(0)
+			for _, w := range x.head.block(b) {
+				size += x.bytes(w.elements())
+			}
 			n.head, n.block = n.head+size, max(n.block, size)
 		}
 	}

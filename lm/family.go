@@ -31,10 +31,11 @@ type family struct {
 	layers       string                             // prefix of layer l, with %d for l
 	block        func(g *graph, x *gorgonia.Node)
 
-	// Of causal models, which predict the next token.
+	// Of models that predict the next token, or the one that is masked.
 	tied        bool                                            // tie_word_embeddings where it is missing
 	headWeights func(c *Config) []weight                        // of head
 	head        func(g *graph, x *gorgonia.Node) *gorgonia.Node // the last residual stream on its way to the output layer
+	headBias    []string                                        // names of the output layer's bias: where it is tied, and its own; the first that is there
 }
 
 // families lists all of them.

@@ -204,7 +204,7 @@ func (p part) check(a store.Array, w weight) error {
 
 // fullName is the name of a tensor with the prefix, if it has that.
 func (m *tensors) fullName(name string) string {
-	if slices.Contains(outputs, name) {
+	if slices.Contains(outputs, name) || strings.HasPrefix(name, "cls.") || strings.HasPrefix(name, "lm_head.") {
 		return name
 	}
 	return m.prefix + name

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -12,8 +13,9 @@ import (
 )
 
 // outputs are the tables of the output layer by their names, which stand without
-// the model's prefix: that of the files of today, and of GPT-NeoX before.
-var outputs = []string{"lm_head.weight", "embed_out.weight"}
+// the model's prefix: that of the files of today, and of GPT-NeoX before; of BERT and of
+// RoBERTa.
+var outputs = []string{"lm_head.weight", "embed_out.weight", "cls.predictions.decoder.weight", "lm_head.decoder.weight"}
 
 // CanPredict refuses a model that gives no probability of the next token: an
 // encoder, one whose tokens see those after them, or a file without the output layer.
@@ -22,11 +24,57 @@ func (m *Model) CanPredict() error {
 	if !c.Causal() {
 		return fmt.Errorf("a %s whose tokens see those after them predicts no next word; want a causal model", c.Type)
 	}
+	return m.checkHead()
+}
+
+// CanFill refuses a model that gives no probability of a masked token: all but BERT and
+// RoBERTa, and a file without the layers that predict it.
+func (m *Model) CanFill() error {
+	if c := m.Config; c.family.headWeights == nil || c.family.causal {
+		return fmt.Errorf("a %s predicts no masked word", c.Type)
+	}
+	return m.checkHead()
+}
+
+// CanPredictWords refuses a model that predicts neither the next token nor a masked one.
+func (m *Model) CanPredictWords() error {
+	if c := m.Config; c.Causal() || c.family.headWeights == nil || c.family.causal {
+		return m.CanPredict()
+	}
+	return m.CanFill()
+}
+
+// checkHead looks at the shapes of what predicts tokens.
+func (m *Model) checkHead() error {
 	w, err := m.outputTable()
 	if err != nil {
 		return err
 	}
-	return m.checkShapes(append(c.family.headWeights(c), w))
+	ws := append(m.Config.family.headWeights(m.Config), w)
+	if bias, ok := m.outputBias(); ok {
+		ws = append(ws, bias)
+	}
+	for _, w := range ws {
+		if name := w.parts[0].tensor; !m.files.Has(m.fullName(name)) && len(m.Config.family.headBias) > 0 {
+			return badf(m.dir, "has no tensor %q: this model predicts no masked words", name)
+		}
+	}
+	return m.checkShapes(ws)
+}
+
+// outputBias is the bias of the output layer, if there is one. A layer of its own has its
+// own bias too.
+func (m *Model) outputBias() (weight, bool) {
+	names := slices.Clone(m.Config.family.headBias)
+	if !m.Config.Tied {
+		slices.Reverse(names)
+	}
+	for _, name := range names {
+		if m.files.Has(name) {
+			return vector("block.bias", name, m.Config.Vocab), true
+		}
+	}
+	return weight{}, false
 }
 
 // outputTable is the output layer (vocabulary x embedding): the words' embeddings
@@ -50,6 +98,7 @@ type head struct {
 	norm, logits *graph
 	weights      *layerBuffer   // of norm
 	table        weight         // the output layer
+	bias         weight         // of it; without parts if it has none
 	rows         int            // of a block
 	blocks       []*layerBuffer // of the table; nil where not held
 	buf          engine.Buffer  // of a window: what norm makes, choices, sums
@@ -78,17 +127,29 @@ func (x *extractor[F]) makeHead() error {
 		h.norm.out = op.Must(op.Copy{To: x.dt.Dtype}, stream) // a result is not an input
 	}
 	h.logits = newGraph(c, x.dt.Dtype, nil)
-	scores := op.Must(op.MatMul{TransB: true}, h.logits.input("x", op.Dims{1, 1, nominal, c.Embed}), h.logits.input("block", op.Dims{1, 1, h.rows, c.Embed}))
+	in := []*gorgonia.Node{h.logits.input("x", op.Dims{1, 1, nominal, c.Embed}), h.logits.input("block", op.Dims{1, 1, h.rows, c.Embed})}
+	if bias, ok := x.m.outputBias(); ok {
+		h.bias = bias
+		in = append(in, h.logits.input(bias.name, op.Dims{1, 1, 1, h.rows}))
+	}
+	scores := op.Must(op.MatMul{TransB: true}, in...)
 	h.logits.out = op.Must(op.LogSumExp{Bound: c.OutBound}, scores, h.logits.input("choice", op.Dims{1, 1, nominal, 1}))
 	x.head = h
 	return nil
 }
 
-// block is rows [lo, hi) of the output layer.
-func (h *head) block(b int) weight {
-	p := h.table.parts[0]
-	lo, hi := b*h.rows, min((b+1)*h.rows, p.all)
-	return weight{name: "block", cols: h.table.cols, parts: []part{{p.tensor, hi - lo, lo, p.all}}}
+// block is rows [lo, hi) of the output layer, and its bias if there is one.
+func (h *head) block(b int) []weight {
+	all := h.table.parts[0].all
+	lo, hi := b*h.rows, min((b+1)*h.rows, all)
+	var ws []weight
+	for _, w := range []weight{h.table, h.bias} {
+		if w.parts != nil {
+			w.parts = []part{{w.parts[0].tensor, hi - lo, lo, all}}
+			ws = append(ws, w)
+		}
+	}
+	return ws
 }
 
 // headBytes is the memory of one window at the output layer besides its weights.
@@ -116,6 +177,13 @@ func (x *extractor[F]) bindHead(T int, stream engine.Buffer, block *layerBuffer)
 		table = block.arrays[0]
 	}
 	logits = map[*gorgonia.Node]engine.Resident{h.logits.inputs["x"]: normed, h.logits.inputs["block"]: table, h.logits.inputs["choice"]: choice}
+	if h.bias.parts != nil {
+		bias := engine.Resident{Type: typ(1, h.rows)}
+		if block != nil {
+			bias = block.arrays[1]
+		}
+		logits[h.logits.inputs[h.bias.name]] = bias
+	}
 	return norm, logits, normed, choice, sums
 }
 
@@ -136,7 +204,7 @@ func (x *extractor[F]) holdBlock(ctx context.Context, be engine.Backend, b int) 
 			}
 		}
 	}
-	if h.blocks[b], err = newLayerBuffer(be, []weight{h.block(b)}, x.dt.Dtype); err != nil {
+	if h.blocks[b], err = newLayerBuffer(be, h.block(b), x.dt.Dtype); err != nil {
 		return err
 	}
 	return x.load(ctx, h.blocks[b])
@@ -166,12 +234,20 @@ func (x *extractor[F]) surprise(ctx context.Context, be engine.Backend, group []
 		}
 	}
 	for k, w := range group {
-		bits := make([]float64, len(w.IDs)) // of token t, which row t-1 predicts
+		bits := make([]float64, len(w.IDs)) // of token t, which row t-1 predicts, or its own where tokens are masked
+		give := func(row int, bits float64) { x.opt.each(w.set, row, bits) }
+		if w.masked != nil {
+			for t := range bits {
+				bits[t] = (h.lse[k][t] - h.chosen[k][t]) / math.Ln2
+			}
+			w.maskedSurprisals(bits, give)
+			continue
+		}
 		bits[0] = math.NaN()
 		for t := 1; t < len(bits); t++ {
 			bits[t] = (h.lse[k][t-1] - h.chosen[k][t-1]) / math.Ln2
 		}
-		w.surprisals(bits, func(row int, bits float64) { x.opt.each(w.set, row, bits) })
+		w.surprisals(bits, give)
 	}
 	return nil
 }
@@ -184,7 +260,11 @@ func (x *extractor[F]) score(ctx context.Context, b, k int, w Window) error {
 	err := engine.Fill(ctx, x.s, choice, func(from, to int, dst []F) error {
 		for i := range dst {
 			dst[i] = -1
-			if t := from + i + 1; t < T {
+			if w.masked != nil {
+				if id := w.masked[from+i]; id >= 0 {
+					dst[i] = F(id - lo)
+				}
+			} else if t := from + i + 1; t < T {
 				dst[i] = F(w.IDs[t] - lo)
 			}
 		}

@@ -27,6 +27,7 @@ type Tokenizer struct {
 	split      []func([]char) [][]char
 	encodeWord func(word []char, out []Piece) []Piece
 	start, end int  // -1 without one
+	mask       int  // likewise: what stands for a masked token
 	bare       bool // windows of a causal model have no start token
 
 	added       []addedToken
@@ -40,6 +41,7 @@ type Tokenizer struct {
 	byteLevel *byteLevel
 	metaspace bool // the text's first word is marked by a ▁ put before it
 	alone     bool // a tokenizer.model without tokenizer.json
+	maskName  string
 }
 
 // LoadTokenizer reads tokenizer.json, or where there is none
@@ -59,7 +61,19 @@ func LoadTokenizer(fsys store.FS, dir string) (*Tokenizer, error) {
 		return nil, err
 	}
 	t.index()
+	t.mask = t.findMask()
 	return t, nil
+}
+
+// findMask is the token that stands for a masked one: the configuration's, or one of the
+// names in common use; -1 without one.
+func (t *Tokenizer) findMask() int {
+	for _, name := range []string{t.maskName, "[MASK]", "<mask>"} {
+		if id, ok := t.ID(name); ok && name != "" {
+			return id
+		}
+	}
+	return -1
 }
 
 // The files of a tokenizer in a model folder.

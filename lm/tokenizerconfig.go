@@ -202,6 +202,7 @@ func (t *Tokenizer) namedTokens(c *tokenizerConfig) error {
 // where tokenizer.json has not said one. add_bos_token and add_eos_token count where
 // there is no tokenizer.json.
 func (t *Tokenizer) takeEnds(c *tokenizerConfig) {
+	t.maskName = c.Mask.Content
 	add := func(n namedToken, to *int) {
 		if id, ok := t.ID(n.Content); ok && n.Content != "" {
 			*to = id

@@ -30,7 +30,8 @@ type Window struct {
 	// Rows lists the rows whose responses are read from this window, ascending.
 	Rows []int
 
-	set int // which lesion it is read with, of those of an extraction
+	set    int   // which lesion it is read with, of those of an extraction
+	masked []int // the id of every token that is masked in IDs, else -1; nil: none is
 }
 
 // Reading is a text cut into windows.

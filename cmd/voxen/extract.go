@@ -35,7 +35,7 @@ Taps, one or more, separated by commas:
 Writes FILE, FILE.columns.tsv (which column is which unit), with --text the table of
 words FILE.words.tsv, with --surprisal FILE.surprisal.tsv, and FILE.run.json. With --zero
 some units are 0 while the model runs, and --loss writes FILE.loss.tsv: the mean surprisal
-of a word with and without them, and without random sets of as many units of each layer
+of a word (BERT: with it masked) with and without them, and without random sets of as many units of each layer
 with a mean |response| within 10%; use words that no dictionary was learned from. A model
 larger than --memory goes through layer by layer.` + "\n" + exitHelp,
 		Example: `  # the Alice words through MiniLM (make minilm gets the folder)

@@ -495,3 +495,24 @@ func TestExtractLoss(t *testing.T) {
 		t.Error("the same seed draws other sets, or another one the same")
 	}
 }
+
+// Of a BERT words are masked: each word of the table is predicted once, whatever the windows,
+// and units of two taps change what it loses.
+func TestExtractMaskedLoss(t *testing.T) {
+	f := newFiles(t)
+	dir, words := f.model("bert", bertModel().filling()), f.story("words.tsv", 40)
+	zero := f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\ttap\nbert\t0\t1\tx\tffn.out\nbert\t1\t5\tx\tattn.heads\n"))
+	mustRun(t, extractArgs(dir, words, f.path("r.npy"), "--zero", zero, "--loss", "--loss-draws", "5", "--window", "16", "--stride", "8")...)
+	run, err := store.ReadRun(store.OS{}, f.path("r.npy.run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := 0
+	for _, c := range run.LeftOut {
+		empty += c.N
+	}
+	loss := numbersOf(t, f.path("r.npy.loss.tsv"), "loss")
+	if got := int(run.Results["loss_words"]); got != 40-empty || len(loss) != 7 || loss[0] == loss[1] || !(loss[0] > 0) {
+		t.Errorf("%d words of 40, %d without a piece; losses %v", got, empty, loss)
+	}
+}

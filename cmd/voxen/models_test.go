@@ -62,6 +62,17 @@ func bertOf(h, layers int) *testModel {
 	return m
 }
 
+// filling adds the layers with which a BERT predicts masked words.
+func (m *testModel) filling() *testModel {
+	for _, name := range []string{"dense", "LayerNorm"} {
+		m.add("cls.predictions.transform."+name+".bias", testHidden)
+	}
+	m.add("cls.predictions.transform.dense.weight", testHidden, testHidden)
+	m.add("cls.predictions.transform.LayerNorm.weight", testHidden)
+	m.add("cls.predictions.bias", testVocab)
+	return m
+}
+
 // llamaModel is a Llama of the given size with a byte-level vocabulary.
 func llamaModel(hidden, ffn, layers int) *testModel {
 	m := &testModel{tokenizer: "llama3", tensors: map[string][]int{}, config: map[string]any{

@@ -165,7 +165,11 @@ var lmRefusals = []refusal{
 	refusal{"a loss of a model that predicts nothing", func(f *files) []string {
 		return append(extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy")),
 			"--zero", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n")), "--loss")
-	}, 2, `--loss: a bert whose tokens see those after them predicts no next word`},
+	}, 2, `has no tensor "cls.predictions.transform.dense.weight": this model predicts no masked words`},
+	refusal{"a loss of masks that nothing names", func(f *files) []string {
+		return []string{"extract", "--model", f.model("model", bertModel().filling()), "--ids", f.ids("ids.npy", 101, 7, 102), "--out", f.path("out/r.npy"),
+			"--zero", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n")), "--loss"}
+	}, 2, `model: the tokenizer names no mask token, expected one for --loss`},
 	// extract: the command line
 	{"extract of nothing", func(*files) []string { return []string{"extract"} }, 2, `--model is needed: Hugging Face model folder`},
 	{"no text", func(f *files) []string {

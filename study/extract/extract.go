@@ -223,20 +223,23 @@ func (o *Options) encoder(fsys store.FS, m *lm.Model) (*lm.SAE, error) {
 	return s, nil
 }
 
-// canPredict refuses surprisals of a model that has none.
+// canPredict refuses surprisals and losses of a model that has none.
 func (o *Options) canPredict(m *lm.Model) error {
-	flag := "--surprisal"
-	if o.Loss {
-		flag = "--loss"
+	for _, ask := range []struct {
+		flag  string
+		given bool
+		can   func() error
+	}{{"--surprisal", o.Surprisal, m.CanPredict}, {"--loss", o.Loss, m.CanPredictWords}} {
+		if !ask.given {
+			continue
+		}
+		if err := ask.can(); store.IsInput(err) {
+			return err
+		} else if err != nil {
+			return step.BadInput("", "%s: %v", ask.flag, err)
+		}
 	}
-	if !o.Surprisal && !o.Loss {
-		return nil
-	}
-	err := m.CanPredict()
-	if err != nil && !store.IsInput(err) {
-		return step.BadInput("", "%s: %v", flag, err)
-	}
-	return err
+	return nil
 }
 
 // named is the name of the model in files.

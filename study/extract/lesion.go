@@ -21,7 +21,7 @@ import (
 type Lesion struct {
 	Zero    string          `opt:"zero" file:"in" doc:"neurons.tsv of organize or localize: units of this model that have a network are 0 while it runs"`
 	Network string          `opt:"zero-network" key:"-" doc:"those of one network alone"`
-	Loss    bool            `opt:"loss" key:"-" doc:"with --zero: the loss of predicting words with and without the units, and of random sets like them (causal models)"`
+	Loss    bool            `opt:"loss" key:"-" doc:"with --zero: the loss of predicting words (the next one, or masked ones) with and without the units, and of random sets like them"`
 	Draws   step.Maybe[int] `opt:"loss-draws" key:"-" min:"1" max:"100000" doc:"random sets of --loss (default: 200)"`
 	Seed    step.Maybe[int] `opt:"loss-seed" key:"-" min:"0" doc:"of the random sets (default: 0)"`
 }
@@ -146,7 +146,7 @@ func (x *extraction) losses(ctx context.Context) (*LossSummary, error) {
 		return nil, err
 	}
 	if words == 0 {
-		return nil, step.BadInput(x.o.Words+x.o.Text+x.o.IDs, "has no word that another one is before, expected words to predict")
+		return nil, step.BadInput(x.o.Words+x.o.Text+x.o.IDs, "has no word that can be predicted, expected words with pieces, of a causal model behind others")
 	}
 	sum := &LossSummary{Words: words, Units: len(x.lesion.columns), Intact: loss[0], Zeroed: loss[1], Draws: len(sets)}
 	as := 1.0 // random sets that lose as much, and the units themselves
@@ -171,16 +171,36 @@ func (x *extraction) losses(ctx context.Context) (*LossSummary, error) {
 	})
 }
 
+// maskedPasses is in how many passes each word is masked once: 1 in 7 is about the share of
+// tokens that BERT was trained with.
+const maskedPasses = 7
+
+// predicted is the reading whose words are predicted: the text, or with masks in it.
+func (x *extraction) predicted() (*lm.Reading, error) {
+	if x.model.Config.Causal() {
+		return x.reading, nil
+	}
+	mask, err := x.model.Mask()
+	if err != nil {
+		return nil, step.BadInput(x.o.Model, "%v, expected one for --loss of a model that predicts masked words, and words (--words, --text)", err)
+	}
+	return x.reading.Masked(mask, maskedPasses), nil
+}
+
 // lossOf is the mean surprisal of words, in bits, with each lesion, and the number of words.
 func (x *extraction) lossOf(ctx context.Context, lesions []*lm.Zero) (loss []float64, words int, err error) {
+	reading, err := x.predicted()
+	if err != nil {
+		return nil, 0, err
+	}
 	bits := make([][]float64, len(lesions)) // added up in the order of rows, whatever that of windows
 	for i := range bits {
-		bits[i] = make([]float64, x.reading.Rows)
+		bits[i] = slices.Repeat([]float64{math.NaN()}, reading.Rows)
 	}
-	err = x.Stage("losses (tokens)", len(lesions)*x.reading.Tokens(), func() error {
+	err = x.Stage("losses (tokens)", len(lesions)*reading.Tokens(), func() error {
 		return x.Compute(ctx, step.Part{What: "losses"}, func(ctx context.Context) error {
-			opt := lm.Options{Float64: x.Env.Precision == op.Float64, Memory: x.Env.Budget(x.Backend, int64(8*len(lesions)*x.reading.Rows)), Progress: func(done, _ int) { x.Progress(done) }}
-			_, err := x.model.Surprisals(ctx, engine.NewMachine(x.Backend), x.reading, opt, lesions, func(lesion, row int, b float64) { bits[lesion][row] = b })
+			opt := lm.Options{Float64: x.Env.Precision == op.Float64, Memory: x.Env.Budget(x.Backend, int64(8*len(lesions)*reading.Rows)), Progress: func(done, _ int) { x.Progress(done) }}
+			_, err := x.model.Surprisals(ctx, engine.NewMachine(x.Backend), reading, opt, lesions, func(lesion, row int, b float64) { bits[lesion][row] = b })
 			return x.Env.Refuse(err)
 		})
 	})

@@ -642,8 +642,8 @@ def extract(
     zero_network : str, optional
         Those of one network alone.
     loss : bool, optional
-        With --zero: the loss of predicting words with and without the units, and of random sets like them
-        (causal models).
+        With --zero: the loss of predicting words (the next one, or masked ones) with and without the units,
+        and of random sets like them.
     loss_draws : int, optional
         Random sets of --loss (default: 200). Whole number, 1 to 100000.
     loss_seed : int, optional
