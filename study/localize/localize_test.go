@@ -244,6 +244,12 @@ func TestOverlap(t *testing.T) {
 		t.Fatalf("%+v", sum.Overlaps)
 	}
 	language, other := sum.Overlaps[0], sum.Overlaps[1]
+	tapped := strings.ReplaceAll(strings.ReplaceAll(table, "\tsign\n", "\tsign\ttap\n"), "\t1\n", "\t1\tffn.out\n") + "m\t0\t0\tDefault\t0.7\t1\thidden\n"
+	if same, _ := p.localize(t, func(o *Options) {
+		o.Subgroups, o.Permutations = p.write(t, "tapped.tsv", tapped), step.Some(999)
+	}); !slices.Equal(same.Overlaps, sum.Overlaps) {
+		t.Errorf("with a column tap %+v, without %+v", same.Overlaps, sum.Overlaps)
+	}
 	if chance := (5.*5 + 3*3) / (perLayer - 1); language.Network != "Language" || language.Neurons != 8 || language.Both != 8 || language.Localized != 8 || language.Dice != 1 ||
 		math.Abs(language.Chance-chance) > 1e-12 || language.P != 2./1000 || !(language.High < 8) {
 		t.Errorf("%+v, want all 8, %g by chance", language, chance)

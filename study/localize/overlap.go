@@ -85,10 +85,20 @@ func (x *localizer) subgroups() (names []string, of []int, err error) {
 			return nil, nil, err
 		}
 	}
-	type unit struct{ model, layer, unit string }
+	cells["tap"] = slices.Repeat([]string{""}, len(t.Rows)) // of a table of before, which does not tell taps apart
+	taps := slices.Contains(t.Columns, "tap")
+	if taps {
+		if cells["tap"], err = t.Column("tap"); err != nil {
+			return nil, nil, err
+		}
+	}
+	type unit struct{ model, layer, unit, tap string }
 	at := map[unit]int{}
 	for u := range x.tests {
-		key := unit{x.names.Model[u], x.names.Layer[u], x.names.Unit[u]}
+		key := unit{x.names.Model[u], x.names.Layer[u], x.names.Unit[u], ""}
+		if taps {
+			key.tap = x.names.Tap[u]
+		}
 		if _, twice := at[key]; twice {
 			return nil, nil, step.BadInput(x.o.Preferred[0], "has several columns of %s, layer %s, unit %s: expected one tap, as %s does not tell them apart", key.model, key.layer, key.unit, x.o.Subgroups)
 		}
@@ -103,7 +113,7 @@ func (x *localizer) subgroups() (names []string, of []int, err error) {
 				group, names = len(names), append(names, network)
 			}
 		}
-		if u, ours := at[unit{cells["model"][i], cells["layer"][i], cells["unit"][i]}]; ours {
+		if u, ours := at[unit{cells["model"][i], cells["layer"][i], cells["unit"][i], cells["tap"][i]}]; ours {
 			if of[u] != missing {
 				return nil, nil, step.BadInput(x.o.Subgroups, "line %d is of a unit that another line is of", t.Lines[i])
 			}

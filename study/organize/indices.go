@@ -15,7 +15,7 @@ import (
 type neurons struct {
 	codes     *store.Sparse // (atoms, neurons)
 	layer     []int
-	unit      []string
+	unit, tap []string
 	layers    []int       // those that occur, ascending
 	at        []int       // of each neuron's layer among layers
 	responses [][]float64 // standardised, per neuron, nil for a constant one; nil if not given
@@ -23,7 +23,7 @@ type neurons struct {
 
 // newNeurons reads the layers of a table of columns.
 func newNeurons(codes *store.Sparse, names *step.ColumnNames, path string) (neurons, error) {
-	n := neurons{codes: codes, unit: names.Unit}
+	n := neurons{codes: codes, unit: names.Unit, tap: names.Tap}
 	for i, s := range names.Layer {
 		l, err := strconv.Atoi(s)
 		if err != nil {

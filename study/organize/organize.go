@@ -79,7 +79,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. Its arithmetic is in float64 throughout.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "organize", Results: 3, Neutral: []string{"precision"}}
+	return step.Command{Name: "organize", Results: 4, Neutral: []string{"precision"}}
 }
 
 // Check refuses lists that are not of as many models.
@@ -399,14 +399,14 @@ func (x *organizer) write() error {
 
 // neuronTable writes the sub-group of every neuron.
 func (x *organizer) neuronTable(w io.Writer) error {
-	t := store.NewTableWriter(w, "model", "layer", "unit", "network", "share", "sign")
+	t := store.NewTableWriter(w, "model", "layer", "unit", "network", "share", "sign", "tap")
 	for _, m := range x.models {
 		for n, a := range m.index.neurons {
 			network, sign := "n/a", "n/a"
 			if a.network >= 0 {
 				network, sign = m.networks[a.network].Name, strconv.Itoa(a.sign)
 			}
-			t.Row(m.name, strconv.Itoa(m.neurons.layer[n]), m.neurons.unit[n], network, step.Number(a.share), sign)
+			t.Row(m.name, strconv.Itoa(m.neurons.layer[n]), m.neurons.unit[n], network, step.Number(a.share), sign, m.neurons.tap[n])
 		}
 	}
 	return t.Flush()

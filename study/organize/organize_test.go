@@ -211,7 +211,7 @@ func TestOrganizeWrites(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	for name, columns := range map[string]string{
-		"neurons.tsv":     "model layer unit network share sign",
+		"neurons.tsv":     "model layer unit network share sign tap",
 		"layers.tsv":      "model layer neurons coded assigned " + ended("coverage specialisation diversity diversity_corrected") + " Visual Default Limbic",
 		"interaction.tsv": "model network with " + ended("share"),
 		"subgroups.tsv":   "model network atoms neurons " + ended("compactness consistency_subjects"),
