@@ -210,8 +210,8 @@ func checkFolds(folds op.Borders, T int, nested bool) error {
 		return badInput("folds %v of %d rows, expected at least %d from 0 to the last row", folds, T, least)
 	}
 	for f := range folds.Folds() {
-		if folds[f+1] <= folds[f] {
-			return badInput("fold %d of rows %d to %d, expected a row at least", f, folds[f], folds[f+1])
+		if folds[f+1] < folds[f]+2 {
+			return badInput("fold %d of rows %d to %d, expected at least 2", f, folds[f], folds[f+1])
 		}
 	}
 	return nil

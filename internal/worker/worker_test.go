@@ -328,6 +328,7 @@ func TestRefusals(t *testing.T) {
 		"alpha":         {"fit", with(`[1, 10]`, `[1, 1]`), `alpha 1, expected positive and distinct`},
 		"no alpha":      {"fit", with(`[1, 10]`, `[]`), `no alphas`},
 		"folds":         {"fit", with(`20, 30`, `20, 31`), `folds \[0 10 20 31\] of 30 rows`},
+		"a row":         {"fit", with(`10, 20`, `10, 11`), `fold 1 of rows 10 to 11, expected at least 2`},
 		"order":         {"fit", with(`10, 20`, `20, 10`), `fold 1 of rows 20 to 10`},
 		"l1 ratio":      {"fit", with(`"nested"`, `"l1_ratio": 2, "nested"`), `l1_ratio 2, expected above 0`},
 		"path of ridge": {"fit", with(`"nested"`, `"path": 3, "nested"`), `l1_ratio 0, expected above 0`},

@@ -55,6 +55,8 @@ def test_refusals(alone):
             lambda: voxen.RidgeCV().fit(X[:, :0], Y),
             lambda: voxen.RidgeCV().fit(hole, Y),
             lambda: voxen.RidgeCV().fit(X, Y * 1j),
+            lambda: voxen.RidgeCV().fit(X * 1j, Y),
+            lambda: voxen.RidgeCV().fit((X * 9).astype("datetime64[s]"), Y),
             lambda: voxen.RidgeCV().fit(X, Y[:9]),
             lambda: voxen.RidgeCV().fit(X, None),
             lambda: voxen.RidgeCV().predict(X),
@@ -67,7 +69,7 @@ def test_refusals(alone):
             except ValueError as e:
                 print(e)
     """)
-    says = ["2D array", "1 sample", "0 feature", "NaN", "Complex", "inconsistent", "y is None", "not fitted", "3 features", "Invalid parameter 'cvs'"]
+    says = ["2D array", "1 sample", "0 feature", "NaN", "Complex", "Complex", "expected real numbers", "inconsistent", "y is None", "not fitted", "3 features", "Invalid parameter 'cvs'"]
     lines = out.splitlines()
     assert len(lines) == len(says)
     for line, want in zip(lines, says, strict=True):

@@ -132,6 +132,16 @@ def test_dictionary():
     assert not np.array_equal(clone(model).set_params(random_state=1).fit(X).components_, model.components_)
 
 
+def test_random_states(problem):
+    """Generators and None are what they are in scikit-learn."""
+    X, Y = problem()
+    for make in (lambda state: voxen.DictionaryLearning(3, random_state=state).fit(X).components_, lambda state: voxen.GroupRidgeCV([0] * 4 + [1] * 4, n_iter=5, random_state=state).fit(X, Y).cv_scores_):
+        np.testing.assert_array_equal(make(np.random.RandomState(3)), make(np.random.RandomState(3)))
+        np.random.seed(3)
+        np.testing.assert_array_equal(make(None), make(np.random.RandomState(3)))
+        assert not np.array_equal(make(None), make(np.random.RandomState(3)))
+
+
 def test_dictionary_is_the_command():
     """The command on the signals as columns learns the same."""
     X = np.random.default_rng(0).standard_normal((80, 20)).astype(np.float32)
@@ -153,11 +163,18 @@ def test_dictionary_is_the_command():
         (voxen.GroupRidgeCV([0, 0, 0, 0, 1, 1, 1, 1], n_iter=np.ones((2, 2))), "sum to 2, expected 1"),
         (voxen.GroupRidgeCV(concentration=0), "expected positive numbers"),
         (voxen.LassoCV(l1_ratio=0), "above 0 and at most 1"),
-        (voxen.LassoCV(n_alphas=0), "at least 1"),
+        (voxen.GroupRidgeCV(n_iter=2.5), "n_iter 2.5, expected a whole number"),
+        (voxen.GroupRidgeCV([None, None, 1, 1, 1, 1, 1, 1]), "labels of one kind"),
+        (voxen.GroupRidgeCV(concentration="a"), "expected positive numbers"),
+        (voxen.LassoCV(l1_ratio="a"), "l1_ratio 'a', expected a number"),
+        (voxen.LassoCV(n_alphas=0), "n_alphas 0, expected a whole number from 1"),
         (voxen.LassoCV(alphas=[0.0]), "positive"),
-        (voxen.DictionaryLearning(0), "0 atoms"),
+        (voxen.DictionaryLearning(0), "n_components 0, expected a whole number from 1"),
+        (voxen.DictionaryLearning(alpha=float("nan")), "alpha nan, expected a number"),
+        (voxen.DictionaryLearning(random_state=-1), "random_state -1, expected a whole number from 0"),
+        (voxen.GroupRidgeCV([0] * 4 + [1] * 4, random_state="a"), "random_state 'a', expected a whole number from 0"),
         (voxen.DictionaryLearning(alpha=-1), "lambda -1"),
-        (voxen.DictionaryLearning(epochs=0), "0 epochs"),
+        (voxen.DictionaryLearning(epochs=0), "epochs 0, expected a whole number from 1"),
         (voxen.DictionaryLearning(memory="1MiB"), "too small: this job needs at least"),
         (voxen.Delayer([1, 1]), "distinct"),
         (voxen.Delayer([0.5]), "whole numbers"),

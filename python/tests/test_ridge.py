@@ -169,6 +169,8 @@ def test_tools_of_sklearn(problem):
         ({"scoring": "r3"}, "'r3', expected one of"),
         ({"precision": "float16"}, "float16.*float32 or float64"),
         ({"device": "tpu"}, "tpu"),
+        ({"device": 3}, 'device "3"'),
+        ({"cv": 120}, "fold 0 of rows 0 to 1, expected at least 2"),
         ({"memory": "12 apples"}, "12 apples"),
         ({"memory": 1000}, "too small: this job needs at least"),
         ({"threads": -1}, "--threads -1"),
@@ -205,6 +207,10 @@ def test_wrong_arrays(problem):
         (X, Y[:, :, None], "dim"),
         (X[:1], Y[:1], "1 sample"),
         (X[:3], Y[:3], "n_splits=5.*n_samples=3"),
+        (X, np.ma.masked_greater(Y, 1), r"y is a masked array with \d+ masked values"),
+        (np.ma.masked_greater(X, 1), Y, "X is a masked array"),
+        (X, (Y * 1e9).astype("datetime64[s]"), "datetime"),
+        (X, Y * 1j, "[Cc]omplex"),
     ]:
         with pytest.raises(ValueError, match=says):
             voxen.RidgeCV().fit(x, y)

@@ -171,6 +171,8 @@ def test_copies_by_threads(monkeypatch, rows):
     [
         "sys.exit(0)",
         "os._exit(1)",
+        # a thread still fits
+        "import threading\nX = rng.standard_normal((1500, 900))\nthreading.Thread(target=voxen.RidgeCV().fit, args=(X, X), daemon=True).start()\ntime.sleep(0.5)",
         "os.kill(os.getpid(), signal.SIGKILL)",
         "os.kill(os.getpid(), signal.SIGTERM)",
         # a fork holds the pipes, and lives on
@@ -235,6 +237,21 @@ def test_full_shared_memory(problem, monkeypatch):
         fit(np.vstack([X, X]), np.vstack([Y, Y]))
     monkeypatch.setattr(_share, "_reserve", reserve)
     np.testing.assert_array_equal(fit(X, Y)[0], want)
+
+
+def test_no_temporary_folder(problem, monkeypatch):
+    """Where temporary files cannot be written shared memory is enough; where neither can it is one line."""
+    X, Y = problem()
+    want, _ = fit(X, Y)
+    voxen.shutdown()
+    monkeypatch.setattr(_worker.tempfile, "tempdir", "/proc/none")
+    got, _ = fit(X, Y)
+    assert [str(f.parent) for f in _worker._worker.folders] == ["/dev/shm"]
+    np.testing.assert_array_equal(got, want)
+    voxen.shutdown()
+    monkeypatch.setattr(_share.os.path, "isdir", lambda path: False)
+    with pytest.raises(voxen.EngineError, match="no folder for shared arrays"):
+        fit(X, Y)
 
 
 def test_many_models(problem, monkeypatch):

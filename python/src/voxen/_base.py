@@ -122,12 +122,14 @@ def features(estimator: Any, X: Any, fitting: bool, least_rows: int = 1) -> Arra
         X is no such array, or has values that are not finite.
     """
     dtypes = [np.float64, np.float32]
+    _refuse_masked(X, "X")
     if HAVE_SKLEARN:
         from sklearn.utils.validation import validate_data
 
         checked: Array = validate_data(estimator, X, reset=fitting, dtype=dtypes, ensure_min_samples=least_rows)
         return checked
     X = np.asarray(X)
+    _refuse_unreal(X)
     X = X if X.dtype in dtypes else X.astype(np.float64)
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got {X.ndim}D array instead")
@@ -145,6 +147,44 @@ def features(estimator: Any, X: Any, fitting: bool, least_rows: int = 1) -> Arra
         )
     own: Array = X
     return own
+
+
+def _refuse_masked(array: Any, name: str) -> None:
+    """Refuse a masked array with masked values: what lies under the mask is no data."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(f"{name} is a masked array with {int(np.ma.getmaskarray(array).sum())} masked values, expected none: fill or drop them")
+
+
+def _refuse_unreal(array: Array) -> None:
+    """Refuse what has no real numbers."""
+    if array.dtype.kind == "c":
+        raise ValueError("Complex data not supported")
+    if array.dtype.kind in "mM":
+        raise ValueError(f"data of {array.dtype}, expected real numbers")
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Give a parameter that is a whole number, at least so large."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} {value!r}, expected a whole number from {least}")
+    return int(value)
+
+
+def number(name: str, value: Any) -> float:
+    """Give a parameter that is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(value):
+        raise ValueError(f"{name} {value!r}, expected a number")
+    return float(value)
+
+
+def generator(random_state: Any) -> np.random.RandomState:
+    """Give the random numbers of a seed, of a generator, or with None numpy's own, as scikit-learn does."""
+    if isinstance(random_state, np.random.RandomState):
+        return random_state
+    if random_state is None:
+        own: np.random.RandomState = np.random.mtrand._rand
+        return own
+    return np.random.RandomState(whole("random_state", random_state, 0))
 
 
 #: Types of responses that float32 holds exactly.
@@ -178,13 +218,13 @@ def targets(estimator: Any, y: Any, rows: int) -> tuple[Array, np.dtype[Any], bo
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None")
+    _refuse_masked(y, "y")
     if HAVE_SKLEARN:
         from sklearn.utils.validation import check_array
 
         y = check_array(y, dtype=None, ensure_2d=False, ensure_all_finite=False, input_name="y", estimator=estimator)
     y = np.asarray(y)
-    if y.dtype.kind == "c":
-        raise ValueError("Complex data not supported")
+    _refuse_unreal(y)
     if y.dtype.kind not in "fiub":
         y = y.astype(np.float64)
     if y.ndim not in (1, 2):
@@ -268,7 +308,7 @@ def _rows(index: Any) -> Array:
 
 def shared_options(device: str, threads: int | None, memory: int | str | None, dtype: np.dtype[Any]) -> dict[str, str]:
     """Give the options that all calls of the engine have, as text."""
-    common = {"device": device, "precision": dtype.name, "threads": str(threads_of(threads))}
+    common = {"device": str(device), "precision": dtype.name, "threads": str(threads_of(threads))}
     if memory is not None:
         common["memory"] = str(memory)
     return common

@@ -33,7 +33,7 @@ class DictionaryLearning(TransformerMixin, BaseEstimator):
         Whether codes are at least 0.
     standardize : bool
         Whether every sample is scaled to mean 0 and norm 1 first, as ``voxen learn`` does.
-    random_state : int
+    random_state : int, RandomState or None
         Seed of the first atoms and of the order of samples.
     precision, device, threads, memory, progress
         As in :class:`RidgeCV`.
@@ -68,7 +68,7 @@ class DictionaryLearning(TransformerMixin, BaseEstimator):
         batch_size: int = 512,
         positive_code: bool = False,
         standardize: bool = False,
-        random_state: int = 0,
+        random_state: Any = 0,
         precision: str | None = None,
         device: str = "auto",
         threads: int | None = None,
@@ -174,8 +174,15 @@ class DictionaryLearning(TransformerMixin, BaseEstimator):
     def _learn(self, X: Any) -> Array:
         """Learn, and give the codes."""
         X = _base.features(self, X, fitting=True)
-        atoms = X.shape[1] if self.n_components is None else int(self.n_components)
-        params = {"atoms": atoms, "epochs": int(self.epochs), "batch": int(self.batch_size), "seed": int(self.random_state)}
+        seed = self.random_state
+        if seed is None or isinstance(seed, np.random.RandomState):
+            seed = _base.generator(seed).randint(2**31 - 1)
+        params = {
+            "atoms": X.shape[1] if self.n_components is None else _base.whole("n_components", self.n_components, 1),
+            "epochs": _base.whole("epochs", self.epochs, 1),
+            "batch": _base.whole("batch_size", self.batch_size, 1),
+            "seed": _base.whole("random_state", seed, 0),
+        }
         result, arrays = self._call("learn", X, {}, params)
         self.components_ = arrays["atoms"]
         self.objective_, self.objectives_ = result["objective"], np.asarray(result["trace"])
@@ -184,7 +191,7 @@ class DictionaryLearning(TransformerMixin, BaseEstimator):
     def _call(self, op: str, X: Array, more: dict[str, Any], params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Array]]:
         """Ask the engine, with what both operations share."""
         dtype = _base.precision_of(self.precision, X)
-        params = {"lambda": float(self.alpha), "nonnegative": bool(self.positive_code), "standardize": bool(self.standardize)} | params
+        params = {"lambda": _base.number("alpha", self.alpha), "nonnegative": bool(self.positive_code), "standardize": bool(self.standardize)} | params
         bar = _base.bar(self.progress)
         try:
             common = _base.shared_options(self.device, self.threads, self.memory, dtype)

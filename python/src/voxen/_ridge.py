@@ -180,7 +180,7 @@ class GroupRidgeCV(LinearModel):
     cv : int, splitter or iterable of (train, test)
         As in :class:`RidgeCV`.
     fit_intercept : bool
-    random_state : int, optional
+    random_state : int, RandomState or None
         Seed of the draws, which are himalaya's.
     nested : bool
         As in :class:`RidgeCV`: the other folds choose gammas and alpha.
@@ -224,7 +224,7 @@ class GroupRidgeCV(LinearModel):
         alpha_per_target: bool = True,
         cv: Any = 5,
         fit_intercept: bool = False,
-        random_state: int | None = None,
+        random_state: Any = None,
         nested: bool = False,
         precision: str | None = None,
         device: str = "auto",
@@ -367,7 +367,10 @@ class GroupRidgeCV(LinearModel):
         labels = np.zeros(X.shape[1], int) if labels is None else labels
         if labels.shape != (X.shape[1],):
             raise ValueError(f"groups of shape {labels.shape}, expected one for each of {X.shape[1]} features")
-        names, bands = np.unique(labels, return_inverse=True)
+        try:
+            names, bands = np.unique(labels, return_inverse=True)
+        except TypeError as e:
+            raise ValueError(f"groups {labels.tolist()}, expected labels of one kind") from e
         if fitting:
             self.groups_ = names
         return X, bands
@@ -379,16 +382,15 @@ class GroupRidgeCV(LinearModel):
             if gammas.shape[1] != groups or not len(gammas):
                 raise ValueError(f"n_iter of shape {gammas.shape}, expected gammas of {groups} groups")
             return gammas
-        if np.ndim(self.n_iter) != 0 or self.n_iter < 1:
-            raise ValueError(f"n_iter {self.n_iter!r}, expected a whole number from 1, or gammas of {groups} groups")
-        concentrations: Sequence[float] = np.atleast_1d(self.concentration).tolist()
-        if not all(c > 0 for c in concentrations) or not concentrations:
+        draws = _base.whole("n_iter", self.n_iter, 1)
+        concentrations: Sequence[Any] = np.atleast_1d(self.concentration).tolist()
+        if not concentrations or not all(isinstance(c, (int, float)) and c > 0 for c in concentrations):
             raise ValueError(f"concentration {self.concentration!r}, expected positive numbers")
-        rng = np.random.RandomState(self.random_state)
-        each = -(-int(self.n_iter) // len(concentrations))
+        rng = _base.generator(self.random_state)
+        each = -(-draws // len(concentrations))
         equal = np.full(groups, 1 / groups)
         drawn = [np.tile(equal, (each, 1)) if np.isinf(c) else rng.dirichlet([c] * groups, each) for c in concentrations]
-        gammas = np.stack(drawn, axis=1).reshape(-1, groups)[: int(self.n_iter)]
+        gammas = np.stack(drawn, axis=1).reshape(-1, groups)[:draws]
         gammas[0] = equal
         return gammas
 
@@ -485,13 +487,11 @@ class LassoCV(LinearModel):
         voxen.WorkerLost
             The process of the engine ended.
         """
-        if not 0 < self.l1_ratio <= 1:
+        if not 0 < _base.number("l1_ratio", self.l1_ratio) <= 1:
             raise ValueError(f"l1_ratio {self.l1_ratio!r}, expected above 0 and at most 1")
         params: dict[str, Any] = {"l1_ratio": float(self.l1_ratio), "nested": bool(self.nested)}
         if self.alphas is None:
-            if self.n_alphas < 1:
-                raise ValueError(f"n_alphas {self.n_alphas!r}, expected at least 1")
-            params["path"] = int(self.n_alphas)
+            params["path"] = _base.whole("n_alphas", self.n_alphas, 1)
         else:
             params["alphas"] = alphas_of(self.alphas).tolist()
         X = _base.features(self, X, fitting=True, least_rows=2)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._errors import EngineError
+
 Array = NDArray[Any]
 
 #: Results of fewer bytes are copied: a mapping costs more than it saves, and a file descriptor.
@@ -34,11 +36,18 @@ _mapped = 0
 
 
 def make_folders() -> list[Path]:
-    """Make the private folders of shared files, the fastest first."""
-    folders = []
-    if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK):
-        folders.append(Path(tempfile.mkdtemp(prefix="voxen-", dir="/dev/shm")))
-    folders.append(Path(tempfile.mkdtemp(prefix="voxen-")))
+    """Make the private folders of shared files, the fastest first: one at least can be written to."""
+    folders: list[Path] = []
+    refused: OSError | None = None
+    for parent in ("/dev/shm", None):  # None: the folder of temporary files
+        if parent is not None and not os.path.isdir(parent):
+            continue
+        try:
+            folders.append(Path(tempfile.mkdtemp(prefix="voxen-", dir=parent)))
+        except OSError as e:
+            refused = e
+    if not folders:
+        raise EngineError(f"no folder for shared arrays: {refused}")
     return folders
 
 

@@ -84,7 +84,7 @@ class Worker:
         self._arena: Arena | None = None
         self._arenas = 0
         self._last = 0
-        self._said = tempfile.TemporaryFile()  # what the process writes to its standard error
+        self._said = tempfile.TemporaryFile(dir=self.folders[0])  # what the process writes to its standard error
         group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C of the terminal is this process's alone
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -148,8 +148,11 @@ class Worker:
             status: object = self._process.wait(_ENDING)
         except subprocess.TimeoutExpired:
             status = "no status yet"
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        try:
+            self._said.seek(0)
+            lines = self._said.read().decode(errors="replace").strip().splitlines()
+        except ValueError:  # closed: Python ends
+            lines = []
         said = f": {lines[0][:300]}" if lines else ""
         how = f"by signal {-status}" if isinstance(status, int) and status < 0 else f"with status {status}"
         return WorkerLost(f"the voxen process {self._process.pid} ended {how} before it answered{said}; the next call starts a new one")
@@ -433,4 +436,13 @@ def shutdown() -> None:
         _worker = None
 
 
-atexit.register(shutdown)
+def _at_exit() -> None:
+    """End the process of the engine; what another thread still asks of it is not waited for."""
+    if _lock.acquire(blocking=False):
+        _lock.release()
+        shutdown()
+    elif _worker is not None and _worker.pid == os.getpid():
+        _worker.kill()
+
+
+atexit.register(_at_exit)
