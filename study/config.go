@@ -57,7 +57,7 @@ type DataConfig struct {
 	Subjects   []SubjectConfig `key:"subjects" doc:"files by subject, instead of a dataset"`
 	Mask       string          `key:"mask" doc:"auto: where all brain masks agree (fMRIPrep); none: every voxel; or a file"`
 	Confounds  []string        `key:"confounds" doc:"columns of the confounds tables to regress out, with * and ? for any letters, or none; of fMRIPrep's tables 24 motion parameters and five aCompCor components if not given"`
-	Censor     string          `key:"censor" doc:"rows to leave out of every sum of the encoding models and their nulls: a column of the confounds tables, > or <, and a value, such as fd>0.5"`
+	Censor     string          `key:"censor" doc:"rows to leave out of every sum of the encoding models, their nulls and the coupling: a column of the confounds tables, > or <, and a value, such as fd>0.5"`
 }
 
 // SubjectConfig names the files of one subject.

@@ -39,7 +39,7 @@ func motionTable(t *testing.T, like string, components int) string {
 	return b.String()
 }
 
-// data.censor reaches the encoding models and their null, with tables that are read for it
+// data.censor reaches the encoding models, their null and the coupling, with tables that are read for it
 // alone where no confounds are regressed out.
 func TestCensorOfAStudy(t *testing.T) {
 	_, yaml := small(t)
@@ -70,13 +70,14 @@ func TestCensorOfAStudy(t *testing.T) {
 					t.Errorf("%s: --censor %q of %q", task.Name, o.Censor, o.Confounds)
 				}
 			case *couple.Options:
-				if len(o.Confounds) > 0 != (want != "none") {
-					t.Errorf("%s: confounds %q", task.Name, o.Confounds)
+				n++
+				if o.Censor != "trans_x>3" || o.ConfoundColumns != strings.ReplaceAll(want, " ", ",") || len(o.Confounds) != 2 {
+					t.Errorf("%s: --censor %q, columns %q of %q", task.Name, o.Censor, o.ConfoundColumns, o.Confounds)
 				}
 			}
 		}
-		if n != 3 {
-			t.Errorf("%d steps are censored, want two encoding models and a null", n)
+		if n != 4 {
+			t.Errorf("%d steps are censored, want two encoding models, a null and a coupling", n)
 		}
 	}
 	for _, bad := range []string{"fd", "fd>x", ">0.5", "fd>NaN"} {

@@ -252,9 +252,6 @@ func (s *Study) couple(m *modelSteps) {
 	if m.aligned == nil || s.plain() {
 		return
 	}
-	if s.Data.Censor != "" {
-		s.note("data.censor is of the encoding models and their nulls: couple takes all rows")
-	}
 	o := c.Options
 	var runs []int
 	T := 0.0
@@ -286,7 +283,7 @@ func (s *Study) couple(m *modelSteps) {
 					continue
 				}
 				bold = append(bold, r.bold)
-				if r.confounds != "" && len(s.Data.Confounds) > 0 {
+				if r.confounds != "" && s.tables() {
 					confounds = append(confounds, r.confounds)
 				}
 			}
@@ -310,7 +307,7 @@ func (s *Study) couple(m *modelSteps) {
 	}
 	N, K := float64(m.neurons), float64(c.Atoms)
 	if len(o.Confounds) > 0 {
-		o.ConfoundColumns = strings.Join(s.Data.Confounds, ",")
+		o.Censor, o.ConfoundColumns = s.Data.Censor, cmp.Or(strings.Join(s.Data.Confounds, ","), step.NoColumns)
 	}
 	o.Mask, o.HRF, o.Out = s.maskFile(), s.Align.HRF, s.path(m.name, "couple")
 	from := []*Task{}

@@ -28,6 +28,9 @@ type Options struct {
 	Precision tensor.Dtype // op.Float32 (also the zero value) or op.Float64
 	// Borders are those of the runs; nil: all rows are one.
 	Borders op.Borders
+	// Times are, of each row, the place in its run, ascending; nil: rows follow each other.
+	// Rows between are in no sum, and lags are counted in places.
+	Times []int
 	// MaxLag is the last lag of the sum, 0 for a fifth of the run's rows, but at least 1.
 	MaxLag int
 	// Budget bounds the bytes of buffers; 0: no bound.
@@ -44,7 +47,20 @@ type Outputs struct {
 	NEff tile.Sink // effective numbers of samples, at least runs + 2
 }
 
-// Lags is the last lag for a run of N rows.
+// times are the places of the rows of run f.
+func (o Options) times(f int) []int {
+	lo, hi := o.Borders[f], o.Borders[f+1]
+	if o.Times != nil {
+		return o.Times[lo:hi]
+	}
+	all := make([]int, hi-lo)
+	for t := range all {
+		all[t] = t
+	}
+	return all
+}
+
+// Lags is the last lag for a run of N places.
 func (o Options) Lags(N int) int {
 	if o.MaxLag > 0 {
 		return min(o.MaxLag, N-1)
@@ -53,7 +69,7 @@ func (o Options) Lags(N int) int {
 }
 
 // Fit correlates every column of x (N rows) with every column of y, an array
-// (1, 1, N, M). The rows of a run are uninterrupted. A course that is constant within
+// (1, 1, N, M). The rows of a run are uninterrupted, or stand at Times. A course that is constant within
 // a run counts there with a correlation of 0. When ctx ends, panels under way are finished
 // and ctx's error is returned.
 func Fit(ctx context.Context, be engine.Backend, x tile.Source, y op.Tensor, out Outputs, o Options) (engine.Stats, error) {
@@ -69,16 +85,26 @@ func Fit(ctx context.Context, be engine.Backend, x tile.Source, y op.Tensor, out
 	case x.Cols() == 0 || y.Dims[3] == 0:
 		return engine.Stats{}, fmt.Errorf("coupling: no courses: %d and %d", x.Cols(), y.Dims[3])
 	}
+	if o.Times != nil && len(o.Times) != N {
+		return engine.Stats{}, fmt.Errorf("coupling: %d times of %d rows", len(o.Times), N)
+	}
 	for f := range o.Borders.Folds() {
-		if n := o.Borders[f+1] - o.Borders[f]; n < 4 || n > MaxRows {
+		n := o.Borders[f+1] - o.Borders[f]
+		if n < 4 || n > MaxRows {
 			return engine.Stats{}, fmt.Errorf("coupling: run %d has %d rows, want 4 to %d", f, n, MaxRows)
+		}
+		times := o.times(f)
+		for i, t := range times {
+			if t < 0 || t >= MaxRows || i > 0 && t <= times[i-1] {
+				return engine.Stats{}, fmt.Errorf("coupling: run %d has row %d at %d, want places below %d in increasing order", f, i, t, MaxRows)
+			}
 		}
 	}
 	if o.Precision.Type == nil {
 		o.Precision = op.Float32
 	}
 	width := min(PanelWidth, (x.Cols()+63)/64*64)
-	g := &graph{g: gorgonia.NewGraph(), feeds: engine.Feeds{}, dtype: o.Precision, transforms: map[int]transform{}}
+	g := &graph{g: gorgonia.NewGraph(), feeds: engine.Feeds{}, dtype: o.Precision, transforms: map[string]transform{}}
 	xs := g.input("x", engine.Columns(x), op.Dims{1, 1, N, width})
 	ys := g.constant("y", y)
 	r, excess := g.pairs(xs, ys, o)
@@ -124,7 +150,7 @@ type graph struct {
 	g          *gorgonia.ExprGraph
 	feeds      engine.Feeds
 	dtype      tensor.Dtype
-	transforms map[int]transform // by the rows of a run
+	transforms map[string]transform // by the places of the rows of a run
 }
 
 type node = *gorgonia.Node
@@ -160,7 +186,8 @@ func (g *graph) pairs(x, y node, o Options) (r, excess node) {
 			rows := op.Part{Axis: 2, Lo: lo, Hi: hi}
 			xs, ys = op.Must(rows, x), op.Must(rows, y)
 		}
-		t := g.transform(hi-lo, o.Lags(hi-lo))
+		times := o.times(f)
+		t := g.transform(times, o.Lags(times[len(times)-1]+1))
 		ofLags := []node{op.Must(op.Zip{Kind: op.Mul}, t.autocorrelation(ys), t.weights), t.autocorrelation(xs)}
 		if excess != nil {
 			ofLags = append(ofLags, excess)
@@ -170,58 +197,76 @@ func (g *graph) pairs(x, y node, o Options) (r, excess node) {
 	return op.Must(op.MaskColumns{}, r, status), op.Must(op.MaskColumns{}, excess, status)
 }
 
-// lagWeights are 2 (1 - k/N), k = 1 .. lags.
-func lagWeights(n, lags int) op.Tensor {
-	w := op.NewTensor(op.Dims{1, 1, lags, 1})
-	for i := range w.Data {
-		w.Data[i] = 2 * (1 - float64(i+1)/float64(n))
+// lagPairs counts the pairs of rows that are k places apart, k = 1 .. lags.
+func lagPairs(times []int, lags int) []float64 {
+	there := make([]bool, times[len(times)-1]+1)
+	for _, t := range times {
+		there[t] = true
 	}
-	return w
+	pairs := make([]float64, lags)
+	for k := range pairs {
+		for _, t := range times {
+			if next := t + k + 1; next < len(there) && there[next] {
+				pairs[k]++
+			}
+		}
+	}
+	return pairs
 }
 
 // transform holds the matrices of the Fourier transform of a run and of its way back,
-// and the weights of the lags.
+// and the weights of the lags, 2 c_k/n: c_k of its n rows have another one k places on.
 type transform struct{ forth, back, weights node }
 
-// transform makes the transform of n rows to n + lags points, so that no lag of the
-// sum wraps around. With frequencies f = 0 .. H-1 of period P = n + lags,
+// transform makes the transform of n rows at places t_i, the last of them P' - 1, to P =
+// P' + lags points, so that no lag of the sum wraps around. With frequencies f = 0 .. H-1,
 //
-//	forth: cos(2 pi f t / P) in row f, sin(2 pi f t / P) in row H + f     (2H, n)
-//	back:  c_f cos(2 pi f k / P) / (n P) for both halves, k = 1 .. lags   (lags, 2H)
+//	forth: cos(2 pi f t_i / P) in row f, sin(2 pi f t_i / P) in row H + f     (2H, n)
+//	back:  c_f (1 - k/P')/c_k cos(2 pi f k / P) / P for both halves, k = 1 .. lags   (lags, 2H)
 //
-// where c_f counts f and P - f. Runs of as many rows share it.
-func (g *graph) transform(n, lags int) transform {
-	if t, ok := g.transforms[n]; ok {
+// where c_f counts f and P - f; (1 - k/P')/c_k, which is 1/n where no row is missing, is 0
+// for lags without a pair. Runs with rows at the same places share it.
+func (g *graph) transform(times []int, lags int) transform {
+	key := fmt.Sprint(times)
+	if t, ok := g.transforms[key]; ok {
 		return t
 	}
-	P := n + lags
+	n, places := len(times), times[len(times)-1]+1
+	P := places + lags
 	H := P/2 + 1
 	forth := op.NewTensor(op.Dims{1, 1, 2 * H, n})
 	back := op.NewTensor(op.Dims{1, 1, lags, 2 * H})
+	weights := op.NewTensor(op.Dims{1, 1, lags, 1})
+	pairs := lagPairs(times, lags)
+	for i, c := range pairs {
+		weights.Data[i] = 2 * c / float64(n)
+	}
 	// the angle depends on the product modulo the period: exact for any size
 	turn := func(f, t int) float64 { return 2 * math.Pi * float64(f*t%P) / float64(P) }
 	for f := range H {
-		for t := range n {
+		for i, t := range times {
 			s, c := math.Sincos(turn(f, t))
-			forth.Data[f*n+t], forth.Data[(H+f)*n+t] = c, s
+			forth.Data[f*n+i], forth.Data[(H+f)*n+i] = c, s
 		}
 		count := 2.0
 		if f == 0 || 2*f == P {
 			count = 1
 		}
-		for i := range lags {
-			c := count * math.Cos(turn(f, i+1)) / (float64(n) * float64(P))
-			back.Data[i*2*H+f], back.Data[i*2*H+H+f] = c, c
+		for i, pairs := range pairs {
+			if pairs > 0 {
+				c := count * math.Cos(turn(f, i+1)) * (1 - float64(i+1)/float64(places)) / (pairs * float64(P))
+				back.Data[i*2*H+f], back.Data[i*2*H+H+f] = c, c
+			}
 		}
 	}
-	of := fmt.Sprintf(" of %d rows", n)
-	t := transform{g.constant("forth"+of, forth), g.constant("back"+of, back), g.constant("weights"+of, lagWeights(n, lags))}
-	g.transforms[n] = t
+	of := fmt.Sprintf(" of run %d", len(g.transforms))
+	t := transform{g.constant("forth"+of, forth), g.constant("back"+of, back), g.constant("weights"+of, weights)}
+	g.transforms[key] = t
 	return t
 }
 
-// autocorrelation gives rho(k) = 1/n sum_t z_t z_{t+k} of standardised courses,
-// (n, W) to (lags, W), by the power spectrum.
+// autocorrelation gives rho(k) = (1 - k/P')/c_k sum_t z_t z_{t+k} of standardised courses,
+// over the pairs of rows that are there, (n, W) to (lags, W), by the power spectrum.
 func (t transform) autocorrelation(z node) node {
 	s := op.Must(op.MatMul{}, t.forth, z)
 	return op.Must(op.MatMul{}, t.back, op.Must(op.Zip{Kind: op.Mul}, s, s))

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"gorgonia.org/tensor"
@@ -121,13 +122,26 @@ func TestTypeIError(t *testing.T) {
 	for _, c := range []struct {
 		phi  float64
 		runs []int
-	}{{0, []int{n}}, {0.5, []int{n}}, {0.9, []int{n}}, {0.9, []int{150, 122, 100}}, {0.5, []int{72, 300}}} {
+		gone float64 // of the rows, at random
+	}{{0, []int{n}, 0}, {0.5, []int{n}, 0}, {0.9, []int{n}, 0}, {0.9, []int{150, 122, 100}, 0}, {0.5, []int{72, 300}, 0}, {0.9, []int{n}, 0.3}} {
 		x, y := matrix(n, N, nil), matrix(n, M, nil)
 		for _, rows := range c.runs {
 			x.Data = append(x.Data, ar1(rng, rows, N, c.phi).Data...)
 			y.Data = append(y.Data, ar1(rng, rows, M, c.phi).Data...)
 		}
-		r, nEff := fit(t, 2, x, y, coupling.Options{Precision: op.Float64, Borders: borders(c.runs)})
+		o := coupling.Options{Precision: op.Float64, Borders: borders(c.runs)}
+		if c.gone > 0 {
+			for row := range n {
+				if rng.Float64() >= c.gone {
+					at := len(o.Times)
+					copy(x.Data[at*N:(at+1)*N], x.Data[row*N:])
+					copy(y.Data[at*M:(at+1)*M], y.Data[row*M:])
+					o.Times = append(o.Times, row)
+				}
+			}
+			x, y, o.Borders = matrix(len(o.Times), N, x.Data[:len(o.Times)*N]), matrix(len(o.Times), M, y.Data[:len(o.Times)*M]), nil
+		}
+		r, nEff := fit(t, 2, x, y, o)
 		below, naive := 0, 0
 		for i := range r {
 			if coupling.P(r[i], nEff[i], len(c.runs)) < 0.05 {
@@ -201,5 +215,72 @@ func TestRefusesRuns(t *testing.T) {
 		if _, err := coupling.Fit(context.Background(), cpu.New(1), src, x, coupling.Outputs{R: out, NEff: out}, coupling.Options{Borders: b}); err == nil {
 			t.Errorf("runs %v of 20 rows are not refused", b)
 		}
+	}
+}
+
+// Rows that are missing are in no sum, and lags are counted in places: the definition,
+// by loops over pairs of rows. Rows that follow each other may say so.
+func TestTimes(t *testing.T) {
+	const N, M = 3, 2
+	rng := rand.New(rand.NewPCG(7, 1))
+	times := []int{0, 1, 2, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19, 22, 23, 24, 25, 0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12}
+	b := op.Borders{0, 20, 31}
+	x, y := ar1(rng, len(times), N, 0.7), ar1(rng, len(times), M, 0.7)
+	r, nEff := fit(t, 2, x, y, coupling.Options{Precision: op.Float64, Borders: b, Times: times})
+	for m := range M {
+		for n := range N {
+			wantR, excess := 0.0, 0.0
+			for f := range b.Folds() {
+				rows := b.Rows(f)
+				zx, zy, at := make([]float64, rows), make([]float64, rows), times[b[f]:b[f+1]]
+				for i := range rows {
+					zx[i], zy[i] = x.Data[(b[f]+i)*N+n], y.Data[(b[f]+i)*M+m]
+				}
+				standard(zx)
+				standard(zy)
+				span := at[rows-1] + 1
+				for i := range rows {
+					wantR += zx[i] * zy[i] / float64(len(times))
+				}
+				for k := 1; k <= span/5; k++ {
+					pairs, ax, ay := 0.0, 0.0, 0.0
+					for i := range rows {
+						for j := range rows {
+							if at[j]-at[i] == k {
+								pairs, ax, ay = pairs+1, ax+zx[i]*zx[j], ay+zy[i]*zy[j]
+							}
+						}
+					}
+					taper := (1 - float64(k)/float64(span)) / pairs
+					excess += 2 * pairs / float64(rows) * (taper * ax) * (taper * ay) * float64(rows) / float64(len(times))
+				}
+			}
+			near(t, "gaps", "r", m*N+n, r[m*N+n], wantR, 1e-12)
+			near(t, "gaps", "n_eff", m*N+n, nEff[m*N+n], coupling.NEff(len(times), 2, excess), 1e-10)
+		}
+	}
+	all := make([]int, len(times))
+	for i := range all {
+		all[i] = i
+	}
+	whole := coupling.Options{Precision: op.Float64}
+	_, plain := fit(t, 2, x, y, whole)
+	whole.Times = all
+	if _, given := fit(t, 2, x, y, whole); !slices.Equal(plain, given) {
+		t.Error("rows that follow each other give other numbers where that is said")
+	}
+}
+
+func standard(z []float64) {
+	mean, sq := 0.0, 0.0
+	for _, v := range z {
+		mean += v / float64(len(z))
+	}
+	for i := range z {
+		z[i] -= mean
+		sq += z[i] * z[i] / float64(len(z))
+	}
+	for i := range z {
+		z[i] /= math.Sqrt(sq)
 	}
 }

@@ -55,6 +55,9 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err := c.Stage("reading", 0, func() error { return c.openBold(ctx) }); err != nil {
 		return err
 	}
+	if err := c.censor(); err != nil {
+		return err
+	}
 	sources := make([]brain.Columns, len(c.bold))
 	for i := range c.bold {
 		var err error
@@ -103,7 +106,7 @@ func (c *coupler) fits(ctx context.Context, signals tile.Source) error {
 		return err
 	}
 	if own := int64(32 * c.x.Cols() * c.o.Atoms); c.Env.Budget(c.Backend, own) > 0 {
-		panel, err := coupling.Least(ctx, c.Backend, c.x, c.o.Atoms, coupling.Options{Precision: c.Env.Precision, Borders: c.x.Borders()})
+		panel, err := coupling.Least(ctx, c.Backend, c.neurons(), c.o.Atoms, c.coupling())
 		if err != nil {
 			return err
 		}
@@ -123,7 +126,8 @@ func (c *coupler) dictionary(budget int64, saved *step.SavedState) dict.Options 
 
 // writeBiological writes the courses and the mean over subjects of their maps.
 func (c *coupler) writeBiological(ctx context.Context, res *dict.Result) error {
-	if err := c.WriteNpy("biological", []int{res.Atoms.Rows, res.Atoms.Cols}, res.Atoms.Data); err != nil {
+	courses := spread(res.Atoms, c.censored)
+	if err := c.WriteNpy("biological", []int{courses.Rows, courses.Cols}, courses.Data); err != nil {
 		return err
 	}
 	V := c.bold[0].Cols()

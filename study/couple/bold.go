@@ -21,7 +21,7 @@ func (voxels) Wide() bool { return true }
 func (c *coupler) clean(subject int) (*cleaned, error) {
 	runs, bold := len(c.x.Parts), c.bold[subject]
 	var tables []string
-	if len(c.o.Confounds) > 0 {
+	if len(c.o.Confounds) > 0 && c.o.ConfoundColumns != step.NoColumns {
 		tables = c.o.Confounds[subject*runs : (subject+1)*runs]
 	}
 	confounds, err := c.Env.ReadConfounds(tables, c.o.ConfoundColumns, bold)
@@ -32,13 +32,13 @@ func (c *coupler) clean(subject int) (*cleaned, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := step.Nuisance{Trend: trend, TR: c.o.TR.Value, Flag: c.o.Detrend}
-	y := &cleaned{Columns: bold, borders: c.x.Borders()}
+	n := step.Nuisance{Trend: trend, TR: c.o.TR.Value, Flag: c.o.Detrend, Censored: c.censored}
+	y := &cleaned{Columns: c.kept(bold), borders: c.coupling().Borders}
 	for _, part := range bold.Parts {
 		y.nothing = append(y.nothing, step.Annihilated(part))
 	}
 	for r := range runs {
-		basis, err := n.Basis(y.borders, r, confounds)
+		basis, err := n.Basis(c.x.Borders(), r, confounds)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ package couple
 
 import (
 	"context"
+	"slices"
 
 	"voxen/brain"
 	"voxen/engine/dict"
@@ -15,32 +16,33 @@ import (
 
 // Options are the couple step: every artificial neuron with every biological one.
 type Options struct {
-	Responses       []string            `opt:"responses" file:"in" required:"true" doc:"aligned responses of a run, (T, N) .npy, .safetensors or HDF5 (FILE:/NAME): a neuron per column"`
-	Biological      []string            `opt:"biological" file:"in" doc:"time courses of biological neurons in a run, (T, M) .npy"`
-	Bold            []string            `opt:"bold" file:"in" doc:"BOLD from which they are learned, a file per subject and run: all of the first subject, then of the next"`
-	Mask            string              `opt:"mask" file:"in" doc:"mask of BOLD images"`
-	Out             string              `opt:"out" file:"out" required:"true" doc:"folder of the results"`
-	Detrend         string              `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"of the BOLD, within each run: none, linear or cosine:SECONDS"`
-	Confounds       []string            `opt:"confounds" file:"in" doc:"table of confounds (fMRIPrep's .tsv), regressed out of the BOLD within each run; one file per --bold"`
-	ConfoundColumns string              `opt:"confound-columns" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all)"`
-	TR              step.Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between volumes, for --words and --detrend cosine"`
-	Starts          []float64           `opt:"start" key:"-" list:"comma" doc:"when the first volume starts, in seconds of the word table: of all runs, or a,b,c of each (default 0)"`
-	Atoms           int                 `opt:"atoms" default:"64" min:"1" doc:"biological neurons: atoms learned from the BOLD"`
-	Lambda          float64             `opt:"lambda" default:"0.15" min:"0" max:"1e38" doc:"weight of the L1 norm of their codes"`
-	Epochs          int                 `opt:"epochs" default:"4" min:"1" doc:"passes over the voxels"`
-	Batch           int                 `opt:"batch" default:"512" min:"1" doc:"voxels per step"`
-	Seed            uint64              `opt:"seed" doc:"of the first atoms and the order of voxels"`
-	Q               float64             `opt:"fdr" key:"q" default:"0.05" above:"0" below:"1" doc:"false discovery rate below which a pair is coupled"`
-	Words           []string            `opt:"words" file:"in" doc:"word table of a run: lists the words that drive anchored pairs"`
-	Columns         []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier; section=3 behind them, or alone, takes the rows whose column section is 3"`
-	HRF             string              `opt:"hrf" key:"-" default:"glover" oneof:"none,glover,spm" doc:"response that the neurons were convolved with: none, glover or spm"`
-	TopWords        int                 `opt:"top-words" default:"10" min:"1" doc:"words that drive each anchored pair"`
+	Responses       []string `opt:"responses" file:"in" required:"true" doc:"aligned responses of a run, (T, N) .npy, .safetensors or HDF5 (FILE:/NAME): a neuron per column"`
+	Biological      []string `opt:"biological" file:"in" doc:"time courses of biological neurons in a run, (T, M) .npy"`
+	Bold            []string `opt:"bold" file:"in" doc:"BOLD from which they are learned, a file per subject and run: all of the first subject, then of the next"`
+	Mask            string   `opt:"mask" file:"in" doc:"mask of BOLD images"`
+	Out             string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
+	Detrend         string   `opt:"detrend" default:"none" form:"none, linear or cosine:SECONDS" complete:"none,linear,cosine:" doc:"of the BOLD, within each run: none, linear or cosine:SECONDS"`
+	Confounds       []string `opt:"confounds" file:"in" doc:"table of confounds (fMRIPrep's .tsv), regressed out of the BOLD within each run; one file per --bold"`
+	ConfoundColumns string   `opt:"confound-columns" key:"-" doc:"columns a,b,... of the confounds; * and ? stand for any letters (default: all; none: of tables for --censor alone)"`
+	step.Censoring
+	TR       step.Maybe[float64] `opt:"tr" key:"-" above:"0" doc:"seconds between volumes, for --words and --detrend cosine"`
+	Starts   []float64           `opt:"start" key:"-" list:"comma" doc:"when the first volume starts, in seconds of the word table: of all runs, or a,b,c of each (default 0)"`
+	Atoms    int                 `opt:"atoms" default:"64" min:"1" doc:"biological neurons: atoms learned from the BOLD"`
+	Lambda   float64             `opt:"lambda" default:"0.15" min:"0" max:"1e38" doc:"weight of the L1 norm of their codes"`
+	Epochs   int                 `opt:"epochs" default:"4" min:"1" doc:"passes over the voxels"`
+	Batch    int                 `opt:"batch" default:"512" min:"1" doc:"voxels per step"`
+	Seed     uint64              `opt:"seed" doc:"of the first atoms and the order of voxels"`
+	Q        float64             `opt:"fdr" key:"q" default:"0.05" above:"0" below:"1" doc:"false discovery rate below which a pair is coupled"`
+	Words    []string            `opt:"words" file:"in" doc:"word table of a run: lists the words that drive anchored pairs"`
+	Columns  []string            `opt:"columns" key:"-" list:"comma" doc:"word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier; section=3 behind them, or alone, takes the rows whose column section is 3"`
+	HRF      string              `opt:"hrf" key:"-" default:"glover" oneof:"none,glover,spm" doc:"response that the neurons were convolved with: none, glover or spm"`
+	TopWords int                 `opt:"top-words" default:"10" min:"1" doc:"words that drive each anchored pair"`
 }
 
 // Summary is what the couple step found.
 type Summary struct {
 	step.Ended
-	Rows       int `json:"rows"` // of all runs
+	Rows       int `json:"rows"` // of all runs, without those that are censored
 	Runs       int `json:"runs"`
 	Artificial int `json:"artificial"`
 	Biological int `json:"biological"`
@@ -60,13 +62,12 @@ func (o *Options) Command() step.Command {
 
 // Rules are those of pairs of options.
 func (o *Options) Rules() []step.Rule {
-	return []step.Rule{
+	return append(slices.Clone(step.CensoringRules),
 		step.Needs("--mask", "--bold", "it is of the BOLD"),
 		step.Needs("--detrend=linear|cosine:*", "--bold", "it is of the BOLD"),
 		step.Needs("--detrend=cosine:*", "--tr", "the seconds between volumes"),
 		step.Needs("--words", "--tr", "the seconds between volumes"),
-		step.Needs("--confound-columns", "--confounds", "the tables that have them"),
-	}
+		step.Needs("--confound-columns", "--confounds", "the tables that have them"))
 }
 
 // Check refuses options that do not go together.
@@ -75,6 +76,9 @@ func (o *Options) Check() error {
 		return step.BadInput("", "--detrend: %v", err)
 	}
 	if _, err := step.WordColumns(o.Columns); err != nil {
+		return err
+	}
+	if err := o.Censoring.Check(); err != nil {
 		return err
 	}
 	if (len(o.Biological) == 0) == (len(o.Bold) == 0) {
@@ -137,13 +141,15 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 // coupler is one execution of the step.
 type coupler struct {
 	*step.Run
-	o      *Options
-	x      *step.Responses   // artificial neurons
-	names  *step.ColumnNames // of them; nil without a table
-	bold   []*step.Responses // the recordings of each subject
-	words  []brain.Words     // of each run; nil without tables
-	y      op.Tensor         // biological neurons, (1, 1, T, M)
-	result *dict.Encoding    // of the BOLD; nil where the courses are given
+	o     *Options
+	x     *step.Responses   // artificial neurons
+	names *step.ColumnNames // of them; nil without a table
+	bold  []*step.Responses // the recordings of each subject
+	words []brain.Words     // of each run; nil without tables
+	y     op.Tensor         // biological neurons, (1, 1, rows kept, M)
+
+	censored []bool         // of each row of all runs; nil: none is
+	result   *dict.Encoding // of the BOLD; nil where the courses are given
 }
 
 func (c *coupler) close() {
@@ -188,8 +194,8 @@ func (c *coupler) openRun(i int, path string) error {
 	}
 	part := c.x.Parts[i]
 	switch {
-	case part.Rows() < 10 || part.Rows() > coupling.MaxRows:
-		return step.BadInput(path, "has %d rows, expected 10 to %d volumes of one recording", part.Rows(), coupling.MaxRows)
+	case part.Rows() < fewestRows || part.Rows() > coupling.MaxRows:
+		return step.BadInput(path, "has %d rows, expected %d to %d volumes of one recording", part.Rows(), fewestRows, coupling.MaxRows)
 	case part.Cols() == 0:
 		return step.BadInput(path, "has no columns, expected a response per artificial neuron")
 	case part.Cols() != c.x.Cols():
@@ -250,7 +256,8 @@ func (c *coupler) summary(t *pairs) *Summary {
 	if len(c.bold) > 0 {
 		c.Result("subjects", float64(len(c.bold)))
 	}
-	return &Summary{Rows: c.x.Rows(), Runs: len(c.x.Parts), Artificial: c.x.Cols(), Biological: c.y.Dims[3], Pairs: t.tested, Coupled: coupled,
+	c.LeaveOut("rows", "censored", step.CountCensored(c.censored))
+	return &Summary{Rows: c.y.Dims[2], Runs: len(c.x.Parts), Artificial: c.x.Cols(), Biological: c.y.Dims[3], Pairs: t.tested, Coupled: coupled,
 		Anchored: anchored, Constant: t.constant}
 }
 
@@ -267,8 +274,9 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 	err = c.Stage("correlating (neurons)", N, func() error {
 		return c.Compute(ctx, step.Part{What: "columns", N: N, Finished: c.Job.Finished}, func(ctx context.Context) error {
 			budget := c.Env.Budget(c.Backend, int64(32*N*M))
-			_, err = coupling.Fit(ctx, c.Backend, c.x, c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, coupling.Options{Precision: c.Env.Precision,
-				Borders: c.x.Borders(), Budget: budget, Checkpoint: c.Job, Progress: func(done, _ int) { c.Progress(done) }})
+			o := c.coupling()
+			o.Budget, o.Checkpoint, o.Progress = budget, c.Job, func(done, _ int) { c.Progress(done) }
+			_, err = coupling.Fit(ctx, c.Backend, c.neurons(), c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, o)
 			return c.Env.Refuse(err)
 		})
 	})

@@ -8,6 +8,7 @@ import (
 
 	"voxen/brain"
 	"voxen/engine/op"
+	"voxen/engine/tile"
 	"voxen/store"
 	"voxen/study/step"
 )
@@ -52,13 +53,14 @@ func (c *coupler) drivers(ctx context.Context, t *pairs) (map[int]string, error)
 			continue
 		}
 		m := t.bestOf[n]
-		if err := c.x.ReadFloat64(ctx, n, n+1, x, 1); err != nil {
+		if err := c.neurons().ReadFloat64(ctx, n, n+1, x, 1); err != nil {
 			return nil, err
 		}
 		for i := range y {
 			y[i] = c.y.Data[i*M+m]
 		}
-		words[n] = joinWords(l.Drivers(together(x, y, borders, t.r[m*t.N+n]), c.o.TopWords))
+		course := tile.Matrix{Rows: T, Cols: 1, Data: together(x, y, c.coupling().Borders, t.r[m*t.N+n])}
+		words[n] = joinWords(l.Drivers(spread(course, c.censored).Data, c.o.TopWords))
 	}
 	return words, nil
 }

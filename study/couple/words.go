@@ -52,22 +52,25 @@ const leastHeard = 2
 // Drivers ranks words by how far above that of all words the course is when
 // they are heard: the value of an occurrence is sum_d h_d c(v + d) of the
 // course c and the response h, and z = (mean - mean of all) / (SD of all / sqrt(n))
-// over the n occurrences of a word. Only z > 0 and n >= 2 are kept, k at most.
+// over the n occurrences of a word. Only z > 0 and n >= 2 are kept, k at most. Volumes at
+// which the course is NaN are in no sum, and an occurrence that has no other counts nowhere.
 func (l *Listener) Drivers(course []float64, k int) []Driver {
-	values := make([]float64, len(l.Words))
+	var values []float64
+	sums, counts := map[string]float64{}, map[string]int{}
 	for i, v := range l.volume {
+		value, heard := 0.0, false
 		for d, h := range l.hrf {
-			if v+d < l.end[i] {
-				values[i] += h * course[v+d]
+			if v+d < l.end[i] && !math.IsNaN(course[v+d]) {
+				value, heard = value+h*course[v+d], true
 			}
+		}
+		if heard {
+			values = append(values, value)
+			sums[l.Words[i]] += value
+			counts[l.Words[i]]++
 		}
 	}
 	mean, sd := step.Moments(values)
-	sums, counts := map[string]float64{}, map[string]int{}
-	for i, w := range l.Words {
-		sums[w] += values[i]
-		counts[w]++
-	}
 	var top []Driver
 	for _, w := range sortedWords(counts) {
 		n := counts[w]

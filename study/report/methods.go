@@ -417,7 +417,8 @@ func overRuns(run *store.Run) string {
 // learnedFrom says where biological neurons come from.
 func learnedFrom(run *store.Run) string {
 	if n := int(run.Results["subjects"]); n > 0 {
-		return fmt.Sprintf(", learned from the BOLD of %d %s by the same dictionary learning with %s atoms", n, plural(n, "subject", "subjects"), option(run, "--atoms", "?"))
+		return fmt.Sprintf(", learned from the BOLD of %d %s (detrending within runs: %s; %s regressed out%s) by the same dictionary learning with %s atoms",
+			n, plural(n, "subject", "subjects"), option(run, "--detrend", "none"), confoundsOf(run), censoredIn(run), option(run, "--atoms", "?"))
 	}
 	return ", which was given"
 }

@@ -15,6 +15,9 @@ type Nuisance struct {
 	Trend brain.Trend
 	TR    float64
 	Flag  string // --detrend, for refusals
+	// Censored, if any, says of each row of all runs whether it is left out; a basis is then
+	// of the rows that are kept, at which trends are those of the whole run.
+	Censored []bool
 }
 
 // columns gives the time courses of one run: those of the trend, or a constant
@@ -56,14 +59,33 @@ func (n Nuisance) Bases(runs op.Borders, confounds *ConfoundRows) (tile.Matrix, 
 // Basis is the orthonormal basis of run r.
 func (n Nuisance) Basis(runs op.Borders, r int, confounds *ConfoundRows) (*brain.Basis, error) {
 	lo, hi := runs[r], runs[r+1]
-	b, err := brain.Orthonormal(hi-lo, n.columns(hi-lo, confounds != nil, confounds.of(lo, hi)))
+	columns := n.columns(hi-lo, confounds != nil, confounds.of(lo, hi))
+	rows := hi - lo
+	if len(n.Censored) > 0 {
+		rows -= CountCensored(n.Censored[lo:hi])
+		columns = keptColumns(columns, n.Censored[lo:hi])
+	}
+	b, err := brain.Orthonormal(rows, columns)
 	switch {
 	case err != nil:
 		return nil, BadInput("", "--detrend %s: run %d: %v", n.Flag, r, err)
-	case b.Cols >= hi-lo && confounds != nil:
-		return nil, BadInput(confounds.at(lo), "run %d has %d rows, of which trends and confounds leave nothing: expected fewer of them", r, hi-lo)
+	case b.Cols >= rows && confounds != nil:
+		return nil, BadInput(confounds.at(lo), "run %d has %d rows, of which trends and confounds leave nothing: expected fewer of them", r, rows)
 	}
 	return b, nil
+}
+
+// keptColumns are the rows of columns that are not left out.
+func keptColumns(columns [][]float64, censored []bool) [][]float64 {
+	out := make([][]float64, len(columns))
+	for i, column := range columns {
+		for t, x := range column {
+			if !censored[t] {
+				out[i] = append(out[i], x)
+			}
+		}
+	}
+	return out
 }
 
 // Annihilated is the share of a column's norm as it was read at or below which what

@@ -139,6 +139,7 @@ def couple(
     out: Path | None = None,
     detrend: str | None = None,
     confound_columns: str | None = None,
+    censor: str | None = None,
     tr: float | None = None,
     start: float | Sequence[float] | None = None,
     atoms: int | None = None,
@@ -185,7 +186,11 @@ def couple(
         Of the BOLD, within each run: none, linear or cosine:SECONDS. None, linear or cosine:SECONDS
         (default: none).
     confound_columns : str, optional
-        Columns a,b,... of the confounds; * and ? stand for any letters (default: all).
+        Columns a,b,... of the confounds; * and ? stand for any letters (default: all; none: of tables for
+        --censor alone).
+    censor : str, optional
+        Leave out rows where a column of the confounds tables is above (>) or below (<) a value, such as
+        fd>0.5, of every sum; they keep their place in time. COLUMN>VALUE.
     tr : float, optional
         Seconds between volumes, for --words and --detrend cosine. Number above 0.
     start : float | Sequence[float], optional
@@ -250,6 +255,7 @@ def couple(
             "out": out,
             "detrend": detrend,
             "confound-columns": confound_columns,
+            "censor": censor,
             "tr": tr,
             "start": start,
             "atoms": atoms,
