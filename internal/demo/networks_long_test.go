@@ -32,12 +32,12 @@ func TestNetworksInTheNoiseFull(t *testing.T) {
 		{networksCheck{8, 0, 0, 500, few, false}, 20, 3, 0},
 		{networksCheck{8, 0.2, 0, 500, few, false}, 20, 3, 0},
 		{networksCheck{8, 0.05, 0, 500, maps, false}, 5, 5, 0}, // what the null of maps alone does
-		{networksCheck{12, 0.05, 2, 500, all, false}, 10, 0, 0.9},
-		{networksCheck{20, 0.05, 2, 500, all, false}, 10, 0, 0.9},
-		{networksCheck{8, 0.05, 2, 500, few, false}, 10, 0, 0.9},
-		{networksCheck{12, 0.05, -2, 500, all, false}, 5, 0, 0.9},
-		{networksCheck{12, 0.05, 1, 500, all, false}, 10, 0, 0}, // its power is stated
-		{networksCheck{12, 0.05, 2, 500, all, true}, 5, 0, 0.9}, // and what atoms that resemble a planted one do
+		{networksCheck{12, 0.05, 2, 1500, all, false}, 10, 0, 0.9},
+		{networksCheck{20, 0.05, 2, 1500, all, false}, 10, 0, 0.9},
+		{networksCheck{8, 0.05, 2, 1500, few, false}, 10, 0, 0.9},
+		{networksCheck{12, 0.05, -2, 1500, all, false}, 5, 0, 0.9},
+		{networksCheck{12, 0.05, 1, 1500, all, false}, 10, 0, 0}, // its power is stated
+		{networksCheck{12, 0.05, 2, 1500, all, true}, 5, 0, 0.9}, // and what atoms that resemble a planted one do
 	}
 	for seed := range uint64(100) { // a part of each, where it is stopped
 		for _, c := range checks {
