@@ -10,7 +10,7 @@ LDFLAGS  = -ldflags "-s -w -X main.release=$(VERSION)"
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint reference mutate demo gallery bench bench-peers minilm wheel fuzz check-long generate generate-check niivue clean
+.PHONY: help build test race lint reference mutate demo gallery bench bench-peers minilm wheel release fuzz check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ minilm: ## get the weights of all-MiniLM-L6-v2 (90 MB) into build/minilm; needs 
 
 wheel: ## build dist/voxen-*.whl, the Python package with the program in it, for PLATFORMS (linux-amd64 ...; all by default), this machine's as make build does; needs Python with pip
 	$(BUILD_ENV) BUILD_TAGS="$(BUILD_TAGS)" VERSION=$(VERSION) python/wheel.sh $(PLATFORMS)
+
+release: ## build dist/release: archives of the program for PLATFORMS (all by default; with CUDA where its headers are found), checksums and a list of the modules inside
+	VERSION=$(VERSION) CUDA_INCLUDE=$(if $(CUDA_CC),$(CUDA_INCLUDE)) packaging/release.sh $(PLATFORMS)
 
 fuzz: ## fuzz every reader, FUZZTIME each
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' . | sed 's|/[^/]*:func | |' | while read -r dir name; do \
