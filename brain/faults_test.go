@@ -63,7 +63,13 @@ func readers() map[string]func(f Files) error {
 		return func(p Places, f Files) error { _, err := p.Labels(ctx, f, path, ""); return err }
 	}
 	templates := func(path string) func(p Places, f Files) error {
-		return func(p Places, f Files) error { _, err := p.Templates(ctx, f, path, ""); return err }
+		return func(p Places, f Files) error {
+			t, err := p.Templates(ctx, f, path, "")
+			if err == nil {
+				_, err = t.Load(ctx, f)
+			}
+			return err
+		}
 	}
 	return map[string]func(f Files) error{
 		"NIfTI":                     image("v1_le_int16.nii", OpenOptions{}),

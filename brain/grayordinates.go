@@ -240,37 +240,46 @@ func (p *ciftiPlaces) Templates(ctx context.Context, f Files, path, table string
 		for v, from := range at {
 			reached[v] = from >= 0
 		}
-		return l.asTemplates(f, path, reached)
+		return l.asTemplates(path, reached), nil
 	}
 	names, err := f.namedTable(table)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.templatesRoom(path, c.Rows(), len(at)); err != nil {
-		return nil, err
-	}
-	t := &Templates{}
+	t := &Templates{path: path, places: len(at), reading: 8 * int64(c.Cols()+len(at))}
 	for r := range c.Rows() {
-		m, err := c.Map(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		values := make([]float64, len(at))
-		for v, from := range at {
-			values[v] = math.NaN()
-			if from >= 0 {
-				values[v] = m[from]
-			}
-		}
 		name := ""
 		if r < len(c.Maps) {
 			name = c.Maps[r].Name
 		}
-		if err := t.add(path, mapLabel(r, name, names), values); err != nil {
+		if err := t.add(mapLabel(r, name, names)); err != nil {
 			return nil, err
 		}
 	}
+	t.fill = func(ctx context.Context, f Files, rows [][]float64) error { return p.fillMaps(ctx, f, path, rows) }
 	return t, nil
+}
+
+// fillMaps reads the maps of a file at these places.
+func (p *ciftiPlaces) fillMaps(ctx context.Context, f Files, path string, rows [][]float64) error {
+	c, at, err := p.open(ctx, f, path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for r, row := range rows {
+		m, err := c.Map(ctx, r)
+		if err != nil {
+			return err
+		}
+		for v, from := range at {
+			row[v] = math.NaN()
+			if from >= 0 {
+				row[v] = m[from]
+			}
+		}
+	}
+	return nil
 }
 
 // Write implements Places.

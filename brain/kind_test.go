@@ -338,8 +338,12 @@ func TestLabelsOfVolumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tm.Networks) != 2 || !tm.Labels || !slices.Equal(tm.Values[1], []float64{0, 0, 1, 1, 1, 1, 1, 0}) || len(tm.Notes) != 1 || !strings.Contains(tm.Notes[0], "3 labels are 2 networks") {
-		t.Errorf("networks %v of values %v, notes %q", tm.Networks, tm.Values, tm.Notes)
+	values, err := tm.Load(ctx, disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tm.Networks) != 2 || !tm.Labels || !slices.Equal(values[8:], []float64{0, 0, 1, 1, 1, 1, 1, 0}) || len(tm.Notes) != 1 || !strings.Contains(tm.Notes[0], "3 labels are 2 networks") {
+		t.Errorf("networks %v of values %v, notes %q", tm.Networks, values, tm.Notes)
 	}
 }
 
@@ -614,7 +618,11 @@ func TestLabelsOfGrayordinates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := tm.Values[0]; v[0] != 1 || v[1] == v[1] || v[2] != 0 || v[3] != 0 {
+	v, err := tm.Load(ctx, disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v[0] != 1 || v[1] == v[1] || v[2] != 0 || v[3] != 0 {
 		t.Errorf("template %v", v)
 	}
 }

@@ -22,7 +22,7 @@ type Places interface {
 	// Labels reads a label file on these places: an atlas or networks. table names
 	// the table of its labels, empty for that of the file, or beside it.
 	Labels(ctx context.Context, f Files, path, table string) (*Labels, error)
-	// Templates reads labels or maps of networks on these places.
+	// Templates reads which networks a file of labels or maps has on these places.
 	Templates(ctx context.Context, f Files, path, table string) (*Templates, error)
 	// Write stores results as an image of the same kind.
 	Write(ctx context.Context, out Output, m Maps) error
@@ -130,46 +130,81 @@ type Labels struct {
 	Notes []string   // what a user should know, a line each
 }
 
-// Templates are networks on places: values of each, one per place, NaN where the
-// file does not reach. Networks have unlike names; labels of one name are one
-// network.
+// Templates are networks on places, of which Load reads the values. Networks have unlike
+// names; labels of one name are one network.
 type Templates struct {
 	Networks LabelTable
 	Labels   bool // values are 1 inside and 0 outside
-	Values   [][]float64
 	Notes    []string
+
+	path    string
+	places  int
+	reading int64 // bytes that are held while values are read
+	// fill sets a row of zeros for each network.
+	fill func(ctx context.Context, f Files, rows [][]float64) error
 }
 
-// bounded refuses templates that take more memory than is allowed.
-func (f Files) templatesRoom(path string, networks, places int) error {
-	return f.room(path, fmt.Sprintf("%d networks at %d places", networks, places), 8*int64(networks)*int64(places))
+// Bytes is what Load takes: the values, and what is held while they are read.
+func (t *Templates) Bytes() (values, reading int64) {
+	return 8 * int64(len(t.Networks)) * int64(t.places), t.reading
+}
+
+// Load reads the values of every network in turn, one per place, NaN where the file does
+// not reach.
+func (t *Templates) Load(ctx context.Context, f Files) ([]float64, error) {
+	need, _ := t.Bytes()
+	if err := f.room(t.path, fmt.Sprintf("%d networks at %d places", len(t.Networks), t.places), need); err != nil {
+		return nil, err
+	}
+	values := make([]float64, len(t.Networks)*t.places)
+	rows := make([][]float64, len(t.Networks))
+	for b := range rows {
+		rows[b] = values[b*t.places : (b+1)*t.places]
+	}
+	return values, t.fill(ctx, f, rows)
+}
+
+// Numbered gives each place the number of its network, from 1, 0 for none, and the networks
+// with these as keys: those of two files may mean unlike networks by one key.
+func (t *Templates) Numbered(ctx context.Context, f Files) ([]float64, LabelTable, error) {
+	values, err := t.Load(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	numbers, table := make([]float64, t.places), slices.Clone(t.Networks)
+	for k := range table {
+		table[k].Key = k + 1
+		for v, x := range values[k*t.places : (k+1)*t.places] {
+			if x == 1 {
+				numbers[v] = float64(k + 1)
+			}
+		}
+	}
+	return numbers, table, nil
 }
 
 // asTemplates turns labels into maps of 0 and 1. reached says where the file
 // reaches; nil for everywhere.
-func (l *Labels) asTemplates(f Files, path string, reached []bool) (*Templates, error) {
+func (l *Labels) asTemplates(path string, reached []bool) *Templates {
 	networks, of := l.Table.byName()
-	if err := f.templatesRoom(path, len(networks), len(l.At)); err != nil {
-		return nil, err
-	}
-	t := &Templates{Networks: networks, Labels: true, Notes: l.Notes}
+	t := &Templates{Networks: networks, Labels: true, Notes: l.Notes, path: path, places: len(l.At), reading: 9 * int64(len(l.At))}
 	if n := len(l.Table) - len(networks); n > 0 {
 		t.Notes = append(t.Notes, fmt.Sprintf("%s: labels of one name are one network: %d labels are %d networks", path, len(l.Table), len(networks)))
 	}
-	for range networks {
-		t.Values = append(t.Values, make([]float64, len(l.At)))
-	}
-	for v, at := range l.At {
-		switch {
-		case reached != nil && !reached[v]:
-			for b := range t.Values {
-				t.Values[b][v] = math.NaN()
+	t.fill = func(_ context.Context, _ Files, rows [][]float64) error {
+		for v, at := range l.At {
+			switch {
+			case reached != nil && !reached[v]:
+				for b := range rows {
+					rows[b][v] = math.NaN()
+				}
+			case at >= 0:
+				rows[of[at]][v] = 1
 			}
-		case at >= 0:
-			t.Values[of[at]][v] = 1
 		}
+		return nil
 	}
-	return t, nil
+	return t
 }
 
 // byName merges labels of one name: the first of each, and for every label the
@@ -189,11 +224,11 @@ func (t LabelTable) byName() (networks LabelTable, of []int) {
 }
 
 // add appends a network that is a map. Two of one name are refused.
-func (t *Templates) add(path string, l Label, values []float64) error {
+func (t *Templates) add(l Label) error {
 	if slices.ContainsFunc(t.Networks, func(other Label) bool { return other.Name == l.Name }) {
-		return inputErrorf(path, "has two maps that are called %q", l.Name)
+		return inputErrorf(t.path, "has two maps that are called %q", l.Name)
 	}
-	t.Networks, t.Values = append(t.Networks, l), append(t.Values, values)
+	t.Networks = append(t.Networks, l)
 	return nil
 }
 

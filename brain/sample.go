@@ -19,14 +19,22 @@ type sampler struct {
 	values  []float64   // (voxels x corners)
 }
 
+// sampleBytes is what a sampler takes: values, their plan, and the result.
+func (im *Nifti) sampleBytes(m *Mask, how Interpolation) int64 {
+	corners := 1
+	if how == Trilinear && im.Grid.Same(m.Grid) != nil {
+		corners = 8
+	}
+	return int64(m.Len()) * int64(16*corners+8)
+}
+
 // sample plans to take the values of an image at the voxels of a mask.
 func (im *Nifti) sample(m *Mask, how Interpolation) (*sampler, error) {
 	s := &sampler{mask: m, grid: im.Grid, same: im.Grid.Same(m.Grid) == nil, how: how, corners: 1}
 	if s.how == Trilinear && !s.same {
 		s.corners = 8
 	}
-	// values, their plan, and the result
-	if err := im.files.room(im.Path, "the values at the voxels compared", int64(m.Len())*int64(16*s.corners+8)); err != nil {
+	if err := im.files.room(im.Path, "the values at the voxels compared", im.sampleBytes(m, how)); err != nil {
 		return nil, err
 	}
 	var err error

@@ -11,18 +11,7 @@ import (
 )
 
 // Storage says what Load may use.
-type Storage struct {
-	// Memory is the most bytes that the values may take in memory.
-	Memory int64
-	// Scratch names a file that is made if Memory is too small, and removed by
-	// Close. Without it, a compressed image that does not fit is refused, and one
-	// that is not compressed is read from its own file.
-	Scratch string
-	// FS is where the scratch file is made; the operating system's if nil.
-	FS store.FS
-	// Progress, if set, is called as bytes of the file's values are read.
-	Progress func(done, total int64)
-}
+type Storage = store.UnpackTo
 
 // held is where the stored values of an image lie once they are loaded: in
 // memory, or in a scratch file.
@@ -55,6 +44,7 @@ func (h *held) loaded() bool { return h.memory != nil || h.scratch != nil }
 func (h *held) load(path string, need int64, st Storage, fill func(put func(at int64, b []byte) error) error) (ok bool, err error) {
 	if need <= st.Memory && int64(int(need)) == need {
 		memory := make([]byte, need)
+		st.InMemory(need)
 		err := fill(func(at int64, b []byte) error {
 			copy(memory[at:], b)
 			return nil

@@ -446,7 +446,7 @@ func (h Hemisphere) labels(g *Gifti, names LabelTable) (*Labels, error) {
 
 // Templates implements Places: labels, or a map per network, in a file for each
 // hemisphere. The same name on both sides is one network.
-func (p *surfacePlaces) Templates(ctx context.Context, f Files, path, table string) (*Templates, error) {
+func (p *surfacePlaces) Templates(_ context.Context, f Files, path, table string) (*Templates, error) {
 	files, err := p.files(f, path, "templates", ".label.gii or .shape.gii")
 	if err != nil {
 		return nil, err
@@ -455,18 +455,18 @@ func (p *surfacePlaces) Templates(ctx context.Context, f Files, path, table stri
 	if err != nil {
 		return nil, err
 	}
-	all := &Templates{}
+	all := &Templates{path: path, places: p.Len(), fill: func(context.Context, Files, [][]float64) error { return nil }}
 	at := 0
 	for i, file := range files {
 		h := p.hemispheres[i]
-		t, err := h.templates(ctx, f, file, names)
+		t, err := h.templates(f, file, names)
 		if err != nil {
 			return nil, err
 		}
 		if i == 0 {
 			all.Labels = t.Labels
 		}
-		if err := all.join(f, file, files[0], t, at, p.Len()); err != nil {
+		if err := all.join(files[0], t, at); err != nil {
 			return nil, err
 		}
 		at += h.Vertices
@@ -478,7 +478,8 @@ func (p *surfacePlaces) Templates(ctx context.Context, f Files, path, table stri
 }
 
 // join adds the networks of a further hemisphere, whose vertices begin at a place.
-func (t *Templates) join(f Files, file, first string, side *Templates, at, total int) error {
+func (t *Templates) join(first string, side *Templates, at int) error {
+	file, of := side.path, make([]int, len(side.Networks))
 	if side.Labels != t.Labels {
 		return inputErrorf(file, "is not of the sort of the other hemisphere: expected labels of both, or maps")
 	}
@@ -489,22 +490,31 @@ func (t *Templates) join(f Files, file, first string, side *Templates, at, total
 			if !t.Labels && at > 0 {
 				return inputErrorf(file, "has the map %q, which %s does not have", l.Name, first)
 			}
-			if err := f.templatesRoom(file, len(t.Networks)+1, total); err != nil {
-				return err
-			}
 			place = len(t.Networks)
-			t.Networks, t.Values = append(t.Networks, l), append(t.Values, make([]float64, total))
+			t.Networks = append(t.Networks, l)
 		}
-		copy(t.Values[place][at:], side.Values[b])
+		of[b] = place
 	}
 	if !t.Labels && len(side.Networks) != len(t.Networks) {
 		return inputErrorf(file, "has %d maps, %s has %d", len(side.Networks), first, len(t.Networks))
+	}
+	before := t.fill
+	t.reading = max(t.reading, side.reading)
+	t.fill = func(ctx context.Context, f Files, rows [][]float64) error {
+		if err := before(ctx, f, rows); err != nil {
+			return err
+		}
+		part := make([][]float64, len(of))
+		for b, place := range of {
+			part[b] = rows[place][at : at+side.places]
+		}
+		return side.fill(ctx, f, part)
 	}
 	return nil
 }
 
 // templates gives the networks of one hemisphere's file.
-func (h Hemisphere) templates(ctx context.Context, f Files, path string, names LabelTable) (*Templates, error) {
+func (h Hemisphere) templates(f Files, path string, names LabelTable) (*Templates, error) {
 	g, err := f.Gifti(path)
 	if err != nil {
 		return nil, err
@@ -514,7 +524,7 @@ func (h Hemisphere) templates(ctx context.Context, f Files, path string, names L
 		if err != nil {
 			return nil, err
 		}
-		return l.asTemplates(f, path, nil)
+		return l.asTemplates(path, nil), nil
 	}
 	if err := h.SameSide(path, g); err != nil {
 		return nil, err
@@ -526,25 +536,29 @@ func (h Hemisphere) templates(ctx context.Context, f Files, path string, names L
 	if s.cols != h.Vertices {
 		return nil, inputErrorf(path, "has maps of %d vertices, %s has %d", s.cols, h.Path, h.Vertices)
 	}
-	if err := f.templatesRoom(path, s.rows, s.cols); err != nil {
-		return nil, err
-	}
-	if err := s.load(ctx, Storage{Memory: s.bytes()}); err != nil {
-		return nil, err
-	}
-	all := make([]float64, s.rows*s.cols)
-	if err := s.ReadFloat64(ctx, 0, s.cols, all, s.cols); err != nil {
-		return nil, err
-	}
-	t := &Templates{}
+	t := &Templates{path: path, places: s.cols, reading: s.bytes() + 8*int64(s.rows)*int64(s.cols)}
 	for r := range s.rows {
 		name := ""
 		if !s.one {
 			name = g.Arrays[r].Meta["Name"]
 		}
-		if err := t.add(path, mapLabel(r, name, names), all[r*s.cols:(r+1)*s.cols]); err != nil {
+		if err := t.add(mapLabel(r, name, names)); err != nil {
 			return nil, err
 		}
+	}
+	t.fill = func(ctx context.Context, _ Files, rows [][]float64) error {
+		if err := s.load(ctx, Storage{Memory: s.bytes()}); err != nil {
+			return err
+		}
+		defer s.release()
+		all := make([]float64, s.rows*s.cols)
+		if err := s.ReadFloat64(ctx, 0, s.cols, all, s.cols); err != nil {
+			return err
+		}
+		for r, row := range rows {
+			copy(row, all[r*s.cols:])
+		}
+		return nil
 	}
 	return t, nil
 }

@@ -217,32 +217,34 @@ func (p *volumePlaces) Templates(ctx context.Context, f Files, path, table strin
 		return nil, err
 	}
 	if im.Header.Volumes() > 1 {
-		return p.mapTemplates(ctx, f, im, table)
+		return p.mapTemplates(f, im, table)
 	}
 	l, reached, err := p.labels(ctx, f, im, table)
 	if err != nil {
 		return nil, err
 	}
-	return l.asTemplates(f, path, reached)
+	return l.asTemplates(path, reached), nil
 }
 
-func (p *volumePlaces) mapTemplates(ctx context.Context, f Files, im *Nifti, table string) (*Templates, error) {
+func (p *volumePlaces) mapTemplates(f Files, im *Nifti, table string) (*Templates, error) {
 	names, err := f.besideTable(im.Path, table)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.templatesRoom(im.Path, im.Header.Volumes(), p.Len()); err != nil {
-		return nil, err
+	t := &Templates{path: im.Path, places: p.Len(), reading: im.sampleBytes(p.mask, Trilinear)}
+	for r := range im.Header.Volumes() {
+		if err := t.add(mapLabel(r, "", names)); err != nil {
+			return nil, err
+		}
 	}
-	s, err := im.sample(p.mask, Trilinear)
-	if err != nil {
-		return nil, err
+	t.fill = func(ctx context.Context, _ Files, rows [][]float64) error {
+		s, err := im.sample(p.mask, Trilinear)
+		if err != nil {
+			return err
+		}
+		return s.each(ctx, im, math.NaN(), func(r int, values []float64) error { copy(rows[r], values); return nil })
 	}
-	t := &Templates{}
-	err = s.each(ctx, im, math.NaN(), func(r int, values []float64) error {
-		return t.add(im.Path, mapLabel(r, "", names), append([]float64(nil), values...))
-	})
-	return t, err
+	return t, nil
 }
 
 // Write implements Places.

@@ -15,7 +15,7 @@ import (
 // Feeds says where the value of each input of a graph comes from.
 type Feeds map[*gorgonia.Node]Feed
 
-// Feed gives an input its values. The kinds are Value, Columns, Each, Lend and Carry.
+// Feed gives an input its values. The kinds are Value, Columns, Each, Lend and Carry; Sized in a plan.
 type Feed interface{ feed() }
 
 // Results says where the values of nodes go.
@@ -26,6 +26,7 @@ type Result interface{ result() }
 
 type (
 	valueFeed   struct{ v gorgonia.Value }
+	sizedFeed   struct{ t op.Type }
 	columnsFeed struct{ src tile.Source }
 	eachFeed    struct {
 		t op.Type
@@ -47,6 +48,7 @@ type (
 )
 
 func (valueFeed) feed()    {}
+func (sizedFeed) feed()    {}
 func (columnsFeed) feed()  {}
 func (eachFeed) feed()     {}
 func (carryFeed) feed()    {}
@@ -56,6 +58,9 @@ func (tileResult) result() {}
 
 // Value feeds one value to every tile; it is uploaded once.
 func Value(v gorgonia.Value) Feed { return valueFeed{v} }
+
+// Sized stands for a Value of a type where memory is planned (Machine.Need) before there is one.
+func Sized(t op.Type) Feed { return sizedFeed{t} }
 
 // Columns feeds columns of a (T, V) source by panels, as an array (panels, 1, T,
 // width); columns past the last are zero.

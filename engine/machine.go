@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -77,6 +78,16 @@ func (e *OverBudget) Error() string {
 	return fmt.Sprintf("buffers for one panel need %d bytes, the budget is %d", e.Need, e.Budget)
 }
 
+// Needed is the Need of an error of a run that was given a Budget of 1, less than anything
+// takes, to learn how much that is; an error of another kind is handed on.
+func Needed(err error) (int64, error) {
+	var over *OverBudget
+	if errors.As(err, &over) {
+		return over.Need, nil
+	}
+	return 0, err
+}
+
 // Run computes results from feeds for every tile. When ctx ends, tiles in flight
 // are finished and written, and ctx's error is returned. When the device has no
 // room, the tile is halved, down to one panel.
@@ -121,6 +132,9 @@ func (m *Machine) runOne(ctx context.Context, feeds Feeds, results Results, t Ti
 		return Stats{}, err
 	}
 	j.deal = deal
+	if i := slices.IndexFunc(j.feeds, func(f Feed) bool { _, sized := f.(sizedFeed); return sized }); i >= 0 {
+		return Stats{}, fmt.Errorf("engine: input %s has a size and no value", j.inputs[i].Name())
+	}
 	defer j.release()
 	panels := j.maxPanels()
 	for halvings := 0; ; halvings++ {
@@ -258,6 +272,8 @@ func (j *job) plan(panels int) (*plan, error) {
 				return nil, fmt.Errorf("input %s: %w", n.Name(), err)
 			}
 			types[i] = t
+		case sizedFeed:
+			types[i] = f.t
 		case carryFeed:
 			_, t, err := valueBytes(f.init)
 			if err != nil {
@@ -305,7 +321,7 @@ func (j *job) bytes(p *plan) int64 {
 	total, perSet := int64(p.temp+p.scratch), int64(0)
 	for i, t := range p.inputs {
 		switch j.feeds[i].(type) {
-		case valueFeed:
+		case valueFeed, sizedFeed:
 			total += int64(roundUp(t.Bytes()))
 		case columnsFeed, eachFeed, lendFeed:
 			perSet += int64(roundUp(t.Bytes()))

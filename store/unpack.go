@@ -21,16 +21,26 @@ type Unpacker interface {
 	Unpack(ctx context.Context, to UnpackTo) error
 }
 
-// UnpackTo says where an Array may be unpacked.
+// UnpackTo says where an array, or an image, may be unpacked.
 type UnpackTo struct {
 	// Memory is the most bytes that it may take in memory.
 	Memory int64
 	// FS and Scratch name a file that is made if Memory is too small and removed by
-	// Close. Without a name an array that does not fit stays as it is.
+	// Close; of the operating system if FS is nil. Without a name an array that does not
+	// fit stays as it is, and an image is refused if it is compressed.
 	FS      FS
 	Scratch string
-	// Progress, if set, is called as chunks are unpacked.
+	// Progress, if set, is called as bytes are unpacked.
 	Progress func(done, total int64)
+	// Took, if set, is called with the bytes that are kept in memory.
+	Took func(bytes int64)
+}
+
+// InMemory notes that bytes are kept in memory.
+func (to UnpackTo) InMemory(bytes int64) {
+	if to.Took != nil {
+		to.Took(bytes)
+	}
 }
 
 // UnpackedBytes implements Unpacker: the size of the array where a column of its
@@ -51,6 +61,7 @@ func (a *chunked) Unpack(ctx context.Context, to UnpackTo) error {
 		return nil
 	case need <= to.Memory:
 		memory := make([]byte, need)
+		to.InMemory(need)
 		err := a.copyChunks(ctx, to.Progress, func(b []byte, at int64) error {
 			copy(memory[at:], b)
 			return nil

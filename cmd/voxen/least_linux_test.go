@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/binary"
 	"maps"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -67,6 +69,38 @@ func TestLeastMemoryOfStages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			out := f.path("out")
 			leastMemory(t, call{args: append(more[:len(more):len(more)], "--out", out), outs: []string{out}})
+		})
+	}
+}
+
+// The same of maps and nulls over as many voxels as a brain has at 4 mm: the sizes in the
+// headers say all that is needed.
+func TestLeastMemoryOfMaps(t *testing.T) {
+	race.Skip(t, "the race detector's own memory is counted too")
+	f := newFiles(t)
+	const side, T = 34, 30
+	const V = side * side * side
+	box := [8]int16{3, side, side, side, 1, 1, 1, 1}
+	label := func(i int) float32 { return float32(1 + i*5/V) }
+	networks := nifti(box, nil)
+	for i := range V {
+		binary.LittleEndian.PutUint32(networks[352+4*i:], math.Float32bits(label(i)))
+	}
+	mask := f.bytes("networks.nii.gz", zipped(networks))
+	maps, y := f.npy("maps.npy", []int{6, V}), f.npy("y.npy", []int{T, V})
+	one := f.npy("map-1.npy", []int{V})
+	for name, args := range map[string][]string{
+		"match": {"match", "--maps", maps, "--maps", f.npy("others.npy", []int{6, V}), "--mask", mask, "--templates", mask, "--draws", "4"},
+		"null":  {"null", "--features", f.npy("x.npy", []int{T, 6}), "--responses", y, "--mask", mask, "--templates", mask, "--draws", "2", "--cv", "kfold:3"},
+		"score": {"score", "--predictions", f.npy("p.npy", []int{T, V}), "--responses", y, "--null", "blocks:3,length=5"},
+		"group": {"group", "--maps", one, "--maps", f.npy("map-2.npy", []int{V}), "--maps", f.npy("map-3.npy", []int{V})},
+	} {
+		if testing.Short() && (name == "score" || name == "group") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			out := f.path("out")
+			leastMemory(t, call{args: append(args, "--threads", "2", "--out", out), outs: []string{out}})
 		})
 	}
 }

@@ -2,7 +2,6 @@ package dict
 
 import (
 	"context"
-	"errors"
 	"math"
 	"time"
 
@@ -48,11 +47,7 @@ func Learn(ctx context.Context, be engine.Backend, s tile.Source, o Options) (*R
 func Least(ctx context.Context, be engine.Backend, s tile.Source, o Options) (int64, error) {
 	o.Memory, o.Checkpoint, o.Progress = 1, nil, nil // less than any window needs
 	_, err := Learn(ctx, be, s, o)
-	var over *engine.OverBudget
-	if errors.As(err, &over) {
-		return over.Need, nil
-	}
-	return 0, err
+	return engine.Needed(err)
 }
 
 func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile.Source, o Options) (*Result, error) {

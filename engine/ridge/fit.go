@@ -381,6 +381,13 @@ func (f *fitter) working(v gorgonia.Value) gorgonia.Value {
 // value adds an input with a fixed value.
 func (t *tileGraph) value(name string, v gorgonia.Value) node { return t.input(t.of+name, v) }
 
+// sized adds an input of which only the type is known, where memory is planned.
+func (t *tileGraph) sized(name string, of op.Type) node {
+	n := op.Input(t.g, t.of+name, of)
+	t.feeds[n] = engine.Sized(of)
+	return n
+}
+
 // input adds an input with a fixed value under this very name.
 func (t *tileGraph) input(name string, v gorgonia.Value) node {
 	n := op.Input(t.g, name, op.Type{Dtype: v.Dtype(), Dims: op.Dims(v.Shape())})

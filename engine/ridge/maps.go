@@ -90,6 +90,8 @@ type mapNull struct {
 	width     int
 	keep      []bool // voxels
 	apart     bool   // draws are computed one by one
+	dry       bool   // memory is planned: no responses are read
+	least     int64
 	out       *MapProducts
 
 	keeper // done counts draws of panels
@@ -133,15 +135,18 @@ func (m *mapNull) prepare(ctx context.Context) error {
 	}
 	T, V := m.subjects[0].Y.Rows(), m.subjects[0].Y.Cols()
 	m.rows, m.subjects = T, slices.Clone(m.subjects)
+	if m.dry {
+		m.templates.Cols = V
+	}
 	if m.templates.Rows < 1 || m.templates.Cols != V {
 		return fmt.Errorf("templates are %d x %d, want at least one of %d voxels", m.templates.Rows, m.templates.Cols, V)
 	}
 	first := tile.Matrix{Rows: T, Cols: m.k, Data: make([]float64, T*m.k)}
 	m.features(0, first.Data)
-	if err := m.voxels(ctx, first); err != nil {
+	m.width = mapWidth(T, V, len(m.subjects))
+	if err := m.voxels(ctx, first); err != nil || m.dry {
 		return err
 	}
-	m.width = mapWidth(T, V, len(m.subjects))
 	K, L := m.o.Features(m.k), m.templates.Rows
 	m.out = &MapProducts{Draws: m.n, Maps: K, Templates: L, sums: make([]float64, m.n*K*(L+2)), mean: make([]float64, L), spread: make([]float64, L)}
 	m.aboutTemplates()
@@ -154,10 +159,9 @@ func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
 	m.keep = make([]bool, V)
 	for v := range m.keep {
 		m.keep[v] = true
-		for b := range m.templates.Rows {
-			x := m.templates.Data[b*V+v]
-			m.keep[v] = m.keep[v] && x-x == 0
-		}
+	}
+	for i, x := range m.templates.Data {
+		m.keep[i%V] = m.keep[i%V] && x-x == 0
 	}
 	for i, s := range m.subjects {
 		o, data := m.o, Data{X: X, Y: s.Y}
@@ -178,17 +182,13 @@ func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
 		if m.form, err = o.form(data.X.Rows, o.Features(data.X.Cols)); err != nil {
 			return err
 		}
-		f := &fitter{be: m.be, o: o, data: data, res: Result{Form: m.form}}
+		f := &fitter{be: m.be, o: o, data: data, res: Result{Form: m.form}, dry: m.dry}
 		if err := f.prepare(ctx); err != nil {
 			return err
 		}
 		m.apart = m.apart || f.own || o.resampled()
-		status := tile.NewArray[float64](1, V)
-		if err := f.voxels(ctx, Outputs{Status: status}); err != nil {
+		if err := m.varying(ctx, f); err != nil {
 			return err
-		}
-		for v, s := range status.Data {
-			m.keep[v] = m.keep[v] && s == op.Varies
 		}
 		m.o.Score, m.o.PerRun, m.o.Precision = o.Score, o.PerRun, o.Precision
 		if o.stepped == nil {
@@ -196,6 +196,53 @@ func (m *mapNull) voxels(ctx context.Context, X tile.Matrix) error {
 		}
 	}
 	return nil
+}
+
+// varying leaves out the voxels that have no model in a subject's fit.
+func (m *mapNull) varying(ctx context.Context, f *fitter) error {
+	status := tile.NewArray[float64](1, len(m.keep))
+	out := Outputs{Status: status}
+	if m.dry {
+		t, results, tiling := f.voxelGraph(out)
+		need, err := engine.NewMachine(m.be).Need(t.feeds, results, tiling)
+		m.least = max(m.least, f.least, need)
+		return err
+	}
+	if err := f.voxels(ctx, out); err != nil {
+		return err
+	}
+	for v, s := range status.Data {
+		m.keep[v] = m.keep[v] && s == op.Varies
+	}
+	return nil
+}
+
+// LeastMapNull is the least Options.Budget of MapNull with L templates.
+func LeastMapNull(ctx context.Context, be engine.Backend, subjects []Subject, K int, features func(draw int, dst []float64), L int, o Options) (int64, error) {
+	m := &mapNull{be: be, o: o, subjects: subjects, features: features, templates: tile.Matrix{Rows: L}, n: 1, k: K, dry: true}
+	if err := m.prepare(ctx); err != nil {
+		return 0, err
+	}
+	m.out = &MapProducts{Maps: m.o.Features(K), Templates: L}
+	t, results, tiling := emptyTileGraph(), engine.Results{}, engine.Tiling{}
+	var products, squares node
+	if m.apart {
+		X := tile.Matrix{Rows: m.rows, Cols: K, Data: make([]float64, m.rows*K)}
+		features(0, X.Data)
+		fits, err := m.fits(ctx, X)
+		if err != nil {
+			return 0, err
+		}
+		products, squares = m.products(t, panelData{}, func(i int) (designer, design) { return fits[i].designIn(t, fmt.Sprintf("%d ", i)) })
+	} else {
+		products, squares = m.batch(t, panelData{})
+		tiling = engine.Tiling{Cols: 1, Width: 1}
+	}
+	for _, n := range []node{products, squares} {
+		results[n] = engine.PerTile(nil)
+	}
+	need, err := engine.NewMachine(be).Need(t.feeds, results, tiling)
+	return max(m.least, need), err
 }
 
 // aboutTemplates takes means and sums of squares of the templates over the voxels kept.
@@ -264,16 +311,8 @@ type panelData struct {
 
 // batches computes draws of a panel in batches, their designs on the device.
 func (m *mapNull) batches(ctx context.Context, p int, data panelData) error {
-	T := m.subjects[0].Y.Rows()
 	t := emptyTileGraph()
-	t.d = newDesigner(m.o, m.form, t.matrix("ones", tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)}, op.Float64))
-	t.d.constant = t.constant
-	in := m.drawn(t, T)
-	products, squares := m.products(t, data, func(i int) (designer, design) {
-		d := t.d
-		d.o.Trends = m.subjects[i].Trends
-		return d, m.design(t, in, i)
-	})
+	products, squares := m.batch(t, data)
 	from, L := m.done-p*m.n, m.out.Templates
 	per := func(first, cols int) engine.Result {
 		return engine.PerTile(func(tl engine.Tile, v engine.Host) error {
@@ -290,6 +329,46 @@ func (m *mapNull) batches(ctx context.Context, p int, data panelData) error {
 	return err
 }
 
+// batch adds the products of a draw, whose design is made in the graph.
+func (m *mapNull) batch(t *tileGraph, data panelData) (products, squares node) {
+	T := m.subjects[0].Y.Rows()
+	t.d = newDesigner(m.o, m.form, t.matrix("ones", tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)}, op.Float64))
+	t.d.constant = t.constant
+	in := m.drawn(t, T)
+	return m.products(t, data, func(i int) (designer, design) {
+		d := t.d
+		d.o.Trends = m.subjects[i].Trends
+		return d, m.design(t, in, i)
+	})
+}
+
+// fits prepares the fits of unlike subjects to the features of a draw.
+func (m *mapNull) fits(ctx context.Context, X tile.Matrix) (map[int]*fitter, error) {
+	fits := map[int]*fitter{}
+	for i, s := range m.subjects {
+		if m.like(i) != i {
+			continue
+		}
+		data, o, err := s.read.reduce(Data{X: X, Y: s.all})
+		if err != nil {
+			return nil, err
+		}
+		if err := o.check(data); err != nil {
+			return nil, err
+		}
+		form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
+		if err != nil {
+			return nil, err
+		}
+		f := &fitter{be: m.be, o: o, data: data, res: Result{Form: form}, dry: m.dry}
+		if err := f.prepare(ctx); err != nil {
+			return nil, err
+		}
+		fits[i] = f
+	}
+	return fits, nil
+}
+
 // oneByOne computes draws of a panel whose designs are made on the host: those with gaps
 // beside folds, and of features' own decompositions.
 func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
@@ -300,27 +379,9 @@ func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
 		}
 		X := tile.Matrix{Rows: T, Cols: m.k, Data: make([]float64, T*m.k)}
 		m.features(draw, X.Data)
-		fits := map[int]*fitter{}
-		for i, s := range m.subjects {
-			if m.like(i) != i {
-				continue
-			}
-			data, o, err := s.read.reduce(Data{X: X, Y: s.all})
-			if err != nil {
-				return err
-			}
-			if err := o.check(data); err != nil {
-				return err
-			}
-			form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
-			if err != nil {
-				return err
-			}
-			f := &fitter{be: m.be, o: o, data: data, res: Result{Form: form}}
-			if err := f.prepare(ctx); err != nil {
-				return err
-			}
-			fits[i] = f
+		fits, err := m.fits(ctx, X)
+		if err != nil {
+			return err
 		}
 		t := emptyTileGraph()
 		products, squares := m.products(t, data, func(i int) (designer, design) { return fits[i].designIn(t, fmt.Sprintf("%d ", i)) })
@@ -363,7 +424,7 @@ func (m *mapNull) products(t *tileGraph, data panelData, make func(i int) (desig
 			d, x := make(i)
 			designs[i] = made{d, x}
 		}
-		fit := designs[like].d.fit(designs[like].x, t.value(fmt.Sprintf("Y%d", i), data.y[i]), t.matrix(fmt.Sprintf("trends%d", i), s.Trends, m.o.Precision))
+		fit := designs[like].d.fit(designs[like].x, m.panelOf(t, data, i), t.matrix(fmt.Sprintf("trends%d", i), s.Trends, m.o.Precision))
 		weights := cast(fit.weights, op.Float64)
 		if sum == nil {
 			sum = weights
@@ -371,9 +432,26 @@ func (m *mapNull) products(t *tileGraph, data panelData, make func(i int) (desig
 			sum = op.Must(op.Zip{Kind: op.Add}, sum, weights)
 		}
 	}
-	templates := t.value("templates", data.templates)
+	templates := m.templatesOf(t, data)
 	ones := op.Must(op.Part{Axis: 2, Lo: m.out.Templates, Hi: m.out.Templates + 1}, templates)
 	return op.Must(op.MatMul{TransB: true}, sum, templates), op.Must(op.MatMul{TransB: true}, op.Must(op.Zip{Kind: op.Mul}, sum, sum), ones)
+}
+
+// panelOf adds a subject's responses of a panel.
+func (m *mapNull) panelOf(t *tileGraph, data panelData, i int) node {
+	name, y := fmt.Sprintf("Y%d", i), m.subjects[i].Y
+	if m.dry {
+		return t.sized(name, op.Type{Dtype: m.o.asRead(y), Dims: op.Dims{1, 1, y.Rows(), m.width}})
+	}
+	return t.value(name, data.y[i])
+}
+
+// templatesOf adds the templates of a panel.
+func (m *mapNull) templatesOf(t *tileGraph, data panelData) node {
+	if m.dry {
+		return t.sized("templates", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, m.templates.Rows + 1, m.width}})
+	}
+	return t.value("templates", data.templates)
 }
 
 // drawn adds the features of draws, and which of them vary.

@@ -2,7 +2,6 @@ package coupling
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -123,11 +122,7 @@ func Least(ctx context.Context, be engine.Backend, x tile.Source, M int, o Optio
 	o.Budget, o.Checkpoint, o.Progress = 1, nil, nil // less than any tile needs
 	out := nowhere{M, x.Cols()}
 	_, err := Fit(ctx, be, x, op.NewTensor(op.Dims{1, 1, x.Rows(), M}), Outputs{R: out, NEff: out}, o)
-	var over *engine.OverBudget
-	if errors.As(err, &over) {
-		return over.Need, nil
-	}
-	return 0, err
+	return engine.Needed(err)
 }
 
 // nowhere is a sink to which nothing is written.

@@ -131,7 +131,7 @@ func (x *truth) study(t *testing.T, seed uint64, subjects int, null bool) outcom
 	if err != nil {
 		t.Fatal(err)
 	}
-	high, err := spatial.Highest(ctx, x.be, weights, x.fields, x.labels.Rows)
+	high, err := spatial.Highest(ctx, x.be, weights, x.fields, x.labels.Rows, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,10 @@ type Result struct {
 	Exact    bool      // these are all there are
 }
 
+// Bytes is what a test holds besides the engine's buffers, of V variables of n subjects:
+// flips or permutations as they are made and as they are fed, and numbers of each variable.
+func Bytes(n, V, draws int) int64 { return 8 * (int64(2*n+1)*int64(draws+1) + 8*int64(V)) }
+
 // OneSample tests whether the mean over subjects (rows of y) is 0, under the
 // hypothesis that each subject's values are symmetric about it.
 func OneSample(ctx context.Context, be engine.Backend, y tile.Source, o Options) (*Result, error) {

@@ -8,7 +8,7 @@ import (
 // TestBasis: the product of a basis with itself is the kernel, along an axis that is padded
 // too, but for what was left out; wide kernels need few columns, and one of single voxels all.
 func TestBasis(t *testing.T) {
-	l, err := NewLattice([][3]int{{0, 0, 0}, {6, 58, 12}}, [3]float64{2, 3, 3})
+	l, err := NewLattice(2, func(v int) (i, j, k int) { return 6 * v, 58 * v, 12 * v }, [3]float64{2, 3, 3})
 	if err != nil {
 		t.Fatal(err)
 	}

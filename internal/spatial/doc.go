@@ -8,11 +8,11 @@
 // over a sphere. Both give, for every draw and map, the largest |r| over all
 // templates, the null of a two-sided test, computed as batched products on any backend:
 //
-//	lat, err := spatial.NewLattice(voxels, [3]float64{3, 3, 3})
+//	lat, err := spatial.NewLattice(mask.Len(), mask.Voxel, [3]float64{3, 3, 3})
 //	fields := tile.NewArray[float32](lat.FieldRows(templates.Rows), 5000)
 //	err = spatial.Fields(ctx, be, lat, templates, fields, spatial.Options{Draws: 5000})
 //	weights, err := spatial.Fit(ctx, be, lat, maps)
-//	high, err := spatial.Highest(ctx, be, weights, fields, templates.Rows)
+//	high, err := spatial.Highest(ctx, be, weights, fields, templates.Rows, 0)
 //	p := spatial.PValue(math.Abs(best), high.Row(0))
 //
 // docs/study.md, "match", says why surrogates are made of the maps and what

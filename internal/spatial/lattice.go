@@ -19,21 +19,22 @@ type Lattice struct {
 	places []int      // of the voxels within the box
 }
 
-// NewLattice takes the grid indices of voxels and the distances, in mm, between
+// NewLattice takes the grid indices of n voxels and the distances, in mm, between
 // neighbours along the axes, which are taken to be at right angles.
-func NewLattice(voxels [][3]int, size [3]float64) (*Lattice, error) {
-	if len(voxels) == 0 {
+func NewLattice(n int, voxel func(v int) (i, j, k int), size [3]float64) (*Lattice, error) {
+	if n == 0 {
 		return nil, fmt.Errorf("no voxels, want at least one")
 	}
-	lo, hi := voxels[0], voxels[0]
-	for _, v := range voxels {
-		for axis := range 3 {
-			lo[axis], hi[axis] = min(lo[axis], v[axis]), max(hi[axis], v[axis])
+	at := func(v int) [3]int { i, j, k := voxel(v); return [3]int{i, j, k} }
+	lo, hi := at(0), at(0)
+	for v := range n {
+		for axis, x := range at(v) {
+			lo[axis], hi[axis] = min(lo[axis], x), max(hi[axis], x)
 		}
 	}
 	order := [3]int{0, 1, 2}
 	slices.SortStableFunc(order[:], func(a, b int) int { return hi[a] - lo[a] - hi[b] + lo[b] })
-	l := &Lattice{places: make([]int, len(voxels))}
+	l := &Lattice{places: make([]int, n)}
 	for i, axis := range order {
 		l.dims[i], l.size[i] = hi[axis]-lo[axis]+1, size[axis]
 		if !(size[axis] > 0) || math.IsInf(size[axis], 0) {
@@ -41,12 +42,12 @@ func NewLattice(voxels [][3]int, size [3]float64) (*Lattice, error) {
 		}
 	}
 	l.row = aligned(l.dims[2])
-	for i, v := range voxels {
-		at := 0
+	for i := range n {
+		v, place := at(i), 0
 		for j, axis := range order {
-			at = at*[3]int{0, l.dims[1], l.row}[j] + v[axis] - lo[axis]
+			place = place*[3]int{0, l.dims[1], l.row}[j] + v[axis] - lo[axis]
 		}
-		l.places[i] = at
+		l.places[i] = place
 	}
 	return l, nil
 }

@@ -57,7 +57,7 @@ func load(t *testing.T) golden {
 		// offsets are the lattice's to take away
 		voxels[i] = [3]int{int(v.Row(i)[0]) + 40, int(v.Row(i)[1]) - 3, int(v.Row(i)[2])}
 	}
-	lat, err := spatial.NewLattice(voxels, [3]float64(size))
+	lat, err := newLattice(voxels, [3]float64(size))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestSurrogates(t *testing.T) {
 	be := backend(t, 2)
 	const n = 20000
 	f := fields(t, g, 2, spatial.Options{Draws: n, Seed: 7})
-	high, err := spatial.Highest(context.Background(), be, g.weights, f, g.templates.Rows)
+	high, err := spatial.Highest(context.Background(), be, g.weights, f, g.templates.Rows, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func (c third) Done(lo, _ int) bool   { return (lo%3 == 0) != c.others }
 func (c third) Finish(_, _ int) error { return nil }
 
 func TestOneVoxel(t *testing.T) {
-	lat, err := spatial.NewLattice([][3]int{{5, 5, 5}}, [3]float64{2, 2, 2})
+	lat, err := newLattice([][3]int{{5, 5, 5}}, [3]float64{2, 2, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestOneVoxel(t *testing.T) {
 	if err := spatial.Fields(context.Background(), be, lat, one, f, spatial.Options{Draws: 3}); err != nil {
 		t.Fatal(err)
 	}
-	high, err := spatial.Highest(context.Background(), be, w, f, 1)
+	high, err := spatial.Highest(context.Background(), be, w, f, 1, 0)
 	if err != nil || slices.Max(high.Data) != 0 {
 		t.Errorf("one voxel: highest %v, error %v, expected zeros", high.Data, err)
 	}
@@ -198,10 +198,10 @@ func TestRefusals(t *testing.T) {
 	if err := spatial.Fields(context.Background(), be, g.lat, g.templates, out, spatial.Options{Draws: 10}); err == nil {
 		t.Error("a sink of another shape is not refused")
 	}
-	if _, err := spatial.NewLattice(nil, [3]float64{1, 1, 1}); err == nil {
+	if _, err := newLattice(nil, [3]float64{1, 1, 1}); err == nil {
 		t.Error("no voxels are not refused")
 	}
-	if _, err := spatial.NewLattice([][3]int{{0, 0, 0}}, [3]float64{1, 0, 1}); err == nil {
+	if _, err := newLattice([][3]int{{0, 0, 0}}, [3]float64{1, 0, 1}); err == nil {
 		t.Error("voxels without length are not refused")
 	}
 }
@@ -230,7 +230,7 @@ func TestFieldsKeepAutocorrelation(t *testing.T) {
 		}
 	}
 	size := [3]float64{3, 4, 2}
-	lat, err := spatial.NewLattice(voxels, size)
+	lat, err := newLattice(voxels, size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,4 +275,9 @@ func TestFieldsKeepAutocorrelation(t *testing.T) {
 			t.Errorf("width %g: variance %g, expected %g", s, got, want)
 		}
 	}
+}
+
+// newLattice is the lattice of listed voxels.
+func newLattice(voxels [][3]int, size [3]float64) (*spatial.Lattice, error) {
+	return spatial.NewLattice(len(voxels), func(v int) (i, j, k int) { return voxels[v][0], voxels[v][1], voxels[v][2] }, size)
 }

@@ -81,27 +81,20 @@ func spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates ti
 	if err := finite("map", maps); err != nil {
 		return err
 	}
-	g := gorgonia.NewGraph()
-	both := op.Input(g, "maps and squares", op.Type{Dtype: o.Precision, Dims: op.Dims{1, 1, 2 * K, V}})
-	turned := op.Type{Dtype: o.Precision, Dims: op.Dims{1, 1, L + 1, V}}
-	t := op.Input(g, "turned templates", turned)
+	g := newGraph(o.Precision)
 	sums := make([]float64, o.Draws*(2*L+1)) // per draw: columns left, sums, sums of squares
-	feeds := engine.Feeds{
-		both: engine.Value(op.ToValue(withSquares(maps), o.Precision)),
-		t: engine.Each(turned, func(tl engine.Tile, dst engine.Host) error {
-			parallel(tl.Panels, func(d int) {
-				draw, n := tl.Lo+d, (L+1)*V
-				stats := sums[draw*(2*L+1) : (draw+1)*(2*L+1)]
-				if dst.Dtype == op.Float32 {
-					turn(s, by(draw), templates, dst.Float32()[d*n:(d+1)*n], stats)
-				} else {
-					turn(s, by(draw), templates, dst.Float64()[d*n:(d+1)*n], stats)
-				}
-			})
-			return nil
-		}),
-	}
-	products := op.Must(op.MatMul{TransB: true}, both, t)
+	turned, products := turnedProducts(g, withSquares(maps), L, func(tl engine.Tile, dst engine.Host) error {
+		parallel(tl.Panels, func(d int) {
+			draw, n := tl.Lo+d, (L+1)*V
+			stats := sums[draw*(2*L+1) : (draw+1)*(2*L+1)]
+			if dst.Dtype == op.Float32 {
+				turn(s, by(draw), templates, dst.Float32()[d*n:(d+1)*n], stats)
+			} else {
+				turn(s, by(draw), templates, dst.Float64()[d*n:(d+1)*n], stats)
+			}
+		})
+		return nil
+	})
 	top := make([]float64, K)
 	results := engine.Results{products: engine.PerTile(func(tl engine.Tile, v engine.Host) error {
 		values, n := wide(v), 2*K*(L+1)
@@ -113,8 +106,16 @@ func spin(ctx context.Context, be engine.Backend, s *Spheres, maps, templates ti
 		}
 		return nil
 	})}
-	_, err := engine.NewMachine(be).Run(ctx, feeds, results, o.tiling(turned.Bytes(), turnedBytes))
+	_, err := engine.NewMachine(be).Run(ctx, g.feeds, results, o.tiling(turned.Bytes(), turnedBytes, spinHostBytes(V, K, L, o)))
 	return err
+}
+
+// turnedProducts adds the products of maps, and of their squares, with the L turned templates of a
+// draw and with the columns left.
+func turnedProducts(g *graph, maps op.Tensor, L int, turn func(engine.Tile, engine.Host) error) (turned op.Type, products *gorgonia.Node) {
+	both := g.value("maps and squares", g.of, maps)
+	turned = op.Type{Dtype: g.of, Dims: op.Dims{1, 1, L + 1, maps.Dims[3]}}
+	return turned, op.Must(op.MatMul{TransB: true}, both, g.each("turned templates", turned.Dims, turn))
 }
 
 // withSquares standardises maps and puts their squares below them.

@@ -22,7 +22,7 @@ type Options struct {
 	Draws      int
 	Seed       uint64
 	Precision  tensor.Dtype // of the draws; op.Float32 (also the zero value) or op.Float64
-	Budget     int64        // bytes of buffers; 0: no bound
+	Budget     int64        // bytes of all that is held for it; 0: no bound
 	Checkpoint tile.Checkpoint
 	Progress   func(done, total int)
 }
@@ -70,30 +70,20 @@ func Fields(ctx context.Context, be engine.Backend, l *Lattice, templates tile.M
 	if err := o.check(templates, l.Len(), l.FieldRows(L), out); err != nil {
 		return err
 	}
-	widths := l.Widths()
-	M := len(widths)
+	M := len(l.Widths())
 	g := newGraph(o.Precision)
-	fields := []*gorgonia.Node{g.value("places of voxels", op.Float64, tensorOf(1, l.Len(), float64s(l.places)))}
-	noise := op.Type{Dtype: o.Precision, Dims: op.Dims{1, 1, 1, 0}}
-	for m, s := range widths {
-		u, n, err := l.field(g, m, s, o.Seed)
-		if err != nil {
-			return err
-		}
-		fields, noise.Dims[3] = append(fields, u), noise.Dims[3]+n
+	f, err := l.fields(g, withOnes(templates), o.Seed)
+	if err != nil {
+		return err
 	}
-	u := op.Must(op.Gather{}, fields...)
-	dots := op.Must(op.MatMul{TransB: true}, u, g.value("templates", o.Precision, withOnes(templates)))
-	sums := op.Must(op.Part{Axis: 3, Lo: L}, dots)
-	gram := op.Must(op.MatMul{TransB: true, Alpha: -1 / float64(l.Len())}, sums, sums, op.Must(op.MatMul{TransB: true}, u, u))
 	columns := make([]float64, M*(L+M))
 	var products []float64 // of the tile at hand; results come in the order of their nodes
 	results := engine.Results{
-		dots: engine.PerTile(func(_ engine.Tile, v engine.Host) error {
+		f.dots: engine.PerTile(func(_ engine.Tile, v engine.Host) error {
 			products = append(products[:0], wide(v)...)
 			return nil
 		}),
-		gram: engine.PerTile(func(t engine.Tile, v engine.Host) error {
+		f.gram: engine.PerTile(func(t engine.Tile, v engine.Host) error {
 			grams := wide(v)
 			for d := range t.Panels {
 				for m := range M {
@@ -107,8 +97,32 @@ func Fields(ctx context.Context, be engine.Backend, l *Lattice, templates tile.M
 			return nil
 		}),
 	}
-	_, err := engine.NewMachine(be).Run(ctx, g.feeds, results, o.tiling(noise.Bytes(), fieldBytes))
+	_, err = engine.NewMachine(be).Run(ctx, g.feeds, results, o.tiling(f.noise.Bytes(), fieldBytes, l.hostBytes(L, o.Precision)))
 	return err
+}
+
+// products are those of the fields of a draw, and the noise that they are made of.
+type products struct {
+	dots, gram *gorgonia.Node // with templates and ones; with each other about their means
+	noise      op.Type
+}
+
+// fields adds the fields of a draw to a graph, and their products with templates and ones.
+func (l *Lattice) fields(g *graph, templates op.Tensor, seed uint64) (p products, err error) {
+	fields := []*gorgonia.Node{g.value("places of voxels", op.Float64, tensorOf(1, l.Len(), float64s(l.places)))}
+	p.noise = op.Type{Dtype: g.of, Dims: op.Dims{1, 1, 1, 0}}
+	for m, s := range l.Widths() {
+		u, n, err := l.field(g, m, s, seed)
+		if err != nil {
+			return p, err
+		}
+		fields, p.noise.Dims[3] = append(fields, u), p.noise.Dims[3]+n
+	}
+	u := op.Must(op.Gather{}, fields...)
+	p.dots = op.Must(op.MatMul{TransB: true}, u, g.value("templates", g.of, templates))
+	sums := op.Must(op.Part{Axis: 3, Lo: templates.Dims[2] - 1}, p.dots)
+	p.gram = op.Must(op.MatMul{TransB: true, Alpha: -1 / float64(l.Len())}, sums, sums, op.Must(op.MatMul{TransB: true}, u, u))
+	return p, nil
 }
 
 // field is the m-th field of each draw on the box, of a width, and the size of the noise
@@ -144,10 +158,13 @@ type graph struct {
 
 func newGraph(of tensor.Dtype) *graph { return &graph{gorgonia.NewGraph(), engine.Feeds{}, of} }
 
-// value is an input that stays the same.
+// value is an input that stays the same; where memory is planned it has no data.
 func (g *graph) value(name string, of tensor.Dtype, t op.Tensor) *gorgonia.Node {
-	n := op.Input(g.ExprGraph, name, op.Type{Dtype: of, Dims: t.Dims})
-	g.feeds[n] = engine.Value(op.ToValue(t, of))
+	as := op.Type{Dtype: of, Dims: t.Dims}
+	n := op.Input(g.ExprGraph, name, as)
+	if g.feeds[n] = engine.Sized(as); t.Data != nil {
+		g.feeds[n] = engine.Value(op.ToValue(t, of))
+	}
 	return n
 }
 
@@ -176,9 +193,9 @@ const (
 )
 
 // tiling is that of a job over draws, each of which feeds some bytes, of which a tile may
-// have so many.
-func (o *Options) tiling(bytes, most int) engine.Tiling {
-	return engine.Tiling{Cols: o.Draws, Width: 1, Panels: max(1, most/bytes), Budget: o.Budget, Checkpoint: o.Checkpoint, Progress: o.Progress}
+// have so many, beside what is held.
+func (o *Options) tiling(bytes, most int, held int64) engine.Tiling {
+	return engine.Tiling{Cols: o.Draws, Width: 1, Panels: max(1, most/bytes), Budget: beside(o.Budget, held), Checkpoint: o.Checkpoint, Progress: o.Progress}
 }
 
 // Highest gives, per map and draw, the largest |r| of the map's surrogate with a
@@ -188,8 +205,9 @@ func (o *Options) tiling(bytes, most int) engine.Tiling {
 //
 // a stationary field with the covariance sum_m b_am K_m: with the weights of Fit
 // (maps x M) it has the variogram of map a. fields is what Fields wrote for L
-// templates. The surrogate of a map without weights has correlation 0.
-func Highest(ctx context.Context, be engine.Backend, weights tile.Matrix, fields tile.Source, L int) (tile.Matrix, error) {
+// templates. The surrogate of a map without weights has correlation 0. budget bounds the
+// bytes of buffers, 0 does not.
+func Highest(ctx context.Context, be engine.Backend, weights tile.Matrix, fields tile.Source, L int, budget int64) (tile.Matrix, error) {
 	K, M, n := weights.Rows, weights.Cols, fields.Cols()
 	if K < 1 || n < 1 || fields.Rows() != M*(L+M) {
 		return tile.Matrix{}, fmt.Errorf("%d maps, %d x %d values of fields, want at least one map and draw and %d rows", K, fields.Rows(), n, M*(L+M))
@@ -224,7 +242,7 @@ func Highest(ctx context.Context, be engine.Backend, weights tile.Matrix, fields
 	_, err := engine.NewMachine(be).Run(ctx, feeds, engine.Results{r: engine.PerTile(func(t engine.Tile, v engine.Host) error {
 		highest(out, t, v.Float64(), L)
 		return nil
-	})}, engine.Tiling{Cols: n, Width: 1, Panels: 256})
+	})}, engine.Tiling{Cols: n, Width: 1, Panels: 256, Budget: budget})
 	return out, err
 }
 
@@ -324,7 +342,7 @@ func Fit(ctx context.Context, be engine.Backend, l *Lattice, maps tile.Matrix) (
 		standardize(centred.Row(k))
 	}
 	M := len(widths)
-	forms, err := l.quadratic(ctx, be, centred, widths)
+	forms, err := l.quadratic(ctx, be, centred, widths, 0)
 	if err != nil {
 		return tile.Matrix{}, err
 	}
@@ -361,8 +379,9 @@ func standardize(x []float64) {
 // exactLoss is that of a basis in which kernels are known to the rounding of float64.
 const exactLoss = 1e-14
 
-// quadratic gives x' K_m x of every map and width, (maps x M), in float64.
-func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps tile.Matrix, widths []float64) (tile.Matrix, error) {
+// quadratic gives x' K_m x of every map and width, (maps x M), in float64, within a budget
+// of buffers (0: none).
+func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps tile.Matrix, widths []float64, budget int64) (tile.Matrix, error) {
 	M := len(widths)
 	out := tile.Matrix{Rows: maps.Rows, Cols: M, Data: make([]float64, maps.Rows*M)}
 	g := newGraph(op.Float64)
@@ -395,7 +414,7 @@ func (l *Lattice) quadratic(ctx context.Context, be engine.Backend, maps tile.Ma
 	if len(results) == 0 {
 		return out, nil
 	}
-	_, err := engine.NewMachine(be).Run(ctx, g.feeds, results, engine.Tiling{Cols: maps.Rows, Width: 1, Panels: 1})
+	_, err := engine.NewMachine(be).Run(ctx, g.feeds, results, engine.Tiling{Cols: maps.Rows, Width: 1, Panels: 1, Budget: budget})
 	return out, err
 }
 
@@ -415,7 +434,7 @@ func dot(x, y []float64) (sum float64) {
 // width (s_m^-2 + s_n^-2)^-1/2.
 func (l *Lattice) normal(ctx context.Context, be engine.Backend, widths []float64) (*mat.SymDense, error) {
 	M := len(widths)
-	k, err := l.rowSums(ctx, be, widths)
+	k, err := l.rowSums(ctx, be, widths, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -429,7 +448,7 @@ func (l *Lattice) normal(ctx context.Context, be engine.Backend, widths []float6
 				pairs[n] = 1 / math.Sqrt(1/(s*s)+1/(t*t))
 			}
 		}
-		sums, err := l.quadratic(ctx, be, mask, pairs)
+		sums, err := l.quadratic(ctx, be, mask, pairs, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -441,8 +460,8 @@ func (l *Lattice) normal(ctx context.Context, be engine.Backend, widths []float6
 	return out, nil
 }
 
-// rowSums gives K_m 1 over the voxels, (M x V).
-func (l *Lattice) rowSums(ctx context.Context, be engine.Backend, widths []float64) (tile.Matrix, error) {
+// rowSums gives K_m 1 over the voxels, (M x V), within a budget of buffers (0: none).
+func (l *Lattice) rowSums(ctx context.Context, be engine.Backend, widths []float64, budget int64) (tile.Matrix, error) {
 	out := tile.Matrix{Rows: len(widths), Cols: l.Len(), Data: make([]float64, len(widths)*l.Len())}
 	g := newGraph(op.Float64)
 	box := op.NewTensor(op.Dims{1, 1, l.dims[0] * l.dims[1], l.row})
@@ -461,7 +480,7 @@ func (l *Lattice) rowSums(ctx context.Context, be engine.Backend, widths []float
 		axes := g.axes(m, b)
 		results[l.expand(l.project(x, b, axes), b, axes)] = engine.Last(&sums[m])
 	}
-	if _, err := engine.NewMachine(be).Run(ctx, g.feeds, results, engine.Tiling{}); err != nil {
+	if _, err := engine.NewMachine(be).Run(ctx, g.feeds, results, engine.Tiling{Budget: budget}); err != nil {
 		return tile.Matrix{}, err
 	}
 	for m, v := range sums {

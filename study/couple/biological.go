@@ -37,7 +37,8 @@ func (c *coupler) readBiological(ctx context.Context) error {
 		}
 		c.y = op.Tensor{Dims: op.Dims{1, 1, c.y.Dims[2] + m.Rows, m.Cols}, Data: append(c.y.Data, m.Data...)}
 	}
-	return nil
+	c.held = 16 * int64(len(c.y.Data)) // as they are read, and joined
+	return c.PlanMemory(ctx, c.correlations(c.y.Dims[3], c.held))
 }
 
 func constantColumn(data []float64, rows, cols, j int) bool {
@@ -69,10 +70,10 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.fits(ctx, voxels{all}); err != nil {
+	if err := c.plan(ctx, voxels{all}); err != nil {
 		return err
 	}
-	budget := c.Env.HostBudget(0)
+	budget := c.Env.HostBudget(c.held)
 	// saved, so that neurons that were correlated before an interruption were with
 	// the same dictionary
 	saved, err := step.NewSavedState(c.Job, "passes")
@@ -98,21 +99,27 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	return c.writeBiological(ctx, res)
 }
 
-// fits refuses a bound that the dictionary or the correlations after it would pass: a
-// refusal names what both need.
-func (c *coupler) fits(ctx context.Context, signals tile.Source) error {
-	need, err := dict.Least(ctx, c.Backend, signals, c.dictionary(0, nil))
-	if err != nil {
-		return err
+// plan refuses a bound that the dictionary, its maps or the correlations would pass.
+func (c *coupler) plan(ctx context.Context, signals tile.Source) error {
+	own := c.ownBytes(signals)
+	c.held = own
+	least := func(ctx context.Context) (int64, error) {
+		return dict.Least(ctx, c.Backend, signals, c.dictionary(0, nil))
 	}
-	if own := int64(32 * c.x.Cols() * c.o.Atoms); c.Env.Budget(c.Backend, own) > 0 {
-		panel, err := coupling.Least(ctx, c.Backend, c.neurons(), c.o.Atoms, c.coupling())
-		if err != nil {
-			return err
-		}
-		need = max(need, own+panel)
-	}
-	return c.Env.Fits(need)
+	maps := 8 * int64(c.o.Atoms) * int64(c.bold[0].Cols()) // of the group
+	return c.PlanMemory(ctx, step.Stage{Own: own, Least: least}, step.Stage{Own: own + maps}, c.correlations(c.o.Atoms, own))
+}
+
+// ownBytes is what codes of the voxels take, and what is known of each.
+func (c *coupler) ownBytes(signals tile.Source) int64 {
+	return (32 + 3*int64(c.o.Atoms)) * int64(signals.Cols()) // a quarter of the codes are not 0
+}
+
+// correlations is what correlating with M biological neurons takes, beside what is held.
+func (c *coupler) correlations(M int, held int64) step.Stage {
+	return step.Stage{Own: held + int64(32*c.x.Cols()*M), Least: func(ctx context.Context) (int64, error) {
+		return coupling.Least(ctx, c.Backend, c.neurons(), M, c.coupling())
+	}}
 }
 
 // dictionary is what the engine is asked for.

@@ -49,33 +49,19 @@ func (c *coupler) clean(subject int) (*cleaned, error) {
 
 // openBold opens the recordings, each of as many volumes as its run's responses.
 func (c *coupler) openBold(ctx context.Context) error {
-	budget := c.Env.HostBudget(0)
-	if budget == 0 {
-		budget = 1 << 40
-	}
 	runs := len(c.x.Parts)
 	for s := range len(c.o.Bold) / runs {
-		var scratch []string
-		for i := range runs {
-			dir, err := c.Job.Scratch("bold-" + strconv.Itoa(s*runs+i))
-			if err != nil {
-				return err
-			}
-			scratch = append(scratch, dir)
-		}
 		paths := c.o.Bold[s*runs : (s+1)*runs]
 		var first *step.Responses
 		if s > 0 {
 			first = c.bold[0]
 		}
-		r, err := step.OpenResponses(ctx, c.Env, paths, brain.OpenOptions{Mask: c.o.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
-			budget /= 2 // what is left for the next, and for the dictionary
-			return brain.Storage{Memory: budget, Scratch: scratch[i]}
-		})
+		r, err := step.OpenResponses(ctx, c.Env, paths, brain.OpenOptions{Mask: c.o.Mask, Rows: brain.TimeRows}, first)
 		if err != nil {
 			return err
 		}
 		c.bold = append(c.bold, r)
+		c.Unloaded(r, "bold-"+strconv.Itoa(s))
 		r.WarnTR(c.Env, c.o.TR.Value)
 		for i, part := range r.Parts {
 			if want := c.x.Parts[i].Rows(); part.Rows() != want {

@@ -150,6 +150,7 @@ type coupler struct {
 
 	censored []bool         // of each row of all runs; nil: none is
 	result   *dict.Encoding // of the BOLD; nil where the courses are given
+	held     int64          // bytes of the biological neurons
 }
 
 func (c *coupler) close() {
@@ -273,7 +274,7 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 	}
 	err = c.Stage("correlating (neurons)", N, func() error {
 		return c.Compute(ctx, step.Part{What: "columns", N: N, Finished: c.Job.Finished}, func(ctx context.Context) error {
-			budget := c.Env.Budget(c.Backend, int64(32*N*M))
+			budget := c.Budget(c.held + int64(32*N*M))
 			o := c.coupling()
 			o.Budget, o.Checkpoint, o.Progress = budget, c.Job, func(done, _ int) { c.Progress(done) }
 			_, err = coupling.Fit(ctx, c.Backend, c.neurons(), c.y, coupling.Outputs{R: sinks[0], NEff: sinks[1]}, o)

@@ -85,7 +85,10 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	}
 	x.Plan.Precision, x.Plan.Checkpoint = x.Env.Precision, x.Job
 	x.Plan.Progress = func(done, _ int) { x.Progress(done) }
-	if err := x.Begin(ctx, x.stages(null, shared)); err != nil {
+	if err := x.PlanMemory(ctx, x.stages(null, shared)...); err != nil {
+		return nil, x.explain(err)
+	}
+	if err := x.warnRaw(ctx); err != nil {
 		return nil, err
 	}
 	if own { // it reads the responses: after what needs more memory was settled
@@ -185,8 +188,8 @@ func (x *encoder) fit(ctx context.Context) (res ridge.Result, err error) {
 }
 
 // stages are the fit and all that follows it.
-func (x *encoder) stages(null *chance.Null, shared *isc.Sharer) []fit.Stage {
-	list := []fit.Stage{{Own: x.DesignBytes(), Least: func(ctx context.Context) (int64, error) {
+func (x *encoder) stages(null *chance.Null, shared *isc.Sharer) []step.Stage {
+	list := []step.Stage{{Own: x.DesignBytes(), Least: func(ctx context.Context) (int64, error) {
 		switch {
 		case x.layers != nil:
 			return x.layers.Least(ctx, &x.Fit, x.out)

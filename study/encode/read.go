@@ -42,7 +42,7 @@ func (x *encoder) read(ctx context.Context) error {
 		return err
 	}
 	x.Y.WarnTR(x.Env, x.o.TR.Or(0))
-	return x.warnRaw(ctx)
+	return nil
 }
 
 // readBands gives the bands of the features, or their layers, and what is searched over.

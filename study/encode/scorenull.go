@@ -25,12 +25,15 @@ func ScoreNull(ctx context.Context, w *step.Worker, o *Options, draws int, featu
 	if err := x.read(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.LoadAll(ctx, r.Env.HostBudget(x.DesignBytes())); err != nil {
+		return nil, err
+	}
 	x.Plan.Precision = r.Env.Precision
 	x.Plan.Progress = func(done, _ int) { r.Progress(done) }
 	var null []float64
 	err = r.Stage("null (draws)", draws, func() error {
 		return r.Compute(ctx, step.Part{What: "null of " + filepath.Base(o.Out)}, func(ctx context.Context) error {
-			budget := r.Env.Budget(r.Backend, x.DesignBytes())
+			budget := r.Budget(x.DesignBytes())
 			x.Plan.Budget, x.Plan.Panels = budget, max(drawsPerTile, r.Backend.Panels())
 			null, err = ridge.Null(ctx, r.Backend, x.Data.Y, x.Data.X.Cols, draws, features, x.Plan)
 			return r.Env.Refuse(err)

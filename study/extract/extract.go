@@ -470,7 +470,7 @@ func (x *extraction) run(ctx context.Context, sink *store.ArraySink) (lm.Stats, 
 	start := time.Now()
 	err := x.Stage("extracting (tokens)", all, func() error {
 		return x.Compute(ctx, step.Part{What: "rows", N: x.reading.Rows, Finished: x.Job.Finished}, func(ctx context.Context) error {
-			opt.Memory = x.Env.Budget(x.Backend, 0)
+			opt.Memory = x.Budget(0)
 			before := stats
 			var err error
 			stats, err = x.model.Extract(ctx, engine.NewMachine(x.Backend), x.reading, opt, dst)

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"voxen/brain"
+	"voxen/engine"
 	"voxen/internal/permute"
 	"voxen/store"
 	"voxen/study/step"
@@ -124,6 +124,7 @@ type grouper struct {
 	samples      []*sample
 	tests        []testRow
 	sum          Summary
+	held         int64 // bytes that testing every voxel holds besides the engine's buffers
 }
 
 // testRow is a row of group.tsv.
@@ -166,10 +167,10 @@ func (g *grouper) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	budget := g.Env.Budget(g.Backend, 0)
-	if g.maps, err = openMaps(ctx, g.Env, g.o.Maps, g.o.Mask, nil, brain.Storage{Memory: max(budget/2, 64<<20)}); err != nil {
+	if g.maps, err = openMaps(ctx, g.Env, g.o.Maps, g.o.Mask, nil); err != nil {
 		return err
 	}
+	g.Unloaded(g.maps, "maps")
 	g.sum.Score, g.meansOnly = kind.kind, without != ""
 	g.sum.MeansOnly = g.meansOnly
 	if g.meansOnly {
@@ -188,9 +189,27 @@ func (g *grouper) open(ctx context.Context) (err error) {
 			nulls = append(nulls, nullOf(path))
 		}
 		g.Result("nulls", 1)
-		g.nulls, err = openMaps(ctx, g.Env, nulls, g.o.Mask, g.maps, brain.Storage{Memory: max(budget/4, 64<<20)})
+		if g.nulls, err = openMaps(ctx, g.Env, nulls, g.o.Mask, g.maps); err != nil {
+			return err
+		}
+		g.Unloaded(g.nulls, "nulls")
 	}
-	return err
+	return g.plan(ctx)
+}
+
+// plan refuses a bound of memory that is too small for the test of every voxel, or the
+// means over regions.
+func (g *grouper) plan(ctx context.Context) error {
+	S, V := int64(g.maps.Rows()), int64(g.maps.Cols())
+	regions := step.Stage{Own: 64 * V} // of each voxel, and which of them count
+	if g.meansOnly {
+		return g.PlanMemory(ctx, regions)
+	}
+	g.held = permute.Bytes(int(S), int(V), g.o.Permutations) + 80*V // and q, and a map as it is written
+	return g.PlanMemory(ctx, regions, step.Stage{Own: g.held, Least: func(ctx context.Context) (int64, error) {
+		_, err := permute.OneSample(ctx, g.Backend, g.compared(), permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Budget: 1})
+		return engine.Needed(err)
+	}})
 }
 
 // compared are the maps that are compared over subjects.
@@ -251,7 +270,7 @@ func (g *grouper) group(ctx context.Context) error {
 func (g *grouper) test(ctx context.Context, p step.Part, run func(context.Context, permute.Options) (*permute.Result, error)) (res *permute.Result, err error) {
 	err = g.Compute(ctx, p, func(ctx context.Context) error {
 		o := permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Progress: func(done, _ int) { g.Progress(done) }}
-		o.Budget = g.Env.Budget(g.Backend, 0)
+		o.Budget = g.Budget(g.held)
 		res, err = run(ctx, o)
 		return g.Env.Refuse(err)
 	})

@@ -29,13 +29,13 @@ func subjectNames(paths, given []string) ([]string, error) {
 
 // openMaps opens a map of one row per subject: arrays, or images of one sort. With first,
 // not nil, they have its voxels.
-func openMaps(ctx context.Context, e *step.Env, paths []string, mask string, first *step.Responses, st brain.Storage) (*step.Responses, error) {
+func openMaps(ctx context.Context, e *step.Env, paths []string, mask string, first *step.Responses) (*step.Responses, error) {
 	var r *step.Responses
 	var err error
 	if brain.KindByName(paths[0]) == nil {
 		r, err = openVectors(e.FS, paths, mask)
 	} else {
-		r, err = step.OpenResponses(ctx, e, paths, brain.OpenOptions{Mask: mask, Rows: brain.MapRows}, first, func(int) brain.Storage { return st })
+		r, err = step.OpenResponses(ctx, e, paths, brain.OpenOptions{Mask: mask, Rows: brain.MapRows}, first)
 	}
 	if err != nil {
 		return nil, err

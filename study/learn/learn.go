@@ -151,7 +151,14 @@ func (l *learner) compared() int64 {
 }
 
 func (l *learner) learn(ctx context.Context) (*Summary, error) {
-	l.budget = l.Env.HostBudget(l.compared())
+	own := l.compared() + 32*int64(l.src.Cols()) // and what is known of each signal
+	err := l.PlanMemory(ctx, step.Stage{Own: own, Least: func(ctx context.Context) (int64, error) {
+		return dict.Least(ctx, l.Backend, l.src, l.plan(l.o.Seed, nil))
+	}})
+	if err != nil {
+		return nil, l.refuse(err)
+	}
+	l.budget = l.Env.HostBudget(own)
 	res, err := l.dictionary(ctx, "", l.src, l.o.Seed)
 	if err != nil {
 		return nil, err

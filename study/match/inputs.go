@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"gorgonia.org/gorgonia"
 
@@ -22,20 +23,22 @@ type subjectMaps struct {
 	mean       [][]float64 // per subject and atom, over the voxels compared
 }
 
-// tileOf makes a source of values in memory.
-func tileOf(rows, cols int, values []float64) (*tile.Array[float64], error) {
-	return tile.Of(rows, cols, values)
-}
-
 // read loads maps and templates and finds the voxels to compare.
 func (x *matcher) read(ctx context.Context) error {
+	networks, err := x.sizes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.plan(ctx, networks); err != nil {
+		return err
+	}
 	for s, path := range x.o.Maps {
 		if err := x.readSubject(ctx, s, path); err != nil {
 			return err
 		}
 		x.Progress(s + 1)
 	}
-	values, err := x.readTemplates(ctx)
+	values, err := networks.Load(ctx, x.Env.Files())
 	if err != nil {
 		return err
 	}
@@ -46,11 +49,11 @@ func (x *matcher) read(ctx context.Context) error {
 		return step.BadInput(x.o.Templates, "has %d voxels in common with maps %s, expected at least 2", len(x.keep), x.o.Maps[0])
 	}
 	L, n := len(x.networks), len(x.keep)
-	x.templates = tile.Matrix{Rows: L, Cols: n, Data: make([]float64, L*n)}
+	x.templates = tile.Matrix{Rows: L, Cols: n, Data: values[:L*n]}
 	for b := range L {
 		t := x.templates.Row(b)
-		for i, v := range x.keep {
-			t[i] = values[b][v]
+		for i, v := range x.keep { // to the front, in place
+			t[i] = values[b*x.maps.cols+v]
 		}
 		if slices.Min(t) == slices.Max(t) {
 			x.Warn("%s: network %q is constant over the voxels compared; its correlation is 0", x.o.Templates, x.networks[b].Name)
@@ -60,15 +63,44 @@ func (x *matcher) read(ctx context.Context) error {
 	return nil
 }
 
+// sizes opens the maps of the first subject and the templates: what says how much there
+// is to read.
+func (x *matcher) sizes(ctx context.Context) (*brain.Templates, error) {
+	r, err := x.open(ctx, x.o.Maps[0])
+	if err != nil {
+		return nil, err
+	}
+	x.places, x.maps.rows, x.maps.cols = r.Places, r.Rows(), r.Cols()
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	if x.places.Len() != x.maps.cols {
+		return nil, step.BadInput(x.o.Maps[0], "has %d columns, the mask %s has %d voxels", x.maps.cols, x.places.Path(), x.places.Len())
+	}
+	t, err := x.places.Templates(ctx, x.Env.Files(), x.o.Templates, x.table)
+	if err != nil {
+		return nil, err
+	}
+	x.Env.Notes(t.Notes)
+	x.networks, x.labels = t.Networks, t.Labels
+	return t, nil
+}
+
 // readSubject loads the maps of one subject.
 func (x *matcher) readSubject(ctx context.Context, s int, path string) error {
-	budget := x.Env.Budget(x.Backend, 0)
-	if budget == 0 {
-		budget = 1 << 40
+	scratch, err := x.Job.Scratch("maps-" + strconv.Itoa(s))
+	if err != nil {
+		return err
 	}
-	r := &step.Responses{Paths: []string{path}, Places: x.places}
+	r, err := x.open(ctx, path)
+	if err != nil {
+		return err
+	}
 	defer r.Close()
-	if err := x.open(ctx, r, path, brain.Storage{Memory: budget}); err != nil {
+	err = r.Load(ctx, func(int) (brain.Storage, error) {
+		return brain.Storage{Memory: x.Env.HostBudget(x.held.maps), FS: x.Env.FS, Scratch: scratch}, nil
+	})
+	if err != nil {
 		return err
 	}
 	if s > 0 {
@@ -79,13 +111,6 @@ func (x *matcher) readSubject(ctx context.Context, s int, path string) error {
 			return step.BadInput(path, "holds %d maps of %d voxels, %s holds %d of %d", r.Rows(), r.Cols(), x.o.Maps[0], x.maps.rows, x.maps.cols)
 		}
 	}
-	x.places, x.maps.rows, x.maps.cols = r.Places, r.Rows(), r.Cols()
-	if x.places.Len() != r.Cols() {
-		return step.BadInput(path, "has %d columns, the mask %s has %d voxels", r.Cols(), x.places.Path(), x.places.Len())
-	}
-	if need := 4 * int64(r.Rows()) * int64(r.Cols()); need > budget {
-		return x.Env.TooSmall(need)
-	}
 	values := make([]float32, r.Rows()*r.Cols())
 	if err := r.ReadFloat32(ctx, 0, r.Cols(), values, r.Cols()); err != nil {
 		return err
@@ -95,36 +120,29 @@ func (x *matcher) readSubject(ctx context.Context, s int, path string) error {
 }
 
 // open opens one file of maps. Outside their mask maps on a grid are 0.
-func (x *matcher) open(ctx context.Context, r *step.Responses, path string, st brain.Storage) error {
+func (x *matcher) open(ctx context.Context, path string) (*step.Responses, error) {
+	r := &step.Responses{Paths: []string{path}, Places: x.places}
+	var err error
 	if brain.KindByName(path) != nil {
-		return r.OpenImage(ctx, x.Env, path, brain.OpenOptions{Mask: x.mask, Rows: brain.MapRows, Nonzero: true}, st)
-	}
-	if r.Places == nil {
-		var err error
-		if r.Places, err = x.Env.Files().OnMask(ctx, x.mask); err != nil {
-			return err
+		err = r.OpenImage(ctx, x.Env, path, brain.OpenOptions{Mask: x.mask, Rows: brain.MapRows, Nonzero: true})
+	} else {
+		if r.Places == nil {
+			r.Places, err = x.Env.Files().OnMask(ctx, x.mask)
+		}
+		if err == nil {
+			err = r.OpenArray(x.Env.FS, path)
 		}
 	}
-	return r.OpenArray(x.Env.FS, path)
-}
-
-// readTemplates gives each network's values at the places of the maps, NaN where the
-// templates do not reach.
-func (x *matcher) readTemplates(ctx context.Context) ([][]float64, error) {
-	files := x.Env.Files()
-	t, err := x.places.Templates(ctx, files, x.o.Templates, x.table)
 	if err != nil {
-		return nil, err
+		r.Close()
 	}
-	x.Env.Notes(t.Notes)
-	x.networks, x.labels = t.Networks, t.Labels
-	return t.Values, nil
+	return r, err
 }
 
 // common lists the voxels that are finite in every map and template and, where
 // templates are turned, lie on a surface. A map or a template that is finite nowhere is
 // refused: it alone would leave nothing.
-func (x *matcher) common(templates [][]float64) ([]int, error) {
+func (x *matcher) common(templates []float64) ([]int, error) {
 	V := x.maps.cols
 	out := make([]bool, V)
 	if x.null() == spinNull {
@@ -139,8 +157,8 @@ func (x *matcher) common(templates [][]float64) ([]int, error) {
 			}
 		}
 	}
-	for b, t := range templates {
-		if !leaveOut(out, t) {
+	for b := range x.networks {
+		if !leaveOut(out, templates[b*V:(b+1)*V]) {
 			return nil, step.BadInput(x.o.Templates, "has no finite value for network %q at the places of maps %s", x.networks[b].Name, x.o.Maps[0])
 		}
 	}
@@ -189,12 +207,13 @@ func (x *matcher) average() {
 // other's, and of the templates, each about its mean.
 type stacked struct {
 	x     *matcher
+	cols  int
 	means []float64 // of the templates
 }
 
-func (s *stacked) Rows() int { return len(s.x.maps.values)*s.x.maps.rows + s.x.templates.Rows }
+func (s *stacked) Rows() int { return len(s.x.o.Maps)*s.x.maps.rows + len(s.x.networks) }
 
-func (s *stacked) Cols() int { return len(s.x.keep) }
+func (s *stacked) Cols() int { return s.cols }
 
 func (s *stacked) ReadFloat32(context.Context, int, int, []float32, int) error {
 	return fmt.Errorf("products of maps are in float64")
@@ -223,7 +242,7 @@ func (s *stacked) ReadFloat64(_ context.Context, lo, hi int, dst []float64, stri
 // their means, (subjects x atoms + networks) squared: correlations of any average over
 // subjects, and of any sum of atoms, follow from it.
 func (x *matcher) products(ctx context.Context) (tile.Matrix, error) {
-	src := &stacked{x: x}
+	src := &stacked{x: x, cols: len(x.keep)}
 	for b := range x.templates.Rows {
 		t := x.templates.Row(b)
 		mean := 0.0
@@ -235,25 +254,31 @@ func (x *matcher) products(ctx context.Context) (tile.Matrix, error) {
 		}
 		src.means = append(src.means, mean)
 	}
-	R, width := src.Rows(), ridge.Width(src.Cols())
-	g := gorgonia.NewGraph()
-	rows := op.Input(g, "maps and templates", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, R, width}})
-	before := op.Input(g, "products of the panels before", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, R, R}})
-	after := op.Must(op.MatMul{TransB: true}, rows, rows, before)
 	var sums gorgonia.Value
+	feeds, results, tiling := src.graph(&sums)
+	tiling.Progress = func(done, _ int) { x.Progress(done) }
 	err := x.Compute(ctx, step.Part{What: "products of maps"}, func(ctx context.Context) error {
-		_, err := engine.NewMachine(x.Backend).Run(ctx, engine.Feeds{
-			rows:   engine.Columns(src),
-			before: engine.Carry(after, op.ToValue(op.NewTensor(op.Dims{1, 1, R, R}), op.Float64)),
-		}, engine.Results{after: engine.Last(&sums)}, engine.Tiling{Cols: src.Cols(), Width: width, Panels: 1,
-			Progress: func(done, _ int) { x.Progress(done) }})
-		return err
+		tiling.Budget = x.Budget(x.held.products)
+		_, err := engine.NewMachine(x.Backend).Run(ctx, feeds, results, tiling)
+		return x.Env.Refuse(err)
 	})
 	if err != nil {
 		return tile.Matrix{}, err
 	}
+	x.maps.values = nil // the group's are what is looked at from here on
 	t, err := op.FromValue(sums)
-	return tile.Matrix{Rows: R, Cols: R, Data: t.Data}, err
+	return tile.Matrix{Rows: src.Rows(), Cols: src.Rows(), Data: t.Data}, err
+}
+
+// graph adds up the products over panels of voxels.
+func (s *stacked) graph(sums *gorgonia.Value) (engine.Feeds, engine.Results, engine.Tiling) {
+	R, width := s.Rows(), ridge.Width(s.Cols())
+	g := gorgonia.NewGraph()
+	rows := op.Input(g, "maps and templates", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, R, width}})
+	before := op.Input(g, "products of the panels before", op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, R, R}})
+	after := op.Must(op.MatMul{TransB: true}, rows, rows, before)
+	feeds := engine.Feeds{rows: engine.Columns(s), before: engine.Carry(after, op.ToValue(op.NewTensor(op.Dims{1, 1, R, R}), op.Float64))}
+	return feeds, engine.Results{after: engine.Last(sums)}, engine.Tiling{Cols: s.Cols(), Width: width, Panels: 1}
 }
 
 // networkSet is the voxels that belong to a network: those with the label, or the

@@ -147,16 +147,10 @@ func (o *Options) MoreInputs(e *step.Env) (list []step.File, err error) {
 	return list, err
 }
 
-// leastBytes is what maps, surrogates and figures of a small study take.
-const leastBytes = 4 << 20
-
 // Do compares the group-mean map of every atom with every network.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	x := &matcher{Run: r, o: o, mask: o.mask(r.Env.FS)}
-	err := r.Env.Fits(leastBytes)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if x.table, err = TemplateTable(r.Env, o.Templates, o.Table); err != nil {
 		return nil, err
 	}
@@ -179,6 +173,7 @@ type matcher struct {
 
 	places    brain.Places
 	maps      subjectMaps
+	held      heldBytes
 	networks  brain.LabelTable
 	labels    bool        // templates are labels
 	keep      []int       // voxels of the maps that are compared
@@ -381,8 +376,8 @@ func (x *matcher) surrogates(ctx context.Context) (tile.Matrix, error) {
 		return tile.Matrix{}, err
 	}
 	err = x.Compute(ctx, step.Part{What: "highest correlations of surrogates"}, func(ctx context.Context) error {
-		high, err = spatial.Highest(ctx, x.Backend, weights, fields, L)
-		return err
+		high, err = spatial.Highest(ctx, x.Backend, weights, fields, L, x.Budget(x.held.draws))
+		return x.Env.Refuse(err)
 	})
 	return high, err
 }
@@ -390,7 +385,7 @@ func (x *matcher) surrogates(ctx context.Context) (tile.Matrix, error) {
 // draw computes the draws of a null that are not finished, within what memory there is.
 func (x *matcher) draw(ctx context.Context, o spatial.Options, null func(context.Context, spatial.Options) error) error {
 	return x.Compute(ctx, step.Part{What: "surrogates", N: o.Draws, Finished: x.Job.Finished}, func(ctx context.Context) (err error) {
-		o.Budget = x.Env.Budget(x.Backend, 0)
+		o.Budget = x.Budget(x.held.draws)
 		return x.Env.Refuse(null(ctx, o))
 	})
 }
@@ -409,11 +404,7 @@ func (x *matcher) reopen(sink *store.ArraySink, name string) (store.Array, error
 
 // Lattice gives the lattice of some voxels of a mask.
 func Lattice(m *brain.Mask, keep []int) (*spatial.Lattice, error) {
-	voxels := make([][3]int, len(keep))
-	for i, v := range keep {
-		voxels[i][0], voxels[i][1], voxels[i][2] = m.Voxel(v)
-	}
-	return spatial.NewLattice(voxels, m.Grid.VoxelSize())
+	return spatial.NewLattice(len(keep), func(v int) (i, j, k int) { return m.Voxel(keep[v]) }, m.Grid.VoxelSize())
 }
 
 // write stores tables, numbers and images.
@@ -513,7 +504,7 @@ func (x *matcher) groupImages(ctx context.Context) error {
 			all[k*V+v] = x.group.Row(k)[i]
 		}
 	}
-	src, err := tileOf(x.maps.rows, V, all)
+	src, err := tile.Of(x.maps.rows, V, all)
 	if err != nil {
 		return err
 	}

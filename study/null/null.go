@@ -123,15 +123,9 @@ func (o *Options) subject(s int) *encode.Options {
 	return e
 }
 
-// leastBytes is what products and tiles of a small study take.
-const leastBytes = 4 << 20
-
 // Do fits the encoding models of all subjects to the atoms as they were heard and to draws
 // of what was not.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
-	if err := r.Env.Fits(leastBytes); err != nil {
-		return nil, err
-	}
 	x := &maker{Run: r, o: o}
 	defer x.close()
 	if err := r.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
@@ -167,6 +161,7 @@ type maker struct {
 	networks  brain.LabelTable
 	templates tile.Matrix // NaN where a voxel is not compared
 	draws     *stimulus.Draws
+	held      int64 // bytes beside the engine's buffers
 }
 
 func (x *maker) close() {
@@ -215,10 +210,13 @@ func (x *maker) read(ctx context.Context) error {
 	}
 	x.Env.Notes(t.Notes)
 	x.networks = t.Networks
-	V := first.Responses.Cols()
-	x.templates = tile.Matrix{Rows: len(t.Values), Cols: V, Data: make([]float64, 0, len(t.Values)*V)}
-	for _, values := range t.Values {
-		x.templates.Data = append(x.templates.Data, values...)
+	x.draws = stimulus.New(first.Plan.Runs, stimulus.LeastLag(x.o.TR.Or(0)), x.o.Draws, x.o.Seed)
+	if err := x.plan(ctx, t); err != nil {
+		return first.Explain(err)
+	}
+	x.templates = tile.Matrix{Rows: len(x.networks), Cols: first.Responses.Cols()}
+	if x.templates.Data, err = t.Load(ctx, x.Env.Files()); err != nil {
+		return err
 	}
 	if surface, ok := x.places.(brain.SurfacePlaces); ok { // match turns templates over the cortices alone
 		for v, at := range surface.Vertices() {
@@ -227,42 +225,63 @@ func (x *maker) read(ctx context.Context) error {
 			}
 		}
 	}
-	x.draws = stimulus.New(first.Plan.Runs, stimulus.LeastLag(x.o.TR.Or(0)), x.o.Draws, x.o.Seed)
 	return nil
+}
+
+// plan refuses a bound of memory that is too small for the templates and the fits of all
+// draws: panels of responses, and the sums of every draw.
+func (x *maker) plan(ctx context.Context, t *brain.Templates) error {
+	first := x.subjects[0]
+	templates, reading := t.Bytes()
+	X, V := first.Data.X, first.Responses.Cols()
+	x.held = templates + 48*int64(V) + ridge.MapBytes(X.Rows, V, len(x.subjects), first.Plan.Features(X.Cols), 1+x.draws.N, len(x.networks))
+	return x.PlanMemory(ctx, step.Stage{Own: templates + reading}, step.Stage{Own: x.held, Least: func(ctx context.Context) (int64, error) {
+		return ridge.LeastMapNull(ctx, x.Backend, x.fitted(), X.Cols, x.features, len(x.networks), x.fits())
+	}})
+}
+
+// fitted are the subjects as the engine takes them.
+func (x *maker) fitted() (subjects []ridge.Subject) {
+	for _, s := range x.subjects {
+		subjects = append(subjects, ridge.Subject{Y: s.Data.Y, Trends: s.Plan.Trends, Censored: s.Plan.Censored})
+	}
+	return subjects
+}
+
+// fits are the options of all fits.
+func (x *maker) fits() ridge.Options {
+	plan := x.subjects[0].Plan
+	plan.Trends, plan.TestTrends, plan.Censored = tile.Matrix{}, tile.Matrix{}, nil
+	plan.Panels = drawsAtOnce
+	return plan
+}
+
+// features fills in those of a draw: as they were heard, then what was not.
+func (x *maker) features(draw int, dst []float64) {
+	heard := x.subjects[0].Data.X
+	if draw == 0 {
+		copy(dst, heard.Data)
+		return
+	}
+	x.draws.Fill(draw-1, heard.Data, heard.Cols, dst)
 }
 
 // fit makes the products of all draws, the first that of the atoms as they were heard.
 func (x *maker) fit(ctx context.Context) (*ridge.MapProducts, error) {
 	first := x.subjects[0]
-	heard, K := first.Data.X, first.Data.X.Cols
-	var subjects []ridge.Subject
-	for _, s := range x.subjects {
-		subjects = append(subjects, ridge.Subject{Y: s.Data.Y, Trends: s.Plan.Trends, Censored: s.Plan.Censored})
-	}
 	saved, err := step.NewSavedState(x.Job, "draws of panels")
 	if err != nil {
 		return nil, err
 	}
-	plan := first.Plan
-	plan.Trends, plan.TestTrends = tile.Matrix{}, tile.Matrix{}
-	plan.Censored = nil
-	plan.Panels = drawsAtOnce
+	subjects, plan := x.fitted(), x.fits()
 	plan.Progress = func(done, _ int) { x.Progress(done) }
 	n := 1 + x.draws.N
-	features := func(draw int, dst []float64) {
-		if draw == 0 {
-			copy(dst, heard.Data)
-			return
-		}
-		x.draws.Fill(draw-1, heard.Data, K, dst)
-	}
-	total := n * ridge.MapPanels(heard.Rows, first.Responses.Cols(), len(subjects))
+	total := n * ridge.MapPanels(first.Data.X.Rows, first.Responses.Cols(), len(subjects))
 	var products *ridge.MapProducts
 	err = x.Stage("fitting (draws of panels)", total, func() error {
 		return x.Compute(ctx, step.Part{What: "draws of panels", N: total, Finished: saved.Saved}, func(ctx context.Context) error {
-			own := ridge.MapBytes(heard.Rows, first.Responses.Cols(), len(subjects), plan.Features(K), n, x.templates.Rows)
-			plan.Budget = x.Env.Budget(x.Backend, own)
-			products, err = ridge.MapNull(ctx, x.Backend, subjects, K, n, features, x.templates, plan, step.SavedColumns{SavedState: saved})
+			plan.Budget = x.Budget(x.held)
+			products, err = ridge.MapNull(ctx, x.Backend, subjects, first.Data.X.Cols, n, x.features, x.templates, plan, step.SavedColumns{SavedState: saved})
 			return x.Env.Refuse(first.Explain(err))
 		})
 	})

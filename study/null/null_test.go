@@ -40,6 +40,10 @@ func heard(t *testing.T, dir string, S, runs int) *Options {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inside, err := networks.Load(ctx, brain.Files{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	random := rand.New(rand.NewPCG(3, 1))
 	o := New()
 	o.Templates, o.Mask, o.Draws, o.Seed, o.Out = golden+"networks_space-MNI_label.nii.gz", golden+"mask.nii.gz", 60, 2, filepath.Join(dir, "null")
@@ -65,14 +69,14 @@ func heard(t *testing.T, dir string, S, runs int) *Options {
 		for run := range runs {
 			y := make([]float64, T*V)
 			for row := range T {
-				shared := make([]float64, len(networks.Values))
+				shared := make([]float64, len(networks.Networks))
 				for b := range shared {
 					shared[b] = random.NormFloat64()
 				}
 				for v := range V {
 					y[row*V+v] = 100 + random.NormFloat64()
-					for b, values := range networks.Values {
-						if values[v] == 1 {
+					for b := range shared {
+						if inside[b*V+v] == 1 {
 							y[row*V+v] += shared[b]
 							if b == 2 {
 								y[row*V+v] += 1.5 * atoms[run][row*K]

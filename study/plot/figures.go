@@ -75,18 +75,8 @@ func (p *plotter) findLabels(ctx context.Context) error {
 	if !l.Labels {
 		return step.BadInput(path, "holds maps, expected labels")
 	}
-	p.values = make([]float64, p.places.Len())
-	for k, inside := range l.Values {
-		label := l.Networks[k]
-		label.Key = k + 1 // both hemispheres may use a key for unlike labels
-		p.labels = append(p.labels, label)
-		for v, x := range inside {
-			if x == 1 {
-				p.values[v] = float64(label.Key)
-			}
-		}
-	}
-	return nil
+	p.values, p.labels, err = l.Numbered(ctx, p.files)
+	return err
 }
 
 // finite are the values that are finite, sorted.

@@ -306,18 +306,11 @@ func (b *reporter) labelsOnCortex(ctx context.Context, path string) (values [2][
 	if err := errors.Join(err, im.Close()); err != nil || !t.Labels {
 		return values, nil, err
 	}
-	keys := make([]float64, places.Len())
-	for k, inside := range t.Values {
-		label := t.Networks[k]
-		label.Key = k + 1 // both hemispheres may use a key for unlike networks
-		table = append(table, label)
-		for v, x := range inside {
-			if x == 1 {
-				keys[v] = float64(label.Key)
-			}
-		}
+	numbers, table, err := t.Numbered(ctx, b.files)
+	if err != nil {
+		return values, nil, err
 	}
-	return brain.OnCortex(places, keys), table, nil
+	return brain.OnCortex(places, numbers), table, nil
 }
 
 // show keeps maps for the viewer.

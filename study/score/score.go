@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"voxen/engine"
 	"voxen/engine/op"
 	"voxen/engine/ridge"
 	"voxen/engine/tile"
@@ -283,11 +284,15 @@ func (s *scorer) score(ctx context.Context) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.plan.Precision, s.plan.Checkpoint = s.Env.Precision, s.Job
+	s.plan.Precision = s.Env.Precision
+	if err := s.planMemory(ctx, sinks, repeats); err != nil {
+		return nil, s.o.Explain(err)
+	}
+	s.plan.Checkpoint = s.Job
 	s.plan.Progress = func(done, _ int) { s.Progress(done) }
 	err = s.Stage("scoring", V, func() error {
 		return s.Compute(ctx, step.Part{What: "columns", N: V, Finished: s.Job.Finished}, func(ctx context.Context) error {
-			s.plan.Budget = s.Env.Budget(s.Backend, 0)
+			s.plan.Budget = s.Budget(s.rowBytes())
 			_, err := ridge.Score(ctx, s.Backend, s.p, s.y, sinks, repeats, s.plan)
 			return s.Env.Refuse(s.o.Explain(err))
 		})
@@ -308,6 +313,55 @@ func (s *scorer) score(ctx context.Context) (*Summary, error) {
 	return sum, s.Stage("writing", 0, func() error { return s.finish(ctx, sum) })
 }
 
+// planMemory refuses a bound that is too small for the scores, what bands carry of them, or
+// the null.
+func (s *scorer) planMemory(ctx context.Context, sinks map[op.Score]tile.Sink, repeats ridge.Repeats) error {
+	one := s.plan
+	one.Budget = 1
+	stages := []step.Stage{{Own: s.rowBytes(), Least: func(ctx context.Context) (int64, error) {
+		_, err := ridge.Score(ctx, s.Backend, s.p, s.y, sinks, repeats, one)
+		return engine.Needed(err)
+	}}}
+	if s.o.Split {
+		stages = append(stages, step.Stage{Own: s.splitBytes(), Least: func(ctx context.Context) (int64, error) {
+			return engine.Needed(s.splitScores(ctx, tile.NewArray[float32](len(s.bands)+1, s.y.Cols()), tile.NewArray[float32](len(s.bands)+1, s.y.Cols()), one))
+		}})
+	}
+	null, err := s.o.null()
+	if null != nil {
+		stages = append(stages, step.Stage{Own: s.nullBytes(null), Least: func(ctx context.Context) (int64, error) {
+			_, err := ridge.PermuteBlocks(ctx, s.Backend, s.p, s.y, op.Score(s.o.Metrics[0]), make([]float64, s.y.Cols()), 1, s.blockRows(null), s.o.Seed, one, nil)
+			need, err := engine.Needed(err)
+			return need + need/16, err // one draw may have more displacements than another
+		}})
+	}
+	if err != nil {
+		return err
+	}
+	return s.PlanMemory(ctx, stages...)
+}
+
+// rowBytes is what a score of every voxel takes as it is read back, sorted and drawn as an image.
+func (s *scorer) rowBytes() int64 { return 32 * int64(s.y.Cols()) }
+
+// splitBytes is what the shares of bands take.
+func (s *scorer) splitBytes() int64 { return 8 * int64(s.y.Cols()) * int64(5*len(s.bands)+8) }
+
+// nullBytes is what the null takes, the observed scores among it.
+func (s *scorer) nullBytes(p *pvalues.Plan) int64 {
+	V := s.y.Cols()
+	return 40*int64(V) + ridge.ScoreBlocksBytes(V, p.N, s.blockRows(p), s.within())
+}
+
+// splitScores runs the engine for the shares of bands.
+func (s *scorer) splitScores(ctx context.Context, r2, r tile.Sink, o ridge.Options) error {
+	var parts []tile.Source
+	for _, b := range s.bands {
+		parts = append(parts, b)
+	}
+	return ridge.ScoreSplit(ctx, s.Backend, parts, s.y, r2, r, o)
+}
+
 // create makes the file of a result.
 func (s *scorer) create(ctx context.Context, name string) (*store.ArraySink, error) {
 	sink, err := s.Job.CreateNpy(ctx, name+".npy", step.DType(s.Env.Precision), 1, s.y.Cols(), store.AsVector)
@@ -318,13 +372,9 @@ func (s *scorer) create(ctx context.Context, name string) (*store.ArraySink, err
 // split writes what each band carries of the scores, and images of it.
 func (s *scorer) split(ctx context.Context) error {
 	V := s.y.Cols()
-	var parts []tile.Source
 	bands, err := s.o.bands()
 	if err != nil {
 		return err
-	}
-	for _, b := range s.bands {
-		parts = append(parts, b)
 	}
 	var sinks []*store.ArraySink
 	names := []string{"product_measure", "split_r"}
@@ -337,8 +387,8 @@ func (s *scorer) split(ctx context.Context) error {
 	}
 	err = s.Stage("splitting", V, func() error {
 		return s.Compute(ctx, step.Part{What: "splits of columns"}, func(ctx context.Context) error {
-			s.plan.Budget = s.Env.Budget(s.Backend, int64(8*V*(5*len(bands)+8)))
-			return s.Env.Refuse(s.o.Explain(ridge.ScoreSplit(ctx, s.Backend, parts, s.y, sinks[0], sinks[1], s.plan)))
+			s.plan.Budget = s.Budget(s.splitBytes())
+			return s.Env.Refuse(s.o.Explain(s.splitScores(ctx, sinks[0], sinks[1], s.plan)))
 		})
 	})
 	for i, sink := range sinks {
@@ -379,7 +429,7 @@ func (s *scorer) chance(ctx context.Context) (*pvalues.Summary, error) {
 	err = s.Stage("null (draws)", plan.N, func() error {
 		return s.Compute(ctx, step.Part{What: "draws of the null", N: plan.N, Finished: saved.Saved}, func(ctx context.Context) (err error) {
 			rows := s.blockRows(plan)
-			s.plan.Budget = s.Env.Budget(s.Backend, ridge.ScoreBlocksBytes(len(observed), plan.N, rows, s.within()))
+			s.plan.Budget = s.Budget(s.nullBytes(plan))
 			null, err = ridge.PermuteBlocks(ctx, s.Backend, s.p, s.y, op.Score(of), observed, plan.N, rows, s.o.Seed, s.plan, step.SavedColumns{SavedState: saved})
 			return s.Env.Refuse(s.o.Explain(err))
 		})

@@ -36,6 +36,8 @@ type Env struct {
 	Started  time.Time     // by Begin
 	Stages   []store.Stage // that are finished, for run.json
 	devices  *lostDevices
+	rest     int64           // bytes that the process held when the step began, and what responses took since
+	planned  bool            // by Run.PlanMemory: rest counts, whatever is resident
 	held     int64           // by the process when a budget was asked for
 	said     map[string]bool // by WarnOnce, of the study or the demo
 	warnings []string
@@ -96,7 +98,8 @@ func (e *Env) Begin() {
 		}
 	}
 	e.Started = time.Now()
-	e.Stages, e.warnings = nil, nil
+	e.Stages, e.warnings, e.planned = nil, nil, false
+	e.rest = resting()
 }
 
 // closeInputs closes what Begin watches.

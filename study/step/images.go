@@ -29,13 +29,13 @@ func (e *Env) Output(job *store.Job) brain.Output {
 func (e *Env) refuseMemory(err error) error {
 	var file *store.MemoryError
 	if errors.As(err, &file) {
-		return BadInput(file.Path, "--memory %s is too small to read it: it needs at least %s", Size(e.Memory), Size(held(0)+file.Need))
+		return BadInput(file.Path, "--memory %s is too small to read it: it needs at least %s", Size(e.Memory), Size(e.base()+file.Need))
 	}
 	var over *brain.MemoryError
 	if e.Memory == 0 || !errors.As(err, &over) {
 		return err
 	}
-	return BadInput(over.Path, "--memory %s is too small for %s: it needs at least %s", Size(e.Memory), over.What, Size(held(0)+over.Need))
+	return BadInput(over.Path, "--memory %s is too small for %s: it needs at least %s", Size(e.Memory), over.What, Size(e.base()+over.Need))
 }
 
 // StoredMaps opens a result that has been written as .npy; a vector is one row.

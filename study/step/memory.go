@@ -1,6 +1,7 @@
 package step
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -24,8 +25,8 @@ const (
 )
 
 // program is what of Overhead is no memory of Go's runtime: pages of the executable that
-// are resident.
-const program = 20 << 20
+// are resident (20 MiB), and by how much the runtime passes its limit.
+const program = 24 << 20
 
 // Unbounded is a budget where the memory of the machine is not known.
 const Unbounded = 1 << 50
@@ -42,49 +43,78 @@ func (e *Env) bound() int64 {
 	return free / 2
 }
 
-// held is what the process has or will have besides planned buffers: what is resident,
-// and more that the caller will allocate. What is resident is rounded up, so that the
-// minimum that a refusal names is the same at every call.
-func held(more int64) int64 {
+// resting is what the process has or will have besides planned buffers: what is resident,
+// rounded up, so that the minimum that a refusal names is the same at every call.
+func resting() int64 {
 	const step = 4 << 20
 	now := max(Overhead, resident()+slack)
-	return (now+step-1)/step*step + more
+	return (now + step - 1) / step * step
 }
+
+// base is what the process holds besides what callers say: what is resident, and once
+// memory is planned what was when the step began, and what was loaded.
+func (e *Env) base() int64 {
+	if e.planned {
+		return e.rest
+	}
+	return resting()
+}
+
+// Stage is a part of a step's work by what it takes of memory.
+type Stage struct {
+	Own int64 // bytes that it holds besides the engine's buffers, of what is read before it too
+	// Least is the least that the engine's buffers take; nil: there are none.
+	Least func(ctx context.Context) (int64, error)
+}
+
+// PlanMemory refuses a bound of memory that is too small for any of the stages, with the
+// least that is enough for all, and loads the responses that are open within what is left.
+// It is asked when the sizes of all inputs are known and before they are read. Budgets from
+// then on are what is left beside what the process held when the step began, what is loaded
+// and what the caller says, so that no stage asks for more than was planned.
+func (r *Run) PlanMemory(ctx context.Context, stages ...Stage) error {
+	e := r.Env
+	e.planned = true
+	most := int64(0)
+	for _, s := range stages {
+		need := s.Own
+		if s.Least != nil && e.Memory > 0 && onCPU(r.Backend) { // without a bound buffers take what there is
+			least, err := s.Least(ctx)
+			if err != nil {
+				return err
+			}
+			need += least
+		}
+		most = max(most, need)
+	}
+	if err := e.Fits(most); err != nil {
+		return err
+	}
+	return r.LoadAll(ctx, e.HostBudget(most))
+}
+
+// onCPU reports whether buffers of a backend are memory of the process.
+func onCPU(be engine.Backend) bool { return be.Device().Name == "cpu" }
 
 // Budget gives the bytes that the engine's buffers may take: 0, no bound, on a GPU, whose
 // own memory bounds the tiles.
 func (e *Env) Budget(be engine.Backend, more int64) int64 {
-	if be.Device().Name != "cpu" {
+	if !onCPU(be) {
 		return 0
 	}
 	return e.HostBudget(more)
 }
 
-// Held is what the process has, as Budget counts it, before fits of which each gives back
-// what it takes.
-func (e *Env) Held() int64 { return held(0) }
+// Budget is that of a worker's device, beside what the caller holds.
+func (w *Worker) Budget(more int64) int64 { return w.Env.Budget(w.Backend, more) }
 
-// BudgetOf is Budget of one of such fits: what was held before them is what the process has,
-// not what the one before has left to be used again.
-func (e *Env) BudgetOf(be engine.Backend, held, more int64) int64 {
-	if be.Device().Name != "cpu" {
-		return 0
-	}
-	return e.within(held + more)
-}
-
-// HostBudget is what may be allocated in the process's memory on any device, besides what
-// is resident now and more that the caller will allocate; at least 1, which is less than
+// HostBudget is what may be allocated in the process's memory on any device, besides its
+// base and more that the caller holds or will allocate; at least 1, which is less than
 // anything needs: who asks for more refuses with the minimum (Refuse, TooSmall). It also
 // bounds Go's own heap.
 func (e *Env) HostBudget(more int64) int64 {
-	return e.within(held(more))
-}
-
-// within is what the bound leaves beside what is held.
-func (e *Env) within(held int64) int64 {
 	bound := e.bound()
-	e.held = held
+	e.held = e.base() + more
 	debug.SetMemoryLimit(max(e.held-program, bound/4))
 	return max(1, bound-e.held)
 }
@@ -94,7 +124,7 @@ func (e *Env) within(held int64) int64 {
 const smallReads = 8 << 20
 
 // spare is what a reader of files may still take of the bound.
-func (e *Env) spare() int64 { return max(smallReads, e.Memory-held(0)) }
+func (e *Env) spare() int64 { return max(smallReads, e.Memory-e.base()) }
 
 // Fits refuses a --memory bound that need bytes, besides what the process holds, pass.
 func (e *Env) Fits(need int64) error {

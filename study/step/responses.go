@@ -23,7 +23,11 @@ type Responses struct {
 	runs    op.Borders
 	whole   op.Borders // rows of each file before they were trimmed
 	trimmed []Kept     // rows that are left of each file; nil: all
+	loads   []load     // that make reading blocks of columns cheap; done by Load
 }
+
+// load makes reading blocks of the columns of a file cheap, within what memory there is.
+type load func(ctx context.Context, st brain.Storage) error
 
 // timed is an image that says its time between volumes.
 type timed struct {
@@ -48,8 +52,8 @@ func (r *Responses) WarnTR(e *Env, tr float64) {
 
 // OpenResponses opens files of responses or maps, all arrays or all images of one
 // kind. With first, not nil, they lie where those do: on the same grid, grayordinates
-// or vertices.
-func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOptions, first *Responses, storage func(i int) brain.Storage) (*Responses, error) {
+// or vertices. Their values are read after Load.
+func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOptions, first *Responses) (*Responses, error) {
 	r := &Responses{Paths: paths}
 	if first == nil {
 		first = r
@@ -67,11 +71,8 @@ func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOpti
 			if store.IsInput(err) && !store.HasArrayEnding(path) && Exists(e.FS, path) {
 				err = BadInput("", "%v; or an image: %s", err, brain.KnownEndings())
 			}
-			if err == nil {
-				err = unpack(ctx, e.FS, r.Parts[i], func() brain.Storage { return storage(i) })
-			}
 		default:
-			err = r.OpenImage(ctx, e, path, o, storage(i))
+			err = r.OpenImage(ctx, e, path, o)
 		}
 		if err != nil {
 			r.Close()
@@ -95,7 +96,7 @@ func OpenResponses(ctx context.Context, e *Env, paths []string, o brain.OpenOpti
 }
 
 // OpenImage opens an image at the places of those before it.
-func (r *Responses) OpenImage(ctx context.Context, e *Env, path string, o brain.OpenOptions, st brain.Storage) error {
+func (r *Responses) OpenImage(ctx context.Context, e *Env, path string, o brain.OpenOptions) error {
 	files := e.Files()
 	o.Like = r.Places
 	im, err := files.Open(ctx, path, o)
@@ -106,18 +107,24 @@ func (r *Responses) OpenImage(ctx context.Context, e *Env, path string, o brain.
 	if tr := im.TR(); tr > 0 {
 		r.timed = append(r.timed, timed{path, tr})
 	}
-	st.FS = e.FS
-	return im.Load(ctx, st)
+	r.loads = append(r.loads, im.Load)
+	return nil
 }
 
-// unpack reads an array through where reading it by blocks of columns is dear.
-func unpack(ctx context.Context, fsys store.FS, part tile.Source, storage func() brain.Storage) error {
-	u, ok := part.(store.Unpacker)
-	if !ok || u.UnpackedBytes() == 0 {
-		return nil
+// Load makes reading blocks of columns cheap: what has to be unpacked is, once, within the
+// memory or to the scratch file that storage gives the i-th file.
+func (r *Responses) Load(ctx context.Context, storage func(i int) (brain.Storage, error)) error {
+	for i, load := range r.loads {
+		st, err := storage(i)
+		if err != nil {
+			return err
+		}
+		if err := load(ctx, st); err != nil {
+			return err
+		}
 	}
-	st := storage()
-	return u.Unpack(ctx, store.UnpackTo{Memory: st.Memory, FS: fsys, Scratch: st.Scratch, Progress: st.Progress})
+	r.loads = nil
+	return nil
 }
 
 // OpenArray opens an array.
@@ -127,6 +134,9 @@ func (r *Responses) OpenArray(fsys store.FS, path string) error {
 		return err
 	}
 	r.Parts, r.Closers = append(r.Parts, a), append(r.Closers, a.Close)
+	if u, ok := a.(store.Unpacker); ok && u.UnpackedBytes() > 0 {
+		r.loads = append(r.loads, u.Unpack)
+	}
 	return nil
 }
 
@@ -216,43 +226,62 @@ type ResponseFiles struct {
 	Trim        Ends
 }
 
-// OpenResponses opens responses with memory for what has to be unpacked. With first, not
-// nil, they lie where those do, and their regions are those of first.
+// OpenResponses opens responses. With first, not nil, they lie where those do, and their
+// regions are those of first. They are loaded when memory is planned (PlanMemory), but for
+// those that an atlas averages.
 func (r *Run) OpenResponses(ctx context.Context, f ResponseFiles, first *Responses) (*Responses, error) {
-	budget := r.Env.Budget(r.Backend, 0)
-	if budget == 0 {
-		budget = 1 << 40
-	}
-	var scratchErr error
-	y, err := OpenResponses(ctx, r.Env, f.Paths, brain.OpenOptions{Mask: f.Mask, Rows: brain.TimeRows}, first, func(i int) brain.Storage {
-		scratch, err := r.Job.Scratch(fmt.Sprintf("%s-%d", f.Name, i))
-		if scratchErr == nil {
-			scratchErr = err
-		}
-		// half of what is left per file in turn leaves the rest for tiles
-		budget /= 2
-		return brain.Storage{Memory: budget, Scratch: scratch}
-	})
-	if scratchErr != nil {
-		return nil, scratchErr
-	}
+	y, err := OpenResponses(ctx, r.Env, f.Paths, brain.OpenOptions{Mask: f.Mask, Rows: brain.TimeRows}, first)
 	if err != nil {
 		return nil, err
 	}
-	if err := y.TrimRuns(ctx, r.Env, f.Runs, f.Trim); err != nil {
+	r.Unloaded(y, f.Name)
+	if err := r.prepare(ctx, y, f, first); err != nil {
 		y.Close()
 		return nil, err
 	}
-	if f.Atlas == "" {
-		return y, nil
+	return y, nil
+}
+
+// prepare trims responses, and averages them where there is an atlas.
+func (r *Run) prepare(ctx context.Context, y *Responses, f ResponseFiles, first *Responses) error {
+	if err := y.TrimRuns(ctx, r.Env, f.Runs, f.Trim); err != nil || f.Atlas == "" {
+		return err
+	}
+	if err := r.LoadAll(ctx, r.Env.HostBudget(0)); err != nil {
+		return err
 	}
 	var training *RegionMeans
 	if first != nil {
 		training = first.Regions
 	}
-	if err := y.Average(ctx, r.Env, f.Atlas, training); err != nil {
-		y.Close()
-		return nil, err
+	return y.Average(ctx, r.Env, f.Atlas, training)
+}
+
+// Unloaded notes responses that PlanMemory is to load; name is what their scratch files
+// are called.
+func (r *Run) Unloaded(y *Responses, name string) {
+	r.unloaded = append(r.unloaded, unloaded{y, name})
+}
+
+// unloaded are responses with the name of their scratch files.
+type unloaded struct {
+	*Responses
+	name string
+}
+
+// LoadAll loads what is open and not yet loaded. A file may take half of what is left of
+// the memory: the rest is for those after it, and for tiles.
+func (r *Run) LoadAll(ctx context.Context, memory int64) error {
+	for _, y := range r.unloaded {
+		err := y.Load(ctx, func(i int) (brain.Storage, error) {
+			scratch, err := r.Job.Scratch(fmt.Sprintf("%s-%d", y.name, i))
+			memory /= 2
+			return brain.Storage{Memory: memory, Scratch: scratch, FS: r.Env.FS, Took: func(n int64) { r.Env.rest += n }}, err
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return y, nil
+	r.unloaded = nil
+	return nil
 }

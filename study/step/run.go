@@ -15,11 +15,12 @@ import (
 type Run struct {
 	*Worker // environment, job and device; without a Backend where the step needs none
 
-	further map[string]*store.Job // outputs besides the job, by the option that names them
-	options []store.Option        // of the job, those that were resolved with what they became
-	leftOut []store.Count
-	results map[string]float64
-	number  int // of the results
+	further  map[string]*store.Job // outputs besides the job, by the option that names them
+	options  []store.Option        // of the job, those that were resolved with what they became
+	leftOut  []store.Count
+	unloaded []unloaded // responses that are open
+	results  map[string]float64
+	number   int // of the results
 }
 
 // Outcome is how an execution ended.

@@ -98,19 +98,19 @@ func (b *Bands) Shares(ctx context.Context, x *fit.Fit) ([]step.ScoreSummary, er
 func ownBytes(x *fit.Fit, all int) int64 { return x.DesignBytes() + 8*2*int64(all) }
 
 // Stages are the fits of Shares.
-func (b *Bands) Stages(x *fit.Fit) (list []fit.Stage) {
+func (b *Bands) Stages(x *fit.Fit) (list []step.Stage) {
 	V := x.Y.Cols()
 	plan := x.Plan
 	plan.Checkpoint, plan.Progress = nil, nil
 	if b.o.Partition {
-		list = append(list, fit.Stage{Own: ownBytes(x, V*len(ridge.Subsets(len(b.Names)))), Least: func(ctx context.Context) (int64, error) {
+		list = append(list, step.Stage{Own: ownBytes(x, V*len(ridge.Subsets(len(b.Names)))), Least: func(ctx context.Context) (int64, error) {
 			return ridge.LeastPartition(ctx, x.Backend, x.Data, b.Of, len(b.Names), plan)
 		}})
 	}
 	if len(b.o.Baseline) == 0 {
 		return list
 	}
-	return append(list, fit.Stage{Own: ownBytes(x, V), Least: func(ctx context.Context) (int64, error) {
+	return append(list, step.Stage{Own: ownBytes(x, V), Least: func(ctx context.Context) (int64, error) {
 		data, bands := b.baseline(x)
 		if len(bands.Gammas) == 0 {
 			return 0, nil // refused later, by the file of weights

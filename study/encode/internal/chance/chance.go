@@ -159,8 +159,8 @@ func (m *Null) own() int64 {
 }
 
 // Needs is what Make needs.
-func (m *Null) Needs() fit.Stage {
-	return fit.Stage{Own: m.own(), Least: func(ctx context.Context) (int64, error) {
+func (m *Null) Needs() step.Stage {
+	return step.Stage{Own: m.own(), Least: func(ctx context.Context) (int64, error) {
 		switch {
 		case m.draws == nil:
 			return ridge.LeastScoreBlocks(ctx, m.Backend, m.Data, m.rows, m.o.Seed, m.Plan)

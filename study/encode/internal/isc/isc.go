@@ -232,8 +232,8 @@ func (s *Sharer) Close() {
 }
 
 // Needs is what Make needs.
-func (s *Sharer) Needs() fit.Stage {
-	return fit.Stage{Own: int64(24 * s.Y.Cols()), Least: func(context.Context) (int64, error) {
+func (s *Sharer) Needs() step.Stage {
+	return step.Stage{Own: int64(24 * s.Y.Cols()), Least: func(context.Context) (int64, error) {
 		return ridge.LeastShare(s.Backend, s.all, s.sharing, s.plan)
 	}}
 }
