@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,12 +43,20 @@ type usageError struct{ error }
 func (u usageError) Unwrap() error { return u.error }
 
 // groups are the commands by what people want to do, those used most first.
-var groups = []struct{ title, commands string }{
-	{"A whole study, an encoding model, its results:", "run encode report"},
-	{"More of encoding models:", "predict score null group"},
-	{"Language models, atoms and networks:", "extract align learn match organize couple localize"},
-	{"To look at:", "demo plot"},
-	{"The program:", "bench completion devices licences worker"},
+func (a *app) groups() []commandGroup {
+	return []commandGroup{
+		{"A whole study, an encoding model, its results:", []func() *cobra.Command{a.runCommand, a.encodeCommand, a.reportCommand}},
+		{"More of encoding models:", []func() *cobra.Command{a.predictCommand, a.scoreCommand, a.nullCommand, a.groupCommand}},
+		{"Language models, atoms and networks:", []func() *cobra.Command{a.extractCommand, a.alignCommand, a.learnCommand, a.matchCommand, a.organizeCommand, a.coupleCommand, a.localizeCommand}},
+		{"To look at:", []func() *cobra.Command{a.demoCommand, a.plotCommand}},
+		{"The program:", []func() *cobra.Command{a.benchCommand, a.completionCommand, a.devicesCommand, a.licencesCommand, a.workerCommand}},
+	}
+}
+
+// commandGroup is commands under one title of the help.
+type commandGroup struct {
+	title    string
+	commands []func() *cobra.Command
 }
 
 // root builds the command tree.
@@ -70,41 +77,15 @@ and matches the maps. Each step is a command.` + "\n" + exitHelp,
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.check() }
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
-	for _, command := range []func() *cobra.Command{
-		a.devicesCommand,
-		a.encodeCommand,
-		a.predictCommand,
-		a.scoreCommand,
-		a.learnCommand,
-		a.extractCommand,
-		a.alignCommand,
-		a.coupleCommand,
-		a.groupCommand,
-		a.runCommand,
-		a.reportCommand,
-		a.plotCommand,
-		a.demoCommand,
-		a.matchCommand,
-		a.nullCommand,
-		a.organizeCommand,
-		a.localizeCommand,
-		a.benchCommand,
-		a.workerCommand,
-		a.licencesCommand,
-		a.completionCommand,
-	} {
-		c := command()
-		for _, g := range groups {
-			if slices.Contains(strings.Fields(g.commands), c.Name()) {
-				c.GroupID = g.title
-			}
-		}
-		root.AddCommand(c)
-	}
-	for _, g := range groups {
+	for _, g := range a.groups() {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, command := range g.commands {
+			c := command()
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+		root.SetHelpCommandGroupID(g.title) // the last one's
 	}
-	root.SetHelpCommandGroupID(groups[len(groups)-1].title)
 	return root
 }
 

@@ -27,6 +27,10 @@ func TestHeatMapCells(t *testing.T) {
 			t.Errorf("the bar has %q: %t; all text: %q", text, !there, texts)
 		}
 	}
+	h = HeatMap{Rows: 1, Cols: 2, Values: []float64{1, -3}, Scale: Scale{Diverging: true}}
+	if _, texts := pictures(t, h); !slices.Contains(texts, "3") || !slices.Contains(texts, "−3") {
+		t.Errorf("the bar of 1 and -3 ends at neither: %q", texts)
+	}
 }
 
 // Every row has its name up to the number that fits.
