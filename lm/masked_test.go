@@ -3,6 +3,7 @@ package lm
 import (
 	"context"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,6 +49,63 @@ func TestMaskedMatchesTransformers(t *testing.T) {
 				opt.Memory = stats.Bytes - 1
 			}
 		}
+	}
+}
+
+// Norms of the layers that predict are called gamma and beta in old files, as in those of
+// bert-base-uncased.
+func TestMaskedOfOldNames(t *testing.T) {
+	from, dir := filepath.Join(goldenModels, "bert-prefix-f32"), t.TempDir()
+	files, err := store.OpenSafetensors(store.OS{}, filepath.Join(from, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	var all []store.TensorData
+	for _, name := range files.Names() {
+		a, err := files.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := store.Float32s(context.Background(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := strings.NewReplacer("LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta").Replace(name)
+		all = append(all, store.TensorData{Name: old, Shape: a.Shape(), Data: data})
+	}
+	f, err := os.Create(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := store.WriteSafetensors(f, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(from, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var bits [2][]float64
+	for i, path := range []string{from, dir} {
+		m := openModel(t, path)
+		if err := m.CanFill(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := m.ReadIDs([]int{2, 9, 30, 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.Surprisals(context.Background(), machine(), r.Masked(5, 2), Options{}, []*Zero{nil}, func(_, _ int, b float64) { bits[i] = append(bits[i], b) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(bits[0]) != 4 || !slices.Equal(bits[0], bits[1]) {
+		t.Errorf("%v by the names of today, %v by those of before", bits[0], bits[1])
 	}
 }
 

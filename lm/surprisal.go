@@ -54,10 +54,8 @@ func (m *Model) checkHead() error {
 	if bias, ok := m.outputBias(); ok {
 		ws = append(ws, bias)
 	}
-	for _, w := range ws {
-		if name := w.parts[0].tensor; !m.files.Has(m.fullName(name)) && len(m.Config.family.headBias) > 0 {
-			return badf(m.dir, "has no tensor %q: this model predicts no masked words", name)
-		}
+	if name := ws[0].parts[0].tensor; len(m.Config.family.headBias) > 0 && !m.files.Has(name) {
+		return badf(m.dir, "has no tensor %q: this model predicts no masked words", name)
 	}
 	return m.checkShapes(ws)
 }
