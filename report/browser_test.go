@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"voxen/internal/browser"
+	"voxen/report"
 )
 
 // The page opens in a browser without a complaint, asks for nothing outside its
@@ -24,6 +25,54 @@ func TestPageInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen.Check(t, 2)
+}
+
+// What is not significant is hidden, and shown again at wish.
+func TestPageHidesInBrowser(t *testing.T) {
+	p := everything(t)
+	for _, b := range p.Sections[0].Blocks {
+		switch v := b.(type) {
+		case report.Viewer:
+			g := blob().Grid
+			v.Volumes[0].SetSolid(g, make([]bool, g.Voxels()), "q < 0.05")
+		case report.SurfaceViewer:
+			points, _ := ball(30)
+			v.Maps[0].SetSolid([2][]bool{make([]bool, len(points)), make([]bool, len(points))}, "q < 0.05")
+		}
+	}
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, []byte(write(t, p)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	const script = `(async () => {
+	const seen = [];
+	for (const v of document.querySelectorAll("figure.viewer")) {
+		for (let i = 0; i < 240 && !v.dataset.shown; i++) await new Promise(r => setTimeout(r, 250));
+		const canvas = v.querySelector("canvas"), box = v.querySelector(".solid");
+		const colours = async () => {
+			await new Promise(r => setTimeout(r, 500));
+			const flat = document.createElement("canvas"), pen = flat.getContext("2d");
+			flat.width = canvas.width; flat.height = canvas.height;
+			await new Promise(r => { requestAnimationFrame(() => { box.dispatchEvent(new Event("change")); pen.drawImage(canvas, 0, 0); r(); }); });
+			const p = pen.getImageData(0, 0, flat.width, flat.height * 0.9).data; // without the colour bar
+			let n = 0;
+			for (let i = 0; i < p.length; i += 4) if (Math.max(p[i], p[i + 1], p[i + 2]) - Math.min(p[i], p[i + 1], p[i + 2]) > 60) n++;
+			return n;
+		};
+		const hidden = await colours();
+		box.checked = false;
+		const all = await colours();
+		seen.push(v.querySelector(".solids").hidden ? "no box" : hidden * 2 < all ? "hides" : hidden + " of " + all);
+	}
+	return seen;
+})()`
+	var seen []string
+	if err := browser.Try(context.Background(), path, script, &seen); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"hides", "hides"}; !slices.Equal(seen, want) {
+		t.Errorf("coloured pixels: %q, expected %q", seen, want)
+	}
 }
 
 // Tables sort by a column, numbers as numbers, and the other way round; a search hides

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"voxen/brain"
 )
 
 // SurfaceViewer shows maps on the cortex interactively.
@@ -42,6 +44,51 @@ type SurfaceMap struct {
 	// Data holds int16 values of the left and the right vertices, map after map,
 	// gzipped, base64; empty for a hemisphere that is not there.
 	Data [2]string `json:"data"`
+	// Solid says which vertices are where a score is significant, as SolidName says; the
+	// others are hidden at wish. A byte each, gzipped, base64; empty where there is no
+	// such thing.
+	Solid     [2]string `json:"solid,omitzero"`
+	SolidName string    `json:"solidname,omitempty"`
+	// Labels are those of a map of labels, whose values are theirs.
+	Labels []Label `json:"labels,omitempty"`
+}
+
+// SetSolid embeds which vertices of the left and the right cortex are significant, by what
+// rule.
+func (m *SurfaceMap) SetSolid(solid [2][]bool, rule string) {
+	for side, on := range solid {
+		var data []byte
+		for _, s := range on {
+			data = append(data, bit(s))
+		}
+		if len(data) > 0 {
+			m.Solid[side] = packed(data)
+		}
+	}
+	m.SolidName = rule
+}
+
+// NewLabelMap embeds labels of the vertices of the left and the right cortex, in their own
+// colours.
+func NewLabelMap(name string, values [2][]float64, table brain.LabelTable) (SurfaceMap, error) {
+	m := SurfaceMap{Name: name, Scale: 1}
+	var err error
+	if m.Labels, err = labels(table); err != nil {
+		return m, err
+	}
+	for side := range m.Data {
+		var data []byte
+		for _, x := range values[side] {
+			if math.IsNaN(x) || math.Abs(x) > math.MaxInt16 {
+				x = 0
+			}
+			data = binary.LittleEndian.AppendUint16(data, uint16(int16(x)))
+		}
+		if len(data) > 0 {
+			m.Data[side] = packed(data)
+		}
+	}
+	return m, nil
 }
 
 // SetMesh embeds the surface of the left (0) or the right hemisphere (1), in steps

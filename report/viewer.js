@@ -9,6 +9,34 @@ const coloured = (v, low) => ({colormap: v.diverging ? "above" : "sequential", c
 
 const shortest = x => String(Number(x.toPrecision(2)));
 
+// lut gives niivue's table of labels.
+function lut(labels) {
+  const top = Math.max(...labels.map(l => l.index));
+  const table = {R: [], G: [], B: [], A: [], I: [], labels: []};
+  for (let i = 0; i <= top; i++) {
+    const l = labels.find(l => l.index === i);
+    table.I.push(i); table.labels.push(l ? l.name : "");
+    for (const [k, c] of [["R", 0], ["G", 1], ["B", 2]]) table[k].push(l ? l.color[c] : 0);
+    table.A.push(l && i ? 255 : 0);
+  }
+  return table;
+}
+
+// legend lists the labels of a map below the viewer, and hides the bounds of numbers.
+function legend(one, map) {
+  one(".bounds").hidden = Boolean(map.labels);
+  one(".key").hidden = !map.labels;
+  one(".key").replaceChildren(...(map.labels || []).filter(l => l.index).map(l => {
+    const entry = document.createElement("span"), swatch = document.createElement("i");
+    swatch.style.background = `rgb(${l.color.join(",")})`;
+    entry.append(swatch, l.name);
+    return entry;
+  }));
+  one(".solids").hidden = !map.solidname;
+  one(".solid").checked = Boolean(map.solidname);
+  one(".rule").textContent = map.solidname || "";
+}
+
 // Each viewer of volumes: niivue over those that stand beside it.
 for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) {
   const one = selector => figure.querySelector(selector);
@@ -24,7 +52,13 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     onLocationChange: p => one(".place").textContent = describe(p),
   });
   scales(nv);
-  let current = volumes[0];
+  let current = volumes[0], whole = null, solid = null;
+
+  // significant hides what is not, where that is asked for.
+  function significant() {
+    if (!solid) return;
+    top().img = one(".solid").checked ? whole.map((x, i) => solid[i % solid.length] ? x : 0) : whole;
+  }
 
   // describe says where the crosshair is and what the map has there.
   function describe(p) {
@@ -33,19 +67,6 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     const label = (current.labels || []).find(l => l.index === Math.round(v));
     const text = current.labels ? (label ? label.name : "no label") : Number(v).toPrecision(3);
     return `(${at}) mm: ${text}`;
-  }
-
-  // lut gives niivue's table of a label volume.
-  function lut(labels) {
-    const top = Math.max(...labels.map(l => l.index));
-    const table = {R: [], G: [], B: [], A: [], I: [], labels: []};
-    for (let i = 0; i <= top; i++) {
-      const l = labels.find(l => l.index === i);
-      table.I.push(i); table.labels.push(l ? l.name : "");
-      for (const [k, c] of [["R", 0], ["G", 1], ["B", 2]]) table[k].push(l ? l.color[c] : 0);
-      table.A.push(l ? 255 : 0);
-    }
-    return table;
   }
 
   const load = (v, more) => niivue.NVImage.loadFromBase64({base64: v.data, name: v.name + ".nii.gz", ...more});
@@ -68,14 +89,11 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     current = v;
     while (nv.volumes.length) nv.removeVolume(nv.volumes[nv.volumes.length - 1]);
     for (const image of images) nv.addVolume(image);
-    one(".bounds").hidden = Boolean(v.labels);
-    one(".key").hidden = !v.labels;
-    one(".key").replaceChildren(...(v.labels || []).filter(l => l.index).map(l => {
-      const entry = document.createElement("span"), swatch = document.createElement("i");
-      swatch.style.background = `rgb(${l.color.join(",")})`;
-      entry.append(swatch, l.name);
-      return entry;
-    }));
+    legend(one, v);
+    whole = images[images.length - 1].img;
+    solid = v.solidname ? await unpack(v.solid, Uint8Array) : null;
+    if (mine !== turn) return;
+    significant();
     one(".low").value = v.limit ? Math.round(100 * low / v.limit) : 0;
     one(".lowvalue").textContent = shortest(low);
     one(".frames").hidden = !v.frames || v.frames.length < 2;
@@ -95,6 +113,7 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     one(".lowvalue").textContent = shortest(low);
     nv.updateGLVolume();
   });
+  one(".solid").addEventListener("change", () => { significant(); nv.updateGLVolume(); });
   nv.attachToCanvas(canvas).then(() => {
     nv.opts.multiplanarShowRender = 1; // always
     nv.setSliceType(nv.sliceTypeMultiplanar);
@@ -124,7 +143,7 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
   scales(nv);
   const angles = {left: [90, 0], right: [270, 0], above: [0, 90], below: [0, -90], front: [180, 0], back: [0, 0]};
   const cortex = []; // a mesh of niivue or nothing, left and right
-  let current = maps[0], values = [];
+  let current = maps[0], values = [], solid = [];
 
   async function load() {
     let triangles;
@@ -145,10 +164,15 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
     cortex.forEach((mesh, side) => {
       if (!mesh) return;
       const n = mesh.pts.length / 3;
-      const own = values[side] ? values[side].subarray(frame * n, (frame + 1) * n) : new Float32Array(n);
+      let own = values[side] ? values[side].subarray(frame * n, (frame + 1) * n) : new Float32Array(n);
+      if (!current.labels) { // what is not to be shown is below the scale, which begins at 0
+        const on = one(".solid").checked && solid[side], out = current.diverging ? 0 : -current.limit;
+        own = own.map((x, i) => x && (!on || on[i]) ? x : out);
+      }
       mesh.layers = [{values: own, name: current.name, opacity: 1, ...coloured(current, low), useNegativeCmap: Boolean(current.diverging),
         cal_minNeg: NaN, cal_maxNeg: NaN, global_min: -current.limit, global_max: current.limit, nFrame4D: 1, frame4D: 0, outlineBorder: 0, colormapInvert: false,
-        isTransparentBelowCalMin: true, isAdditiveBlend: false, colorbarVisible: side === cortex.findIndex(Boolean), colormapLabel: null, showLegend: false}];
+        isTransparentBelowCalMin: true, isAdditiveBlend: false, colorbarVisible: !current.labels && side === cortex.findIndex(Boolean), showLegend: false,
+        colormapLabel: current.labels ? niivue.cmapper.makeLabelLut(lut(current.labels), 0) : null}];
       mesh.updateMesh(nv.gl);
     });
     one(".lowvalue").textContent = shortest(low);
@@ -160,8 +184,10 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
     const mine = ++turn, low = map.threshold || 0;
     figure.dataset.shown = "";
     const data = await Promise.all(map.data.map(async d => d ? Float32Array.from(await unpack(d, Int16Array), x => x * map.scale) : null));
+    const on = await Promise.all((map.solid || []).map(async d => d ? unpack(d, Uint8Array) : null));
     if (mine !== turn) return;
-    current = map; values = data;
+    current = map; values = data; solid = on;
+    legend(one, map);
     one(".low").value = map.limit ? Math.round(100 * low / map.limit) : 0;
     one(".frames").hidden = !map.frames || map.frames.length < 2;
     one(".frame").replaceChildren(...(map.frames || []).map(name => new Option(name)));
@@ -173,6 +199,7 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
   one(".volume").addEventListener("change", e => show(maps[e.target.selectedIndex]));
   one(".frame").addEventListener("change", () => paint(low()));
   one(".low").addEventListener("input", () => paint(low()));
+  one(".solid").addEventListener("change", () => paint(low()));
   one(".view").addEventListener("change", e => nv.setRenderAzimuthElevation(...angles[e.target.value]));
   one(".side").addEventListener("change", e => {
     cortex.forEach((m, side) => { if (m) m.visible = e.target.value === "both" || e.target.value === m.name; });

@@ -29,9 +29,9 @@ func init() {
 		refusal{"a surface for a volume", func(f *files) []string {
 			return []string{"plot", "--map", f.bytes("m.nii", nifti(grid, nil)), "--surface", f.bytes("s.surf.gii", nil), "--out", f.path("f.png")}
 		}, 2, `s.surf.gii: is a surface, but .*m.nii is a volume`},
-		plotted("two backgrounds", `t1.nii: is a background beside --template mni152`, "f.png", "--background", "t1.nii", "--template", "mni152"),
+		plotted("two backgrounds", `t1.nii: is a background beside --anatomy mni152`, "f.png", "--background", "t1.nii", "--anatomy", "mni152"),
 		plotted("a surface beside the shipped one", `s.surf.gii: is a surface, but --view inflated`, "f.png", "--surface", "s.surf.gii", "--view", "inflated"),
-		plotted("a background of the cortex", `m.nii: is drawn on surfaces, and --template mni152`, "f.png", "--view", "pial", "--template", "mni152"),
+		plotted("a background of the cortex", `m.nii: is drawn on surfaces, and --anatomy mni152`, "f.png", "--view", "pial", "--anatomy", "mni152"),
 		plotted("a volume of no brain", `m.nii: has no value in the cortex of fsaverage5`, "f.png", "--view", "pial"),
 		plotted("q for a histogram", `q.nii: is q of places, but --kind histogram draws none`, "f.png", "--kind", "histogram", "--q", "q.nii"),
 		plottedOf("an array that lies nowhere", `v.npy: is an array: expected --mask`, array),

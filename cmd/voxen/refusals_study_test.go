@@ -91,6 +91,9 @@ const four = "participant_id\tMoCA\tage\nsub-0\t20\t70\nsub-1\t22\t71\nsub-2\t27
 func init() {
 	refusals = append(refusals,
 		refusal{"a report that is no page", func(f *files) []string { return []string{"report", "--out", f.path("out.pdf")} }, 2, `out.pdf: is of no kind .* expected .html`},
+		refusal{"two backgrounds of a report", func(f *files) []string {
+			return []string{"report", "--out", f.path("out.html"), "--background", "t1.nii", "--anatomy", "mni152"}
+		}, 2, `t1.nii: is a background beside --anatomy mni152`},
 		reported("words of a report without tr", `--words.* without --tr`, func(f *files) []string { return []string{"--words", "w.tsv"} }),
 		reported("a model without pairs", `--model "bert": "bert", expected name=value`, func(f *files) []string { return []string{"--model", "bert"} }),
 		reported("a model's part of another name", `--model "maps=x": "maps", expected name, extract, responses`, func(f *files) []string { return []string{"--model", "maps=x"} }),

@@ -220,6 +220,7 @@ func (d *demo) report(ctx context.Context, e *step.Env) error {
 	o := report.New()
 	o.Title, o.Simulated, o.Models, o.Organize = "A simulated study with the answer planted", p.Simulated, []report.Model{m}, in("organize")
 	o.Words, o.TR, o.HRF = d.data("alice/words.tsv"), step.Some(aliceTR), "none"
+	o.Anatomy = "mni152"
 	o.Templates, o.Out = d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), in("report.html")
 	sum, err := step.Do[*report.Summary](ctx, e, o)
 	if err != nil {

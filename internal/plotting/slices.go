@@ -184,8 +184,8 @@ func (f *slicesDrawn) colour(at int) color.RGBA {
 }
 
 // chosen returns the slices to show: those nearest to what is asked for; else those
-// with something to see, where there are too many those with a twentieth of what the
-// fullest has, thinned evenly.
+// with something to see, where there are too many those with a twentieth of the colours
+// that the fullest has (of the background, if there are none), thinned evenly.
 func (d *slicesDrawn) chosen(v view) ([]int, error) {
 	var ks, full []int
 	if d.At != nil {
@@ -198,18 +198,26 @@ func (d *slicesDrawn) chosen(v view) ([]int, error) {
 		}
 		return ks, nil
 	}
-	counts := make([]int, v.dims[2])
-	for k := range counts {
+	seen, coloured := make([]int, v.dims[2]), make([]int, v.dims[2])
+	for k := range seen {
 		for i := range v.dims[0] {
 			for j := range v.dims[1] {
-				if d.seen[v.index(i, j, k)] {
-					counts[k]++
+				at := v.index(i, j, k)
+				if d.seen[at] {
+					seen[k]++
+				}
+				if d.visible(d.Map.Values[at]) {
+					coloured[k]++
 				}
 			}
 		}
-		if counts[k] > 0 {
+		if seen[k] > 0 {
 			ks = append(ks, k)
 		}
+	}
+	counts := coloured
+	if slices.Max(counts) == 0 {
+		counts = seen
 	}
 	for _, k := range ks {
 		if 20*counts[k] >= slices.Max(counts) {

@@ -178,6 +178,9 @@ func (p *plotter) volumeViewer(f plotting.SliceFigure) (report.Block, error) {
 	if err != nil {
 		return nil, step.BadInput(p.o.Maps[0], "%v", err)
 	}
+	if f.Solid != nil {
+		v.SetSolid(f.Map.Grid, f.Solid, "q < 0.05")
+	}
 	viewer := report.Viewer{ID: "viewer", Caption: "Click to move the crosshair; drag the rendering to turn it; the slider hides what is nearer to 0.", Volumes: []report.Volume{v}}
 	if f.Background != nil {
 		back, err := report.MapVolume("background", nil, []*brain.Volume{f.Background})
@@ -195,7 +198,7 @@ func (p *plotter) background(ctx context.Context, g *brain.Grid) (*brain.Volume,
 	var err error
 	path := p.o.Background
 	switch {
-	case p.o.Template == "mni152":
+	case p.o.Anatomy == "mni152":
 		path = p.o.Maps[0] // whose grid may be at fault
 		v, err = templates.T1(ctx, p.Env.FS)
 	case path == "":
@@ -285,8 +288,8 @@ func (p *plotter) cortex() (plotting.SurfaceFigure, report.Block, error) {
 	switch {
 	case p.o.Background != "":
 		return f, nil, step.BadInput(p.o.Background, "is a background of slices, but %s is drawn on surfaces", path)
-	case p.o.Template != "none":
-		return f, nil, step.BadInput(path, "is drawn on surfaces, and --template %s is a background of slices", p.o.Template)
+	case p.o.Anatomy != "none":
+		return f, nil, step.BadInput(path, "is drawn on surfaces, and --anatomy %s is a background of slices", p.o.Anatomy)
 	}
 	meshes, err := p.meshes()
 	if err != nil {
@@ -318,11 +321,22 @@ func (p *plotter) cortex() (plotting.SurfaceFigure, report.Block, error) {
 	if !any {
 		return f, nil, step.BadInput(p.o.Surfaces[0], "is of no hemisphere that %s has values on", path)
 	}
-	if p.labels != nil { // the viewer of surfaces has no labels
-		return f, nil, nil
+	var m report.SurfaceMap
+	if p.labels != nil {
+		if m, err = report.NewLabelMap(p.label(), values, p.labels); err != nil {
+			return f, nil, step.BadInput(path, "%v", err)
+		}
+	} else {
+		m = report.NewSurfaceMap(p.label(), nil, [][2][]float64{values})
+		m.Diverging, m.Limit, m.Threshold = f.Scale.Diverging, f.Scale.High, f.Scale.Threshold
 	}
-	m := report.NewSurfaceMap(p.label(), nil, [][2][]float64{values})
-	m.Diverging, m.Limit, m.Threshold = f.Scale.Diverging, f.Scale.High, f.Scale.Threshold
+	if p.solid != nil {
+		var on [2][]bool
+		for i, side := range solid {
+			on[i] = isSolid(side)
+		}
+		m.SetSolid(on, "q < 0.05")
+	}
 	viewer.Maps = []report.SurfaceMap{m}
 	return f, viewer, nil
 }

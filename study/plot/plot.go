@@ -22,7 +22,7 @@ type Options struct {
 	Number     int                 `opt:"number" key:"-" min:"0" doc:"which map of a file that holds several, from 0"`
 	Mask       string              `opt:"mask" file:"in" key:"-" doc:"mask of an array, or of a volume"`
 	Background string              `opt:"background" file:"in" key:"-" doc:"volume behind a map, such as the mean of the BOLD"`
-	Template   string              `opt:"template" key:"-" default:"none" oneof:"none,mni152" doc:"background that is shipped: the T1 template of the MNI at 3 mm, for a volume in its space"`
+	Anatomy    string              `opt:"anatomy" key:"-" default:"none" oneof:"none,mni152" doc:"background that is shipped: the T1 template of the MNI at 3 mm, for a volume in its space"`
 	Surfaces   []string            `opt:"surface" file:"in" key:"-" doc:"GIFTI surface (.surf.gii) for a map of its vertices, left then right; inflated ones show the most, flat ones are seen from above. Maps of fsaverage5 need none"`
 	Q          string              `opt:"q" file:"in" key:"-" doc:"map of q on the same places, such as q.nii.gz: what is not below 0.05 is faded"`
 	View       string              `opt:"view" key:"-" default:"axial" oneof:"axial,coronal,sagittal,glass,inflated,pial" doc:"slices of a volume; glass: seen through the brain from three sides; inflated, pial: on the cortex of fsaverage5, which is shipped, of a map of its vertices or of a volume in the space of the MNI, averaged over the depth of the cortex"`
@@ -49,7 +49,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "plot", Results: 1, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "plot", Results: 2, File: true, Neutral: []string{"precision"}}
 }
 
 // endings are those of what is written.
@@ -72,8 +72,8 @@ func (o *Options) Check() error {
 		return step.BadInput("", "--kind layers with 1 map, expected one per layer")
 	case o.Kind != "layers" && len(o.Maps) > 1:
 		return step.BadInput("", "--kind %s with %d maps, expected one", o.Kind, len(o.Maps))
-	case o.Template != "none" && o.Background != "":
-		return step.BadInput(o.Background, "is a background beside --template %s, expected one of them", o.Template)
+	case o.Anatomy != "none" && o.Background != "":
+		return step.BadInput(o.Background, "is a background beside --anatomy %s, expected one of them", o.Anatomy)
 	case o.onCortex() && len(o.Surfaces) > 0:
 		return step.BadInput(o.Surfaces[0], "is a surface, but --view %s is the one of fsaverage5 that is shipped: expected one of them", o.View)
 	case !o.onPlaces() && o.Q != "":

@@ -74,7 +74,7 @@ func TestPlotKinds(t *testing.T) {
 			o.Maps, o.View = []string{"../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz"}, "pial"
 			o.Q = o.Maps[0]
 		}, []string{"left, medial", "full colour: q &lt; 0.05"}},
-		"on the MNI": {func(o *plot.Options) { volume(o); o.Template = "mni152" }, []string{"z = "}},
+		"on the MNI": {func(o *plot.Options) { volume(o); o.Anatomy = "mni152" }, []string{"z = "}},
 		"histogram":  {func(o *plot.Options) { volume(o); o.Kind, o.Label = "histogram", "weight" }, []string{"share of voxels (%)", ">weight<", "median"}},
 		"alphas":     {func(o *plot.Options) { o.Maps, o.Kind = []string{array}, "alphas" }, []string{">1000<", "4 voxels; 50.0% have the smallest or the largest"}},
 		"layers": {func(o *plot.Options) {

@@ -129,6 +129,9 @@ func (b *reporter) scoreMaps(ctx context.Context, m Model, mean *brain.Volume, n
 	if scale.High > 0 {
 		v.Limit = scale.High
 	}
+	if sig != nil {
+		v.SetSolid(mean.Grid, sig.volume, sig.said())
+	}
 	v.Diverging = scale.Low < 0 // negative errors have no zero to stand out from
 	return v, err
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"voxen/brain"
+	"voxen/internal/templates"
 	page "voxen/report"
 	"voxen/store"
 	"voxen/study/step"
@@ -33,6 +34,7 @@ type Options struct {
 	Start      float64             `opt:"start" key:"-" doc:"when the first volume starts, in seconds of the word table"`
 	HRF        string              `opt:"hrf" key:"-" default:"glover" oneof:"none,glover,spm" doc:"response that the neurons were convolved with: none, glover or spm"`
 	Background string              `opt:"background" file:"in" key:"background" doc:"image behind the maps"`
+	Anatomy    string              `opt:"anatomy" key:"anatomy" default:"none" oneof:"none,mni152" doc:"background that is shipped: the T1 template of the MNI at 3 mm, for volumes in its space"`
 	Templates  string              `opt:"templates" file:"in" doc:"labels of the networks, shown beside the maps: a volume, a dlabel, or L.label.gii,R.label.gii"`
 	Surfaces   []string            `opt:"surface" file:"in" key:"surfaces" doc:"GIFTI surface (.surf.gii) on which maps of its vertices are drawn, left then right; inflated ones show the most"`
 	Out        string              `opt:"out" file:"out" required:"true" doc:"the report, .html"`
@@ -111,7 +113,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. What it shows was computed by others, in their precision.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "report", Results: 5, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "report", Results: 6, File: true, Neutral: []string{"precision"}}
 }
 
 // Rules are those of pairs of options.
@@ -123,6 +125,9 @@ func (o *Options) Rules() []step.Rule {
 func (o *Options) Check() error {
 	if _, err := step.WordColumns(o.Columns); err != nil {
 		return err
+	}
+	if o.Background != "" && o.Anatomy != "none" {
+		return step.BadInput(o.Background, "is a background beside --anatomy %s, expected one of them", o.Anatomy)
 	}
 	if !strings.HasSuffix(o.Out, ".html") {
 		return step.BadInput(o.Out, "is of no kind that is written here: expected .html")
@@ -283,6 +288,12 @@ func (b *reporter) readVolumes(ctx context.Context) error {
 	if b.o.Background != "" {
 		var err error
 		if b.background, err = b.readVolume(ctx, b.o.Background); err != nil {
+			return err
+		}
+	}
+	if b.o.Anatomy == "mni152" {
+		var err error
+		if b.background, err = templates.T1(ctx, b.Env.FS); err != nil {
 			return err
 		}
 	}

@@ -96,7 +96,7 @@ func planted(t *testing.T, dir string) report.Options {
 	must(err)
 	standIns(t, dir, mask, n, K)
 	return report.Options{Title: "A planted study", Simulated: "The BOLD is simulated.", Out: path("report.html"), Models: []report.Model{model},
-		Organize: path("organized"), Words: "../../testdata/alice/words.tsv", TR: step.Some(2.0), HRF: "glover", Templates: path("networks.nii.gz")}
+		Organize: path("organized"), Words: "../../testdata/alice/words.tsv", TR: step.Some(2.0), HRF: "glover", Anatomy: "none", Templates: path("networks.nii.gz")}
 }
 
 // standIns writes tables of the match and organize steps for what was planted.
@@ -205,7 +205,7 @@ func TestReportOfNothing(t *testing.T) {
 	empty := filepath.Join(dir, "empty")
 	for i, o := range []report.Options{
 		*report.New(),
-		{HRF: "none", Models: []report.Model{{Learn: empty, Encode: []string{empty}, Match: empty, Couple: empty, Group: empty}}, Organize: empty, Runs: []string{empty}},
+		{HRF: "none", Anatomy: "mni152", Models: []report.Model{{Learn: empty, Encode: []string{empty}, Match: empty, Couple: empty, Group: empty}}, Organize: empty, Runs: []string{empty}},
 	} {
 		o.Out = filepath.Join(dir, fmt.Sprintf("%d.html", i))
 		sum, err := step.Do[*report.Summary](context.Background(), &step.Env{}, &o)

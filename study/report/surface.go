@@ -138,6 +138,9 @@ func (b *reporter) cortexBlocks(ctx context.Context, m Model, s *page.Section) e
 	}
 	s.Add(f)
 	b.show(title, nil, [][2][]float64{scores.values}, scale.Low < 0)
+	if sig != nil {
+		b.shown[len(b.shown)-1].SetSolid(sig.cortex, sig.said())
+	}
 	if err := b.networksOnCortex(ctx, m, s); err != nil {
 		return err
 	}
@@ -292,6 +295,11 @@ func (b *reporter) templatesOnCortex(ctx context.Context, s *page.Section) error
 	}
 	b.drawnTemplates = true
 	s.Add(f)
+	v, err := page.NewLabelMap("network templates", values, labels)
+	if err != nil {
+		return step.BadInput(b.o.Templates, "%v", err)
+	}
+	b.shown = append(b.shown, v)
 	return nil
 }
 

@@ -47,7 +47,7 @@ func onSurfaces(t *testing.T, ending string) report.Options {
 	}
 	m.Group = filepath.Join(dir, "group")
 	writeMaps(t, m.Group, "t", ending, func(v int) float64 { return math.Sin(float64(v)) })
-	return report.Options{Out: filepath.Join(dir, "report.html"), Models: []report.Model{m}, Templates: templates, Surfaces: spheres, HRF: "glover"}
+	return report.Options{Out: filepath.Join(dir, "report.html"), Models: []report.Model{m}, Templates: templates, Surfaces: spheres, HRF: "glover", Anatomy: "none"}
 }
 
 // writeScores writes scores of a subject.

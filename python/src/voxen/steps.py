@@ -1428,7 +1428,7 @@ def plot(
     *,
     kind: str | None = None,
     number: int | None = None,
-    template: str | None = None,
+    anatomy: str | None = None,
     view: str | None = None,
     at: str | None = None,
     slices: int | None = None,
@@ -1470,7 +1470,7 @@ def plot(
         map).
     number : int, optional
         Which map of a file that holds several, from 0. Whole number, at least 0.
-    template : str, optional
+    anatomy : str, optional
         Background that is shipped: the T1 template of the MNI at 3 mm, for a volume in its space. One of
         none, mni152 (default: none).
     view : str, optional
@@ -1535,7 +1535,7 @@ def plot(
             "q": q,
             "kind": kind,
             "number": number,
-            "template": template,
+            "anatomy": anatomy,
             "view": view,
             "at": at,
             "slices": slices,
@@ -1653,6 +1653,7 @@ def report(
     tr: float | None = None,
     start: float | None = None,
     hrf: str | None = None,
+    anatomy: str | None = None,
     out: Path | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -1698,6 +1699,9 @@ def report(
     hrf : str, optional
         Response that the neurons were convolved with: none, glover or spm. One of none, glover, spm
         (default: glover).
+    anatomy : str, optional
+        Background that is shipped: the T1 template of the MNI at 3 mm, for volumes in its space. One of
+        none, mni152 (default: none).
     out : Path, optional
         The report, .html.
     device : str, optional
@@ -1743,6 +1747,7 @@ def report(
             "tr": tr,
             "start": start,
             "hrf": hrf,
+            "anatomy": anatomy,
             "out": out,
             "device": device,
             "threads": threads,
