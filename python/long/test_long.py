@@ -37,6 +37,11 @@ def draw(seed):
     return X + settings["fit_intercept"] * X.std() * rng.uniform(-5, 5), Y + settings["fit_intercept"] * 7, settings, score
 
 
+def agree_in_score(got, want):
+    """Compare scores: himalaya's of small responses are 1e-9 off the definition, ours 1e-19 (seed 9)."""
+    np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-8)
+
+
 def agree(got, want, scale):
     """Compare to 1e-7 of a scale, which float64 leaves of a decomposition."""
     np.testing.assert_allclose(got, want, atol=1e-7 * np.abs(scale).max(), rtol=1e-7)
@@ -48,7 +53,7 @@ def test_ridge(seed):
     X, Y, settings, score = draw(seed)
     want = HimalayaRidgeCV(**settings, solver_params={"score_func": SCORES[score]}).fit(X, Y)
     got = voxen.RidgeCV(**settings, scoring=score).fit(X, Y)
-    agree(got.cv_scores_, want.cv_scores_, want.cv_scores_)
+    agree_in_score(got.cv_scores_, want.cv_scores_)
     same = np.isclose(got.best_alphas_, want.best_alphas_, rtol=1e-9)
     assert same.mean() > 0.9 or len(same) < 5
     agree(got.coef_[:, same], want.coef_[:, same], want.coef_)
@@ -66,7 +71,7 @@ def test_banded(seed):
     common = {"cv": settings["cv"], "fit_intercept": settings["fit_intercept"], "random_state": seed}
     want = HimalayaGroupRidgeCV(groups=groups, solver_params=params, **common).fit(X, Y)
     got = voxen.GroupRidgeCV(groups, n_iter=draws, alphas=settings["alphas"], scoring=score, **common).fit(X, Y)
-    agree(got.cv_scores_, want.cv_scores_, want.cv_scores_)
+    agree_in_score(got.cv_scores_, want.cv_scores_)
     same = np.isclose(got.deltas_, want.deltas_, atol=1e-7).all(0)
     assert same.mean() > 0.9 or len(same) < 5
     agree(got.predict(X)[:, same], want.predict(X)[:, same], Y)

@@ -35,7 +35,7 @@ class DictionaryLearning(TransformerMixin, BaseEstimator):
         Whether every sample is scaled to mean 0 and norm 1 first, as ``voxen learn`` does.
     random_state : int, RandomState or None
         Seed of the first atoms and of the order of samples.
-    precision, device, threads, memory, progress
+    precision, device, threads, memory, progress : optional
         As in :class:`RidgeCV`.
 
     Attributes

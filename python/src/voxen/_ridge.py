@@ -184,7 +184,7 @@ class GroupRidgeCV(LinearModel):
         Seed of the draws, which are himalaya's.
     nested : bool
         As in :class:`RidgeCV`: the other folds choose gammas and alpha.
-    precision, device, threads, memory, progress, mask
+    precision, device, threads, memory, progress, mask : optional
         As in :class:`RidgeCV`.
 
     Attributes
@@ -414,7 +414,7 @@ class LassoCV(LinearModel):
         Positive and distinct.
     fit_intercept : bool
         As in scikit-learn there is one by default.
-    cv, scoring, alpha_per_target, nested, precision, device, threads, memory, progress, mask
+    cv, scoring, alpha_per_target, nested, precision, device, threads, memory, progress, mask : optional
         As in :class:`RidgeCV`. scikit-learn chooses by the squared error, "mse".
 
     Attributes

@@ -419,7 +419,12 @@ def folders_of_inputs() -> Iterator[list[Path]]:
 
 
 def engine_version() -> str:
-    """Give the version of the program."""
+    """Give the version of the program.
+
+    Returns
+    -------
+    version : str
+    """
     said = subprocess.run([program(), "--version"], capture_output=True, text=True, check=True).stdout
     return said.split()[-1]
 
