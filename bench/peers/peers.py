@@ -45,6 +45,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 import synthetic  # noqa: E402
+import tutorial  # noqa: E402
 
 PEAK_SHARE = 0.92   # of the best peak of one thread, times the threads: below it others had a part of the machine
 TRIES = 3           # times the wanted rounds
@@ -401,44 +402,17 @@ class Tutorial(Job):
     Five runs and five repeats of a test run; delays, kernels, fit and predictions are in both times. Each side draws as many
     weights of bands as the other, its own: the median held-out R2 must be at least the peer's.
     """
-    DELAYS = 1, 2, 3, 4
-
-    def __init__(self, runs, T, V, draws):
-        self.how, self.runs, self.draws = ("tutorial", runs, T, V, 0), runs, draws
+    def __init__(self, V, draws):
+        self.how, self.draws = ("tutorial", tutorial.RUNS, tutorial.T, V, 0), draws
 
     def start(self, _):
-        f = os.path.join(data(*self.how), "%s.npy")
-        repeats = [a for i in range(synthetic.REPEATS) for a in ("--test-responses", f % ("repeat%d" % i))]
-        return Command("encode", "--features", "a=%s,b=%s" % (f % "space0", f % "space1"), "--responses", f % "Y", "--runs", f % "runs",
-                       "--delays", ",".join(map(str, self.DELAYS)), "--band-samples", str(self.draws), "--test-repeats", "--zscore-repeats",
-                       "--test-features", "a=%s,b=%s" % (f % "test0", f % "test1"), *repeats)
+        return Command(*tutorial.arguments(data(*self.how)), "--band-samples", str(self.draws))
 
     def load(self):
-        from himalaya.backend import set_backend
-        set_backend("numpy")
-        names = ["Y", "runs", "space0", "space1", "test0", "test1", *("repeat%d" % i for i in range(synthetic.REPEATS))]
-        self.Y, self.labels, *rest = arrays(data(*self.how), *names)
-        self.spaces, self.tests = rest[:2], rest[2:4]
-        self.mean = synthetic.zscore(np.mean(rest[4:], axis=0))
-
-    def delayed(self, x):
-        """Delays within each run, from before which rows are 0."""
-        runs = np.split(x, len(x) * self.runs // len(self.Y)) if len(x) == len(self.Y) else [x]
-        return np.concatenate([np.hstack([np.pad(r[:-d], ((d, 0), (0, 0))) for d in self.DELAYS]) for r in runs])
-
-    def fit(self):
-        from himalaya.kernel_ridge import MultipleKernelRidgeCV
-        from himalaya.scoring import r2_score
-        from sklearn.model_selection import LeaveOneGroupOut
-        X, tests = [self.delayed(x) for x in self.spaces], [self.delayed(x) for x in self.tests]
-        how = dict(n_iter=self.draws, alphas=ALPHAS, score_func=r2_score, progress_bar=False)
-        folds = list(LeaveOneGroupOut().split(self.Y, groups=self.labels))
-        model = MultipleKernelRidgeCV(kernels="precomputed", cv=folds, random_state=0, solver="random_search", solver_params=how)
-        model.fit(np.stack([x @ x.T for x in X]), self.Y)
-        return r2_score(self.mean, model.predict(np.stack([t @ x.T for t, x in zip(tests, X)])))
+        self.himalaya = tutorial.Himalaya(data(*self.how))
 
     def peer(self):
-        seconds, self.r2 = timed(self.fit)
+        seconds, (_, self.r2) = timed(lambda: self.himalaya.fit(self.draws))
         return seconds
 
     def check(self, side):
@@ -673,7 +647,7 @@ JOBS = {
     "dual": lambda: Ridge(600, 3072, 10000, kernel=True),
     "banded": lambda: Banded(1000, (64, 256), 20000, 100),
     "banded-short": lambda: Banded(1000, (64, 256), 20000, 10),
-    "tutorial": lambda: Tutorial(5, 160, 5000, 100),
+    "tutorial": lambda: Tutorial(5000, 100),
     "partition": lambda: Partition(1000, (64, 64, 128), 20000),
     "loo": lambda: LeaveOneOut(1000, 64, 2000),
     "lasso": lambda: Lasso(600, 64, 2000),

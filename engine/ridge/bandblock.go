@@ -214,12 +214,35 @@ func (s *search) tryGraph(ctx context.Context, b *block, lo, hi int) (*tileGraph
 		}
 		t.of = fmt.Sprintf("draw %d ", draw-lo)
 		t.d, t.x = f.designIn(t, "")
+		if s.out.TestScores == nil && f.o.Rule == "" {
+			t.x = t.x.forScoring(f.directions())
+		}
 		fit := t.d.fit(t.x, f.read(t, "Y", b.y, width), t.shared("trends", f.o.Trends, f.o.Precision))
 		of := s.trial(f, t, fit, b.hi-b.lo, results)
 		of.test = s.testOf(f, t, fit, b, results)
 		trials = append(trials, of)
 	}
 	return t, results, trials, nil
+}
+
+// directions are those [lo, hi) of the design that the model of any fold has. Kernels have
+// at least one to spare for each row that every fold leaves out.
+func (f *fitter) directions() (lo, hi int) {
+	s, err := op.FromValue(f.design[fieldS])
+	if err != nil {
+		panic("ridge: " + err.Error()) // made by this package
+	}
+	R := s.Dims[3]
+	lo = R
+	for i, square := range s.Data[:(s.Dims[1]-1)*R] {
+		if square > 0 {
+			lo, hi = min(lo, i%R), max(hi, i%R+1)
+		}
+	}
+	if lo >= hi { // there is none
+		return 0, R
+	}
+	return lo, hi
 }
 
 // trial adds the scores of a draw to the results of n voxels.

@@ -32,6 +32,8 @@ type design struct {
 	x     node // (1, 1, T, K or R) shifted features of the statistics; nil for kernels
 	sums  node // (1, F, 1, K) their sums over each fold; form gram only
 
+	scoring bool // it has the models of folds alone, and the directions that any of them has
+
 	leverage *leverage // of all rows; with Options.Rule
 	products node      // (1, M, K, K) float64, of sparseProducts; with Options.L1
 	scale    float64   // of sparseProducts
@@ -231,6 +233,26 @@ func (d designer) kernel(x node) design {
 		out.back = op.Must(op.Zip{Kind: op.Mul}, out.back, sq)
 	}
 	return out
+}
+
+// forScoring leaves a design of R directions what scores of folds need: their models, and of the directions [lo, hi).
+func (x design) forScoring(lo, hi int) design {
+	of := func(axis int, n node) node {
+		if n == nil || lo == 0 && hi == op.TypeOf(n).Dims[axis] {
+			return n
+		}
+		return op.Must(op.Part{Axis: axis, Lo: lo, Hi: hi}, n)
+	}
+	models := func(axis int, n node) node {
+		if n == nil {
+			return nil
+		}
+		return of(axis, folds(n))
+	}
+	x.s, x.rot, x.shift, x.ones = models(3, x.s), models(2, x.rot), models(3, x.shift), models(3, x.ones)
+	x.rows, x.test, x.gram = of(3, x.rows), of(3, x.test), of(2, of(3, x.gram))
+	x.back, x.scoring = nil, true
+	return x
 }
 
 // fields lists the nodes of a design, nil ones too, always in the same order.

@@ -223,7 +223,7 @@ func (d designer) targets(x design, r responses) (P, C node) {
 		perRow[f] = -1 / float64(tested.Rows(f))
 	}
 	B = op.Must(op.OuterAdd{Factors: perRow}, d.testing(B), x.sums, cast(first(r.moments), r.z.Dtype()))
-	return P, op.Must(op.MatMul{}, folds(x.rot), B)
+	return P, op.Must(op.MatMul{}, d.perFold(x.rot), B)
 }
 
 // testRows gives the rows of the test sets, as covering cuts them.
@@ -234,17 +234,21 @@ func (d designer) testRows(z node) node {
 	return op.Must(op.MatMul{}, d.constant(d.rs.below(), z.Dtype()), z)
 }
 
-// trainedOn gives P of targets, and B of each piece but for kernels.
+// trainedOn gives P of targets, of the models that the design has, and B of each piece but for kernels.
 func (d designer) trainedOn(x design, r responses) (P, B node) {
-	models := len(d.n)
-	centre := cast(r.centre, r.z.Dtype())
+	models := op.TypeOf(x.rot).Dims[1]
+	of := func(y node) node { return y }
+	if models < len(d.n) {
+		of = d.perFold
+	}
+	centre := of(cast(r.centre, r.z.Dtype()))
 	if x.form == Kernel {
 		P = op.Must(op.MatMul{}, x.rot, r.z)
 	} else {
 		B = op.Must(op.FoldCross{Borders: d.pieces()}, x.x, r.z)
-		P = op.Must(op.MatMul{}, x.rot, d.training(B))
+		P = op.Must(op.MatMul{}, x.rot, of(d.training(B)))
 		if x.shift != nil {
-			P = op.Must(op.OuterAdd{Factors: factors(models, 1)}, P, x.shift, r.sums)
+			P = op.Must(op.OuterAdd{Factors: factors(models, 1)}, P, x.shift, of(r.sums))
 		}
 	}
 	if x.ones != nil {
@@ -271,11 +275,11 @@ func (d designer) trainedOnAll(x design, r responses) (P node) {
 
 // score gives the mean score over folds of every alpha, float64 (P, 1, A, W).
 func (d designer) score(x design, r responses, P, C node) node {
-	trained := folds(P)
+	trained := d.perFold(P)
 	if d.o.Score == op.R && d.lift > 0 {
 		trained = op.Must(op.GroupScale{Factors: factors(len(d.n)-1, d.lift)}, trained)
 	}
-	operands := []node{trained, C, x.rows, folds(x.s), x.test}
+	operands := []node{trained, C, x.rows, d.perFold(x.s), x.test}
 	var path op.Spec = op.PathRows{Alphas: d.o.Alphas, Borders: d.covering()}
 	if x.form == Gram {
 		operands[2] = x.gram
@@ -296,7 +300,7 @@ func inUnit(scores node, score op.Score, unit node) node {
 }
 
 // fit adds the fit of responses y as read (P, 1, T, W) to their graph. The design is
-// in the same graph, in the precision of the fit.
+// in the same graph, in the precision of the fit. By one for scoring there are no weights.
 func (d designer) fit(x design, y, trends node) fitted {
 	var out fitted
 	r, status := d.respond(y, trends, d.o.Precision)
@@ -319,6 +323,10 @@ func (d designer) fit(x design, y, trends node) fitted {
 	out.alpha, out.best = first(chosen), op.Must(op.Part{Axis: 2, Lo: 1}, chosen)
 	if sparse != nil {
 		d.weigh(x, r, d.pick(sparse, out.alpha), &out)
+		return out
+	}
+	if x.scoring {
+		out.responses = r
 		return out
 	}
 	d.refit(x, r, P, &out)

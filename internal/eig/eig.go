@@ -27,6 +27,8 @@ type Problem struct {
 	Vectors                  []float64
 	LdVectors, StrideVectors int
 	Rows                     bool
+
+	coupled, apart []int // rows of the matrix that is solved: apart are those of zeros alone
 }
 
 // Sym decomposes one symmetric matrix A of order n, row-major without gaps:

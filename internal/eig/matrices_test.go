@@ -113,6 +113,14 @@ var kinds = []struct {
 		return diagonal(n, func(int) float64 { return r.NormFloat64() })
 	}},
 	{"identity", func(n int, r *rand.Rand) []float64 { return diagonal(n, func(int) float64 { return 1 }) }},
+	{"rows of zeros", func(n int, r *rand.Rand) []float64 {
+		return symmetric(n, func(i, j int) float64 {
+			if i%3 == 1 || j%3 == 1 {
+				return 0
+			}
+			return r.NormFloat64()
+		})
+	}},
 	{"zero", func(n int, r *rand.Rand) []float64 { return make([]float64, n*n) }},
 	{"ones", func(n int, r *rand.Rand) []float64 { return symmetric(n, func(int, int) float64 { return 1 }) }},
 	{"Wilkinson", func(n int, r *rand.Rand) []float64 {

@@ -82,14 +82,16 @@ func (w *Workspace) one(ctx context.Context, threads int, p *Problem) error {
 	if err != nil {
 		return err
 	}
-	w.plan(p.N, threads)
+	p.split()
+	n := len(p.coupled)
+	w.plan(n, threads)
 	exp := exponent(big)
-	if p.N <= smallOrder {
-		p.load(1, w.small.a[:], pad(p.N), exp)
-		if err := w.small.run(p.N); err != nil {
+	if n <= smallOrder {
+		p.load(1, w.small.a[:], pad(n), exp)
+		if err := w.small.run(n); err != nil {
 			return err
 		}
-		p.store(1, w.small.d[:], w.small.q[:], pad(p.N), w.small.order[:], exp)
+		p.store(1, w.small.d[:], w.small.q[:], pad(n), w.small.order[:n], exp)
 		return nil
 	}
 	im := blas.Implementation{Threads: threads, Level: w.Level}
@@ -104,8 +106,36 @@ func (w *Workspace) one(ctx context.Context, threads int, p *Problem) error {
 	if err := w.back.run(ctx, threads, d.q, im); err != nil {
 		return err
 	}
-	p.store(threads, d.d, d.q, d.ld, d.order, exp)
+	p.store(threads, d.d, d.q, d.ld, d.order[:n], exp)
 	return nil
+}
+
+// split finds the rows that are nothing but zeros, such as those that a kernel of a fold's training rows has for the
+// rows left out: they are eigenvectors by themselves, and the problem is that of the others.
+func (p *Problem) split() {
+	p.coupled, p.apart = make([]int, 0, p.N), nil
+	for i := range p.N {
+		if p.alone(i) {
+			p.apart = append(p.apart, i)
+		} else {
+			p.coupled = append(p.coupled, i)
+		}
+	}
+}
+
+// alone reports whether row i is nothing but zeros.
+func (p *Problem) alone(i int) bool {
+	for _, v := range p.A[i*p.LdA:][:i+1] {
+		if v != 0 {
+			return false
+		}
+	}
+	for j := i + 1; j < p.N; j++ {
+		if p.A[j*p.LdA+i] != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // parallelOrder is the order from which a second goroutine gains.
@@ -162,23 +192,25 @@ func (p *Problem) largestOf(lo, hi int) (float64, error) {
 	panic("eig: a changed while it was read")
 }
 
-// load copies the lower triangle, times 2^-exp, to a, with whole squares of 8 on the diagonal and zeros elsewhere, up
-// to pad(n) rows.
+// load copies the lower triangle of the rows that are coupled, times 2^-exp, to a, with whole squares of 8 on the
+// diagonal and zeros elsewhere, up to a whole number of 8 rows.
 func (p *Problem) load(threads int, a []float64, ld, exp int) {
 	// In two steps, since 2^-exp itself may overflow.
 	scale, again := math.Ldexp(1, -exp/2), math.Ldexp(1, -exp+exp/2)
-	team.Each(threads, (pad(p.N)+rowsPerLoad-1)/rowsPerLoad, func(_, task int) {
-		lo, hi := task*rowsPerLoad, min((task+1)*rowsPerLoad, pad(p.N))
+	n := len(p.coupled)
+	team.Each(threads, (pad(n)+rowsPerLoad-1)/rowsPerLoad, func(_, task int) {
+		lo, hi := task*rowsPerLoad, min((task+1)*rowsPerLoad, pad(n))
 		for i := lo; i < hi; i++ {
 			row := a[i*ld:][:ld]
-			n := 0
-			if i < p.N {
-				n = i + 1
-				for j, v := range p.A[i*p.LdA:][:n] {
-					row[j] = v * scale * again
+			filled := 0
+			if i < n {
+				filled = i + 1
+				from := p.A[p.coupled[i]*p.LdA:]
+				for j, at := range p.coupled[:filled] {
+					row[j] = from[at] * scale * again
 				}
 			}
-			clear(row[n:])
+			clear(row[filled:])
 		}
 		wholeSquares(a, lo, hi, ld)
 	})
@@ -187,33 +219,77 @@ func (p *Problem) load(threads int, a []float64, ld, exp int) {
 // vectorsPerTask is the number of eigenvectors that are written at once: a cache line of each row of Q.
 const vectorsPerTask = 8
 
-// store writes the values, times 2^exp, and the vectors, rows of q, in order, each with its sign.
+// store writes the values, times 2^exp, and the vectors, rows of q, in order, each with its sign; among them, in their
+// place, the values 0 of the rows that are apart, whose vectors are 1 there and 0 elsewhere.
 func (p *Problem) store(threads int, d, q []float64, ld int, order []int, exp int) {
+	below := 0 // values
+	for below < len(order) && d[order[below]] < 0 {
+		below++
+	}
+	none := make([]float64, len(order))
 	team.Each(threads, (p.N+vectorsPerTask-1)/vectorsPerTask, func(_, task int) {
 		lo, hi := task*vectorsPerTask, min((task+1)*vectorsPerTask, p.N)
-		var signs [vectorsPerTask]float64
-		var rows [vectorsPerTask][]float64
+		var vectors [vectorsPerTask]signed
 		for j := lo; j < hi; j++ {
-			p.Values[j] = math.Ldexp(d[order[j]], exp)
-			rows[j-lo] = q[order[j]*ld:][:p.N]
-			signs[j-lo] = signOf(rows[j-lo])
-		}
-		if p.Rows {
-			for j := lo; j < hi; j++ {
-				sign, out := signs[j-lo], p.Vectors[j*p.LdVectors:]
-				for i, v := range rows[j-lo] {
-					out[i] = sign * v
+			v := signed{row: none, sign: 1, one: -1}
+			switch at := j - below; {
+			case at >= 0 && at < len(p.apart):
+				p.Values[j], v.one = 0, at
+			default:
+				if at >= 0 {
+					at -= len(p.apart)
 				}
+				from := order[below+at]
+				p.Values[j], v.row = math.Ldexp(d[from], exp), q[from*ld:][:len(order)]
+				v.sign = signOf(v.row)
 			}
-			return
+			vectors[j-lo] = v
 		}
-		for i := range p.N {
-			out := p.Vectors[i*p.LdVectors+lo:][:hi-lo]
-			for j := range out {
-				out[j] = signs[j] * rows[j][i]
-			}
-		}
+		p.write(lo, vectors[:hi-lo])
 	})
+}
+
+// signed is an eigenvector: sign times row over the coupled rows, or with one at least 0 that of a row that is apart.
+type signed struct {
+	row  []float64
+	sign float64
+	one  int
+}
+
+// write writes the vectors from number lo on.
+func (p *Problem) write(lo int, vectors []signed) {
+	if p.Rows {
+		for j, v := range vectors {
+			out := p.Vectors[(lo+j)*p.LdVectors:]
+			for c, i := range p.coupled {
+				out[i] = v.sign * v.row[c]
+			}
+			for a, i := range p.apart {
+				out[i] = oneWhere(a == v.one)
+			}
+		}
+		return
+	}
+	for c, i := range p.coupled {
+		out := p.Vectors[i*p.LdVectors+lo:][:len(vectors)]
+		for j, v := range vectors {
+			out[j] = v.sign * v.row[c]
+		}
+	}
+	for a, i := range p.apart {
+		out := p.Vectors[i*p.LdVectors+lo:][:len(vectors)]
+		for j, v := range vectors {
+			out[j] = oneWhere(a == v.one)
+		}
+	}
+}
+
+// oneWhere is 1 or 0.
+func oneWhere(here bool) float64 {
+	if here {
+		return 1
+	}
+	return 0
 }
 
 // signOf is the sign of the component of largest magnitude, the first of equals.

@@ -75,7 +75,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "encode", Results: 6, Device: true}
+	return step.Command{Name: "encode", Results: 7, Device: true}
 }
 
 // MoreInputs are the table of the atlas beside it, and those of the columns of features

@@ -62,7 +62,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "null", Results: 1, Device: true}
+	return step.Command{Name: "null", Results: 2, Device: true}
 }
 
 // Rules are those of pairs of options; those of encode hold too.
