@@ -158,6 +158,49 @@ func OpenArray(fsys FS, path string) (Array, error) {
 	return a, nil
 }
 
+// OpenParts opens the parts of an array of three axes, each an Array of two: along the first
+// axis, or of one that MATLAB wrote along the last. Each has the file to itself; the caller
+// closes them.
+func OpenParts(fsys FS, path string) (parts []Array, err error) {
+	defer func() {
+		if err != nil {
+			for _, p := range parts {
+				p.Close()
+			}
+			parts = nil
+		}
+	}()
+	for i, n := 0, 1; i < n; i++ {
+		a, err := OpenArray(fsys, path)
+		if err != nil {
+			return parts, err
+		}
+		parts = append(parts, a)
+		shape := a.Shape()
+		p, ok := a.(parted)
+		if !ok || len(shape) != 3 {
+			return parts, inputErrorf(path, "has shape %s, expected three axes", shapeString(shape))
+		}
+		axis := p.slowest()
+		if _, name := SplitMember(path); axis > 0 && name == "" { // a name is of HDF5
+			return parts, inputErrorf(path, "has three axes in Fortran order: save it with numpy.ascontiguousarray")
+		}
+		if n = shape[axis]; n == 0 {
+			return parts, inputErrorf(path, "has shape %s, expected at least one part", shapeString(shape))
+		}
+		p.cut(i, slices.Delete(shape, axis, axis+1))
+	}
+	return parts, nil
+}
+
+// parted is an Array of which parts along one axis can be read.
+type parted interface {
+	// slowest is the axis of which neighbours are furthest apart in the file.
+	slowest() int
+	// cut leaves part i along it, of the shape that the others have.
+	cut(i int, shape []int)
+}
+
 func openFormat(path string, f File, size int64, name string) (Array, error) {
 	head := make([]byte, min(size, headBytes))
 	if n, err := f.ReadAt(head, 0); n < len(head) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"voxen/internal/hdf5"
@@ -67,6 +68,21 @@ func (a *chunked) columnBytes() int64 {
 		return a.chunks.Bytes()
 	}
 	return int64(max(a.file[rows]-1, 0)/lengths[rows]+1) * a.chunks.Bytes()
+}
+
+// slowest implements parted.
+func (a *chunked) slowest() int {
+	if a.turned {
+		return len(a.shape) - 1
+	}
+	return 0
+}
+
+// cut implements parted; the Array has no index yet where it has three axes.
+func (a *chunked) cut(i int, shape []int) {
+	a.file, a.index = a.file[1:], i
+	a.matrix = matrixOf(fmt.Sprintf("%s:%d", a.name, i), a.dtype, shape)
+	a.keep(chunkMemory)
 }
 
 // Close implements Array.

@@ -50,6 +50,21 @@ func (a *flat) AsRow() Array {
 	return &b
 }
 
+// slowest implements parted.
+func (a *flat) slowest() int {
+	if a.fortran {
+		return len(a.shape) - 1
+	}
+	return 0
+}
+
+// cut implements parted.
+func (a *flat) cut(i int, shape []int) {
+	bytes, _ := product(shape, a.dtype.Size) // fits, as all of it does
+	a.offset += int64(i) * bytes
+	a.matrix = matrixOf(fmt.Sprintf("%s:%d", a.name, i), a.dtype, shape)
+}
+
 func (a *flat) dataBytes() int64 {
 	n, _ := product(a.shape, a.dtype.Size)
 	return n

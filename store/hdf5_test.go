@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,6 +174,76 @@ func TestHDF5Views(t *testing.T) {
 	}
 	if a := openSet(t, "huth.hf5"); !slices.Equal(a.Shape(), []int{24, 37}) || a.Name() != golden("hdf5/huth.hf5")+":/data" {
 		t.Errorf("%s has shape %v", a.Name(), a.Shape())
+	}
+}
+
+// TestOpenParts: the parts of an array of three axes are those that FILE:/NAME:N gives, in every
+// layout, and those of numpy's; what has no such parts is refused.
+func TestOpenParts(t *testing.T) {
+	dir := t.TempDir()
+	npy := filepath.Join(dir, "x.npy")
+	cube := make([]float64, 3*4*2)
+	for i := range cube {
+		cube[i] = float64(i)
+	}
+	save := func(path string, shape []int, fortran bool) {
+		t.Helper()
+		err := WriteFile(OS{}, path, func(w io.Writer) error { return WriteNpy(w, shape, cube) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !fortran {
+			return
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, bytes.Replace(b, []byte("'fortran_order': False,"), []byte("'fortran_order': True, "), 1), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(npy, []int{3, 4, 2}, false)
+	for path, want := range map[string]int{golden("hdf5/matlab.mat:/repeats"): 3, golden("hdf5/latest.h5:/layouts/cube"): 3, golden("hdf5/latest.h5:/layouts/cube_chunked"): 5, npy: 3} {
+		parts, err := OpenParts(OS{}, path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if len(parts) != want {
+			t.Errorf("%s has %d parts, want %d", path, len(parts), want)
+		}
+		for i, p := range parts {
+			x, err := Float64s(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			one := cube[i*8%len(cube):]
+			if path != npy {
+				a, err := OpenArray(OS{}, fmt.Sprintf("%s:%d", path, i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(a.Shape(), p.Shape()) {
+					t.Errorf("%s has shape %v, want %v", p.Name(), p.Shape(), a.Shape())
+				}
+				if one, err = Float64s(t.Context(), a); err != nil {
+					t.Fatal(err)
+				}
+				a.Close()
+			}
+			if len(x) != p.Rows()*p.Cols() || !slices.Equal(x, one[:len(x)]) {
+				t.Errorf("%s is %v, want %v", p.Name(), x, one)
+			}
+			p.Close()
+		}
+	}
+	save(filepath.Join(dir, "f.npy"), []int{3, 4, 2}, true)
+	save(filepath.Join(dir, "two.npy"), []int{12, 2}, false)
+	for path, want := range map[string]string{"f.npy": "has three axes in Fortran order", "two.npy": "has shape (12, 2), expected three axes"} {
+		if _, err := OpenParts(OS{}, filepath.Join(dir, path)); err == nil || !IsInput(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
 	}
 }
 

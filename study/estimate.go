@@ -49,7 +49,14 @@ func (s *Study) encodeWork(m *modelSteps, T, folds int, o *encode.Options) work 
 	if s.columns == 0 {
 		size = fmt.Sprintf("%d volumes, %s", T, what)
 	}
-	return work{size: size, flops: V*cost + design, bytes: V * (4*t + 8*k), output: 8 * V * (k + 2), memory: V*4*t + 8*4*t*k}
+	output := 8 * V * 2
+	if o.Includes("weights") {
+		output += 8 * V * k
+	}
+	if o.Predictions {
+		output += 4 * V * t
+	}
+	return work{size: size, flops: V*cost + design, bytes: V * (4*t + 8*k), output: output, memory: V*4*t + 8*4*t*k}
 }
 
 // rate is what a machine does in a second.

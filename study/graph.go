@@ -74,7 +74,20 @@ func (s *Study) build() error {
 			return err
 		}
 	}
-	return s.across(fits)
+	if err := s.across(fits); err != nil {
+		return err
+	}
+	return s.rules()
+}
+
+// rules refuses options that do not go together before any step runs.
+func (s *Study) rules() error {
+	for _, task := range s.Tasks {
+		if err := step.CheckRules(task.Step); err != nil {
+			return step.BadInput(s.Config.path, "%s: %v", task.Name, err)
+		}
+	}
+	return nil
 }
 
 // modelSteps are the steps of one model, or of another fit, that later ones read.

@@ -85,6 +85,9 @@ func (s *Study) group(m *modelSteps) error {
 		s.note("group is left out: not every subject has a held-out run or a nested score")
 		return nil
 	}
+	if err := s.written(name, "group"); err != nil {
+		return err
+	}
 	o := c.Options
 	o.Atlas, o.Participants, o.FisherZ, o.Out = s.resolve(c.Atlas), "", s.Encode.Score == "r", s.path(m.name, "group")
 	if onGrid(s.recordings[0].bold) {
@@ -116,6 +119,14 @@ func (s *Study) group(m *modelSteps) error {
 	}
 	m.group = s.add(m.name, from, w, &o)
 	return nil
+}
+
+// written refuses that encode does not write a result which a later step reads.
+func (s *Study) written(result, by string) error {
+	if s.Encode.Includes(result) {
+		return nil
+	}
+	return s.bad("encode.outputs", "is %s, which leaves out %s, and %s reads it", strings.Join(s.Encode.Outputs, ","), result, by)
 }
 
 // participants is the table of subjects, "" for none.
@@ -165,6 +176,9 @@ func (s *Study) match(m *modelSteps) error {
 	maps := "weights"
 	if s.mapsOf(m) != "" {
 		maps = "maps"
+	}
+	if err := s.written(maps, "match"); err != nil {
+		return err
 	}
 	for _, e := range m.encode {
 		o.Maps = append(o.Maps, s.imageOf(e.out(), maps))

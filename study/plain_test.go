@@ -204,6 +204,8 @@ func TestPlainStudyRefusals(t *testing.T) {
 		"layers of a baseline":  {tinyModel + "dictionary: {skip: true}\nencode: {by: layer, baseline: [word_rate]}\n", "encode.by is layer beside encode.baseline"},
 		"layers of atoms":       {tinyModel + "encode: {by: layer}\n", "encode.by is layer, and the features of models are atoms"},
 		"heads of a tap":        {tinyModel + "dictionary: {skip: true}\nencode: {by: head}\n", "encode.by is head, and ffn.out of bert has no heads"},
+		"a result of group":     {pitch + "encode: {outputs: [cv_score]}\n", "encode.outputs is cv_score, which leaves out nested_score, and group reads it"},
+		"saved predictions":     {pitch + "encode: {nested: false, save_predictions: true}\n", "encode pitch sub-01: --save-predictions without held-out predictions"},
 		"weights that are none": {pitch + "encode: {baseline: [word_rate], band_weights: no.npy}\n", "encode.band_weights is"},
 	} {
 		dir, yaml := plainStudy(t, c.end)
@@ -254,6 +256,7 @@ report: {skip: true}
 		"delays":            {"cv: kfold:3, delays: \"1,2\"", "maps: weights", ""},
 		"baseline":          {"cv: kfold:3, baseline: [word_rate], band_samples: 3", "maps: product", ""},
 		"product of lasso":  {"model: lasso", "maps: product", "match.maps is product, and encode.model is lasso"},
+		"maps left out":     {"cv: kfold:3, outputs: scores", "maps: weights", "encode.outputs is scores, which leaves out weights, and match reads it"},
 		"product of no one": {"nested: false", "maps: product", "match.maps is product without held-out predictions"},
 	} {
 		dir, yaml := plainStudy(t, fmt.Sprintf(end, c.encode, c.match))
@@ -340,10 +343,11 @@ func TestAutoencoderOfAStudy(t *testing.T) {
 	}
 }
 
-// Runs that lie in one file are told apart by their first rows: they are the folds.
+// Runs that lie in one file are told apart by their first rows: they are the folds. What is
+// written of them says encode.outputs.
 func TestRunsWithinAFile(t *testing.T) {
 	dir, yaml := plainStudy(t, `features: [{name: pitch, files: [features/alice_pitch.npy]}]
-encode: {alphas: "10,1000", runs: onsets.npy}
+encode: {alphas: "10,1000", runs: onsets.npy, outputs: [cv_score, nested_score, predictions], save_predictions: true}
 group: {skip: true}
 report: {skip: true}
 `)
@@ -356,6 +360,15 @@ report: {skip: true}
 	run, err := store.ReadRun(store.OS{}, filepath.Join(dir, "results", "pitch", "sub-01", "run.json"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	var written []string
+	for _, o := range run.Outputs {
+		if strings.HasSuffix(o.Name, ".npy") {
+			written = append(written, o.Name)
+		}
+	}
+	if slices.Sort(written); !slices.Equal(written, []string{"cv_score.npy", "nested_score.npy", "predictions.npy"}) {
+		t.Errorf("encode.outputs writes %v", written)
 	}
 	if cv := run.Option["cv"]; cv != "runs" && !strings.HasPrefix(fmt.Sprint(cv), "runs,") {
 		t.Errorf("folds are %v, want the three runs", cv)

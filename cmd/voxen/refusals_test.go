@@ -146,7 +146,7 @@ var refusals = []refusal{
 	flags("trim of features alone", `x.npy: has 9 rows, trimmed, .*y.npy has 12`, "--trim-features", "2:1"),
 	flags("images", `--images "big", expected auto, all or none`, "--images", "big"),
 	flags("predictions of nothing", `--save-predictions without held-out predictions: give --nested`, "--save-predictions"),
-	flags("repeats of nothing", `--test-repeats with 0 file of responses, expected at least two`, "--test-repeats"),
+	flags("repeats of nothing", `--test-repeats without --test-responses: expected a file of each repeat`, "--test-repeats"),
 	flags("others of no held-out rows", `--isc without held-out predictions: give --nested or --test-features`, "--isc", "o1.npy"),
 	flags("too few others", `--isc with 2 files, expected 1 of each of at least three other subjects`, "--nested", "--isc", "o1.npy", "--isc", "o2.npy"),
 	flags("confounds of no others", `--isc-confounds without --isc`, "--isc-confounds", "o1.tsv"),

@@ -20,7 +20,7 @@ func (x *encoder) censor() error {
 			return err
 		}
 		if x.o.TestRepeats {
-			if x.Plan.TestCensored, err = x.o.Together(x.Plan.TestCensored, len(x.o.TestResponses), "repeats", x.o.TestConfounds[0]); err != nil {
+			if x.Plan.TestCensored, err = x.o.Together(x.Plan.TestCensored, len(x.TestY.Parts), "repeats", x.o.TestConfounds[0]); err != nil {
 				return err
 			}
 		}

@@ -117,15 +117,19 @@ func (o *Options) Check() error {
 		what string
 	}{
 		{len(o.Features), len(o.Responses), "files of features and %d of responses"},
-		{len(o.testFiles()), len(o.TestResponses), "test files of features and %d of responses"},
+		{len(o.testFiles(len(o.TestResponses))), len(o.TestResponses), "test files of features and %d of responses"},
 	}
 	if len(o.Confounds) > 0 {
+		confounded := len(o.TestResponses)
+		if o.TestRepeats && confounded == 1 { // one array of all repeats
+			confounded = len(o.TestConfounds)
+		}
 		pairs = append(pairs, []struct {
 			n, m int
 			what string
 		}{
 			{len(o.Confounds), len(o.Responses), "files of confounds and %d of responses"},
-			{len(o.TestConfounds), len(o.TestResponses), "test files of confounds and %d of responses"},
+			{len(o.TestConfounds), confounded, "test files of confounds and %d of responses"},
 		}...)
 	}
 	for _, p := range pairs {

@@ -19,7 +19,7 @@ func (x *encoder) explain(err error) error {
 	case errors.As(err, &feature):
 		paths, features := x.o.Features, x.x
 		if feature.HeldOut {
-			paths, features = x.o.testFiles(), x.testX
+			paths, features = x.o.testFiles(len(x.TestY.Parts)), x.testX
 		}
 		file, row := place(features.Files, feature.Row)
 		row = features.KeptOf(file).At(row)

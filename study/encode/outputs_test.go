@@ -3,6 +3,7 @@ package encode_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -115,6 +116,49 @@ type stopper struct {
 func (s *stopper) Progress(done int) {
 	if done > 0 {
 		s.cancel()
+	}
+}
+
+// One array of all repeats is what their files are, to encode and to score, with confounds too.
+func TestRepeatsInOneArray(t *testing.T) {
+	dir := t.TempDir()
+	o, _ := repeatsIn(t, dir, 3, 11, 6)
+	var all []float64
+	for _, path := range o.TestResponses {
+		all = append(all, loadNpy(t, path)...)
+	}
+	confounds := func(name string, rows int) string {
+		path, text := filepath.Join(dir, name), "motion\n"
+		for i := range rows {
+			text += fmt.Sprintf("%d\n", i*i%7+len(name)*i%5)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	o.TestRepeats, o.Metrics, o.Predictions = true, []string{"r"}, true
+	o.Confounds, o.TestConfounds = []string{confounds("c.tsv", 40)}, []string{confounds("t1.tsv", 11), confounds("t.tsv", 11), confounds("t-2.tsv", 11)}
+	one := o
+	one.Out, one.TestResponses = filepath.Join(dir, "one"), []string{saveNpy(t, filepath.Join(dir, "all.npy"), []int{3, 11, 6}, all)}
+	for _, o := range []encode.Options{o, one} {
+		if _, err := run(o); err != nil {
+			t.Fatal(err)
+		}
+		s := steptest.With(score.New(), score.Options{Predictions: []string{filepath.Join(o.Out, "predictions.npy")}, Responses: o.TestResponses, Confounds: o.TestConfounds,
+			Out: filepath.Join(o.Out, "score"), Repeats: step.Repeats{TestRepeats: true}})
+		if _, err := step.Do[*score.Summary](ctx, steptest.Env(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"test_score", "test_r", "predictions", "explainable_variance", "score/r2", "score/noise_ceiling"} {
+		if d := worst(loadNpy(t, filepath.Join(o.Out, name+".npy")), loadNpy(t, filepath.Join(one.Out, name+".npy"))); d != 0 {
+			t.Errorf("%s of one array differs by %g", name, d)
+		}
+	}
+	one.Out, one.TestConfounds = filepath.Join(dir, "two"), one.TestConfounds[:2]
+	if _, err := run(one); err == nil || !strings.Contains(err.Error(), "is one of 2 files of confounds, and there are 3 repeats: expected one of each") {
+		t.Error(err)
 	}
 }
 
@@ -238,6 +282,9 @@ func TestOutputsRefusals(t *testing.T) {
 	for i := range small {
 		small[i] *= 1e-6
 	}
+	repeats := slices.Concat(loadNpy(t, o.TestResponses[0]), loadNpy(t, o.TestResponses[1]))
+	once := saveNpy(t, filepath.Join(dir, "once.npy"), []int{1, 18, 5}, repeats)
+	turned := saveNpy(t, filepath.Join(dir, "turned.npy"), []int{2, 5, 9}, repeats)
 	short := noiseFile(t, filepath.Join(dir, "short.npy"), 8, 5, 7)
 	for want, edit := range map[string]func(o *encode.Options){
 		"--outputs all,alpha: all stands alone, expected all, scores or names": func(o *encode.Options) { o.Outputs, o.TestRepeats = []string{"all", "alpha"}, true },
@@ -245,8 +292,14 @@ func TestOutputsRefusals(t *testing.T) {
 		`--outputs alpha,nested_score: "nested_score" is not made with these options, expected all, scores, or of weights, alpha, cv_score, test_score`: func(o *encode.Options) {
 			o.Outputs, o.TestResponses = []string{"alpha", "nested_score"}, o.TestResponses[:1]
 		},
-		"--test-repeats with 1 file of responses, expected at least two": func(o *encode.Options) {
+		o.TestResponses[0] + ": has shape (9, 5), expected three axes: expected repeats of a stimulus in one array (repeats, time, voxels), or a file of each": func(o *encode.Options) {
 			o.TestResponses, o.TestRepeats = o.TestResponses[:1], true
+		},
+		once + ": has 1 repeat, expected at least two": func(o *encode.Options) {
+			o.TestResponses, o.TestRepeats = []string{once}, true
+		},
+		turned + ": has 9 voxels in each of 2 repeats, " + o.Responses[0] + " has 5: expected (repeats, time, voxels)": func(o *encode.Options) {
+			o.TestResponses, o.TestRepeats = []string{turned}, true
 		},
 		"--test-repeats with 2 files of features, expected one: what was presented in all repeats": func(o *encode.Options) {
 			o.TestFeatures, o.TestRepeats = slices.Repeat(o.TestFeatures, 2), true

@@ -68,6 +68,7 @@ func (x *encoder) readBands(ctx context.Context) (err error) {
 func (x *encoder) openResponses(ctx context.Context, paths []string, name string, first *step.Responses) (*step.Responses, error) {
 	files := step.ResponseFiles{Paths: paths, Mask: x.o.Mask, Atlas: x.o.Atlas, Name: name}
 	files.Trim, _ = x.o.Ends()
+	files.Repeats = name != x.scratch && x.o.TestRepeats
 	if name == x.scratch { // held-out files are runs of their own
 		files.Runs = x.o.Runs
 	}
@@ -148,10 +149,13 @@ func (x *encoder) readTest(ctx context.Context) error {
 	if x.Data.TestX.Cols != x.Data.X.Cols {
 		return step.BadInput(x.o.TestFeatures[0], "has %d columns, %s has %d", x.Data.TestX.Cols, x.o.Features[0], x.Data.X.Cols)
 	}
-	if err := x.sameRows(x.o.testFiles(), x.testX, x.o.TestResponses, x.TestY); err != nil {
+	if err := x.sameRows(x.o.testFiles(len(x.TestY.Parts)), x.testX, x.TestY.Paths, x.TestY); err != nil {
 		return err
 	}
 	x.Data.TestY = x.TestY
+	if err := x.o.EachConfounds(x.o.TestConfounds, x.TestY); err != nil {
+		return err
+	}
 	x.Plan.TestTrends, err = x.nuisance(x.o.TestConfounds, x.TestY, x.Data.TestRuns)
 	return err
 }

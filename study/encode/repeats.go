@@ -19,7 +19,7 @@ func (x *encoder) loadTest(ctx context.Context) error {
 		if err := x.o.EqualRows(x.TestY); err != nil {
 			return err
 		}
-		once, n := x.testX, len(x.o.TestResponses)
+		once, n := x.testX, len(x.TestY.Parts)
 		x.testX.Matrix = tile.Matrix{Rows: n * once.Rows, Cols: once.Cols, Data: slices.Repeat(once.Data, n)}
 		x.testX.Files, x.testX.Kept = op.Borders{0}, nil
 		for i := range n {
@@ -34,10 +34,10 @@ func (x *encoder) loadTest(ctx context.Context) error {
 	return nil
 }
 
-// testFiles names the held-out features of each file of responses.
-func (o *Options) testFiles() []string {
+// testFiles names the held-out features of each of n files, or repeats, of responses.
+func (o *Options) testFiles(n int) []string {
 	if o.TestRepeats {
-		return slices.Repeat(o.TestFeatures, len(o.TestResponses))
+		return slices.Repeat(o.TestFeatures, n)
 	}
 	return o.TestFeatures
 }

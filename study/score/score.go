@@ -70,8 +70,9 @@ func (o *Options) Rules() []step.Rule {
 func (o *Options) Check() error {
 	n := len(o.Responses)
 	switch m, c := len(o.Predictions), len(o.Confounds); {
-	case o.TestRepeats && (m != 1 || n < 2):
+	case o.TestRepeats && m != 1:
 		return step.BadInput("", "--test-repeats with %d files of predictions and %d of responses, expected one of predictions, and the responses of each repeat", m, n)
+	case o.TestRepeats && n == 1: // one array of all
 	case m != n && m != 1:
 		return step.BadInput("", "%d files of predictions and %d of responses, expected one of each per run, or predictions in one file", m, n)
 	case c > 0 && c != n:
@@ -146,7 +147,7 @@ func (s *scorer) read(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.y, err = s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.Responses, Mask: s.o.Mask, Atlas: s.o.Atlas, Name: "responses", Runs: s.o.Runs, Trim: trim}, nil); err != nil {
+	if s.y, err = s.OpenResponses(ctx, step.ResponseFiles{Paths: s.o.Responses, Mask: s.o.Mask, Atlas: s.o.Atlas, Name: "responses", Runs: s.o.Runs, Trim: trim, Repeats: s.o.TestRepeats}, nil); err != nil {
 		return err
 	}
 	if err := s.readPredictions(ctx); err != nil {
@@ -158,7 +159,10 @@ func (s *scorer) read(ctx context.Context) (err error) {
 	s.plan.Runs = s.y.Runs()
 	s.plan.PerRun = ridge.PerRun(s.o.PerRun)
 	if s.o.TestRepeats {
-		s.plan.TestRepeats, s.plan.ZScoreMean = len(s.o.Responses), s.o.ZScoreRepeats
+		s.plan.TestRepeats, s.plan.ZScoreMean = len(s.y.Parts), s.o.ZScoreRepeats
+	}
+	if err := s.o.EachConfounds(s.o.Confounds, s.y); err != nil {
+		return err
 	}
 	if s.plan.Trends, err = s.o.Bases(s.Env, s.o.Confounds, s.y, s.plan.Runs); err != nil {
 		return err
@@ -206,7 +210,7 @@ func (s *scorer) censor() (err error) {
 		return err
 	}
 	if s.o.TestRepeats && s.plan.Censored != nil {
-		if s.plan.Censored, err = s.o.Together(s.plan.Censored, len(s.o.Responses), "repeats", s.o.Confounds[0]); err != nil {
+		if s.plan.Censored, err = s.o.Together(s.plan.Censored, len(s.y.Parts), "repeats", s.o.Confounds[0]); err != nil {
 			return err
 		}
 	}

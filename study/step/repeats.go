@@ -2,7 +2,7 @@ package step
 
 // Repeats are the options of held-out runs that are presentations of one stimulus.
 type Repeats struct {
-	TestRepeats   bool `opt:"test-repeats" doc:"all --test-responses are repeats of one stimulus, with one --test-features: scores are of their mean"`
+	TestRepeats   bool `opt:"test-repeats" doc:"all --test-responses are repeats of one stimulus, a file of each or one array (repeats, time, voxels), with one --test-features: scores are of their mean"`
 	ZScoreRepeats bool `opt:"zscore-repeats" doc:"z-score the mean of the repeats again before it is scored"`
 }
 
@@ -14,10 +14,19 @@ func (r Repeats) Check(features, responses int) error {
 	switch {
 	case !r.TestRepeats:
 		return nil
-	case responses < 2:
-		return BadInput("", "--test-repeats with %d file of responses, expected at least two", responses)
+	case responses < 1:
+		return BadInput("", "--test-repeats without --test-responses: expected a file of each repeat, or one array of all (repeats, time, voxels)")
 	case features != 1:
 		return BadInput("", "--test-repeats with %d files of features, expected one: what was presented in all repeats", features)
+	}
+	return nil
+}
+
+// EachConfounds wants confounds of every repeat or of none; with one array of all, how many
+// there are is known once it is open.
+func (r Repeats) EachConfounds(confounds []string, y *Responses) error {
+	if n := len(y.Parts); r.TestRepeats && len(confounds) > 0 && len(confounds) != n {
+		return BadInput(confounds[0], "is one of %d files of confounds, and there are %d repeats: expected one of each", len(confounds), n)
 	}
 	return nil
 }

@@ -133,11 +133,16 @@ func (r *Responses) OpenArray(fsys store.FS, path string) error {
 	if err != nil {
 		return err
 	}
+	r.add(a)
+	return nil
+}
+
+// add appends an array.
+func (r *Responses) add(a store.Array) {
 	r.Parts, r.Closers = append(r.Parts, a), append(r.Closers, a.Close)
 	if u, ok := a.(store.Unpacker); ok && u.UnpackedBytes() > 0 {
 		r.loads = append(r.loads, u.Unpack)
 	}
-	return nil
 }
 
 // OpenStack opens arrays with the same columns, rows below each other.
@@ -224,13 +229,65 @@ type ResponseFiles struct {
 	Name        string // of the scratch files of what has to be unpacked
 	Runs        string // labels of the runs that are trimmed, as RunsOf reads them
 	Trim        Ends
+	// Repeats says that one file holds all repeats of a stimulus, (repeats, time, voxels).
+	Repeats bool
+}
+
+// open opens the files, or the one of all repeats.
+func (f ResponseFiles) open(ctx context.Context, e *Env, first *Responses) (*Responses, error) {
+	if !f.Repeats || len(f.Paths) != 1 {
+		return OpenResponses(ctx, e, f.Paths, brain.OpenOptions{Mask: f.Mask, Rows: brain.TimeRows}, first)
+	}
+	path := f.Paths[0]
+	switch {
+	case brain.KindByName(path) != nil:
+		return nil, BadInput(path, "is one image, expected one of each repeat")
+	case f.Runs != "":
+		return nil, BadInput(f.Runs, "is given, but repeats are runs already")
+	case f.Mask != "":
+		return nil, BadInput(f.Mask, "is a mask, but responses %s are an array without a grid", path)
+	}
+	r, err := openRepeats(e, path)
+	if err != nil {
+		return nil, err
+	}
+	switch n, v := len(r.Parts), r.Cols(); {
+	case n < 2:
+		err = BadInput(path, "has %d repeat, expected at least two", n)
+	case v == 0:
+		err = BadInput(path, "has no voxels")
+	case first != nil && v != first.Parts[0].Cols():
+		err = BadInput(path, "has %d voxels in each of %d repeats, %s has %d: expected (repeats, time, voxels)", v, n, first.Paths[0], first.Parts[0].Cols())
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// openRepeats opens the parts of an array (repeats, time, voxels).
+func openRepeats(e *Env, path string) (*Responses, error) {
+	parts, err := store.OpenParts(e.FS, path)
+	if store.IsInput(err) {
+		return nil, BadInput("", "%v: expected repeats of a stimulus in one array (repeats, time, voxels), or a file of each", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &Responses{}
+	for _, a := range parts {
+		r.add(a)
+		r.Paths = append(r.Paths, a.Name())
+	}
+	return r, nil
 }
 
 // OpenResponses opens responses. With first, not nil, they lie where those do, and their
 // regions are those of first. They are loaded when memory is planned (PlanMemory), but for
 // those that an atlas averages.
 func (r *Run) OpenResponses(ctx context.Context, f ResponseFiles, first *Responses) (*Responses, error) {
-	y, err := OpenResponses(ctx, r.Env, f.Paths, brain.OpenOptions{Mask: f.Mask, Rows: brain.TimeRows}, first)
+	y, err := f.open(ctx, r.Env, first)
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,8 @@ type Facts interface {
 	Facts() map[string]string
 }
 
-// checkRules refuses the first rule of a step that is broken.
-func checkRules(s Step) error {
+// CheckRules refuses the first rule of a step that is broken.
+func CheckRules(s Step) error {
 	ruled, ok := s.(Ruled)
 	if !ok {
 		return nil

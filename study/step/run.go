@@ -95,7 +95,7 @@ func Check(s Step) error {
 	if err := checkOptions(s); err != nil {
 		return err
 	}
-	if err := checkRules(s); err != nil {
+	if err := CheckRules(s); err != nil {
 		return err
 	}
 	return s.Check()

@@ -15,10 +15,10 @@ import (
 
 // Written are the options of what is written of a fit.
 type Written struct {
-	Outputs      []string `opt:"outputs" key:"-" list:"comma" default:"all" complete:"all,scores" form:"all, scores or NAME,NAME" doc:"what is written: all, scores (all but weights), or results by name"`
+	Outputs      []string `opt:"outputs" key:"outputs" list:"comma" default:"all" complete:"all,scores" form:"all, scores or NAME,NAME" doc:"what is written: all, scores (all but weights), or results by name"`
 	WeightsDType string   `opt:"weights-dtype" oneof:"float16,float32,float64" doc:"element type of weights.npy (default: that of --precision)"`
 	Images       string   `opt:"images" key:"-" default:"auto" oneof:"auto,all,none" doc:"images beside the arrays of image responses: auto leaves out those of more than 64 MiB"`
-	Predictions  bool     `opt:"save-predictions" key:"-" doc:"write the predictions of held-out runs, else with --nested of every row by the model that did not see its fold"`
+	Predictions  bool     `opt:"save-predictions" key:"save_predictions" doc:"write the predictions of held-out runs, else with --nested of every row by the model that did not see its fold"`
 }
 
 // smallArray is the size up to which an array has an image beside it unasked.
