@@ -129,8 +129,6 @@ func (s *Study) products(o *encode.Options) error {
 	switch {
 	case o.Model != "ridge":
 		return s.bad(key, "is product, and encode.model is %s: contributions are of ridge, expected weights", o.Model)
-	case o.Censor != "":
-		return s.bad(key, "is product, and data.censor leaves rows out: contributions are of all rows, expected weights")
 	case !o.Nested && len(o.TestResponses) == 0:
 		return s.bad(key, "is product without held-out predictions: expected encode.nested, or held-out runs")
 	}

@@ -121,6 +121,9 @@ func newSearch(be engine.Backend, data Data, out BandedOutputs, o Options, b Ban
 	}
 	if o.stepped != nil { // features have their delays side by side
 		b.Of = slices.Repeat(b.Of, delays)
+		if out.SplitOf != nil {
+			out.SplitOf = slices.Repeat(out.SplitOf, delays)
+		}
 	}
 	if err := o.check(data); err != nil {
 		return nil, err

@@ -168,6 +168,81 @@ func TestCensoredAsDeleted(t *testing.T) {
 	})
 }
 
+// The parts of features in held-out and nested scores, and their maps, are those of deleted
+// rows; with delays those of the delayed features without the rows.
+func TestCensoredPartsAsDeleted(t *testing.T) {
+	for name, c := range map[string]struct{ delays, nested bool }{"held out": {}, "nested": {nested: true}, "delays": {delays: true}} {
+		t.Run(name, func(t *testing.T) {
+			s := newCensoredStudy()
+			s.o.Nested, s.deleted.Nested = c.nested, c.nested
+			if c.nested {
+				s.all.TestY, s.kept.TestY, s.all.TestX, s.kept.TestX, s.all.TestRuns, s.kept.TestRuns = nil, nil, tile.Matrix{}, tile.Matrix{}, nil, nil
+				s.o.TestCensored = nil
+			}
+			if c.delays {
+				s.o.PerRun, s.deleted.PerRun, s.o.Delays = ridge.None, ridge.None, []int{0, 2}
+				for i := range s.all.X.Data { // rows that are censored are those that others' delays read
+					if s.censored[i/s.K] {
+						s.all.X.Data[i] = float64(i % 7)
+					}
+				}
+				s.kept.X.Data = without(delayedBy2(s.all.X, s.o.Runs), 2*s.K, s.censored)
+				s.kept.TestX.Data = without(delayedBy2(s.all.TestX, s.all.TestRuns), 2*s.K, s.test)
+				s.kept.X.Cols, s.kept.TestX.Cols = 2*s.K, 2*s.K
+			}
+			parts := func(d ridge.Data, o ridge.Options) (product, signed, score []float64) {
+				b := ridge.Bands{Of: make([]int, d.X.Cols), Gammas: [][]float64{{1}}}
+				out := ridge.BandedOutputs{ProductMeasure: tile.NewArray[float64](s.K+1, s.V), SignedMeasure: tile.NewArray[float64](s.K, s.V)}
+				rows := d.X.Cols * max(1, len(o.Delays))
+				out.Weights, out.TestScore = tile.NewArray[float64](rows, s.V), tile.NewArray[float64](1, s.V)
+				o.Score = op.R2
+				if o.Nested {
+					out.Nested, out.TestScore = out.TestScore, nil
+				}
+				for k := range d.X.Cols {
+					out.SplitOf = append(out.SplitOf, k%s.K)
+				}
+				held := out.TestScore
+				if o.Nested {
+					held = out.Nested
+				}
+				if _, err := ridge.FitBanded(context.Background(), cpu.New(2), d, out, o, b); err != nil {
+					t.Fatal(err)
+				}
+				data := func(sink tile.Sink) []float64 { return sink.(*tile.Array[float64]).Data }
+				return data(out.ProductMeasure), data(out.SignedMeasure), data(held)
+			}
+			product, signed, score := parts(s.all, s.o)
+			wantProduct, wantSigned, _ := parts(s.kept, s.deleted)
+			same(t, "product measure", product, wantProduct)
+			same(t, "map", signed, wantSigned)
+			for v := range s.V {
+				sum := 0.0
+				for k := range s.K + 1 {
+					sum += product[k*s.V+v]
+				}
+				if math.Abs(sum-score[v]) > 1e-9 {
+					t.Errorf("parts of voxel %d sum to %g, its score is %g", v, sum, score[v])
+				}
+			}
+		})
+	}
+}
+
+// delayedBy2 are features and those of two rows before in their run, side by side.
+func delayedBy2(x tile.Matrix, runs op.Borders) []float64 {
+	out := make([]float64, 2*len(x.Data))
+	for r := range runs.Folds() {
+		for t := runs[r]; t < runs[r+1]; t++ {
+			copy(out[2*t*x.Cols:], x.Row(t))
+			if t-2 >= runs[r] {
+				copy(out[(2*t+1)*x.Cols:], x.Row(t-2))
+			}
+		}
+	}
+	return out
+}
+
 // So it is in the nulls of all these, of permuted blocks too, and in the largest penalty.
 func TestCensoredNullsAsDeleted(t *testing.T) {
 	race.Skip(t, "many small fits, which differ in arithmetic alone")

@@ -76,7 +76,6 @@ var rules = slices.Concat(step.RepeatsRules, step.CensoringRules, step.RunStepsR
 
 	step.Needs("--maps=product", heldOut, giveHeldOut),
 	step.Not("--maps=product", "--model!=ridge", "contributions are of ridge, expected --maps weights"),
-	step.Not("--maps=product", "--censor", "contributions are of all rows, expected --maps weights"),
 	step.Not("--maps=product", "--form=svd", "contributions are of features, expected gram, rows or kernel"),
 	step.Not("--maps=product|weights", "--by=layer|head", "a voxel has the weights of its best layer alone, expected one of them"),
 
