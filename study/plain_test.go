@@ -121,7 +121,7 @@ group: {permutations: 20}
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Encoding models", "Best layer", "pitch", "held-out r"} {
+	for _, want := range []string{"Encoding models", "Best layer", "pitch", "held-out r", "bert: the layer that predicts a voxel best", "mean over 2 subjects; layers are counted from 0"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the report has no %q", want)
 		}

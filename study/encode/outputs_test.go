@@ -292,7 +292,7 @@ func TestOutputsRefusals(t *testing.T) {
 		`--outputs alpha,nested_score: "nested_score" is not made with these options, expected all, scores, or of weights, alpha, cv_score, test_score`: func(o *encode.Options) {
 			o.Outputs, o.TestResponses = []string{"alpha", "nested_score"}, o.TestResponses[:1]
 		},
-		o.TestResponses[0] + ": has shape (9, 5), expected three axes: expected repeats of a stimulus in one array (repeats, time, voxels), or a file of each": func(o *encode.Options) {
+		o.TestResponses[0] + ": has shape (9, 5), expected three axes; of --test-repeats expected one array (repeats, time, voxels), or a file of each": func(o *encode.Options) {
 			o.TestResponses, o.TestRepeats = o.TestResponses[:1], true
 		},
 		once + ": has 1 repeat, expected at least two": func(o *encode.Options) {

@@ -27,7 +27,7 @@ func (b *reporter) maps(ctx context.Context) error {
 			continue
 		}
 		if len(m.Encode) > 0 {
-			mean, n, err := b.meanImage(ctx, m)
+			mean, n, err := b.meanImage(ctx, m, b.shownScore(m).file)
 			if err != nil {
 				return err
 			}
@@ -39,6 +39,9 @@ func (b *reporter) maps(ctx context.Context) error {
 					return err
 				}
 				volumes, grid = append(volumes, v), mean.Grid
+				if err := b.layerMap(ctx, m, mean, s); err != nil {
+					return err
+				}
 			}
 		}
 		v, g, err := b.networkMaps(ctx, m, s)
@@ -203,14 +206,69 @@ func (b *reporter) volumeOf(dir, name string) (string, error) {
 	return path, nil
 }
 
-// meanImage averages the score images of a model's subjects that are on one
+// layerMap draws the mean over subjects of the layer that predicts a voxel best, where the mean
+// score is above 0.
+func (b *reporter) layerMap(ctx context.Context, m Model, score *brain.Volume, s *page.Section) error {
+	mean, n, err := b.meanImage(ctx, m, bestLayer)
+	if mean == nil || err != nil {
+		return err
+	}
+	mean.Values = masked(mean.Values, above(score.Values))
+	scale, ok := layerScale(mean.Values)
+	if !ok {
+		return nil
+	}
+	sig, err := b.onVolume(ctx, m, mean.Grid)
+	if err != nil {
+		return err
+	}
+	fig := plotting.SliceFigure{Alt: m.Name + ": " + scale.Label, Map: mean, Scale: scale, MaxSlices: 12}
+	if sig != nil {
+		fig.Solid, fig.SolidNote = sig.volume, sig.note()
+	}
+	f, err := b.slices(fig, b.layerCaption(m, n)+sig.caption())
+	if err != nil {
+		return err
+	}
+	s.Add(f)
+	return nil
+}
+
+// bestLayer names the layer that predicts a voxel best.
+const bestLayer = "best_layer"
+
+// layerCaption says what a map of layers is.
+func (b *reporter) layerCaption(m Model, n int) string {
+	return fmt.Sprintf("%s: the layer that predicts a voxel best, chosen by the selection score of training rows, mean over %d %s; layers are counted from 0. Voxels whose mean %s is not above 0 are left out.",
+		m.Name, n, plural(n, "subject", "subjects"), b.shownScore(m).of(b.scoreOf(m)))
+}
+
+// above tells the values above 0.
+func above(values []float64) []bool {
+	in := make([]bool, len(values))
+	for i, x := range values {
+		in[i] = x > 0
+	}
+	return in
+}
+
+// layerScale is that of layers from the lowest to the highest; of none not ok.
+func layerScale(values []float64) (s plotting.Scale, ok bool) {
+	kept := finite(values)
+	if len(kept) == 0 {
+		return s, false
+	}
+	return plotting.Scale{Label: "best layer", Low: math.Floor(slices.Min(kept)) - 0.5, High: math.Ceil(slices.Max(kept)) + 0.5}, true
+}
+
+// meanImage averages the images of a result of a model's subjects that are on one
 // grid, without what is not finite; nil if there is none.
-func (b *reporter) meanImage(ctx context.Context, m Model) (*brain.Volume, int, error) {
+func (b *reporter) meanImage(ctx context.Context, m Model, name string) (*brain.Volume, int, error) {
 	var mean *brain.Volume
 	var sum placewise
 	n := 0
 	for _, dir := range m.Encode {
-		path, err := b.volumeOf(dir, b.shownScore(m).file)
+		path, err := b.volumeOf(dir, name)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -114,7 +114,7 @@ func (b *reporter) cortex(values [2][]float64, labels brain.LabelTable, sig *sig
 
 // cortexBlocks are the pictures of a model's maps on surfaces.
 func (b *reporter) cortexBlocks(ctx context.Context, m Model, s *page.Section) error {
-	scores, n, err := b.meanCortex(ctx, m)
+	scores, n, err := b.meanCortex(ctx, m, b.shownScore(m).file)
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,9 @@ func (b *reporter) cortexBlocks(ctx context.Context, m Model, s *page.Section) e
 	b.show(title, nil, [][2][]float64{scores.values}, scale.Low < 0)
 	if sig != nil {
 		b.shown[len(b.shown)-1].SetSolid(sig.cortex, sig.said())
+	}
+	if err := b.layersOnCortex(ctx, m, scores, s); err != nil {
+		return err
 	}
 	if err := b.networksOnCortex(ctx, m, s); err != nil {
 		return err
@@ -173,14 +176,41 @@ type meanOnCortex struct {
 	undrawn bool
 }
 
-// meanCortex averages the scores of a model's subjects that are on surfaces,
+// layersOnCortex is layerMap on surfaces.
+func (b *reporter) layersOnCortex(ctx context.Context, m Model, score *meanOnCortex, s *page.Section) error {
+	mean, n, err := b.meanCortex(ctx, m, bestLayer)
+	if mean == nil || err != nil {
+		return err
+	}
+	for i, side := range mean.values {
+		if side != nil && len(score.values[i]) == len(side) {
+			mean.values[i] = masked(side, above(score.values[i]))
+		}
+	}
+	scale, ok := layerScale(slices.Concat(mean.values[0], mean.values[1]))
+	if !ok {
+		return nil
+	}
+	sig, err := b.onCortex(ctx, m)
+	if err != nil {
+		return err
+	}
+	f, err := b.cortex(mean.values, nil, sig, scale, m.Name+": "+scale.Label, b.layerCaption(m, n)+sig.caption())
+	if err != nil {
+		return err
+	}
+	s.Add(f)
+	return nil
+}
+
+// meanCortex averages a result of a model's subjects that are on surfaces,
 // without what is not finite; nil if there are none.
-func (b *reporter) meanCortex(ctx context.Context, m Model) (*meanOnCortex, int, error) {
+func (b *reporter) meanCortex(ctx context.Context, m Model, name string) (*meanOnCortex, int, error) {
 	var mean *meanOnCortex
 	var sum [2]placewise
 	n := 0
 	for _, dir := range m.Encode {
-		c, err := b.openCortex(ctx, dir, b.shownScore(m).file)
+		c, err := b.openCortex(ctx, dir, name)
 		if err != nil {
 			return nil, 0, err
 		}

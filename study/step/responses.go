@@ -270,7 +270,7 @@ func (f ResponseFiles) open(ctx context.Context, e *Env, first *Responses) (*Res
 func openRepeats(e *Env, path string) (*Responses, error) {
 	parts, err := store.OpenParts(e.FS, path)
 	if store.IsInput(err) {
-		return nil, BadInput("", "%v: expected repeats of a stimulus in one array (repeats, time, voxels), or a file of each", err)
+		return nil, BadInput("", "%v; of --test-repeats expected one array (repeats, time, voxels), or a file of each", err)
 	}
 	if err != nil {
 		return nil, err

@@ -429,8 +429,8 @@ def encode(
     seed : int, optional
         Of the draws of --null, of the bands' weights and of the shifts of --isc. Whole number.
     test_repeats : bool, optional
-        All --test-responses are repeats of one stimulus, with one --test-features: scores are of their
-        mean.
+        All --test-responses are repeats of one stimulus, a file of each or one array (repeats, time,
+        voxels), with one --test-features: scores are of their mean.
     zscore_repeats : bool, optional
         Z-score the mean of the repeats again before it is scored.
     bands : str, optional
@@ -1908,8 +1908,8 @@ def score(
         Leave out rows where a column of the confounds tables is above (>) or below (<) a value, such as
         fd>0.5, of every sum; they keep their place in time. COLUMN>VALUE.
     test_repeats : bool, optional
-        All --test-responses are repeats of one stimulus, with one --test-features: scores are of their
-        mean.
+        All --test-responses are repeats of one stimulus, a file of each or one array (repeats, time,
+        voxels), with one --test-features: scores are of their mean.
     zscore_repeats : bool, optional
         Z-score the mean of the repeats again before it is scored.
     split : bool, optional
