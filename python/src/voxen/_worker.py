@@ -102,12 +102,14 @@ class Worker:
         self.version = self._greet()
 
     def _greet(self) -> str:
-        """Hear the first message, and name the folders of shared files."""
+        """Name the folders of shared files at once, so that they go if this process is killed now; hear the first message."""
         try:
+            self._last += 1
+            self._send({"id": self._last, "op": "open", "params": {"folders": [str(f) for f in self.folders]}})
             hello = self._next()
             if hello.get("protocol") != PROTOCOL:
                 raise EngineError(f"{program()} of version {hello.get('version')} is not that of this package")
-            self.call("open", {}, {"folders": [str(f) for f in self.folders]}, {})
+            self._answer(self._last, None, None)
         except BaseException:
             self.kill()
             raise
