@@ -48,7 +48,7 @@ func init() {
 			c := f.bytes("c.tsv", []byte("a\n"))
 			return []string{"predict", "--fit", f.fitOf(fitOptions, 6), "--features", f.npy("x.npy", []int{12, 3}), "--confounds", c, "--out", f.path("out.npy")}
 		}, 2, `c.tsv: is given, but .*fit was fitted without confounds`},
-		scored("repeats of one run", `--test-repeats with 1 files of predictions and 1 of responses, expected one of predictions`, "--test-repeats"),
+		scored("repeats of one run", `y.npy: has shape \(12, 5\), expected three axes; of --test-repeats expected one array \(repeats, time, voxels\), or a file of each`, "--test-repeats"),
 		scored("a mean of no repeats", `--zscore-repeats without --test-repeats`, "--zscore-repeats"),
 		predicted("too little memory for a panel of weights", `--memory 56MiB is too small: this job needs at least`, "--memory", "56MiB"),
 		predictedBy("a folder without a fit", `gone: has no run.json, expected a finished folder of voxen encode`, func(f *files) string { return f.path("gone") }),
