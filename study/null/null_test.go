@@ -166,6 +166,40 @@ func TestNullOfMaps(t *testing.T) {
 	}
 }
 
+// The null is of |r|: atoms of the other sign, whose maps are the negatives, have the same.
+func TestNullOfNegatives(t *testing.T) {
+	dir := t.TempDir()
+	var nulls [2][]float64
+	for i := range nulls {
+		o := heard(t, filepath.Join(dir), 1, 1)
+		o.Draws, o.Out = 8, filepath.Join(dir, fmt.Sprint("null", i))
+		if i == 1 {
+			x, shape, err := store.LoadFloat64(context.Background(), store.OS{}, o.Features[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j := range x {
+				x[j] = -x[j]
+			}
+			if err := npytest.Save(o.Features[0], shape, x); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := step.Do[*Summary](context.Background(), steptest.Env(), o); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if nulls[i], _, err = store.LoadFloat64(context.Background(), store.OS{}, filepath.Join(o.Out, match.StimulusNull)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, r := range nulls[0] {
+		if r <= 0 || math.Abs(r-nulls[1][i]) > 1e-6 { // float32
+			t.Errorf("draw %d: largest |r| %g, of the negative %g", i, r, nulls[1][i])
+		}
+	}
+}
+
 // stopper ends a step after some draws.
 type stopper struct {
 	step.Quiet

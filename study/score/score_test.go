@@ -110,6 +110,21 @@ func TestNullOfBlocks(t *testing.T) {
 	}
 }
 
+// Voxels without a score are counted once, whatever the metrics.
+func TestNoScore(t *testing.T) {
+	const T, V = 20, 5
+	dir, rng := t.TempDir(), rand.New(rand.NewPCG(4, 4))
+	y := slow(rng, T, V, 0, 0, nil)
+	y[3*V+1], y[9*V+4] = math.NaN(), math.Inf(1)
+	o := score.New()
+	o.Out, o.Metrics = filepath.Join(dir, "out"), []string{"r", "r2"}
+	o.Responses = []string{save(t, filepath.Join(dir, "y.npy"), T, V, y)}
+	o.Predictions = []string{save(t, filepath.Join(dir, "p.npy"), T, V, slow(rng, T, V, 0, 0, nil))}
+	if sum := do(t, o); sum.NoScore != 2 {
+		t.Errorf("%d voxels without a score, expected 2", sum.NoScore)
+	}
+}
+
 // The parts of bands are those of their definitions, and sum to the scores.
 func TestSplitOfBands(t *testing.T) {
 	const T, V = 50, 4
