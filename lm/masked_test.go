@@ -20,7 +20,7 @@ func TestMaskedMatchesTransformers(t *testing.T) {
 		Mask, Passes int
 		Bits         []float64
 	}
-	readJSON(t, filepath.Join(goldenModels, "masked", "golden.json"), &golden)
+	readJSON(t, filepath.Join(goldenModels, "masked", "surprisals.json"), &golden)
 	if len(golden) != 4 {
 		t.Fatalf("%d models", len(golden))
 	}

@@ -93,7 +93,7 @@ func TestLeastMemoryOfMaps(t *testing.T) {
 		"match": {"match", "--maps", maps, "--maps", f.npy("others.npy", []int{6, V}), "--mask", mask, "--templates", mask, "--draws", "4"},
 		"null":  {"null", "--features", f.npy("x.npy", []int{T, 6}), "--responses", y, "--mask", mask, "--templates", mask, "--draws", "2", "--cv", "kfold:3"},
 		"score": {"score", "--predictions", f.npy("p.npy", []int{T, V}), "--responses", y, "--null", "blocks:3,length=5"},
-		"group": {"group", "--maps", one, "--maps", f.npy("map-2.npy", []int{V}), "--maps", f.npy("map-3.npy", []int{V})},
+		"group": {"group", "--maps", one, "--maps", f.npy("map-2.npy", []int{V}, normal(2, V)...), "--maps", f.npy("map-3.npy", []int{V}, normal(3, V)...), "--subjects", "a,b,c"},
 	} {
 		if testing.Short() && (name == "score" || name == "group") {
 			continue

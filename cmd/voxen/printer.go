@@ -144,7 +144,7 @@ func (p *printer) Progress(done int) {
 	o := map[string]any{"type": "progress", "stage": p.stage, "done": done, "total": p.pace.Total, "seconds_left": math.Round(left.Seconds())}
 	if p.studyLeft != nil {
 		_, all := p.studyLeft()
-		o["step"], o["study_seconds_left"] = p.name(p.at), math.Round(all.Seconds())
+		o["step"], o["study_seconds_left"] = p.steps[p.at].Step, math.Round(all.Seconds())
 	}
 	p.object(o)
 }
@@ -186,7 +186,7 @@ func (p *printer) Step(i int) {
 	p.at, p.stage, p.pace = i, "starting", step.NewPace(0, p.now())
 	if p.json && !p.quiet {
 		_, all := p.studyLeft()
-		p.object(map[string]any{"type": "step", "step": p.name(i), "index": i + 1, "steps": len(p.steps), "study_seconds_left": math.Round(all.Seconds())})
+		p.object(map[string]any{"type": "step", "step": p.steps[i].Step, "index": i + 1, "steps": len(p.steps), "study_seconds_left": math.Round(all.Seconds())})
 	}
 	p.tell()
 }
@@ -198,7 +198,7 @@ func (p *printer) StepDone(i int, took float64, kept bool) {
 	switch {
 	case p.quiet:
 	case p.json:
-		p.object(map[string]any{"type": "step_done", "step": p.name(i), "seconds": took, "kept": kept})
+		p.object(map[string]any{"type": "step_done", "step": p.steps[i].Step, "seconds": took, "kept": kept})
 	case kept:
 		p.line("%s: reused", p.name(i))
 	default:
@@ -213,13 +213,13 @@ func (p *printer) StepFailed(i int, took float64) {
 	switch {
 	case p.quiet:
 	case p.json:
-		p.object(map[string]any{"type": "step_failed", "step": p.name(i), "seconds": took})
+		p.object(map[string]any{"type": "step_failed", "step": p.steps[i].Step, "seconds": took})
 	default:
 		p.line("%s: failed after %s", p.name(i), seconds(took))
 	}
 }
 
-// name is a step of the list.
+// name is a step of the list for people, with its place.
 func (p *printer) name(i int) string {
 	return fmt.Sprintf("[%d/%d] %s", i+1, len(p.steps), p.steps[i].Step)
 }

@@ -106,13 +106,15 @@ func steps(t *testing.T, args ...string) (done, kept []string) {
 // states asks with --status for the state of every step.
 func states(t *testing.T, yaml string, flag string) map[string]study.StepState {
 	t.Helper()
-	var o struct{ Steps []study.StepState }
-	if err := json.Unmarshal([]byte(mustRun(t, "run", yaml, flag, "--json", "--quiet")), &o); err != nil {
-		t.Fatal(err)
-	}
 	of := map[string]study.StepState{}
-	for _, s := range o.Steps {
-		of[s.Step] = s
+	for line := range strings.Lines(mustRun(t, "run", yaml, flag, "--json", "--quiet")) { // --dry-run adds warnings
+		var o struct{ Steps []study.StepState }
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		for _, s := range o.Steps {
+			of[s.Step] = s
+		}
 	}
 	return of
 }

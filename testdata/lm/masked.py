@@ -1,7 +1,7 @@
 """Surprisals of masked tokens of models that fill masks: every 7th token from the first, the second, ... on is masked in turn.
 
 usage: masked.py MODELS      writes MODELS/masked/NAME: two more tiny random models (RoBERTa, and a BERT whose output layer is its own) with
-the ids of MODELS/bert, and MODELS/masked/golden.json: -log2 p of every id at its mask, by transformers in float32 with eager attention.
+the ids of MODELS/bert, and MODELS/masked/surprisals.json: -log2 p of every id at its mask, by transformers in float32 with eager attention.
 torch, transformers, safetensors
 """
 import json, os, sys
@@ -43,4 +43,4 @@ for name in ("masked/roberta", "masked/bert-untied", "bert-prefix-f32", "bert-pr
             bits[t] = (-torch.log_softmax(logits[t], -1)[ids[t]] / torch.log(torch.tensor(2.0, dtype=torch.float64))).item()
     golden[name] = dict(ids=ids, mask=MASK, passes=PASSES, bits=bits)
     print(name, len(ids), round(sum(bits) / len(bits), 3))
-json.dump(golden, open(f"{ROOT}/masked/golden.json", "w"))
+json.dump(golden, open(f"{ROOT}/masked/surprisals.json", "w"))
