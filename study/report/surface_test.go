@@ -12,6 +12,7 @@ import (
 
 	"voxen/brain"
 	"voxen/internal/npytest"
+	"voxen/internal/race"
 	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/match"
@@ -123,6 +124,7 @@ func (c oneRow) ReadFloat64(_ context.Context, lo, hi int, dst []float64, _ int)
 
 // Maps of surfaces are drawn on the surfaces that are given, and shown in a viewer.
 func TestReportOnSurfaces(t *testing.T) {
+	race.Skip(t, "pictures")
 	for _, ending := range []string{".gii", ".nii"} {
 		t.Run(ending, func(t *testing.T) {
 			if testing.Short() && ending == ".nii" {
