@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +25,7 @@ docs/python.md has the messages.` + "\n" + exitHelp,
 		Example: "  voxen worker </dev/null",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			signal.Ignore(syscall.SIGPIPE) // an answer to a program that was killed would end this one before it removes its files
 			return worker.Serve(cmd.Context(), os.Stdin, a.out, worker.Program{Version: version(), Run: func(ctx context.Context, args []string, out io.Writer, devices *step.Devices) int {
 				return execute(ctx, a.fs, append(args, "--json"), out, out, devices)
 			}})

@@ -55,7 +55,7 @@ def test_ridge(seed):
     got = voxen.RidgeCV(**settings, scoring=score).fit(X, Y)
     agree_in_score(got.cv_scores_, want.cv_scores_)
     same = np.isclose(got.best_alphas_, want.best_alphas_, rtol=1e-9)
-    assert same.mean() > 0.9 or len(same) < 5
+    assert same.mean() > 0.9 or len(same) < 5 or X.shape[1] == 1  # of one feature r is the same at every alpha
     agree(got.coef_[:, same], want.coef_[:, same], want.coef_)
     agree(got.predict(X)[:, same], want.predict(X)[:, same], Y)
 
@@ -73,7 +73,7 @@ def test_banded(seed):
     got = voxen.GroupRidgeCV(groups, n_iter=draws, alphas=settings["alphas"], scoring=score, **common).fit(X, Y)
     agree_in_score(got.cv_scores_, want.cv_scores_)
     same = np.isclose(got.deltas_, want.deltas_, atol=1e-7).all(0)
-    assert same.mean() > 0.9 or len(same) < 5
+    assert same.mean() > 0.9 or len(same) < 5 or X.shape[1] == 1  # of one feature r is the same at every alpha
     agree(got.predict(X)[:, same], want.predict(X)[:, same], Y)
 
 
