@@ -115,7 +115,7 @@ func TestGemmShapes(t *testing.T) {
 func TestGemmLargeEdges(t *testing.T) {
 	eachLevel(t, func(t *testing.T, l Level) {
 		for i, d := range [][3]int{{97, 31, 1203}, {64, 300, 600}, {157, 129, 515}, {1, 1027, 333}, {1000, 1, 530}, {2, 3, 4001}} {
-			if testing.Short() && i%3 == 0 {
+			if testing.Short() && i != 2 {
 				continue // one thread, which the race detector learns nothing from
 			}
 			for _, tr := range []int{0, 1, 2, 3} {
