@@ -74,6 +74,15 @@ func (l *lines) line(text []byte) {
 		}
 	case "warning":
 		c.send(map[string]any{"id": c.ID, "type": "warning", "message": known.Message})
+	case "foreseen": // by a study that is not run yet
+		var messages []string
+		if json.Unmarshal(o[known.Type], &messages) != nil {
+			l.other = string(text)
+			return
+		}
+		for _, m := range messages {
+			c.send(map[string]any{"id": c.ID, "type": "warning", "message": m})
+		}
 	case "error":
 		l.refused = errors.New(known.Message)
 		if known.Status == statusInput {
