@@ -210,6 +210,7 @@ func (f *files) damage(name string) {
 
 // A study's step gives what its command gives.
 func TestRunAsCommands(t *testing.T) {
+	race.Skip(t, "the same study again")
 	f := newFiles(t)
 	mustRun(t, "run", f.example(), "--quiet")
 	data, r := f.path("example-data"), f.path("results/tiny-bert")
@@ -303,6 +304,7 @@ func TestRunKilled(t *testing.T) {
 // Unfinished output of other options makes way for what the configuration says
 // now.
 func TestRunReplacesUnfinished(t *testing.T) {
+	race.Skip(t, "the same study again")
 	f := newFiles(t)
 	yaml := f.example()
 	mustRun(t, "run", yaml, "--quiet")
@@ -365,6 +367,7 @@ func stopAfterJournal(t *testing.T, partial string, args []string) {
 
 // Progress of a study names the step and the time left, in text and in JSON.
 func TestRunProgress(t *testing.T) {
+	race.Skip(t, "the same study again")
 	f := newFiles(t)
 	yaml := f.example()
 	out, errOut, status := voxen("run", yaml)

@@ -6,11 +6,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"voxen/internal/race"
 )
 
 // The commands of docs/voxelwise.md run as they stand, block after block, on small files
 // in the layouts that it names.
 func TestVoxelwiseGuideRuns(t *testing.T) {
+	race.Skip(t, "commands that other tests run")
 	shell, err := exec.LookPath("sh")
 	if err != nil {
 		t.Skip("no sh")

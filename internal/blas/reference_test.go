@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"voxen/internal/race"
 )
 
 // The routines of levels 2 and 3 other than GEMM against gonum's own in float64, on sizes that reach every path. The
@@ -85,6 +87,7 @@ func checkTriangles[T Float](t *testing.T, l Level) {
 }
 
 func TestSymmetric(t *testing.T) {
+	race.Skip(t, "one thread")
 	eachLevel(t, func(t *testing.T, l Level) {
 		checkSymmetric[float32](t, l)
 		checkSymmetric[float64](t, l)
