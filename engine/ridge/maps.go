@@ -349,18 +349,11 @@ func (m *mapNull) fits(ctx context.Context, X tile.Matrix) (map[int]*fitter, err
 		if m.like(i) != i {
 			continue
 		}
-		data, o, err := s.read.reduce(Data{X: X, Y: s.all})
+		f, err := newFitter(m.be, Data{X: X, Y: s.all}, s.read)
 		if err != nil {
 			return nil, err
 		}
-		if err := o.check(data); err != nil {
-			return nil, err
-		}
-		form, err := o.form(data.X.Rows, o.Features(data.X.Cols))
-		if err != nil {
-			return nil, err
-		}
-		f := &fitter{be: m.be, o: o, data: data, res: Result{Form: form}, dry: m.dry}
+		f.dry = m.dry
 		if err := f.prepare(ctx); err != nil {
 			return nil, err
 		}
