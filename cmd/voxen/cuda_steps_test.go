@@ -83,7 +83,7 @@ func deviceSteps(f *files) []stepOnDevice {
 		{name: "couple of BOLD", args: of("couple", "", append(bold, "--responses", x, "--atoms", "3", "--batch", "16", "--epochs", "3")...), memory: little,
 			fails: []string{"any:250:719", "any:600:719", "any:700:719"}, parts: []string{"passes", "codes", "columns"}},
 		{name: "match", args: of("match", "", "--maps", volume+"sub-01_space-MNI_weights.nii.gz", "--maps", volume+"sub-02_space-MNI_weights.nii.gz",
-			"--templates", volume+"networks_space-MNI_label.nii.gz", "--draws", "60"), memory: least, none: "memory=50000", fails: []string{"run:5:719", "run:20:719", "any:400:719"},
+			"--templates", volume+"networks_space-MNI_label.nii.gz", "--draws", "60"), memory: least, none: "memory=50000", fails: []string{"run:5:719", "run:60:719", "any:400:719"},
 			parts: []string{"products of maps", "surrogates", "variograms of maps", "highest correlations of surrogates"}, ranged: "surrogates.npy", says: 1},
 		{name: "match on surfaces", args: of("match", "", "--sphere", surface+"sphere_hemi-L.surf.gii", "--sphere", surface+"sphere_hemi-R.surf.gii",
 			"--maps", surface+"weights.dscalar.nii", "--templates", surface+"networks.dlabel.nii", "--draws", "60"), memory: least, once: true,
