@@ -38,7 +38,7 @@ func onDevice(t *testing.T, settings string, args ...string) (said string, statu
 
 // progressed is a line of progress, which comes with what takes a second or more: on a
 // busy machine anything does.
-var progressed = regexp.MustCompile(`(?m)^[a-z][^:\n]*: \d+ of \d+, [^\n]* (left|so far)\n`)
+var progressed = regexp.MustCompile(`(?m)^[a-z][^:\n]*: (\d[^\n]*, )?\w+ (left|so far)\n`)
 
 // aboutAlphas is what encode says of noise: many voxels at the ends of the grid.
 var aboutAlphas = regexp.MustCompile(`warning: \d+% of the voxels have the smallest alpha [^\n]*\n`)
