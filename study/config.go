@@ -14,6 +14,7 @@ import (
 	"voxen/study/extract"
 	"voxen/study/group"
 	"voxen/study/learn"
+	"voxen/study/lesion"
 	"voxen/study/match"
 	"voxen/study/null"
 	"voxen/study/organize"
@@ -37,6 +38,7 @@ type Config struct {
 	Encode     EncodeConfig     `key:"encode" doc:"the encoding models of each subject"`
 	Match      MatchConfig      `key:"match" doc:"atoms against functional networks; left out without templates"`
 	Organize   organize.Options `key:"organize" doc:"sub-groups of neurons; left out without templates"`
+	Lesion     lesion.Options   `key:"lesion" doc:"what each model loses in the prediction of words without each sub-group; left out without words or text"`
 	Couple     CoupleConfig     `key:"couple" doc:"single neurons with biological neurons"`
 	Group      GroupConfig      `key:"group" doc:"statistics over subjects; left out with a single subject"`
 	Report     ReportConfig     `key:"report" doc:"the HTML report"`
@@ -134,6 +136,7 @@ func DefaultConfig() Config {
 		Align:    *align.New(),
 		Match:    MatchConfig{MapsOf: "weights", StimulusDraws: null.New().Draws, Options: *match.New()},
 		Organize: *organize.New(),
+		Lesion:   *lesion.New(),
 	}
 	c.Dictionary.Options = *learn.New()
 	c.Encode.Options = *encode.New()
@@ -326,6 +329,9 @@ func (c *Config) checkOptions() error {
 		if _, err := brain.ParseTrend(value); err != nil {
 			return c.bad(key, "is refused: %v", err)
 		}
+	}
+	if err := c.checkLesion(); err != nil {
+		return err
 	}
 	run := c.Couple.Run
 	for _, s := range c.Stimulus {

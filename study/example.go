@@ -33,6 +33,7 @@ const (
 	exampleTR       = 2.0
 	exampleVolumes  = 60
 	exampleSubjects = 4
+	exampleUnseen   = 60   // words after those minutes
 	exampleSeed     = 1865 // the year of the book
 )
 
@@ -152,6 +153,9 @@ func (x *example) words(context.Context) error {
 	if err := x.text("words.tsv", strings.Join(lines[:end], "")); err != nil {
 		return err
 	}
+	if err := x.text("unseen.tsv", lines[0]+strings.Join(lines[end:end+exampleUnseen], "")); err != nil {
+		return err
+	}
 	path, err := x.Path("words.tsv")
 	if err != nil {
 		return err
@@ -229,6 +233,7 @@ func token(name string, id int) map[string]any {
 // weights are random tensors by the names that BERT has.
 func (x *example) weights(vocab int) []store.TensorData {
 	var all []store.TensorData
+	random := x.rng
 	add := func(name string, scale, mean float64, shape ...int) {
 		n := 1
 		for _, d := range shape {
@@ -236,7 +241,7 @@ func (x *example) weights(vocab int) []store.TensorData {
 		}
 		data := make([]float32, n)
 		for i := range data {
-			data[i] = float32(mean + scale*x.rng.NormFloat64())
+			data[i] = float32(mean + scale*random.NormFloat64())
 		}
 		all = append(all, store.TensorData{Name: name, Shape: shape, Data: data})
 	}
@@ -262,6 +267,10 @@ func (x *example) weights(vocab int) []store.TensorData {
 		dense(p+"output.dense", tinyHidden, tinyFFN)
 		norm(p + "output.LayerNorm")
 	}
+	random = rand.New(rand.NewPCG(exampleSeed, 1)) // what predicts masked words leaves all after it as they are
+	dense("cls.predictions.transform.dense", tinyHidden, tinyHidden)
+	norm("cls.predictions.transform.LayerNorm")
+	add("cls.predictions.bias", 0.05, 0, vocab)
 	return all
 }
 

@@ -109,6 +109,7 @@ type modelSteps struct {
 	match    *Task
 	couple   *Task
 	group    *Task
+	lesion   *Task
 }
 
 // mask adds the step that makes the subjects' common mask, where there is one.

@@ -32,7 +32,11 @@ func (s *Study) across(models []*modelSteps) error {
 			return err
 		}
 	}
-	s.report(models, s.organize(models))
+	organized := s.organize(models)
+	if err := s.lesions(models, organized); err != nil {
+		return err
+	}
+	s.report(models, organized)
 	return nil
 }
 

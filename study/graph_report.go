@@ -80,7 +80,7 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 		o.Organize = organized.out()
 	}
 	for _, m := range models {
-		r := report.Model{Name: m.name, Subjects: m.subjects, Extract: m.extracted(run)}
+		r := report.Model{Name: m.name, Subjects: m.subjects, Extract: m.extracted(run), Lesion: m.lesioned()}
 		if m.learn != nil {
 			r.Learn = m.learn.out()
 		}
@@ -100,7 +100,7 @@ func (s *Study) report(models []*modelSteps, organized *Task) {
 		}
 		o.Models = append(o.Models, r)
 		for _, of := range m.members {
-			r := report.Model{Name: of.name, Extract: of.extracted(run), Responses: of.aligned[run]}
+			r := report.Model{Name: of.name, Extract: of.extracted(run), Responses: of.aligned[run], Lesion: of.lesioned()}
 			if of.couple != nil {
 				r.Couple = of.couple.out()
 			}

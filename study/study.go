@@ -66,7 +66,7 @@ func (s *Study) files() error {
 	named := []files{
 		{"encode.atlas", []string{s.Encode.Atlas}}, {"encode.band_weights", []string{s.Encode.BandWeights}}, {"encode.runs", []string{arrayFile(s.Encode.Runs)}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
 		{"match.spheres", s.Match.Spheres}, {"group.atlas", []string{s.Group.Atlas}}, {"group.participants", []string{s.Group.Participants}},
-		{"report.background", []string{s.Report.Background}}, {"report.surfaces", s.Report.Surfaces},
+		{"lesion.words", []string{s.Lesion.Words}}, {"lesion.text", []string{s.Lesion.Text}}, {"report.background", []string{s.Report.Background}}, {"report.surfaces", s.Report.Surfaces},
 	}
 	if m := s.Data.Mask; m != "auto" && m != "none" {
 		named = append(named, files{"data.mask", []string{m}})

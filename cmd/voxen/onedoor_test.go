@@ -170,6 +170,11 @@ func doorCalls(f *files) map[string][]call {
 		},
 		"learn": {to("", "learn", "--responses", f.named("r1.npy", []int{20, 30}), "--responses", f.npy("r2.npy", []int{10, 30}), "--atoms", "4", "--batch", "8", "--seeds", "2"),
 			to("", "learn", "--shared", "a="+f.path("r1.npy")+",b="+f.npy("r3.npy", []int{20, 10}), "--atoms", "4", "--batch", "8")},
+		"lesion": {
+			to("", "lesion", "--model", f.model("filling-bert", bertModel().filling()), "--subgroups", f.bytes("lesioned.tsv", []byte("model\tlayer\tunit\tnetwork\nfilling-bert\t0\t1\tx\n")),
+				"--words", f.story("unseen.tsv", 12), "--seen", f.bytes("seen.tsv", []byte("word\tonset\toffset\nDown\t1\t2\n")), "--draws", "3"),
+			to("", "lesion", "--model", f.path("filling-bert"), "--subgroups", f.path("lesioned.tsv"), "--text", f.bytes("unseen.txt", []byte("Down, down, down. Would the fall never end?")), "--draws", "3"),
+		},
 		"localize": {
 			to("", "localize", "--preferred", f.named("sentences.npy", []int{12, 9}), "--other", f.named("nonwords.npy", []int{8, 9}),
 				"--items", f.bytes("items-1.tsv", []byte("item\n"+strings.Repeat("a\nb\nc\n", 4))), "--items", f.bytes("items-2.tsv", []byte("item\n"+strings.Repeat("a\nb\n", 4))),

@@ -29,6 +29,14 @@ func zeroed(name, says, text string, more ...string) refusal {
 	}, 2, says}
 }
 
+// lesioned refuses a lesion of two units for the flags that make gives.
+func lesioned(name, says string, make func(f *files) []string) refusal {
+	return refusal{"lesion " + name, func(f *files) []string {
+		return instead([]string{"lesion", "--model", f.model("model", bertModel().filling()), "--out", f.path("out"), "--draws", "2",
+			"--subgroups", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t1\tx\n"))}, make(f)...)
+	}, 2, says}
+}
+
 // instead gives a command other flags, in the place of those it has.
 func instead(args []string, more ...string) []string {
 	for i := 0; i+1 < len(more); i += 2 {
@@ -166,6 +174,24 @@ var lmRefusals = []refusal{
 		return append(extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy")),
 			"--zero", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n")), "--loss")
 	}, 2, `has no tensor "cls.predictions.transform.dense.weight": this model predicts no masked words`},
+	lesioned("without a text", `neither --words nor --text is given`, func(f *files) []string { return nil }),
+	lesioned("of a text that was seen", `w.tsv: is a text that the dictionary has seen: 100% of its runs of 8 words`, func(f *files) []string {
+		return []string{"--words", f.story("w.tsv", 40), "--seen", f.story("s.tsv", 60)}
+	}),
+	lesioned("of a text and a table", `--words .* with --text`, func(f *files) []string { return []string{"--words", f.story("w.tsv", 12), "--text", f.path("w.tsv")} }),
+	refusal{"lesion columns of tables that are not named", func(f *files) []string {
+		return []string{"lesion", "--model", "m", "--subgroups", "n.tsv", "--words", "w.tsv", "--out", f.path("out"), "--seen", "s.tsv", "--seen-columns", "a,b,c", "--seen-columns", "a,b,c"}
+	}, 2, `2 --seen-columns, expected one for each of 1 --seen`},
+	lesioned("gaps between windows", `--window 5 and --stride 6`, func(f *files) []string {
+		return []string{"--words", f.story("w.tsv", 12), "--window", "5", "--stride", "6"}
+	}),
+	lesioned("of units that are not there", `neurons.tsv: unit 1000 of ffn.out`, func(f *files) []string {
+		return []string{"--words", f.story("w.tsv", 12), "--subgroups", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t1000\tx\n"))}
+	}),
+	lesioned("of another model", `neurons.tsv: has no unit of the model "other", but of model`, func(f *files) []string { return []string{"--words", f.story("w.tsv", 12), "--name", "other"} }),
+	lesioned("of a model that predicts nothing", `model2.* has no tensor "cls.predictions.transform.dense.weight"`, func(f *files) []string {
+		return []string{"--words", f.story("w.tsv", 12), "--model", f.model("model2", bertModel())}
+	}),
 	refusal{"a loss of masks that nothing names", func(f *files) []string {
 		return []string{"extract", "--model", f.model("model", bertModel().filling()), "--ids", f.ids("ids.npy", 101, 7, 102), "--out", f.path("out/r.npy"),
 			"--zero", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n")), "--loss"}

@@ -29,7 +29,7 @@ bench/peers/worker: internal/blas internal/eig engine/op store study/encode
 bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge engine/tile
 
 study: study/step study/extract study/align study/learn study/encode study/null study/mask study/match
-study: study/organize study/couple study/group study/report brain lm store engine engine/op engine/ridge testdata
+study: study/organize study/couple study/lesion study/group study/report brain lm store engine engine/op engine/ridge testdata
 study/*: study/step brain store engine engine/op engine/tile
 internal/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
 internal/demo: study/step brain store engine/tile internal/plotting lm testdata
@@ -40,7 +40,7 @@ study/organize: study/match internal/plotting
 study/null: study/encode study/match engine/ridge internal/stimulus
 study/match: internal/plotting internal/permute engine/ridge internal/spatial
 study/couple: internal/coupling engine/dict internal/permute
-study/group study/localize: internal/permute
+study/group study/localize study/lesion: internal/permute
 study/learn: engine/dict
 study/encode study/encode/internal/* study/predict: engine/ridge
 study/encode: study/encode/internal/* study/internal/cv study/internal/pvalues
@@ -56,7 +56,8 @@ study: study/internal/cv study/internal/wordrate
 study/internal/wordrate: study/step brain store engine/tile
 study/score: engine/ridge study/internal/pvalues internal/stimulus
 study/step: engine/ridge
-study/extract: lm
+study/extract study/lesion: lm
+study/extract: study/lesion
 internal/steptest: internal/npytest study/step brain store engine/op cpu
 
 lm: engine engine/op store

@@ -357,8 +357,20 @@ func charts(_ context.Context, _ string, add func(string, drawable) error) error
 		}
 		names.Series = append(names.Series, s)
 	}
+	chance := plotting.Series{Name: "random sets"}
+	own := plotting.Series{Name: "without the sub-group"}
+	for i := range names.XNames {
+		var draws []float64
+		for k := range 200 {
+			at := (float64(k) - 99.5) / 100
+			draws = append(draws, 6+0.05*float64(i)+0.1*at*at*at)
+		}
+		chance.X, chance.Y, chance.Spread = append(chance.X, float64(i)), append(chance.Y, 6+0.05*float64(i)), append(chance.Spread, draws)
+		own.X, own.Y = append(own.X, float64(i)), append(own.Y, 6.5-0.03*float64(i))
+	}
+	spread := plotting.Chart{Title: "Points beside distributions", YLabel: "loss (bits per word)", Points: true, XNames: names.XNames, Series: []plotting.Series{chance, own}}
 	return errors.Join(
-		add("chart-1-lines", plotting.Chart{XLabel: "held-out r", YLabel: "share of voxels (%)", Series: subjects, YFromZero: true}),
+		add("chart-7-spread", spread), add("chart-1-lines", plotting.Chart{XLabel: "held-out r", YLabel: "share of voxels (%)", Series: subjects, YFromZero: true}),
 		add("chart-2-points", plotting.Chart{Title: "Points close to each other, with intervals", XLabel: "diversity", YLabel: "consistency", Series: points, Points: true, Height: 360}),
 		add("chart-3-stack", layers), add("chart-4-names", names),
 		add("chart-5-large", plotting.Chart{XLabel: "millions", YLabel: "tiny", Series: []plotting.Series{{X: []float64{1.5e6, 9.25e6}, Y: []float64{-3e-7, 4e-7}}}}),

@@ -14,6 +14,9 @@ type Series struct {
 	Labels []string  // beside the points, if set
 	// The ends of intervals in both directions; nil or NaN draws none.
 	XLow, XHigh, YLow, YHigh []float64
+	// Spread are the draws of a distribution at each place, shown as a histogram on both
+	// sides of it in the place of a mark; nil draws none.
+	Spread [][]float64
 }
 
 // Chart is lines or points over two axes.
@@ -85,6 +88,9 @@ func (c *Chart) check() error {
 				return fmt.Errorf("series %q has %d places and %d values, expected as many", s.Name, len(s.X), len(other))
 			}
 		}
+		if s.Spread != nil && len(s.Spread) != len(s.X) {
+			return fmt.Errorf("series %q has %d places and %d distributions, expected as many", s.Name, len(s.X), len(s.Spread))
+		}
 		if s.Labels != nil && len(s.Labels) != len(s.X) {
 			return fmt.Errorf("series %q has %d places and %d labels, expected as many", s.Name, len(s.X), len(s.Labels))
 		}
@@ -147,7 +153,7 @@ func (c *Chart) xSpan() (lo, hi float64) {
 func (c *Chart) ySpan() (lo, hi float64) {
 	var all [][]float64
 	for _, s := range c.Series {
-		all = append(all, s.Y, s.YLow, s.YHigh)
+		all = append(append(all, s.Y, s.YLow, s.YHigh), s.Spread...)
 	}
 	return span(c.YFromZero, all...)
 }
@@ -207,9 +213,10 @@ func (c *Chart) across(f *Figure, a area) float64 {
 	return y + 4
 }
 
-// shift parts points of several series that stand at one name.
+// shift parts points of several series that stand at one name, but for what lies on a
+// distribution.
 func (c *Chart) shift(i int) float64 {
-	if c.XNames == nil || !c.Points {
+	if c.XNames == nil || !c.Points || slices.ContainsFunc(c.Series, func(s Series) bool { return s.Spread != nil }) {
 		return 0
 	}
 	return 12 * (float64(i) - float64(len(c.Series)-1)/2)
@@ -257,9 +264,42 @@ func (c *Chart) series(f *Figure, a area, s Series, i int) {
 		if s.YLow != nil && s.YHigh != nil {
 			bar(s.X[k], s.YLow[k], s.X[k], s.YHigh[k])
 		}
-		if c.marked(s) {
+		switch {
+		case s.Spread != nil:
+			spread(f, a, s.X[k], s.Spread[k], col)
+		case c.marked(s):
 			sign(f, i, a.px(s.X[k])+dx, a.py(s.Y[k]), 4.5)
 		}
+	}
+}
+
+// spreadBins are those of a distribution, over the range of its draws.
+const spreadBins = 20
+
+// spread draws a distribution at x: a bar for each bin, to both sides of x, the longest of
+// half the room of a name.
+func spread(f *Figure, a area, x float64, draws []float64, col tone) {
+	lo, hi := span(false, draws)
+	if len(draws) > 1 { // without the room around
+		lo, hi = slices.Min(draws), slices.Max(draws)
+	}
+	if lo == hi { // all are one
+		f.line(col, 3, a.px(x-0.25), a.py(lo), a.px(x+0.25), a.py(lo))
+		return
+	}
+	counts, most := make([]float64, spreadBins), 0.0
+	for _, v := range draws {
+		b := min(spreadBins-1, int(spreadBins*(v-lo)/(hi-lo)))
+		counts[b]++
+		most = max(most, counts[b])
+	}
+	for b, n := range counts {
+		if n == 0 {
+			continue
+		}
+		half := 0.25 * n / most
+		top, bottom := a.py(lo+(hi-lo)*float64(b+1)/spreadBins), a.py(lo+(hi-lo)*float64(b)/spreadBins)
+		f.rect(col, a.px(x-half), top, a.px(x+half)-a.px(x-half), max(1, bottom-top))
 	}
 }
 
@@ -346,7 +386,12 @@ func (c *Chart) legend(f *Figure, x, y float64) float64 {
 		if !c.Points {
 			f.marks = append(f.marks, shape{lines: [][]float64{{at, y, at + 26, y}}, stroke: colourOf(i), pen: 2, dash: dashes[i%len(dashes)]})
 		}
-		if c.marked(s) {
+		switch {
+		case s.Spread != nil: // a histogram in small
+			for k, half := range []float64{3, 8, 5} {
+				f.rect(colourOf(i), at+13-half, y-6+4*float64(k), 2*half, 4)
+			}
+		case c.marked(s):
 			sign(f, i, at+13, y, 4.5)
 		}
 		f.text(name, at+32, y+smallSize*0.35, 0, smallSize, ink)

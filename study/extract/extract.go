@@ -265,7 +265,7 @@ type extraction struct {
 	o       *Options
 	model   *lm.Model
 	sae     *lm.SAE // nil without one
-	lesion  *lesion // likewise
+	lesion  *zeroed // likewise
 	taps    []lm.Tap
 	layers  []int
 	words   brain.Words // of --words and --text

@@ -17,6 +17,7 @@ var reads = map[string]struct{ files, images []string }{
 	"match":    {files: []string{"matches.tsv", "networks.tsv"}, images: []string{"group_maps"}},
 	"couple":   {files: []string{"biological.tsv"}},
 	"group":    {files: []string{"group.tsv"}, images: []string{"t"}},
+	"lesion":   {files: []string{"lesions.tsv", "losses.tsv"}},
 	"organize": {files: []string{"neurons.tsv", "models.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "contrasts.tsv"}},
 }
 
@@ -41,6 +42,9 @@ func (o *Options) steps() []ranStep {
 		add(m.Name+": group", "group", m.Group, false)
 	}
 	add("organize", "organize", o.Organize, false)
+	for _, m := range o.Models {
+		add(m.Name+": lesion", "lesion", m.Lesion, false)
+	}
 	for _, path := range o.Runs {
 		add(filepath.Base(path), "", path, strings.Contains(filepath.Base(path), ".npy"))
 	}

@@ -70,6 +70,11 @@ func (b *reporter) methods(context.Context) error {
 		m.add("A neuron's share on an atom is the absolute value of its code over the sum of all; it belongs to the sub-group of the network on whose atoms its shares sum highest, if that sum reaches %s. Intervals are bootstraps over subjects (%s resamplings).",
 			option(run, "--threshold", "0.5"), option(run, "--bootstraps", "1000"))
 	}
+	for _, model := range b.o.Models {
+		if run := b.of(model.Name + ": lesion"); run != nil {
+			m.add("%s", lesions(model.Name, run))
+		}
+	}
 	s.Add(m.paragraphs...)
 	s.Add(page.Heading("Software"), page.Text(b.software()))
 	s.Add(page.Heading("References"))
@@ -451,4 +456,14 @@ func (b *reporter) software() string {
 		text += ", with " + strings.Join(libraries, ", ")
 	}
 	return text + "."
+}
+
+// lesions says how a model was run without its sub-groups.
+func lesions(name string, run *store.Run) string {
+	text := fmt.Sprintf("Whether %s needs the units of a sub-group was asked by holding them at 0 while it read a text", name)
+	if inputsAs(run, "--seen") > 0 {
+		text += " that its dictionary had not seen"
+	}
+	return text + fmt.Sprintf(" (%g words). The loss, the mean over words of −log2 of the probability that the model gives their pieces, was compared with that without %s random sets of as many units of every layer whose mean |response| was within 10%% (seed %s): p = (1 + b)/(1 + n), b of the n sets losing at least as much, with the false discovery rate over sub-groups (Benjamini and Hochberg 1995).",
+		run.Results["words"], option(run, "--draws", "?"), option(run, "--seed", "0"))
 }

@@ -25,7 +25,7 @@ import (
 type Options struct {
 	Title      string              `opt:"title" key:"-" default:"Brain-like organisation of language models" doc:"heading of the report"`
 	Simulated  string              `opt:"simulated" key:"-" doc:"what is simulated, in a sentence: said at the top"`
-	Models     []Model             `opt:"model" file:"folder" doc:"name=value pairs between commas: name, responses, learn, encode, match, couple, group"`
+	Models     []Model             `opt:"model" file:"folder" doc:"name=value pairs between commas: name, responses, learn, encode, match, couple, group, lesion"`
 	Organize   string              `opt:"organize" file:"folder" doc:"folder of voxen organize"`
 	Runs       []string            `opt:"runs" file:"folder" doc:"further folder whose run.json is listed"`
 	Words      string              `opt:"words" file:"in" doc:"word table: lists the words that drive each sub-group"`
@@ -52,6 +52,7 @@ type Model struct {
 	Match     string   // folder of the match step
 	Couple    string   // folder of the couple step
 	Group     string   // folder of the group step
+	Lesion    string   // folder of the lesion step
 }
 
 // UnmarshalText reads name=value pairs between commas, as --model has them.
@@ -62,12 +63,12 @@ func (m *Model) UnmarshalText(text []byte) error {
 		if !ok || value == "" {
 			return fmt.Errorf("%q: %q, expected name=value", text, pair)
 		}
-		dst := map[string]*string{"name": &m.Name, "extract": &m.Extract, "responses": &m.Responses, "learn": &m.Learn, "null": &m.Null, "match": &m.Match, "couple": &m.Couple, "group": &m.Group}[name]
+		dst := map[string]*string{"name": &m.Name, "extract": &m.Extract, "responses": &m.Responses, "learn": &m.Learn, "null": &m.Null, "match": &m.Match, "couple": &m.Couple, "group": &m.Group, "lesion": &m.Lesion}[name]
 		switch {
 		case name == "encode":
 			m.Encode = append(m.Encode, value)
 		case dst == nil:
-			return fmt.Errorf("%q: %q, expected name, extract, responses, learn, encode, null, match, couple or group", text, name)
+			return fmt.Errorf("%q: %q, expected name, extract, responses, learn, encode, null, match, couple, group or lesion", text, name)
 		case *dst != "":
 			return fmt.Errorf("%q: %s is there twice, as %q and as %q, expected one value", text, name, *dst, value)
 		default:
@@ -96,6 +97,7 @@ func (m Model) MarshalText() ([]byte, error) {
 	add("match", m.Match)
 	add("couple", m.Couple)
 	add("group", m.Group)
+	add("lesion", m.Lesion)
 	return []byte(strings.Join(pairs, ",")), nil
 }
 
@@ -113,7 +115,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. What it shows was computed by others, in their precision.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "report", Results: 6, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "report", Results: 7, File: true, Neutral: []string{"precision"}}
 }
 
 // Rules are those of pairs of options.
@@ -167,7 +169,7 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 		return nil, err
 	}
 	parts := []part{{"runs", b.ran}, {"encoding", b.encoding}, {"quality", b.quality}, {"learning", b.learning}, {"maps", b.maps}, {"matching", b.matching},
-		{"organisation", b.organisation}, {"words", b.words}, {"coupling", b.coupling}, {"group", b.groups}, {"methods", b.methods}}
+		{"organisation", b.organisation}, {"words", b.words}, {"lesions", b.lesions}, {"coupling", b.coupling}, {"group", b.groups}, {"methods", b.methods}}
 	if o.plain() {
 		parts = []part{{"encoding", b.encoding}, {"quality", b.quality}, {"maps", b.maps}, {"group", b.groups}, {"runs", b.ran}, {"methods", b.methods}}
 		if o.Title == New().Title {

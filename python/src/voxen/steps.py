@@ -938,6 +938,135 @@ def learn(
     )
 
 
+def lesion(
+    model: Any,
+    subgroups: Any,
+    words: Any = None,
+    text: Any = None,
+    seen: Any = None,
+    *,
+    name: str | None = None,
+    columns: str | Sequence[str] | None = None,
+    seen_columns: str | Sequence[str] | None = None,
+    networks: str | Sequence[str] | None = None,
+    tap: str | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+    pieces: str | None = None,
+    draws: int | None = None,
+    seed: int | None = None,
+    out: Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    memory: str | None = None,
+    tf32: bool | None = None,
+    force: bool | None = None,
+    progress: bool = False,
+) -> Results:
+    """What a language model loses without each sub-group of its neurons.
+
+    As ``voxen lesion``.
+
+    Parameters
+    ----------
+    model : path, array, image, table or results; several as a list, feature spaces and models as a dict
+        Hugging Face model folder with the layers that predict words.
+    subgroups : path, array, image, table or results; several as a list, feature spaces and models as a dict
+        Neurons.tsv of organize or localize: the units of each network are a sub-group.
+    words : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Word table of a text that the dictionary did not see: another story, or words that were left out of
+        it.
+    text : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Such a text as UTF-8, in the place of a table.
+    seen : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Word table of the dictionary, repeat for each: a text that is the same is refused. Path; repeated.
+    name : str, optional
+        Names the model in the table of sub-groups; the folder's name if empty.
+    columns : str | Sequence[str], optional
+        Names of the table's word, onset and offset columns, or of a TextGrid's tier (default: those in
+        common use); section=3 behind them, or alone, takes the rows whose column section is 3. Text;
+        several with commas between.
+    seen_columns : str | Sequence[str], optional
+        --columns of each --seen, in their order. Text; repeated.
+    networks : str | Sequence[str], optional
+        The sub-groups of these networks alone (default: all). Text; several with commas between.
+    tap : str, optional
+        Where the units are, in a table of before that does not say it (default: ffn.out).
+    window : int, optional
+        Words that the model sees together. Whole number, at least 1 (default: 200).
+    stride : int, optional
+        Words from one window to the next, at most the window (default: 100, or the window if that is less).
+        Whole number, at least 1.
+    pieces : str, optional
+        Mean or last: a word's response, by which random sets are alike, from its word pieces. One of mean,
+        last (default: mean).
+    draws : int, optional
+        Random sets of as many units of every layer, whose mean absolute response is within 10%, for each
+        sub-group. Whole number, 1 to 100000 (default: 200).
+    seed : int, optional
+        Of the random sets. Whole number.
+    out : Path, optional
+        Folder of the results.
+    device : str, optional
+        Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
+        (default: auto).
+    threads : int, optional
+        Threads of the CPU backend (0: all). Whole number, 0 to 4096.
+    precision : str, optional
+        Of results, and of the arithmetic over voxels. One of float32, float64 (default: float32).
+    memory : str, optional
+        Bound of the process's resident memory, such as 512MiB (default: half of what is free). 512MiB, 4GiB
+        or BYTES.
+    tf32 : bool, optional
+        Allow TensorFloat-32 products on CUDA: faster, 10 bits of mantissa.
+    force : bool, optional
+        Replace finished results that were made with other options.
+    progress : bool
+        Whether to show a bar, where tqdm is installed.
+
+    Returns
+    -------
+    results : Results
+        What the command wrote, by the names of its files.
+
+    Raises
+    ------
+    ValueError
+        Wrong input, in the program's words.
+    """
+    return _run(
+        "lesion",
+        {
+            "model": model,
+            "subgroups": subgroups,
+            "words": words,
+            "text": text,
+            "seen": seen,
+            "name": name,
+            "columns": columns,
+            "seen-columns": seen_columns,
+            "networks": networks,
+            "tap": tap,
+            "window": window,
+            "stride": stride,
+            "pieces": pieces,
+            "draws": draws,
+            "seed": seed,
+            "out": out,
+            "device": device,
+            "threads": threads,
+            "precision": precision,
+            "memory": memory,
+            "tf32": tf32,
+            "force": force,
+        },
+        progress,
+        inputs=["model", "subgroups", "words", "text", "seen"],
+        repeated=["seen-columns"],
+    )
+
+
 def localize(
     preferred: Any,
     other: Any,
@@ -1670,7 +1799,7 @@ def report(
     Parameters
     ----------
     model : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
-        Name=value pairs between commas: name, responses, learn, encode, match, couple, group. Path;
+        Name=value pairs between commas: name, responses, learn, encode, match, couple, group, lesion. Path;
         repeated.
     organize : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
         Folder of voxen organize.
@@ -1989,6 +2118,7 @@ __all__ = [
     "extract",
     "group",
     "learn",
+    "lesion",
     "localize",
     "match",
     "null",

@@ -1,4 +1,4 @@
-package extract
+package lesion
 
 import (
 	"cmp"
@@ -10,7 +10,6 @@ import (
 
 	"voxen/lm"
 	"voxen/store"
-	"voxen/study/step"
 )
 
 // Random sets have as many units of every layer as the lesion, each once, and a mean
@@ -23,7 +22,7 @@ func TestRandomSets(t *testing.T) {
 	defer m.Close()
 	columns := m.Config.Columns([]lm.Tap{lm.FFNOut}, []int{0, 1})
 	random := rand.New(rand.NewPCG(1, 2))
-	s := &sizes{at: map[lm.Column]int{}}
+	s := &Sizes{at: map[lm.Column]int{}}
 	for i, c := range columns {
 		if c.Unit == 0 {
 			s.at[c] = i
@@ -31,9 +30,7 @@ func TestRandomSets(t *testing.T) {
 		s.mean = append(s.mean, math.Exp(random.NormFloat64()))
 	}
 	draw := func(units []lm.Column) ([][]lm.Column, error) {
-		o := New()
-		o.Draws = step.Some(100)
-		return (&extraction{o: o, model: m, lesion: &lesion{columns: units}}).randomSets(s)
+		return RandomSets(m.Config, s, units, "neurons.tsv", 100, 0)
 	}
 	large := slices.Clone(columns)
 	slices.SortFunc(large, func(a, b lm.Column) int { return cmp.Compare(s.of(b), s.of(a)) })
@@ -49,7 +46,7 @@ func TestRandomSets(t *testing.T) {
 		for _, c := range like {
 			perLayer[c.Layer]++
 		}
-		want, low, high := meanSize(s, like), 0, 0
+		want, low, high := s.Mean(like), 0, 0
 		different := map[string]bool{}
 		for _, set := range sets {
 			var got [2]int
@@ -58,7 +55,7 @@ func TestRandomSets(t *testing.T) {
 				got[c.Layer]++
 				seen[c] = true
 			}
-			size := meanSize(s, set)
+			size := s.Mean(set)
 			if got != perLayer || len(seen) != len(like) || math.Abs(size/want-1) > 0.1 {
 				t.Errorf("%s: %v: a mean of %g for %g", name, set, size, want)
 			}

@@ -1,0 +1,150 @@
+package lesion
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"voxen/engine"
+	"voxen/engine/op"
+	"voxen/lm"
+	"voxen/study/step"
+)
+
+// Model is a language model with a text that it reads.
+type Model struct {
+	*step.Run
+	LM      *lm.Model
+	Reading *lm.Reading
+	Folder  string // of the model, for refusals
+	Last    bool   // a word's response is that of its last piece, not their mean
+}
+
+// MaskedPasses is in how many passes each word is masked once: 1 in 7 is about the share of
+// tokens that BERT was trained with.
+const MaskedPasses = 7
+
+// Predicted is the reading whose words are predicted: the text, or with masks in it.
+func (m *Model) Predicted() (*lm.Reading, error) {
+	if m.LM.Config.Causal() {
+		return m.Reading, nil
+	}
+	mask, err := m.LM.Mask()
+	if err != nil {
+		return nil, step.BadInput(m.Folder, "%v, expected one for --loss of a model that predicts masked words, and words (--words, --text)", err)
+	}
+	return m.Reading.Masked(mask, MaskedPasses), nil
+}
+
+// Losses are the mean surprisals of the words of a reading (Predicted), in bits, under each
+// lesion (nil is the model as it is), and of how many words. progress hears how many tokens
+// are read, of those of all lesions; the backend is that of a Compute that is under way.
+func (m *Model) Losses(ctx context.Context, reading *lm.Reading, lesions []*lm.Zero, progress func(done int)) (loss []float64, words int, err error) {
+	bits := make([][]float64, len(lesions)) // added up in the order of rows, whatever that of windows
+	for i := range bits {
+		bits[i] = slices.Repeat([]float64{math.NaN()}, reading.Rows)
+	}
+	opt := lm.Options{Float64: m.Env.Precision == op.Float64, Memory: m.Budget(int64(8 * len(lesions) * reading.Rows)), Progress: func(done, _ int) { progress(done) }}
+	_, err = m.LM.Surprisals(ctx, engine.NewMachine(m.Backend), reading, opt, lesions, func(lesion, row int, b float64) { bits[lesion][row] = b })
+	if err != nil {
+		return nil, 0, m.Env.Refuse(err)
+	}
+	for _, of := range bits {
+		sum := 0.0
+		words = 0
+		for _, b := range of {
+			if !math.IsNaN(b) {
+				sum += b
+				words++
+			}
+		}
+		loss = append(loss, sum/float64(max(1, words)))
+	}
+	return loss, words, nil
+}
+
+// Sizes are the mean |response| over the rows of a text of the units at the taps and in the
+// layers of a lesion, while the model is whole.
+type Sizes struct {
+	at   map[lm.Column]int // of the first unit of a tap in a layer, in mean
+	mean []float64
+}
+
+// of is that of a unit.
+func (s *Sizes) of(c lm.Column) float64 {
+	return s.mean[s.at[lm.Column{Layer: c.Layer, Tap: c.Tap}]+c.Unit]
+}
+
+// Mean is the mean over units.
+func (s *Sizes) Mean(units []lm.Column) float64 {
+	sum := 0.0
+	for _, c := range units {
+		sum += s.of(c)
+	}
+	return sum / float64(len(units))
+}
+
+// Sizes reads those of all units at the taps, and in the layers, of some.
+func (m *Model) Sizes(ctx context.Context, units []lm.Column) (*Sizes, error) {
+	var taps []lm.Tap
+	var layers []int
+	for _, c := range units {
+		if !slices.Contains(taps, c.Tap) {
+			taps = append(taps, c.Tap)
+		}
+		if !slices.Contains(layers, c.Layer) {
+			layers = append(layers, c.Layer)
+		}
+	}
+	slices.Sort(layers)
+	columns := m.LM.Config.Columns(taps, layers)
+	s := &Sizes{at: map[lm.Column]int{}, mean: make([]float64, len(columns))}
+	for i, c := range columns {
+		if c.Unit == 0 {
+			s.at[c] = i
+		}
+	}
+	sink := &sizeSink{rows: m.Reading.Rows, mean: s.mean}
+	err := m.Stage("responses without the lesion (tokens)", m.Reading.Tokens(), func() error {
+		return m.Compute(ctx, step.Part{What: "responses"}, func(ctx context.Context) error {
+			clear(s.mean)
+			opt := lm.Options{Taps: taps, Layers: layers, Float64: m.Env.Precision == op.Float64, Last: m.Last,
+				Memory: m.Budget(int64(8 * len(columns))), Progress: func(done, _ int) { m.Progress(done) }}
+			_, err := m.LM.Extract(ctx, engine.NewMachine(m.Backend), m.Reading, opt, sink)
+			return m.Env.Refuse(err)
+		})
+	})
+	return s, err
+}
+
+// sizeSink adds up |response| / rows of every column.
+type sizeSink struct {
+	rows int
+	mean []float64
+}
+
+// WriteRows adds rows.
+func (s *sizeSink) WriteRows(_ context.Context, lo, hi int, src []float32) error {
+	n := len(s.mean)
+	for row := range hi - lo {
+		for c, v := range src[row*n : (row+1)*n] {
+			s.mean[c] += math.Abs(float64(v)) / float64(s.rows)
+		}
+	}
+	return nil
+}
+
+// Zeros are lesions of sets of units; a set of none is the model as it is.
+func Zeros(c *lm.Config, sets [][]lm.Column) ([]*lm.Zero, error) {
+	list := make([]*lm.Zero, len(sets))
+	for i, s := range sets {
+		if len(s) == 0 {
+			continue
+		}
+		var err error
+		if list[i], err = c.NewZero(s); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
