@@ -77,9 +77,12 @@ type StimulusConfig struct {
 	TR      float64  `key:"tr" min:"0" doc:"seconds between volumes; 0: from the images or their sidecars"`
 	Volumes int      `key:"volumes" min:"0" doc:"number of volumes; 0: from the images"`
 	Start   float64  `key:"start" doc:"when the first volume starts, in seconds of the word table"`
-	Task    string   `key:"task" doc:"BIDS task; the name if empty"`
-	Run     string   `key:"run" doc:"BIDS run, where there are several"`
-	Test    bool     `key:"test" doc:"held out: encoding models are tested on it and not fitted to it"`
+	// Audio is what was heard.
+	Audio      string  `key:"audio" doc:"the recording, a WAV file, for the band audio_envelope"`
+	AudioStart float64 `key:"audio_start" doc:"when it begins, in seconds of the word table"`
+	Task       string  `key:"task" doc:"BIDS task; the name if empty"`
+	Run        string  `key:"run" doc:"BIDS run, where there are several"`
+	Test       bool    `key:"test" doc:"held out: encoding models are tested on it and not fitted to it"`
 }
 
 // ModelConfig is one language model.
@@ -103,7 +106,9 @@ type MatchConfig struct {
 type EncodeConfig struct {
 	ISC bool `key:"isc" doc:"what each subject shares with the mean of the others in held-out rows, as a ceiling of r; at least 4 subjects of the same runs"`
 	// Bands are feature spaces by name.
-	Bands []string `key:"bands" doc:"models, feature spaces, word_rate or word_position that are fitted together, as bands with a penalty each, instead of one by one; their fit is called bands"`
+	Bands []string `key:"bands" doc:"models, feature spaces, or features of speech (word_rate, word_position, word_length, word_frequency, story_position, audio_envelope) that are fitted together, as bands with a penalty each, instead of one by one; their fit is called bands"`
+	// Frequencies are of word_frequency.
+	Frequencies string `key:"frequencies" doc:"table of words and their frequencies (.tsv or .csv) for the band word_frequency: a column word, and zipf, frequency (per million) or count; without it words are counted in the runs"`
 	encode.Options
 }
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"voxen/study/internal/wordrate"
+	"voxen/study/speech"
 	"voxen/study/step"
 )
 
@@ -42,7 +42,7 @@ func (c *Config) checkFeatures() error {
 	if c.Dictionary.Shared { // which has the atoms
 		names = map[string]bool{sharedName: true}
 	}
-	for _, name := range wordrate.Names {
+	for _, name := range speech.Names {
 		names[name] = true
 	}
 	for i, f := range c.Features {
@@ -85,17 +85,22 @@ func (c *Config) checkBands() error {
 		return c.bad("encode.bands", "are %s alone, expected at least two, or encode.baseline", e.Bands[0])
 	case layers && !c.plain():
 		return c.bad("encode.by", "is %s, and the features of models are atoms: expected dictionary.skip", e.By)
+	case e.Frequencies != "" && !c.asked(speech.WordFrequency):
+		return c.bad("encode.frequencies", "is given, and %s is no band: expected it in encode.baseline or encode.bands", speech.WordFrequency)
 	case layers && len(e.Baseline) > 0:
 		return c.bad("encode.by", "is %s beside encode.baseline: a voxel has one layer, or all bands, expected one of them", e.By)
 	}
 	return nil
 }
 
-// spoken reports whether features of words are asked for.
-func (c *Config) spoken() bool {
-	is := func(name string) bool { return slices.Contains(wordrate.Names, name) }
+// asked reports whether any of the features of speech is a band.
+func (c *Config) asked(names ...string) bool {
+	is := func(name string) bool { return slices.Contains(names, name) }
 	return slices.ContainsFunc(c.Encode.Bands, is) || slices.ContainsFunc(c.Encode.Baseline, is)
 }
+
+// spoken reports whether features of words are asked for.
+func (c *Config) spoken() bool { return c.asked(speech.OfWords...) }
 
 // fileSpace finds the files of a feature space and sees that they are of the runs.
 func (s *Study) fileSpace(i int) (space, error) {
@@ -134,26 +139,50 @@ func (s *Study) fileSpace(i int) (space, error) {
 	return sp, nil
 }
 
-// wordSpaces adds the step that makes the features of words of each run.
-func (s *Study) wordSpaces() []space {
-	if !s.spoken() {
-		return nil
+// speechSpaces adds the step that makes the features of the words and the sound of each run.
+func (s *Study) speechSpaces() ([]space, error) {
+	if !s.asked(speech.Names...) {
+		return nil, nil
 	}
-	spaces := make([]space, len(wordrate.Names))
-	for i, name := range wordrate.Names {
+	heard := s.asked(speech.AudioEnvelope)
+	spaces := make([]space, len(speech.Names))
+	for i, name := range speech.Names {
 		spaces[i] = space{name: name, columns: 1}
 	}
 	for i, run := range s.Stimulus {
-		o := wordrate.New()
-		o.Words, o.Columns, o.TR, o.Start, o.Volumes, o.HRF = run.Words, run.Columns, step.Some(run.TR), run.Start, step.Some(run.Volumes), s.Align.HRF
+		o := speech.New()
+		o.TR, o.Start, o.Volumes, o.HRF = step.Some(run.TR), run.Start, step.Some(run.Volumes), s.Align.HRF
 		o.Out = s.path("words", run.Name)
+		if s.spoken() {
+			o.Words, o.Columns, o.Frequencies = run.Words, run.Columns, s.resolve(s.Encode.Frequencies)
+			s.otherStories(o, i)
+		}
+		switch {
+		case heard && run.Audio == "":
+			return nil, s.bad(element("stimulus", i)+".audio", "is not given, and encode has the band %s: expected a WAV file", speech.AudioEnvelope)
+		case heard:
+			o.Audio, o.AudioStart = s.resolve(run.Audio), run.AudioStart
+		}
 		T := float64(run.Volumes)
-		task := s.add(run.Name, nil, work{size: fmt.Sprintf("%d words to %d volumes", len(s.words[i]), run.Volumes), flops: 64 / run.TR * T, bytes: 8 * T, output: 8 * T, memory: 64 * T}, o)
-		for j, name := range wordrate.Names {
+		task := s.add(run.Name, nil, work{size: fmt.Sprintf("%d words to %d volumes", len(s.words[i]), run.Volumes), flops: 64 / run.TR * T, bytes: 8 * T, output: 8 * T * float64(len(spaces)), memory: 64 * T}, o)
+		for j, name := range speech.Names {
 			spaces[j].files, spaces[j].from = append(spaces[j].files, filepath.Join(o.Out, name+".npy")), append(spaces[j].from, task)
 		}
 	}
-	return spaces
+	return spaces, nil
+}
+
+// otherStories are the runs whose words are counted with those of run i, where no table says
+// how frequent they are.
+func (s *Study) otherStories(o *speech.Options, i int) {
+	if o.Frequencies != "" || !s.asked(speech.WordFrequency) {
+		return
+	}
+	for j, run := range s.Stimulus {
+		if j != i {
+			o.Stories, o.StoriesColumns = append(o.Stories, run.Words), append(o.StoriesColumns, strings.Join(run.Columns, ","))
+		}
+	}
 }
 
 // fits lists what is fitted: every model and every feature space by itself, with those of the
@@ -170,7 +199,11 @@ func (s *Study) fits(models []*modelSteps) ([]*modelSteps, error) {
 		}
 		all = append(all, sp)
 	}
-	all = append(all, s.wordSpaces()...)
+	spoken, err := s.speechSpaces()
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, spoken...)
 	named := func(names []string) (list []space) {
 		for _, name := range names {
 			list = append(list, all[slices.IndexFunc(all, func(sp space) bool { return sp.name == name })])

@@ -145,10 +145,23 @@ group: {permutations: 20}
 // bands carry adds up to the scores.
 func TestBandsOfAStudy(t *testing.T) {
 	dir, yaml := plainStudy(t, `features: [{name: pitch, files: [features/alice_pitch.npy]}, {name: other, files: [features/alice_other.npy]}]
-encode: {alphas: "1:1e4:5", bands: [pitch, other], baseline: [word_rate, word_position], band_samples: 6, split: true, partition: true, metrics: [r, r2]}
+encode: {alphas: "1:1e4:5", bands: [pitch, other], baseline: [word_frequency, audio_envelope], frequencies: zipf.csv, band_samples: 6, split: true, partition: true, metrics: [r, r2]}
 group: {skip: true}
 `)
 	noise(t, filepath.Join(dir, "features", "alice_other.npy"), 2, 2)
+	config, err := os.ReadFile(yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	audio := []byte("RIFF\x24\x19\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x64\x00\x00\x00\x64\x00\x00\x00\x01\x00\x08\x00data\x00\x19\x00\x00") // 64 s
+	for i := range 6400 {
+		audio = append(audio, byte(128+i*i%97))
+	}
+	for path, data := range map[string][]byte{"a.wav": audio, "zipf.csv": []byte("word,zipf\nthe,7.4\nalice,4.3\n"), "study.yaml": []byte(strings.Replace(string(config), "    tr: 2 ", "    audio: a.wav\n    tr: 2 ", 1))} {
+		if err := os.WriteFile(filepath.Join(dir, path), data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := runStudy(t, store.OS{}, yaml); err != nil {
 		t.Fatal(err)
 	}
@@ -173,14 +186,14 @@ group: {skip: true}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i := slices.IndexFunc(run.Options, func(o store.Option) bool { return o.Name == "--bands" }); i < 0 || run.Options[i].Value != "pitch=0:3,other=3:5,word_rate=5:6,word_position=6:7" {
+	if i := slices.IndexFunc(run.Options, func(o store.Option) bool { return o.Name == "--bands" }); i < 0 || run.Options[i].Value != "pitch=0:3,other=3:5,word_frequency=5:6,audio_envelope=6:7" {
 		t.Errorf("options are %+v", run.Options)
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "results", "report.html"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"word_position", "Unique", "Product measure", "Gain"} {
+	for _, want := range []string{"audio_envelope", "Unique", "Product measure", "Gain"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the report has no %q", want)
 		}
@@ -206,6 +219,8 @@ func TestPlainStudyRefusals(t *testing.T) {
 		"heads of a tap":        {tinyModel + "dictionary: {skip: true}\nencode: {by: head}\n", "encode.by is head, and ffn.out of bert has no heads"},
 		"a result of group":     {pitch + "encode: {outputs: [cv_score]}\n", "encode.outputs is cv_score, which leaves out nested_score, and group reads it"},
 		"saved predictions":     {pitch + "encode: {nested: false, save_predictions: true}\n", "encode pitch sub-01: --save-predictions without held-out predictions"},
+		"sound of no file":      {pitch + "encode: {baseline: [audio_envelope]}\n", "stimulus[0].audio is not given, and encode has the band audio_envelope"},
+		"frequencies of none":   {pitch + "encode: {baseline: [word_rate], frequencies: features/alice_pitch.npy}\n", "encode.frequencies is given, and word_frequency is no band"},
 		"weights that are none": {pitch + "encode: {baseline: [word_rate], band_weights: no.npy}\n", "encode.band_weights is"},
 	} {
 		dir, yaml := plainStudy(t, c.end)

@@ -64,12 +64,15 @@ func (s *Study) files() error {
 		paths []string
 	}
 	named := []files{
-		{"encode.atlas", []string{s.Encode.Atlas}}, {"encode.band_weights", []string{s.Encode.BandWeights}}, {"encode.runs", []string{arrayFile(s.Encode.Runs)}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
+		{"encode.atlas", []string{s.Encode.Atlas}}, {"encode.frequencies", []string{s.Encode.Frequencies}}, {"encode.band_weights", []string{s.Encode.BandWeights}}, {"encode.runs", []string{arrayFile(s.Encode.Runs)}}, {"match.templates", []string{s.Match.Templates}}, {"match.table", []string{s.Match.Table}},
 		{"match.spheres", s.Match.Spheres}, {"group.atlas", []string{s.Group.Atlas}}, {"group.participants", []string{s.Group.Participants}},
 		{"lesion.words", []string{s.Lesion.Words}}, {"lesion.text", []string{s.Lesion.Text}}, {"report.background", []string{s.Report.Background}}, {"report.surfaces", s.Report.Surfaces},
 	}
 	if m := s.Data.Mask; m != "auto" && m != "none" {
 		named = append(named, files{"data.mask", []string{m}})
+	}
+	for i := range s.Stimulus {
+		named = append(named, files{element("stimulus", i) + ".audio", []string{s.Stimulus[i].Audio}})
 	}
 	for i := range s.Data.Subjects {
 		named = append(named, files{element("data.subjects", i) + ".confounds", s.Data.Subjects[i].Confounds})

@@ -47,7 +47,7 @@ func (a *app) groups() []commandGroup {
 	return []commandGroup{
 		{"A whole study, an encoding model, its results:", []func() *cobra.Command{a.runCommand, a.encodeCommand, a.reportCommand}},
 		{"More of encoding models:", []func() *cobra.Command{a.predictCommand, a.scoreCommand, a.nullCommand, a.groupCommand}},
-		{"Language models, atoms and networks:", []func() *cobra.Command{a.extractCommand, a.alignCommand, a.learnCommand, a.matchCommand, a.organizeCommand, a.coupleCommand, a.localizeCommand, a.lesionCommand}},
+		{"Language models, atoms and networks:", []func() *cobra.Command{a.extractCommand, a.alignCommand, a.speechCommand, a.learnCommand, a.matchCommand, a.organizeCommand, a.coupleCommand, a.localizeCommand, a.lesionCommand}},
 		{"To look at:", []func() *cobra.Command{a.demoCommand, a.plotCommand}},
 		{"The program:", []func() *cobra.Command{a.benchCommand, a.completionCommand, a.devicesCommand, a.licencesCommand, a.workerCommand}},
 	}

@@ -175,6 +175,10 @@ func doorCalls(f *files) map[string][]call {
 				"--words", f.story("unseen.tsv", 12), "--seen", f.bytes("seen.tsv", []byte("word\tonset\toffset\nDown\t1\t2\n")), "--draws", "3"),
 			to("", "lesion", "--model", f.path("filling-bert"), "--subgroups", f.path("lesioned.tsv"), "--text", f.bytes("unseen.txt", []byte("Down, down, down. Would the fall never end?")), "--draws", "3"),
 		},
+		"speech": {
+			to("", "speech", "--words", f.path("words.tsv"), "--frequencies", f.bytes("zipf.tsv", []byte("word\tzipf\nthe\t7\n")), "--audio", f.bytes("a.wav", wav(8000)), "--tr", "2", "--volumes", "12"),
+			to("", "speech", "--words", f.path("words.tsv"), "--stories", f.story("story-2.tsv", 10), "--tr", "2", "--volumes", "12"),
+		},
 		"localize": {
 			to("", "localize", "--preferred", f.named("sentences.npy", []int{12, 9}), "--other", f.named("nonwords.npy", []int{8, 9}),
 				"--items", f.bytes("items-1.tsv", []byte("item\n"+strings.Repeat("a\nb\nc\n", 4))), "--items", f.bytes("items-2.tsv", []byte("item\n"+strings.Repeat("a\nb\n", 4))),
@@ -223,6 +227,13 @@ func doorCalls(f *files) map[string][]call {
 			{args: []string{"run", study, "--status"}, outs: []string{filepath.Join(results, ".digests.json")}, also: []string{"*"}},
 		},
 	}
+}
+
+// wav is a recording of n samples of silence.
+func wav(n int) []byte {
+	b := append([]byte("WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00"), "data"...)
+	b = append(binary.LittleEndian.AppendUint32(b, uint32(n)), bytes.Repeat([]byte{128}, n)...)
+	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(b))), b...)
 }
 
 // named is an array with a table of its columns beside it.

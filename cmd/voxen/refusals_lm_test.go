@@ -37,6 +37,13 @@ func lesioned(name, says string, make func(f *files) []string) refusal {
 	}, 2, says}
 }
 
+// speechless refuses a speech for its flags.
+func speechless(name, says string, more ...string) refusal {
+	return refusal{"speech of " + name, func(f *files) []string {
+		return append([]string{"speech", "--tr", "2", "--volumes", "12", "--out", f.path("out")}, more...)
+	}, 2, says}
+}
+
 // instead gives a command other flags, in the place of those it has.
 func instead(args []string, more ...string) []string {
 	for i := 0; i+1 < len(more); i += 2 {
@@ -174,6 +181,14 @@ var lmRefusals = []refusal{
 		return append(extractArgs(f.model("model", bertModel()), f.story("w.tsv", 12), f.path("out/r.npy")),
 			"--zero", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t0\tx\n")), "--loss")
 	}, 2, `has no tensor "cls.predictions.transform.dense.weight": this model predicts no masked words`},
+	speechless("nothing that is heard", `neither --words nor --audio is given`),
+	speechless("a beginning of no sound", `--audio-start 3 without --audio`, "--words", "w.tsv", "--audio-start", "3"),
+	speechless("frequencies of no words", `--frequencies zipf.tsv without --words`, "--audio", "a.wav", "--frequencies", "zipf.tsv"),
+	speechless("counts beside a table", `--stories with --frequencies`, "--words", "w.tsv", "--frequencies", "zipf.tsv", "--stories", "s.tsv"),
+	speechless("columns of stories", `2 --stories-columns, expected one for each of 1 --stories`, "--words", "w.tsv", "--stories", "s.tsv", "--stories-columns", "a,b,c", "--stories-columns", "a,b,c"),
+	refusal{"speech that is no WAV file", func(f *files) []string {
+		return []string{"speech", "--audio", f.bytes("a.wav", []byte("ID3")), "--tr", "2", "--volumes", "12", "--out", f.path("out")}
+	}, 2, `a.wav: is no WAV file`},
 	lesioned("without a text", `neither --words nor --text is given`, func(f *files) []string { return nil }),
 	lesioned("of a text that was seen", `w.tsv: is a text that the dictionary has seen: 100% of its runs of 8 words`, func(f *files) []string {
 		return []string{"--words", f.story("w.tsv", 40), "--seen", f.story("s.tsv", 60)}

@@ -40,6 +40,9 @@ var givenAs = map[string][]string{
 	"--contrast":                  {"--contrast", "a-b"},
 	"--covariates":                {"--covariates", "age"},
 	"--cv=chunks:*":               {"--cv", "chunks:2,n=1,boots=3"},
+	"--columns":                   {"--columns", "word,onset,offset"},
+	"--seen-columns":              {"--seen-columns", "word,onset,offset"},
+	"--stories-columns":           {"--stories-columns", "word,onset,offset"},
 	"--detrend=cosine:*":          {"--detrend", "cosine:128"},
 	"--detrend=linear|cosine:*":   {"--detrend", "linear"},
 	"--item-column":               {"--item-column", "sentence"},
@@ -116,7 +119,11 @@ func refusalOf(t *testing.T, s step.Step, args []string) string {
 		}
 	}
 	for _, o := range options {
-		if o.Required {
+		switch {
+		case !o.Required:
+		case strings.HasSuffix(o.Type(), "number"):
+			set("--"+o.Name, "1")
+		default:
 			set("--"+o.Name, "none.npy")
 		}
 	}

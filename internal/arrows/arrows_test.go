@@ -52,8 +52,7 @@ study/encode/internal/chance: study/internal/pvalues
 study/encode/internal/isc study/encode/internal/layers study/encode/internal/bands: engine/tile
 study/internal/cv: engine/ridge study/step engine/op
 study/internal/pvalues: engine/ridge study/step internal/permute internal/stimulus
-study: study/internal/cv study/internal/wordrate
-study/internal/wordrate: study/step brain store engine/tile
+study: study/internal/cv study/speech
 study/score: engine/ridge study/internal/pvalues internal/stimulus
 study/step: engine/ridge
 study/extract study/lesion: lm

@@ -88,7 +88,7 @@ func (x *lesioner) read() error {
 		if len(x.o.SeenColumns) > 0 {
 			columns = x.o.SeenColumns[i]
 		}
-		other, err := table(x.Env.Files(), path, names(columns))
+		other, err := table(x.Env.Files(), path, step.ColumnList(columns))
 		if err != nil {
 			return err
 		}

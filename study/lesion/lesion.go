@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"strconv"
-	"strings"
 
 	"voxen/lm"
 	"voxen/store"
@@ -90,17 +89,9 @@ func (o *Options) Check() error {
 	}
 	_, err := step.WordColumns(o.Columns)
 	for i := 0; err == nil && i < len(o.SeenColumns); i++ {
-		_, err = step.WordColumns(names(o.SeenColumns[i]))
+		_, err = step.WordColumns(step.ColumnList(o.SeenColumns[i]))
 	}
 	return err
-}
-
-// names takes the names of columns apart, as --columns has them.
-func names(columns string) []string {
-	if columns == "" {
-		return nil
-	}
-	return strings.Split(columns, ",")
 }
 
 // MoreInputs are the files of the model's folder. A model that predicts no words is refused

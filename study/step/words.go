@@ -7,6 +7,14 @@ import (
 	"voxen/brain"
 )
 
+// ColumnList takes apart what --columns has of one table: names with commas between.
+func ColumnList(columns string) []string {
+	if columns == "" {
+		return nil
+	}
+	return strings.Split(columns, ",")
+}
+
 // WordColumns reads the value of --columns: the names of a word table's columns of
 // words, onsets and offsets, or of the words alone, which is the tier of a TextGrid;
 // none stand for the usual names. COLUMN=VALUE behind them, or alone, chooses rows.

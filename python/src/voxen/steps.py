@@ -2110,6 +2110,116 @@ def score(
     )
 
 
+def speech(
+    tr: float,
+    volumes: int,
+    words: Any = None,
+    frequencies: Any = None,
+    stories: Any = None,
+    audio: Any = None,
+    *,
+    columns: str | Sequence[str] | None = None,
+    stories_columns: str | Sequence[str] | None = None,
+    audio_start: float | None = None,
+    start: float | None = None,
+    hrf: str | None = None,
+    out: Path | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
+    memory: str | None = None,
+    tf32: bool | None = None,
+    force: bool | None = None,
+    progress: bool = False,
+) -> Results:
+    """What any response to speech follows: words, their length and frequency, loudness.
+
+    As ``voxen speech``.
+
+    Parameters
+    ----------
+    tr : float
+        Seconds from one volume to the next. Number, 1e-4 to 1e4.
+    volumes : int
+        Volumes of the recording. Whole number, 1 to 10000000.
+    words : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Word table: .tsv or .csv, Gentle's align.csv, BIDS events, a TextGrid, or JSON of WhisperX.
+    frequencies : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Table of words and their frequencies (.tsv or .csv): a column word, and zipf, frequency (per
+        million) or count; without it words are counted in the story.
+    stories : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Word table of another run, whose words are counted too; repeat for each. Path; repeated.
+    audio : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        The recording, a WAV file.
+    columns : str | Sequence[str], optional
+        Word,onset,offset: names of the word table's columns, or the name of a TextGrid's tier (default:
+        those in common use); section=3 behind them, or alone, takes the rows whose column section is 3.
+        Text; several with commas between.
+    stories_columns : str | Sequence[str], optional
+        --columns of each --stories, in their order. Text; repeated.
+    audio_start : float, optional
+        When it begins, in seconds of the word table. Number.
+    start : float, optional
+        When the first volume starts, in seconds of the word table. Number.
+    hrf : str, optional
+        Haemodynamic response that all are convolved with. One of none, glover, spm (default: glover).
+    out : Path, optional
+        Folder of the features, a .npy (volumes, 1) of each.
+    device : str, optional
+        Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
+        (default: auto).
+    threads : int, optional
+        Threads of the CPU backend (0: all). Whole number, 0 to 4096.
+    precision : str, optional
+        Of results, and of the arithmetic over voxels. One of float32, float64 (default: float32).
+    memory : str, optional
+        Bound of the process's resident memory, such as 512MiB (default: half of what is free). 512MiB, 4GiB
+        or BYTES.
+    tf32 : bool, optional
+        Allow TensorFloat-32 products on CUDA: faster, 10 bits of mantissa.
+    force : bool, optional
+        Replace finished results that were made with other options.
+    progress : bool
+        Whether to show a bar, where tqdm is installed.
+
+    Returns
+    -------
+    results : Results
+        What the command wrote, by the names of its files.
+
+    Raises
+    ------
+    ValueError
+        Wrong input, in the program's words.
+    """
+    return _run(
+        "speech",
+        {
+            "tr": tr,
+            "volumes": volumes,
+            "words": words,
+            "frequencies": frequencies,
+            "stories": stories,
+            "audio": audio,
+            "columns": columns,
+            "stories-columns": stories_columns,
+            "audio-start": audio_start,
+            "start": start,
+            "hrf": hrf,
+            "out": out,
+            "device": device,
+            "threads": threads,
+            "precision": precision,
+            "memory": memory,
+            "tf32": tf32,
+            "force": force,
+        },
+        progress,
+        inputs=["words", "frequencies", "stories", "audio"],
+        repeated=["stories-columns"],
+    )
+
+
 __all__ = [
     "Results",
     "align",
@@ -2128,4 +2238,5 @@ __all__ = [
     "report",
     "run",
     "score",
+    "speech",
 ]
