@@ -214,10 +214,6 @@ func (s *Study) null(m *modelSteps) *Task {
 		s.note("the stimulus null is left out: it is of the weights as they are, and %s", why)
 		return nil
 	}
-	if s.Encode.AlphaPer == "all" {
-		s.note("the stimulus null is left out: it chooses an alpha for each voxel, and encode.alpha_per is all")
-		return nil
-	}
 	if s.Encode.Model != "ridge" && s.Encode.Alphas == "" {
 		s.note("the stimulus null is left out: encode.model %s takes its alphas from the data, and encode.alphas gives none", s.Encode.Model)
 		return nil
@@ -230,7 +226,7 @@ func (s *Study) null(m *modelSteps) *Task {
 	o := null.New()
 	o.Features, o.Templates, o.Table, o.Mask = first.Features, s.resolve(s.Match.Templates), s.resolve(s.Match.Table), s.maskFile()
 	o.Runs = first.Runs
-	o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.Censoring, o.RunSteps = first.CV, first.Model, first.Alphas, first.Score, first.Trims, first.Censoring, first.RunSteps
+	o.CV, o.Model, o.Alphas, o.AlphaPer, o.Score, o.Trims, o.Censoring, o.RunSteps = first.CV, first.Model, first.Alphas, first.AlphaPer, first.Score, first.Trims, first.Censoring, first.RunSteps
 	o.Standardize, o.Intercept, o.Delays = first.Standardize, first.Intercept, first.Delays
 	o.Draws, o.Seed, o.Out = s.Match.StimulusDraws, s.Match.Seed, s.path(m.name, "null")
 	for i, task := range m.encode {

@@ -56,17 +56,19 @@ func (p *MapProducts) Correlations(draw, k int, r []float64) {
 // them the products with templates (L x V, of which a column that is not finite is left
 // out) alone. Voxels are read once, a panel of all subjects at a time; draws are batched
 // on the engine. A voxel that is left out in one subject's fit of draw 0 is left out.
+// With OneAlpha voxels are read twice: scores of all panels choose the alpha of each draw
+// and subject, over the voxels that Fit would choose it over, and weights are fitted at it.
 //
 // features fills the T x K features of a draw, row-major, which all subjects share.
-// Options are those of the fits but for Trends and Censored; OneAlpha, Nested and Checkpoint are refused. Where a
+// Options are those of the fits but for Trends and Censored; Nested and Checkpoint are refused. Where a
 // fold has a gap, rows are censored or features need their own decomposition, draws are computed one by one. saved, if any, keeps what is
-// finished. Progress counts draws of panels.
+// finished. Progress counts draws of panels, of both passes.
 func MapNull(ctx context.Context, be engine.Backend, subjects []Subject, K, n int, features func(draw int, dst []float64), templates tile.Matrix, o Options, saved Saved) (*MapProducts, error) {
 	m := &mapNull{be: be, o: o, subjects: subjects, features: features, templates: templates, n: n, k: K, keeper: keeper{saved: saved}}
 	if err := m.prepare(ctx); err != nil {
 		return nil, err
 	}
-	for p := m.done / n; p < m.panels(); p++ {
+	for p := m.done / n; p < m.passes()*m.panels(); p++ {
 		if err := m.panel(ctx, p); err != nil {
 			return nil, err
 		}
@@ -93,6 +95,9 @@ type mapNull struct {
 	dry       bool   // memory is planned: no responses are read
 	least     int64
 	out       *MapProducts
+	// scores (draws x subjects x (alphas + 1)) are sums over voxels, and their number, with
+	// OneAlpha; nil without.
+	scores []float64
 
 	keeper // done counts draws of panels
 }
@@ -111,18 +116,31 @@ func mapWidth(T, V, S int) int {
 	return ((V+n-1)/n + 63) / 64 * 64 // panels of one width, the last with little padding
 }
 
-// MapPanels is the number of panels of voxels that MapNull reads, of T rows and V voxels
-// of S subjects.
-func MapPanels(T, V, S int) int {
+// MapPanels counts the panels of voxels that MapNull reads, of T rows and V voxels of S
+// subjects; with one alpha for all voxels each is read twice.
+func MapPanels(T, V, S int, oneAlpha bool) int {
 	width := mapWidth(T, V, S)
-	return (V + width - 1) / width
+	return passes(oneAlpha) * ((V + width - 1) / width)
+}
+
+// passes is how often voxels are read.
+func passes(oneAlpha bool) int {
+	if oneAlpha {
+		return 2
+	}
+	return 1
 }
 
 // MapBytes is what MapNull holds besides the buffers that Budget bounds: responses of a
 // panel as they are read and as they are fed, and the sums of n draws of K maps and L
-// templates, with their copy that is saved.
-func MapBytes(T, V, S, K, n, L int) int64 {
-	return 8*2*int64(T)*int64(S)*int64(mapWidth(T, V, S)) + 8*3*int64(n)*int64(K)*int64(L+2)
+// templates, and of scores of A alphas where one is chosen for all voxels (else 0), with
+// their copy that is saved.
+func MapBytes(T, V, S, K, n, L, A int) int64 {
+	sums := int64(K) * int64(L+2)
+	if A > 0 {
+		sums += int64(S) * int64(A+1)
+	}
+	return 8*2*int64(T)*int64(S)*int64(mapWidth(T, V, S)) + 8*3*int64(n)*sums
 }
 
 // prepare checks, finds the voxels, and goes on with what is saved.
@@ -130,8 +148,8 @@ func (m *mapNull) prepare(ctx context.Context) error {
 	if m.n < 1 || m.k < 1 || len(m.subjects) == 0 {
 		return fmt.Errorf("null of %d draws of %d features of %d subjects, want at least one of each", m.n, m.k, len(m.subjects))
 	}
-	if m.o.OneAlpha || m.o.Nested || m.o.Checkpoint != nil {
-		return fmt.Errorf("a null of maps has no alpha for all voxels, no nested folds and no checkpoint of voxels")
+	if m.o.Nested || m.o.Checkpoint != nil {
+		return fmt.Errorf("a null of maps has no nested folds and no checkpoint of voxels")
 	}
 	T, V := m.subjects[0].Y.Rows(), m.subjects[0].Y.Cols()
 	m.rows, m.subjects = T, slices.Clone(m.subjects)
@@ -150,6 +168,9 @@ func (m *mapNull) prepare(ctx context.Context) error {
 	K, L := m.o.Features(m.k), m.templates.Rows
 	m.out = &MapProducts{Draws: m.n, Maps: K, Templates: L, sums: make([]float64, m.n*K*(L+2)), mean: make([]float64, L), spread: make([]float64, L)}
 	m.aboutTemplates()
+	if m.o.OneAlpha {
+		m.scores = make([]float64, m.n*len(m.subjects)*(len(m.o.Alphas)+1))
+	}
 	return m.restore()
 }
 
@@ -224,25 +245,37 @@ func LeastMapNull(ctx context.Context, be engine.Backend, subjects []Subject, K 
 		return 0, err
 	}
 	m.out = &MapProducts{Maps: m.o.Features(K), Templates: L}
-	t, results, tiling := emptyTileGraph(), engine.Results{}, engine.Tiling{}
-	var products, squares node
-	if m.apart {
-		X := tile.Matrix{Rows: m.rows, Cols: K, Data: make([]float64, m.rows*K)}
-		features(0, X.Data)
-		fits, err := m.fits(ctx, X)
-		if err != nil {
+	for pass := range m.passes() {
+		if err := m.leastOf(ctx, pass); err != nil {
 			return 0, err
 		}
-		products, squares = m.products(t, panelData{}, func(i int) (designer, design) { return fits[i].designIn(t, fmt.Sprintf("%d ", i)) })
+	}
+	return m.least, nil
+}
+
+// leastOf takes the least budget of a pass into account.
+func (m *mapNull) leastOf(ctx context.Context, pass int) error {
+	t, results, tiling := emptyTileGraph(), engine.Results{}, engine.Tiling{}
+	data := panelData{pass: pass}
+	var all []summed
+	if m.apart {
+		X := tile.Matrix{Rows: m.rows, Cols: m.k, Data: make([]float64, m.rows*m.k)}
+		m.features(0, X.Data)
+		fits, err := m.fits(ctx, X)
+		if err != nil {
+			return err
+		}
+		all = m.fitted(t, data, func(i int) (designer, design) { return fits[i].designIn(t, fmt.Sprintf("%d ", i)) }, m.alphaOf(t, 0))
 	} else {
-		products, squares = m.batch(t, panelData{})
+		all = m.batch(t, data)
 		tiling = engine.Tiling{Cols: 1, Width: 1}
 	}
-	for _, n := range []node{products, squares} {
-		results[n] = engine.PerTile(nil)
+	for _, s := range all {
+		results[s.node] = engine.PerTile(nil)
 	}
-	need, err := engine.NewMachine(be).Need(t.feeds, results, tiling)
-	return max(m.least, need), err
+	need, err := engine.NewMachine(m.be).Need(t.feeds, results, tiling)
+	m.least = max(m.least, need)
+	return err
 }
 
 // aboutTemplates takes means and sums of squares of the templates over the voxels kept.
@@ -276,12 +309,19 @@ func (m *mapNull) aboutTemplates() {
 // panels counts the panels of voxels.
 func (m *mapNull) panels() int { return (len(m.keep) + m.width - 1) / m.width }
 
-// panel computes the draws of a panel that are not finished.
+// passes counts how often they are read.
+func (m *mapNull) passes() int { return passes(m.o.OneAlpha) }
+
+// choosing reports whether a pass adds up scores, of which alphas are chosen.
+func (m *mapNull) choosing(pass int) bool { return pass < m.passes()-1 }
+
+// panel computes the draws of a panel that are not finished, panels of the second pass
+// following those of the first.
 func (m *mapNull) panel(ctx context.Context, p int) error {
-	lo := p * m.width
-	data := panelData{hi: min(lo+m.width, len(m.keep)), lo: lo}
+	lo := p % m.panels() * m.width
+	data := panelData{pass: p / m.panels(), hi: min(lo+m.width, len(m.keep)), lo: lo}
 	for _, s := range m.subjects {
-		y, err := m.responses(ctx, s.Y, data.lo, data.hi)
+		y, err := m.responses(ctx, s.Y, data)
 		if err != nil {
 			return err
 		}
@@ -304,6 +344,7 @@ func (m *mapNull) panel(ctx context.Context, p int) error {
 
 // panelData is what a panel reads, whatever the draw.
 type panelData struct {
+	pass      int
 	lo, hi    int
 	y         []gorgonia.Value // of each subject
 	templates gorgonia.Value
@@ -312,34 +353,63 @@ type panelData struct {
 // batches computes draws of a panel in batches, their designs on the device.
 func (m *mapNull) batches(ctx context.Context, p int, data panelData) error {
 	t := emptyTileGraph()
-	products, squares := m.batch(t, data)
-	from, L := m.done-p*m.n, m.out.Templates
-	per := func(first, cols int) engine.Result {
-		return engine.PerTile(func(tl engine.Tile, v engine.Host) error {
-			m.add(tl.Panel, tl.Panels, first, cols, v.Float64())
+	from, results := m.done-p*m.n, engine.Results{}
+	for _, s := range m.batch(t, data) {
+		results[s.node] = engine.PerTile(func(tl engine.Tile, v engine.Host) error {
+			s.add(tl.Panel, tl.Panels, v.Float64())
 			return nil
 		})
 	}
-	results := engine.Results{products: per(0, L+1), squares: per(L+1, 1)}
 	tiling := engine.Tiling{Cols: m.n, Width: 1, Panels: max(1, m.o.Panels), Budget: m.o.Budget, Checkpoint: panelDone{m, p, from}}
 	if m.o.Progress != nil {
-		tiling.Progress = func(done, _ int) { m.o.Progress(p*m.n+done, m.panels()*m.n) }
+		tiling.Progress = func(done, _ int) { m.o.Progress(p*m.n+done, m.passes()*m.panels()*m.n) }
 	}
 	_, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, tiling)
 	return err
 }
 
-// batch adds the products of a draw, whose design is made in the graph.
-func (m *mapNull) batch(t *tileGraph, data panelData) (products, squares node) {
+// batch adds what is summed of a draw, whose design is made in the graph.
+func (m *mapNull) batch(t *tileGraph, data panelData) []summed {
 	T := m.subjects[0].Y.Rows()
 	t.d = newDesigner(m.o, m.form, t.matrix("ones", tile.Matrix{Rows: 1, Cols: T, Data: factors(T, 1)}, op.Float64))
 	t.d.constant = t.constant
 	in := m.drawn(t, T)
-	return m.products(t, data, func(i int) (designer, design) {
+	return m.fitted(t, data, func(i int) (designer, design) {
 		d := t.d
 		d.o.Trends = m.subjects[i].Trends
 		return d, m.design(t, in, i)
+	}, func(i int) node {
+		one := op.Type{Dtype: op.Float64, Dims: op.Dims{1, 1, 1, m.width}}
+		alpha := op.Input(t.g, fmt.Sprintf("alpha%d", i), one)
+		t.feeds[alpha] = engine.Each(one, func(tl engine.Tile, dst engine.Host) error {
+			for d := range tl.Panels {
+				copy(dst.Float64()[d*m.width:(d+1)*m.width], factors(m.width, m.chosen(tl.Panel+d, i)))
+			}
+			return nil
+		})
+		return alpha
 	})
+}
+
+// alphaOf gives the nodes of the alphas that were chosen for a draw, of each subject.
+func (m *mapNull) alphaOf(t *tileGraph, draw int) func(i int) node {
+	return func(i int) node {
+		return t.matrix(fmt.Sprintf("alpha%d", i), tile.Matrix{Rows: 1, Cols: m.width, Data: factors(m.width, m.chosen(draw, i))}, op.Float64)
+	}
+}
+
+// chosen is the alpha of the highest mean score over a subject's voxels.
+func (m *mapNull) chosen(draw, subject int) float64 {
+	if m.dry {
+		return m.o.Alphas[0]
+	}
+	return m.o.best(m.scoresOf(draw, subject))
+}
+
+// scoresOf are the sums of a draw and subject.
+func (m *mapNull) scoresOf(draw, subject int) []float64 {
+	n := len(m.o.Alphas) + 1
+	return m.scores[(draw*len(m.subjects)+subject)*n:][:n]
 }
 
 // fits prepares the fits of unlike subjects to the features of a draw.
@@ -365,7 +435,7 @@ func (m *mapNull) fits(ctx context.Context, X tile.Matrix) (map[int]*fitter, err
 // oneByOne computes draws of a panel whose designs are made on the host: those with gaps
 // beside folds, and of features' own decompositions.
 func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
-	T, L := m.rows, m.out.Templates
+	T := m.rows
 	for draw := m.done - p*m.n; draw < m.n; draw++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -377,19 +447,22 @@ func (m *mapNull) oneByOne(ctx context.Context, p int, data panelData) error {
 			return err
 		}
 		t := emptyTileGraph()
-		products, squares := m.products(t, data, func(i int) (designer, design) { return fits[i].designIn(t, fmt.Sprintf("%d ", i)) })
-		var sums, squared gorgonia.Value
-		results := engine.Results{products: engine.Last(&sums), squares: engine.Last(&squared)}
+		all := m.fitted(t, data, func(i int) (designer, design) { return fits[i].designIn(t, fmt.Sprintf("%d ", i)) }, m.alphaOf(t, draw))
+		values, results := make([]gorgonia.Value, len(all)), engine.Results{}
+		for i, s := range all {
+			results[s.node] = engine.Last(&values[i])
+		}
 		if _, err := engine.NewMachine(m.be).Run(ctx, t.feeds, results, engine.Tiling{Budget: m.o.Budget}); err != nil {
 			return err
 		}
-		m.add(draw, 1, 0, L+1, sums.Data().([]float64))
-		m.add(draw, 1, L+1, 1, squared.Data().([]float64))
+		for i, s := range all {
+			s.add(draw, 1, values[i].Data().([]float64))
+		}
 		if err := (panelDone{m, p, 0}).Finish(draw, draw+1); err != nil {
 			return err
 		}
 		if m.o.Progress != nil {
-			m.o.Progress(m.done, m.panels()*m.n)
+			m.o.Progress(m.done, m.passes()*m.panels()*m.n)
 		}
 	}
 	return nil
@@ -402,9 +475,16 @@ func (m *mapNull) like(i int) int {
 	})
 }
 
-// products adds the fits of all subjects to the graph of a panel, and of the sum of their
-// maps the products with the templates and with ones, and the squares.
-func (m *mapNull) products(t *tileGraph, data panelData, make func(i int) (designer, design)) (products, squares node) {
+// summed is a node whose values are added up over panels, and where they are: x is of
+// some draws from one on.
+type summed struct {
+	node node
+	add  func(draw, draws int, x []float64)
+}
+
+// fitted adds the fits of all subjects to the graph of a panel, with what is summed of
+// them in a pass: scores, or products of maps.
+func (m *mapNull) fitted(t *tileGraph, data panelData, make func(i int) (designer, design), alpha func(i int) node) (all []summed) {
 	type made struct {
 		d designer
 		x design
@@ -417,17 +497,38 @@ func (m *mapNull) products(t *tileGraph, data panelData, make func(i int) (desig
 			d, x := make(i)
 			designs[i] = made{d, x}
 		}
-		fit := designs[like].d.fit(designs[like].x, m.panelOf(t, data, i), t.matrix(fmt.Sprintf("trends%d", i), s.Trends, m.o.Precision))
-		weights := cast(fit.weights, op.Float64)
-		if sum == nil {
-			sum = weights
-		} else {
-			sum = op.Must(op.Zip{Kind: op.Add}, sum, weights)
+		its, y, trends := designs[like], m.panelOf(t, data, i), t.matrix(fmt.Sprintf("trends%d", i), s.Trends, m.o.Precision)
+		if m.choosing(data.pass) {
+			fit := its.d.fit(its.x, y, trends)
+			all = append(all, summed{op.Must(op.SumKept{}, fit.scores, fit.status), func(draw, draws int, x []float64) { m.addScores(draw, draws, i, x) }})
+			continue
 		}
+		var fit fitted
+		if m.o.OneAlpha {
+			fit = its.d.fitAt(its.x, y, trends, alpha(i))
+		} else {
+			fit = its.d.fit(its.x, y, trends)
+		}
+		sum = plus(sum, cast(fit.weights, op.Float64))
 	}
-	templates := m.templatesOf(t, data)
-	ones := op.Must(op.Part{Axis: 2, Lo: m.out.Templates, Hi: m.out.Templates + 1}, templates)
-	return op.Must(op.MatMul{TransB: true}, sum, templates), op.Must(op.MatMul{TransB: true}, op.Must(op.Zip{Kind: op.Mul}, sum, sum), ones)
+	if m.choosing(data.pass) {
+		return all
+	}
+	return m.products(t, data, sum)
+}
+
+// products are those of the sum of the maps of all subjects with the templates and with
+// ones, and its squares.
+func (m *mapNull) products(t *tileGraph, data panelData, sum node) []summed {
+	L, templates := m.out.Templates, m.templatesOf(t, data)
+	ones := op.Must(op.Part{Axis: 2, Lo: L, Hi: L + 1}, templates)
+	to := func(first, cols int) func(draw, draws int, x []float64) {
+		return func(draw, draws int, x []float64) { m.add(draw, draws, first, cols, x) }
+	}
+	return []summed{
+		{op.Must(op.MatMul{TransB: true}, sum, templates), to(0, L+1)},
+		{op.Must(op.MatMul{TransB: true}, op.Must(op.Zip{Kind: op.Mul}, sum, sum), ones), to(L+1, 1)},
+	}
 }
 
 // panelOf adds a subject's responses of a panel.
@@ -531,14 +632,15 @@ func (m *mapNull) design(t *tileGraph, in node, subject int) design {
 }
 
 // responses reads a panel, (1, 1, T, width); voxels that are left out are 0, and so
-// are their weights.
-func (m *mapNull) responses(ctx context.Context, Y tile.Source, lo, hi int) (gorgonia.Value, error) {
+// are their weights. Scores leave out by themselves what cannot be fitted, and no more:
+// the alpha is that of all voxels that a subject has a model of.
+func (m *mapNull) responses(ctx context.Context, Y tile.Source, data panelData) (gorgonia.Value, error) {
 	t := op.NewTensor(op.Dims{1, 1, Y.Rows(), m.width})
-	if err := Y.ReadFloat64(ctx, lo, hi, t.Data, m.width); err != nil {
+	if err := Y.ReadFloat64(ctx, data.lo, data.hi, t.Data, m.width); err != nil {
 		return nil, err
 	}
 	for i := range t.Data {
-		if v := lo + i%m.width; v >= hi || !m.keep[v] {
+		if v := data.lo + i%m.width; v >= data.hi || !m.keep[v] && !m.choosing(data.pass) {
 			t.Data[i] = 0
 		}
 	}
@@ -575,6 +677,16 @@ func (m *mapNull) add(draw, draws, first, cols int, x []float64) {
 	}
 }
 
+// addScores adds a subject's scores of some draws to the sums.
+func (m *mapNull) addScores(draw, draws, subject int, x []float64) {
+	for d := range draws {
+		to := m.scoresOf(draw+d, subject)
+		for a := range to {
+			to[a] += x[d*len(to)+a]
+		}
+	}
+}
+
 // panelDone is the checkpoint of the draws of a panel, which finish in order.
 type panelDone struct {
 	m     *mapNull
@@ -596,8 +708,9 @@ func (c panelDone) Finish(_, hi int) error {
 
 // mapState is the state of a null after its first draws of panels.
 type mapState struct {
-	Done int
-	Sums []float64
+	Done   int
+	Sums   []float64
+	Scores []float64
 }
 
 // restore goes on with what is saved.
@@ -606,13 +719,13 @@ func (m *mapNull) restore() error {
 	if found, err := m.load("maps", &s); err != nil || !found {
 		return err
 	}
-	if s.Done < 0 || s.Done > m.n*m.panels() || len(s.Sums) != len(m.out.sums) {
+	if s.Done < 0 || s.Done > m.n*m.passes()*m.panels() || len(s.Sums) != len(m.out.sums) || len(s.Scores) != len(m.scores) {
 		return fmt.Errorf("saved state of a null of maps is not of %d draws of %d panels", m.n, m.panels())
 	}
 	m.goOn(s.Done)
-	m.out.sums = s.Sums
+	m.out.sums, m.scores = s.Sums, s.Scores
 	return nil
 }
 
 // save saves what is finished.
-func (m *mapNull) save() error { return m.store(mapState{m.done, m.out.sums}) }
+func (m *mapNull) save() error { return m.store(mapState{m.done, m.out.sums, m.scores}) }

@@ -121,6 +121,11 @@ func TestMapNullRepeatsTheFits(t *testing.T) {
 		"scaled":    with(func(o *ridge.Options) { o.StandardizeFeatures, o.StandardizeResponses, o.Panels = true, true, 0 }),
 		"kernel":    with(func(o *ridge.Options) { o.Form, o.PerRun = ridge.Kernel, ridge.Center }),
 		"delays":    with(func(o *ridge.Options) { o.Delays, o.PerRun = []int{1, 2}, ridge.ZScore }),
+		"one alpha, lasso": with(func(o *ridge.Options) {
+			o.Alphas, o.L1, o.OneAlpha, o.PerRun = []float64{0.5, 0.01, 0.1}, &ridge.L1{Ratio: 1}, true, ridge.ZScore
+		}),
+		"one alpha":         with(func(o *ridge.Options) { o.OneAlpha, o.Intercept = true, true }),
+		"one alpha, kernel": with(func(o *ridge.Options) { o.OneAlpha, o.Form, o.PerRun = true, ridge.Kernel, ridge.ZScore }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			subjects, templates, features := mapProblem(S, T, K, 11, L)
@@ -134,6 +139,7 @@ func TestMapNullRepeatsTheFits(t *testing.T) {
 			subjects[s].Trends = trendsOf(T, runs, s/2)
 		}
 		checkMapNull(t, subjects, templates, K, draws, features, with(func(o *ridge.Options) { o.Gap, o.PerRun, o.Folds = 1, ridge.ZScore, op.Borders{0, 6, 12, 18, 24} }), 1e-9)
+		checkMapNull(t, subjects, templates, K, draws, features, with(func(o *ridge.Options) { o.Gap, o.PerRun, o.OneAlpha = 1, ridge.ZScore, true }), 1e-9)
 		unlike := func(draw int, dst []float64) {
 			features(draw, dst)
 			for i := range dst {
@@ -201,26 +207,31 @@ func (k *keptState) Save(state []byte, done int) error {
 // is missing and ends with the same numbers.
 func TestMapNullGoesOn(t *testing.T) {
 	for _, gap := range []int{0, 1} { // in batches, and one by one
-		mapNullGoesOn(t, gap)
+		mapNullGoesOn(t, gap, false)
 	}
+	mapNullGoesOn(t, 0, true)
 }
 
-func mapNullGoesOn(t *testing.T, gap int) {
+func mapNullGoesOn(t *testing.T, gap int, oneAlpha bool) {
 	t.Helper()
 	const S, T, K, V, L, draws = 2, 24, 3, 2100, 2, 6
 	subjects, templates, features := mapProblem(S, T, K, V, L)
-	o := ridge.Options{Alphas: []float64{0.5, 20}, Folds: op.Borders{0, 12, 24}, PerRun: ridge.ZScore, Panels: 1, Gap: gap}
+	o := ridge.Options{Alphas: []float64{0.5, 20}, Folds: op.Borders{0, 12, 24}, PerRun: ridge.ZScore, Panels: 1, Gap: gap, OneAlpha: oneAlpha}
+	all, interrupted := 2*draws, []int{2, draws, draws + 3} // draws of panels
+	if oneAlpha {
+		all, interrupted = 4*draws, []int{draws + 3, 2 * draws, 3*draws + 1}
+	}
 	whole, err := ridge.MapNull(context.Background(), cpu.New(2), subjects, K, draws, features, templates, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []int{2, draws, draws + 3} { // draws of panels
+	for _, at := range interrupted {
 		var kept keptState
 		stop := o
 		ctx, cancel := context.WithCancel(context.Background())
 		stop.Progress = func(done, total int) {
-			if total != 2*draws {
-				t.Errorf("%d draws of panels in all, expected %d", total, 2*draws)
+			if total != all {
+				t.Errorf("%d draws of panels in all, expected %d", total, all)
 			}
 			if done == at {
 				cancel()
@@ -229,7 +240,7 @@ func mapNullGoesOn(t *testing.T, gap int) {
 		if _, err := ridge.MapNull(ctx, cpu.New(2), subjects, K, draws, features, templates, stop, &kept); !errors.Is(err, context.Canceled) {
 			t.Fatalf("not interrupted: %v", err)
 		}
-		if kept.done < at || kept.done == 2*draws {
+		if kept.done < at || kept.done == all {
 			t.Errorf("interrupted at %d: %d draws of panels are kept", at, kept.done)
 		}
 		again := o
@@ -268,9 +279,9 @@ func TestMapNullRefusals(t *testing.T) {
 		"templates": func() ([]ridge.Subject, tile.Matrix, int, ridge.Options) {
 			return subjects, tile.Matrix{Rows: 1, Cols: 5, Data: make([]float64, 5)}, 2, good
 		},
-		"one alpha": func() ([]ridge.Subject, tile.Matrix, int, ridge.Options) {
+		"nested": func() ([]ridge.Subject, tile.Matrix, int, ridge.Options) {
 			o := good
-			o.OneAlpha = true
+			o.Nested = true
 			return subjects, templates, 2, o
 		},
 		"other subjects": func() ([]ridge.Subject, tile.Matrix, int, ridge.Options) {

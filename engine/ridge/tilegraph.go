@@ -337,6 +337,11 @@ func (d designer) fit(x design, y, trends node) fitted {
 func (d designer) fitAt(x design, y, trends, alpha node) fitted {
 	r, status := d.respond(y, trends, d.o.Precision)
 	out := fitted{alpha: alpha, status: status}
+	if d.o.L1 != nil {
+		P, _ := d.targets(x, r)
+		d.weigh(x, r, d.pick(d.sparse(x, r, P), alpha), &out)
+		return out
+	}
 	d.refit(x, r, d.trainedOnAll(x, r), &out)
 	return out
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -27,11 +28,18 @@ type networksCheck struct {
 	Loading  float64 // of planted atoms in between-subject SDs; 0: nothing is planted
 	Draws    int     // of either null
 	Nulls    []string
+	// Alphas of the encoding models; "": alphasOfCheck.
+	Alphas string
+	// SD of loadings between subjects in SDs of a voxel's noise; 0: loadingSD.
+	SD float64
 	// Learned keeps the atoms that were not planted as they were learned. Nearly all of them
 	// resemble a planted one, so that responses follow them too; else what they have in
 	// common with planted ones is taken off, and nothing is planted in them.
 	Learned bool
 }
+
+// alphasOfCheck are chosen among for each voxel, as a study does by default.
+const alphasOfCheck = "1:1e4:5"
 
 // found is what a study found: of some atoms those that belong to a network. Others are
 // told apart by how much their course resembles that of a planted one.
@@ -90,7 +98,7 @@ func (c networksCheck) run(t *testing.T, x *truth, K int, seed uint64) found {
 	if loading == 0 {
 		loading = 1 // of what is left out
 	}
-	p, err := Plant(x.atlas, x.mask, atoms, PlantOptions{Seed: seed, Null: c.Loading == 0, Networks: c.Share, Loading: loading})
+	p, err := Plant(x.atlas, x.mask, atoms, PlantOptions{Seed: seed, Null: c.Loading == 0, Networks: c.Share, Loading: loading, LoadingSD: c.SD})
 	must(err)
 	if c.Loading != 0 && !c.Learned {
 		p.unrelated(t)
@@ -104,7 +112,7 @@ func (c networksCheck) run(t *testing.T, x *truth, K int, seed uint64) found {
 	must(brain.Files{}.WriteMask(ctx, in("mask.nii.gz"), x.mask))
 	n := null.New()
 	n.Features, n.Templates, n.Mask, n.Out = []string{in("atoms.npy")}, "../../testdata/networks/yeo7_space-MNI_res-3_label.nii.gz", in("mask.nii.gz"), in("null")
-	n.PerRun, n.Alphas, n.CV, n.Draws, n.Seed = "zscore", "1:1e4:5", "kfold:3", c.Draws, seed
+	n.PerRun, n.Alphas, n.CV, n.Draws, n.Seed = "zscore", cmp.Or(c.Alphas, alphasOfCheck), "kfold:3", c.Draws, seed
 	m := match.New()
 	m.Templates, m.Mask, m.Out, m.Draws, m.Seed, m.Nulls = n.Templates, n.Mask, in("match"), c.Draws, seed, c.Nulls
 	for s := range c.Subjects {
@@ -189,14 +197,14 @@ func TestNetworksInTheNoise(t *testing.T) {
 	const K = 24
 	x := newTruth(t, 1, 2)
 	maps, all := []string{"maps"}, []string{"maps", "subjects", "stimulus"}
-	if f := (networksCheck{6, 0.2, 0, 99, maps, false}).run(t, x, K, 1); f.falselyFound() < 5 {
+	if f := (networksCheck{Subjects: 6, Share: 0.2, Draws: 99, Nulls: maps}).run(t, x, K, 1); f.falselyFound() < 5 {
 		t.Errorf("%d of %d atoms of noise match by surrogates of maps: networks in the noise do not show", f.falselyFound(), K)
 	}
-	if f := (networksCheck{6, 0.2, 0, 99, all, false}).run(t, x, K, 1); f.falselyFound() > 1 {
+	if f := (networksCheck{Subjects: 6, Share: 0.2, Draws: 99, Nulls: all}).run(t, x, K, 1); f.falselyFound() > 1 {
 		t.Errorf("%d of %d atoms of noise match", f.falselyFound(), K)
 	}
 	for loading, negative := range map[float64]int{2: 0, -2: 7} {
-		f := (networksCheck{8, 0.05, loading, 99, all, false}).run(t, x, K, 2)
+		f := (networksCheck{Subjects: 8, Share: 0.05, Loading: loading, Draws: 99, Nulls: all}).run(t, x, K, 2)
 		t.Logf("loading %g: %+v", loading, f)
 		if f.planted < 6 || f.negative > negative || negative > 0 && f.negative < f.planted {
 			t.Errorf("loading %g: %d of %d planted atoms found, %d of them negative", loading, f.planted, f.of, f.negative)

@@ -25,10 +25,12 @@ type PlantOptions struct {
 	// each subject's own, alike over the network, whose mean over subjects is so many
 	// between-subject SDs; below 0 the network is switched off by the atom.
 	Loading float64
+	// LoadingSD is the between-subject SD of loadings, in SDs of a voxel's noise; 0: loadingSD.
+	LoadingSD float64
 }
 
-// loadingSD is the between-subject SD of loadings, in SDs of a voxel's noise: a mean of 2
-// of them is a signal r of 0.04.
+// loadingSD is the between-subject SD of loadings where none is given: a mean of 2 of them
+// is a signal r of 0.04.
 const loadingSD = 0.02
 
 // Pair is an atom planted in a network.
@@ -63,6 +65,9 @@ type Planted struct {
 func Plant(atlas *brain.Atlas, mask *brain.Mask, atoms tile.Matrix, o PlantOptions) (*Planted, error) {
 	if o.Target == 0 {
 		o.Target = 0.2
+	}
+	if o.LoadingSD == 0 {
+		o.LoadingSD = loadingSD
 	}
 	p := &Planted{o: o, rows: atoms.Rows, random: rand.New(rand.NewPCG(o.Seed, 0x706c_616e_7465_64))}
 	var err error
@@ -143,7 +148,7 @@ func (p *Planted) loaded() *tile.Array[float32] {
 	T, V := p.rows, len(p.label)
 	loading := make([]float64, len(p.Pairs))
 	for i := range loading {
-		loading[i] = loadingSD * (p.o.Loading + p.random.NormFloat64())
+		loading[i] = p.o.LoadingSD * (p.o.Loading + p.random.NormFloat64())
 	}
 	noise := p.spontaneous()
 	scale := 1 / median(columnSDs(noise, V))

@@ -32,10 +32,11 @@ type Options struct {
 	Seed      uint64   `opt:"seed" doc:"of the draws"`
 	Out       string   `opt:"out" file:"out" required:"true" doc:"folder of the results"`
 
-	CV     string `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"as of encode, and so are all that follow"`
-	Model  string `opt:"model" default:"ridge" form:"ridge, lasso or enet:RATIO" complete:"ridge,lasso,enet:" doc:"ridge, lasso or enet:RATIO"`
-	Alphas string `opt:"alphas" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c (default 0.1:1e5:20; lasso and enet want them given)"`
-	Score  string `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen"`
+	CV       string `opt:"cv" form:"kfold:N or runs" complete:"kfold:,runs" doc:"as of encode, and so are all that follow"`
+	Model    string `opt:"model" default:"ridge" form:"ridge, lasso or enet:RATIO" complete:"ridge,lasso,enet:" doc:"ridge, lasso or enet:RATIO"`
+	Alphas   string `opt:"alphas" form:"LO:HI:N or a,b,c" doc:"LO:HI:N, evenly spaced in log10, or a,b,c (default 0.1:1e5:20; lasso and enet want them given)"`
+	AlphaPer string `opt:"alpha-per" default:"voxel" oneof:"voxel,all" doc:"an alpha for each voxel, or one for all"`
+	Score    string `opt:"score" default:"r2" oneof:"r2,r,mse" doc:"by which alphas are chosen"`
 	step.Trims
 	step.Censoring
 	step.RunSteps
@@ -118,7 +119,7 @@ func (o *Options) subject(s int) *encode.Options {
 	if len(o.Confounds) > 0 {
 		e.Confounds = o.Confounds[s*n : (s+1)*n]
 	}
-	e.CV, e.Model, e.Alphas, e.Score, e.Trims, e.Censoring, e.RunSteps = o.CV, o.Model, o.Alphas, o.Score, o.Trims, o.Censoring, o.RunSteps
+	e.CV, e.Model, e.Alphas, e.AlphaPer, e.Score, e.Trims, e.Censoring, e.RunSteps = o.CV, o.Model, o.Alphas, o.AlphaPer, o.Score, o.Trims, o.Censoring, o.RunSteps
 	e.Standardize, e.Intercept, e.Delays = o.Standardize, o.Intercept, o.Delays
 	return e
 }
@@ -234,10 +235,18 @@ func (x *maker) plan(ctx context.Context, t *brain.Templates) error {
 	first := x.subjects[0]
 	templates, reading := t.Bytes()
 	X, V := first.Data.X, first.Responses.Cols()
-	x.held = templates + 48*int64(V) + ridge.MapBytes(X.Rows, V, len(x.subjects), first.Plan.Features(X.Cols), 1+x.draws.N, len(x.networks))
+	x.held = templates + 48*int64(V) + ridge.MapBytes(X.Rows, V, len(x.subjects), first.Plan.Features(X.Cols), 1+x.draws.N, len(x.networks), x.oneOf())
 	return x.PlanMemory(ctx, step.Stage{Own: templates + reading}, step.Stage{Own: x.held, Least: func(ctx context.Context) (int64, error) {
 		return ridge.LeastMapNull(ctx, x.Backend, x.fitted(), X.Cols, x.features, len(x.networks), x.fits())
 	}})
+}
+
+// oneOf is of how many alphas one is chosen for all voxels; 0 where each has its own.
+func (x *maker) oneOf() int {
+	if plan := x.subjects[0].Plan; plan.OneAlpha {
+		return len(plan.Alphas)
+	}
+	return 0
 }
 
 // fitted are the subjects as the engine takes them.
@@ -276,7 +285,7 @@ func (x *maker) fit(ctx context.Context) (*ridge.MapProducts, error) {
 	subjects, plan := x.fitted(), x.fits()
 	plan.Progress = func(done, _ int) { x.Progress(done) }
 	n := 1 + x.draws.N
-	total := n * ridge.MapPanels(first.Data.X.Rows, first.Responses.Cols(), len(subjects))
+	total := n * ridge.MapPanels(first.Data.X.Rows, first.Responses.Cols(), len(subjects), plan.OneAlpha)
 	var products *ridge.MapProducts
 	err = x.Stage("fitting (draws of panels)", total, func() error {
 		return x.Compute(ctx, step.Part{What: "draws of panels", N: total, Finished: saved.Saved}, func(ctx context.Context) error {

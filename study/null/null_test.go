@@ -118,10 +118,12 @@ func TestNullOfMaps(t *testing.T) {
 	for _, c := range []struct {
 		runs int
 		kind string
-	}{{2, "shift"}, {1, "phase"}} {
+		per  string // an alpha for each voxel, or one for all
+	}{{2, "shift", "voxel"}, {1, "phase", "all"}} {
 		t.Run(c.kind, func(t *testing.T) {
 			dir := t.TempDir()
 			o := heard(t, dir, 2, c.runs)
+			o.AlphaPer = c.per
 			sum, err := step.Do[*Summary](context.Background(), steptest.Env(), o)
 			if err != nil {
 				t.Fatal(err)

@@ -1303,6 +1303,7 @@ def null(
     cv: str | None = None,
     model: str | None = None,
     alphas: str | Sequence[float] | None = None,
+    alpha_per: str | None = None,
     score: str | None = None,
     trim: str | None = None,
     trim_features: str | None = None,
@@ -1358,6 +1359,8 @@ def null(
     alphas : str | Sequence[float], optional
         LO:HI:N, evenly spaced in log10, or a,b,c (default 0.1:1e5:20; lasso and enet want them given).
         LO:HI:N or a,b,c.
+    alpha_per : str, optional
+        An alpha for each voxel, or one for all. One of voxel, all (default: voxel).
     score : str, optional
         By which alphas are chosen. One of r2, r, mse (default: r2).
     trim : str, optional
@@ -1425,6 +1428,7 @@ def null(
             "cv": cv,
             "model": model,
             "alphas": alphas,
+            "alpha-per": alpha_per,
             "score": score,
             "trim": trim,
             "trim-features": trim_features,
