@@ -3,7 +3,7 @@
 // processes map. The backend stays open from request to request.
 //
 //	-> {"id": 1, "op": "open", "params": {"folders": ["/dev/shm/voxen-1"]}}
-//	<- {"id": 1, "type": "result", "result": {}}
+//	<- {"id": 1, "type": "result", "result": {"folders": ["/dev/shm/voxen-1"]}}
 //	-> {"id": 2, "op": "fit", "params": {"alphas": [1, 10], "folds": [0, 50, 100]},
 //	    "arrays": {"X": {"path": "/dev/shm/voxen-1/in-0", "dtype": "float32", "shape": [100, 3]}, ...}}
 //	<- {"id": 2, "type": "progress", "stage": "fitting", "done": 2048, "total": 60000}
@@ -228,7 +228,7 @@ type call struct {
 func (c *call) do(ctx context.Context) (any, error) {
 	switch c.Op {
 	case "open":
-		return struct{}{}, c.open()
+		return c.open()
 	case "run":
 		return c.run(ctx)
 	}
@@ -254,19 +254,42 @@ func (c *call) do(ctx context.Context) (any, error) {
 	return result, c.env.Refuse(err)
 }
 
-// open takes the folders of shared files.
-func (c *call) open() error {
-	var p struct{ Folders []string }
+// opened answers open.
+type opened struct {
+	Folders []string `json:"folders"`
+}
+
+// open takes the folders of shared files. Those that it is to make it makes itself, where
+// that is possible: a program that is killed while it starts then leaves none behind.
+func (c *call) open() (opened, error) {
+	var p struct {
+		Folders []string
+		Make    bool
+	}
 	if err := c.params(&p); err != nil {
-		return err
+		return opened{}, err
 	}
 	for _, f := range p.Folders {
 		if !strings.HasPrefix(filepath.Base(f), folderPrefix) {
-			return badInput("folder %q, expected one whose name begins with %s", f, folderPrefix)
+			return opened{}, badInput("folder %q, expected one whose name begins with %s", f, folderPrefix)
 		}
 	}
-	c.folders = p.Folders
-	return nil
+	if !p.Make {
+		c.folders = p.Folders
+		return opened{p.Folders}, nil
+	}
+	var refused error
+	for _, f := range p.Folders {
+		if err := os.Mkdir(f, 0o700); err != nil {
+			refused = err
+			continue
+		}
+		c.folders = append(c.folders, f)
+	}
+	if len(c.folders) == 0 {
+		return opened{}, fmt.Errorf("no folder for shared arrays: %w", refused)
+	}
+	return opened{c.folders}, nil
 }
 
 // params reads the parameters; those that are not known are refused.

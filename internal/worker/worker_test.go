@@ -44,8 +44,11 @@ type answer struct {
 	Message  string
 	Version  string
 	Protocol int
-	Result   struct{ Constant, NotFinite int }
-	Arrays   map[string]worker.Array
+	Result   struct {
+		Constant, NotFinite int
+		Folders             []string
+	}
+	Arrays map[string]worker.Array
 }
 
 func start(t *testing.T) *client {
@@ -291,9 +294,29 @@ func TestOtherEstimators(t *testing.T) {
 	<-c.ended
 }
 
+// TestFoldersAreMade: the worker makes folders, of those that it can, and removes them when
+// its input ends.
+func TestFoldersAreMade(t *testing.T) {
+	c := start(t)
+	made, none := filepath.Join(t.TempDir(), "voxen-2"), filepath.Join(t.TempDir(), "none", "voxen-3")
+	a := c.ask("open", fmt.Sprintf(`, "params": {"folders": [%q, %q], "make": true}`, none, made))
+	if info, err := os.Stat(made); a.Type != "result" || !slices.Equal(a.Result.Folders, []string{made}) || err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Fatalf("open: %+v, %v", a, err)
+	}
+	c.in.Close()
+	<-c.ended
+	if _, err := os.Stat(made); !os.IsNotExist(err) {
+		t.Errorf("the folder is left: %v", err)
+	}
+}
+
 // A wrong request is refused in one line and leaves no results; the next one is served.
 func TestRefusals(t *testing.T) {
 	c := start(t)
+	none := filepath.Join(t.TempDir(), "none", "voxen-1")
+	if a := c.ask("open", fmt.Sprintf(`, "params": {"folders": [%q], "make": true}`, none)); a.Status != 1 || !strings.Contains(a.Message, "no folder for shared arrays") {
+		t.Errorf("open of a folder that cannot be made: %+v", a)
+	}
 	if a := c.ask("open", `, "params": {"folders": ["/etc"]}`); a.Status != 2 || !strings.Contains(a.Message, "begins with voxen-") {
 		t.Errorf("open: %+v", a)
 	}

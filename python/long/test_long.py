@@ -239,5 +239,4 @@ def test_parents_die(tmp_path):
     until = time.monotonic() + 30
     while (folders := left() - before) and time.monotonic() < until:
         time.sleep(0.1)
-    assert not [f for f in folders if os.listdir(f)]
-    assert len(folders) < 6  # empty ones, of processes killed before they had named them to their engine
+    assert not folders

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import secrets
 import shutil
 import sys
 import tempfile
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,20 +36,29 @@ _MOST_COPYING = 4
 _mapped = 0
 
 
-def make_folders() -> list[Path]:
-    """Make the private folders of shared files, the fastest first: one at least can be written to."""
-    folders: list[Path] = []
+def name_folders() -> list[Path]:
+    """Name private folders for shared files, the fastest first, which the engine makes."""
+    return [Path(parent) / f"voxen-{secrets.token_hex(8)}" for parent in _parents()]
+
+
+def _parents() -> list[str]:
+    """List where shared files may lie: in memory, and with the temporary files."""
+    parents = ["/dev/shm"] if os.path.isdir("/dev/shm") else []
+    try:
+        return [*parents, tempfile.gettempdir()]
+    except FileNotFoundError:  # nothing there can be written to
+        return parents
+
+
+def unnamed_file() -> IO[bytes]:
+    """Open a file without a name, which goes with what has it open."""
     refused: OSError | None = None
-    for parent in ("/dev/shm", None):  # None: the folder of temporary files
-        if parent is not None and not os.path.isdir(parent):
-            continue
+    for parent in _parents():
         try:
-            folders.append(Path(tempfile.mkdtemp(prefix="voxen-", dir=parent)))
+            return tempfile.TemporaryFile(dir=parent)
         except OSError as e:
             refused = e
-    if not folders:
-        raise EngineError(f"no folder for shared arrays: {refused}")
-    return folders
+    raise EngineError(f"no folder for shared arrays: {refused}")
 
 
 def remove_folders(folders: list[Path]) -> None:

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -80,11 +79,11 @@ class Worker:
     def __init__(self) -> None:
         path = program()
         self.pid = os.getpid()
-        self.folders = _share.make_folders()
+        self.folders = _share.name_folders()
         self._arena: Arena | None = None
         self._arenas = 0
         self._last = 0
-        self._said = tempfile.TemporaryFile(dir=self.folders[0])  # what the process writes to its standard error
+        self._said = _share.unnamed_file()  # what the process writes to its standard error
         group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C of the terminal is this process's alone
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -93,7 +92,7 @@ class Worker:
                 [path, "worker"], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, **group
             )
         except OSError as e:
-            _share.remove_folders(self.folders)
+            self._said.close()
             raise EngineError(f"{path} does not start: {e}") from e
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout
@@ -102,14 +101,17 @@ class Worker:
         self.version = self._greet()
 
     def _greet(self) -> str:
-        """Name the folders of shared files at once, so that they go if this process is killed now; hear the first message."""
+        """Have the process make the folders of shared files, which go with it if this one is killed now; hear its first message."""
         try:
             self._last += 1
-            self._send({"id": self._last, "op": "open", "params": {"folders": [str(f) for f in self.folders]}})
+            self._send({"id": self._last, "op": "open", "params": {"folders": [str(f) for f in self.folders], "make": True}})
             hello = self._next()
             if hello.get("protocol") != PROTOCOL:
                 raise EngineError(f"{program()} of version {hello.get('version')} is not that of this package")
-            self._answer(self._last, None, None)
+            opened = self._answer(self._last, None, None)
+            if opened["type"] == "error":
+                raise EngineError(opened["message"])
+            self.folders = [Path(f) for f in opened["result"]["folders"]]
         except BaseException:
             self.kill()
             raise
