@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"io"
 	"strings"
+	"sync"
 
 	"voxen/internal/plotting"
 )
@@ -83,10 +84,12 @@ type (
 		Caption string
 		Drawing *plotting.Figure
 	}
-	// Details hides blocks behind a line until it is opened; print shows them.
+	// Details hides blocks behind a line until it is opened; print shows them, but for
+	// those that are for the screen alone.
 	Details struct {
 		Summary string
 		Blocks  []Block
+		Screen  bool
 	}
 	// Viewer shows volumes interactively.
 	Viewer struct {
@@ -115,6 +118,15 @@ func (t Table) SourceName() string { return t.Source[strings.LastIndexByte(t.Sou
 // Inline is the drawing as part of a page.
 func (f Figure) Inline() template.HTML { return template.HTML(f.Drawing.Inline()) }
 
+// Tall reports whether a drawing is too high to share a page of paper.
+func (f Figure) Tall() bool { return f.Drawing.Height > 1.1*f.Drawing.Width }
+
+// Wide reports whether a table has more columns than paper has room for in its usual size.
+func (t Table) Wide() bool { return len(t.Columns) > 12 }
+
+// Wordy reports whether a cell is a sentence, which wants room to be read.
+func Wordy(cell string) bool { return len(cell) > 48 && !Long(cell) }
+
 // Long reports whether a cell is one long word, such as a digest, which may break
 // anywhere.
 func Long(cell string) bool { return len(cell) > 32 && !strings.ContainsAny(cell, " -") }
@@ -142,12 +154,15 @@ func NiivueVersion() string { return strings.Fields(niivueVersion)[0] }
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"kind":   func(b Block) string { return b.kind() },
 	"long":   Long,
+	"wordy":  Wordy,
 	"css":    func() template.CSS { return template.CSS(pageCSS) },
 	"script": func() template.JS { return template.JS(pageJS) },
 	"viewer": func() template.JS { return colourTables() + template.JS(viewerJS) },
-	"niivue": func() template.JS {
-		return template.JS("/* NiiVue " + NiivueVersion() + ", @niivue/niivue\n" + niivueLicense + "*/\n" + niivueJS)
+	"about": func() template.JS {
+		return template.JS("/* NiiVue " + NiivueVersion() + ", @niivue/niivue\n" + niivueLicense + "*/\n")
 	},
+	// a text of JSON, a third of the code's size
+	"niivue": sync.OnceValue(func() template.JS { return template.JS(`"` + packed([]byte(niivueJS)) + `"`) }),
 }).Parse(pageHTML))
 
 // colourTables are the scales of the figures for the viewers, as niivue has them: stops

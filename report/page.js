@@ -1,6 +1,6 @@
 "use strict";
-// Paper shows what is closed on screen.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(d => d.open = true));
+// Paper shows what is closed on screen, but for what is marked as for the screen.
+addEventListener("beforeprint", () => document.querySelectorAll("details:not(.screen)").forEach(d => d.open = true));
 
 // The contents list marks the section that is read.
 const links = new Map([...document.querySelectorAll("nav a")].map(a => [a.hash.slice(1), a]));

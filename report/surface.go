@@ -139,7 +139,7 @@ func (v *SurfaceViewer) SetMesh(side int, points [][3]float64, triangles [][3]in
 }
 
 // NewSurfaceMap embeds maps, each with a value per vertex of the left and the right
-// hemisphere, in steps of 1/32,000 of the largest value; NaN becomes 0.
+// hemisphere, in steps of 1/1,000 of the largest value; NaN becomes 0.
 func NewSurfaceMap(name string, frames []string, maps [][2][]float64) SurfaceMap {
 	m := SurfaceMap{Name: name, Frames: frames, Scale: 1}
 	for _, values := range maps {
@@ -152,7 +152,7 @@ func NewSurfaceMap(name string, frames []string, maps [][2][]float64) SurfaceMap
 		}
 	}
 	if m.Limit > 0 {
-		m.Scale = m.Limit / 32000
+		m.Scale = m.Limit / digits
 	}
 	for side := range m.Data {
 		var data []byte

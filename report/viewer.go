@@ -1,9 +1,6 @@
 package report
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -29,6 +26,8 @@ type Volume struct {
 	Solid     string `json:"solid,omitempty"`
 	SolidName string `json:"solidname,omitempty"`
 	Data      string `json:"data"` // NIfTI-1, gzipped, base64
+
+	plain []byte // the NIfTI-1 of several maps, in bytes of shades steps
 }
 
 // SetSolid embeds which voxels of a grid are significant, by what rule.
@@ -82,19 +81,34 @@ func LabelVolume(name string, v *brain.Volume, table brain.LabelTable) (Volume, 
 			values[i] = int16(x)
 		}
 	}
-	out.Data, err = embed(v.Grid, 1, 1, values, false)
+	plain, err := nifti(v.Grid, 1, 1, values, false)
+	if err == nil {
+		out.Data = packed(plain)
+	}
 	return out, err
 }
 
 // shades is in how many steps the colours of several maps are told apart on either side
-// of 0.
-const shades = 100
+// of 0, and digits those of one map.
+const shades, digits = 100, 1000
+
+// fewest is the fewest steps that Fit leaves.
+const fewest = 10
 
 // MapVolume embeds maps over one grid; NaN becomes 0. The limit is the largest value. One
-// map is embedded in steps of 1/32,000 of that. Several are in a byte a voxel, in steps of
+// map is embedded in steps of 1/1,000 of that. Several are in a byte a voxel, in steps of
 // 1/100 of the 99.8th percentile, at which colours end, and cut off 27% beyond it: at 2 mm
 // a finer map of a network takes twice the space.
 func MapVolume(name string, frames []string, maps []*brain.Volume) (Volume, error) {
+	return mapVolume(name, frames, maps, len(maps) > 1)
+}
+
+// GreyVolume embeds what is shown behind maps, in a byte a voxel as one of several maps.
+func GreyVolume(name string, v *brain.Volume) (Volume, error) {
+	return mapVolume(name, nil, []*brain.Volume{v}, true)
+}
+
+func mapVolume(name string, frames []string, maps []*brain.Volume, bytewise bool) (Volume, error) {
 	var all []float64 // distances from 0
 	for _, m := range maps {
 		for _, x := range m.Values {
@@ -103,11 +117,11 @@ func MapVolume(name string, frames []string, maps []*brain.Volume) (Volume, erro
 			}
 		}
 	}
-	limit, scale, most := 0.0, 1.0, 32000.0
+	limit, scale, most := 0.0, 1.0, float64(digits)
 	if len(all) > 0 {
 		slices.Sort(all)
 		limit = all[len(all)-1]
-		if scale = limit / most; len(maps) > 1 {
+		if scale = limit / most; bytewise {
 			most = math.MaxInt8
 			scale = all[int(0.998*float64(len(all)-1))] / shades
 		}
@@ -122,17 +136,65 @@ func MapVolume(name string, frames []string, maps []*brain.Volume) (Volume, erro
 			values = append(values, int16(max(-most, min(most, math.Round(x/scale)))))
 		}
 	}
-	data, err := embed(maps[0].Grid, len(maps), scale, values, most == math.MaxInt8)
-	return Volume{Name: name, Frames: frames, Limit: limit, Data: data}, err
+	v := Volume{Name: name, Frames: frames, Limit: limit}
+	plain, err := nifti(maps[0].Grid, len(maps), scale, values, bytewise)
+	if err != nil {
+		return v, err
+	}
+	if bytewise {
+		v.plain = plain
+	}
+	v.Data = packed(plain)
+	return v, nil
 }
 
-// embed writes a NIfTI-1 of values times scale, in two bytes or in one, of which the first
-// axis is fastest, unlike that of a brain.Volume.
-func embed(g *brain.Grid, maps int, scale float64, values []int16, bytewise bool) (string, error) {
-	if n := g.Voxels(); n == 0 || len(values) != n*maps {
-		return "", fmt.Errorf("%d values for %d maps of %d voxels", len(values), maps, g.Voxels())
+// Fit embeds maps that are in a byte a voxel in fewer steps, from 100 on either side of 0
+// down to 10, until the volumes take at most so many bytes of the page.
+func (v *Viewer) Fit(bytes int) {
+	for steps := shades; v.size() > bytes && steps > fewest; {
+		steps = max(steps/2, fewest)
+		for i := range v.Volumes {
+			v.Volumes[i].coarsen(steps)
+		}
 	}
-	h := make([]byte, 352)
+}
+
+// size is that of the volumes in the page.
+func (v *Viewer) size() (n int) {
+	if v.Background != nil {
+		n = len(v.Background.Data)
+	}
+	for _, volume := range v.Volumes {
+		n += len(volume.Data) + len(volume.Solid)
+	}
+	return n
+}
+
+// coarsen embeds a byte a voxel in so many steps instead of shades.
+func (v *Volume) coarsen(steps int) {
+	if v.plain == nil {
+		return
+	}
+	out := slices.Clone(v.plain)
+	at := out[scaleAt : scaleAt+4]
+	scale := float64(math.Float32frombits(binary.LittleEndian.Uint32(at)))
+	binary.LittleEndian.PutUint32(at, math.Float32bits(float32(scale*shades/float64(steps))))
+	for i, b := range out[headerBytes:] {
+		out[headerBytes+i] = byte(int8(math.Round(float64(int8(b)) * float64(steps) / shades)))
+	}
+	v.Data = packed(out)
+}
+
+// headerBytes is where values begin in a NIfTI-1, scaleAt where their factor lies.
+const headerBytes, scaleAt = 352, 112
+
+// nifti writes a NIfTI-1 of values times scale, in two bytes or in one, of which the first
+// axis is fastest, unlike that of a brain.Volume.
+func nifti(g *brain.Grid, maps int, scale float64, values []int16, bytewise bool) ([]byte, error) {
+	if n := g.Voxels(); n == 0 || len(values) != n*maps {
+		return nil, fmt.Errorf("%d values for %d maps of %d voxels", len(values), maps, g.Voxels())
+	}
+	h := make([]byte, headerBytes)
 	le := binary.LittleEndian
 	f32 := func(at int, x float64) { le.PutUint32(h[at:], math.Float32bits(float32(x))) }
 	le.PutUint32(h, 348)
@@ -156,15 +218,12 @@ func embed(g *brain.Grid, maps int, scale float64, values []int16, bytewise bool
 		f32(80+4*axis, math.Sqrt(length))
 		f32(280+16*axis+12, g.Affine[axis][3])
 	}
-	f32(108, 352)
-	f32(112, scale)
+	f32(108, headerBytes)
+	f32(scaleAt, scale)
 	h[123] = 2               // millimetres
 	le.PutUint16(h[254:], 2) // sform: aligned
 	copy(h[344:], "n+1\x00")
-	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	z.Write(h)
-	row := make([]byte, size*g.Dims[0])
+	out := slices.Grow(h, size*len(values))
 	I, J, K := g.Dims[0], g.Dims[1], g.Dims[2]
 	for m := range maps {
 		at := values[m*I*J*K:]
@@ -172,16 +231,12 @@ func embed(g *brain.Grid, maps int, scale float64, values []int16, bytewise bool
 			for j := range J {
 				for i := range I {
 					x := at[(i*J+j)*K+k]
-					if row[size*i] = byte(x); !bytewise { // little-endian
-						row[2*i+1] = byte(x >> 8)
+					if out = append(out, byte(x)); !bytewise { // little-endian
+						out = append(out, byte(x>>8))
 					}
 				}
-				z.Write(row)
 			}
 		}
 	}
-	if err := z.Close(); err != nil {
-		return "", err
-	}
-	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
+	return out, nil
 }

@@ -7,7 +7,49 @@ const scales = nv => {
 const coloured = (v, low) => ({colormap: v.diverging ? "above" : "sequential", colormapNegative: v.diverging ? "below" : "",
   colormapType: 1, cal_min: low, cal_max: v.limit});
 
-const shortest = x => String(Number(x.toPrecision(2)));
+const shortest = x => String(Number(x.toPrecision(2))).replace("-", "\u2212");
+
+// bar draws the scale of a map below the viewer: in grey what the slider hides.
+function bar(one, map, low) {
+  one(".bar").hidden = Boolean(map.labels) || !map.limit;
+  if (one(".bar").hidden) return;
+  const stops = [], part = low / map.limit;
+  const add = (table, at) => {
+    const t = colourTables[table], list = [];
+    for (let i = 0; i < t.I.length; i++) {
+      const x = t.I[i] / 255;
+      if (x >= part) list.push([at(x), `rgb(${t.R[i]}, ${t.G[i]}, ${t.B[i]})`]);
+    }
+    if (part > 0) list.unshift([at(0), "rgb(107, 107, 107)"], [at(part), "rgb(107, 107, 107)"], [at(part), list.length ? list[0][1] : "rgb(107, 107, 107)"]);
+    stops.push(...list);
+  };
+  if (map.diverging) { add("below", x => 50 - 50 * x); add("above", x => 50 + 50 * x); } else add("sequential", x => 100 * x);
+  stops.sort((a, b) => a[0] - b[0]);
+  one(".colours").style.background = `linear-gradient(to right, ${stops.map(([at, colour]) => `${colour} ${at.toFixed(2)}%`).join(", ")})`;
+  const [from, mid] = map.diverging ? [-map.limit, 0] : [0, map.limit / 2];
+  [from, mid, map.limit].forEach((x, i) => { one(".ends").children[i].textContent = shortest(x); });
+}
+
+// unpack reads little-endian numbers that were gzipped and put in base64.
+async function unpack(text, kind) {
+  const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new kind(await new Response(stream).arrayBuffer());
+}
+
+// engine starts niivue, which lies packed in the page.
+async function engine() {
+  const code = await unpack(JSON.parse(document.getElementById("niivue").textContent), Uint8Array);
+  const script = document.createElement("script");
+  script.textContent = new TextDecoder().decode(code);
+  document.head.append(script);
+}
+
+function unavailable(figure, err) {
+  for (const part of [".canvas", ".controls"]) figure.querySelector(part).hidden = true;
+  figure.querySelector(".unavailable").hidden = false;
+  if (err) console.error(err);
+}
 
 // lut gives niivue's table of labels.
 function lut(labels) {
@@ -37,22 +79,19 @@ function legend(one, map) {
   one(".rule").textContent = map.solidname || "";
 }
 
-// Each viewer of volumes: niivue over those that stand beside it.
-for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) {
+// showVolumes is niivue over the volumes that stand beside a viewer.
+async function showVolumes(figure) {
   const one = selector => figure.querySelector(selector);
   const {background, volumes} = JSON.parse(one("script.volumes").textContent);
-  const canvas = one("canvas");
-  const unavailable = () => { one(".canvas").hidden = true; one(".controls").hidden = true; one(".unavailable").hidden = false; };
-  if (!document.createElement("canvas").getContext("webgl2")) { unavailable(); continue; }
-
   const nv = new niivue.Niivue({
     backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], crosshairWidth: 1, crosshairWidthUnit: "mm", crosshairGap: 6,
-    isColorbar: true, fontMinPx: 16, fontSizeScaling: 0.6, colorbarHeight: 0.03, multiplanarLayout: 2,
+    isColorbar: false, fontMinPx: 16, fontSizeScaling: 0.6, multiplanarLayout: 2,
     isOrientationTextVisible: true, scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "silent",
     onLocationChange: p => one(".place").textContent = describe(p),
   });
   scales(nv);
   let current = volumes[0], whole = null, solid = null;
+  const bounded = low => { one(".lowvalue").textContent = shortest(low); bar(one, current, low); };
 
   // significant hides what is not, where that is asked for.
   function significant() {
@@ -78,9 +117,9 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     const mine = ++turn, low = v.threshold || 0;
     figure.dataset.shown = "";
     const images = [];
-    if (background) images.push(await load(background, {colormap: "dim", colorbarVisible: false}));
+    if (background) images.push(await load(background, {colormap: "dim"}));
     if (v.labels) {
-      images.push(await load(v, {colorbarVisible: false, opacity: background ? 0.8 : 1}));
+      images.push(await load(v, {opacity: background ? 0.8 : 1}));
       images[images.length - 1].setColormapLabel(lut(v.labels));
     } else {
       images.push(await load(v, coloured(v, low)));
@@ -95,7 +134,7 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     if (mine !== turn) return;
     significant();
     one(".low").value = v.limit ? Math.round(100 * low / v.limit) : 0;
-    one(".lowvalue").textContent = shortest(low);
+    bounded(low);
     one(".frames").hidden = !v.frames || v.frames.length < 2;
     one(".frame").replaceChildren(...(v.frames || []).map(name => new Option(name)));
     nv.updateGLVolume();
@@ -110,34 +149,22 @@ for (const figure of document.querySelectorAll("figure.viewer:not(.surfaces)")) 
     const low = current.limit * e.target.value / 100;
     if (!top() || current.labels) return;
     top().cal_min = low;
-    one(".lowvalue").textContent = shortest(low);
+    bounded(low);
     nv.updateGLVolume();
   });
   one(".solid").addEventListener("change", () => { significant(); nv.updateGLVolume(); });
-  nv.attachToCanvas(canvas).then(() => {
-    nv.opts.multiplanarShowRender = 1; // always
-    nv.setSliceType(nv.sliceTypeMultiplanar);
-    return show(volumes[0]);
-  }).catch(err => { unavailable(); console.error(err); });
+  await nv.attachToCanvas(one("canvas"));
+  nv.opts.multiplanarShowRender = 1; // always
+  nv.setSliceType(nv.sliceTypeMultiplanar);
+  await show(volumes[0]);
 }
 
-// unpack reads little-endian numbers that were gzipped and put in base64.
-async function unpack(text, kind) {
-  const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new kind(await new Response(stream).arrayBuffer());
-}
-
-// Each viewer of surfaces: the meshes stay, their layer changes.
-for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
+// showSurfaces is niivue over the maps of surfaces: the meshes stay, their layer changes.
+async function showSurfaces(figure) {
   const one = selector => figure.querySelector(selector);
   const {meshes, maps} = JSON.parse(one("script.volumes").textContent);
-  const canvas = one("canvas");
-  const unavailable = () => { one(".canvas").hidden = true; one(".controls").hidden = true; one(".unavailable").hidden = false; };
-  if (!document.createElement("canvas").getContext("webgl2")) { unavailable(); continue; }
-
   const nv = new niivue.Niivue({
-    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], show3Dcrosshair: false, isColorbar: true, fontMinPx: 16, fontSizeScaling: 0.6, colorbarHeight: 0.03,
+    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], show3Dcrosshair: false, isColorbar: false,
     isOrientationTextVisible: false, scrollRequiresFocus: true, dragAndDropEnabled: false, loadingText: "", logLevel: "silent",
   });
   scales(nv);
@@ -171,11 +198,12 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
       }
       mesh.layers = [{values: own, name: current.name, opacity: 1, ...coloured(current, low), useNegativeCmap: Boolean(current.diverging),
         cal_minNeg: NaN, cal_maxNeg: NaN, global_min: -current.limit, global_max: current.limit, nFrame4D: 1, frame4D: 0, outlineBorder: 0, colormapInvert: false,
-        isTransparentBelowCalMin: true, isAdditiveBlend: false, colorbarVisible: !current.labels && side === cortex.findIndex(Boolean), showLegend: false,
+        isTransparentBelowCalMin: true, isAdditiveBlend: false, colorbarVisible: false, showLegend: false,
         colormapLabel: current.labels ? niivue.cmapper.makeLabelLut(lut(current.labels), 0) : null}];
       mesh.updateMesh(nv.gl);
     });
     one(".lowvalue").textContent = shortest(low);
+    bar(one, current, low);
     nv.updateGLVolume();
   }
 
@@ -205,10 +233,19 @@ for (const figure of document.querySelectorAll("figure.viewer.surfaces")) {
     cortex.forEach((m, side) => { if (m) m.visible = e.target.value === "both" || e.target.value === m.name; });
     nv.updateGLVolume();
   });
-  nv.attachToCanvas(canvas).then(async () => {
-    nv.setSliceType(nv.sliceTypeRender);
-    await load();
-    nv.setRenderAzimuthElevation(...angles.left);
-    return show(maps[0]);
-  }).catch(err => { unavailable(); console.error(err); });
+  await nv.attachToCanvas(one("canvas"));
+  nv.setSliceType(nv.sliceTypeRender);
+  await load();
+  nv.setRenderAzimuthElevation(...angles.left);
+  await show(maps[0]);
+}
+
+const viewers = [...document.querySelectorAll("figure.viewer")];
+if (document.createElement("canvas").getContext("webgl2")) {
+  const started = engine();
+  for (const figure of viewers) {
+    started.then(() => figure.classList.contains("surfaces") ? showSurfaces(figure) : showVolumes(figure)).catch(err => unavailable(figure, err));
+  }
+} else {
+  viewers.forEach(figure => unavailable(figure));
 }

@@ -296,5 +296,5 @@ func (a *aliceFit) figures() error {
 	trace := plotting.Chart{Title: "Objective while learning", Alt: "objective by step, falling as the dictionary is learned", XLabel: "step",
 		YLabel: "objective", Note: fmt.Sprintf("Mean over the last %d steps, one pass over all neurons, coded over the atoms before each step.", pass),
 		Series: []plotting.Series{{Name: "objective", X: at, Y: mean}}}
-	return errors.Join(a.d.draw("alice_atoms.png", atoms.Draw), a.d.draw("alice_layers.png", layers.Draw), a.d.draw("alice_objective.png", trace.Draw))
+	return errors.Join(a.d.draw("alice_atoms", atoms.Draw), a.d.draw("alice_layers", layers.Draw), a.d.draw("alice_objective", trace.Draw))
 }

@@ -175,11 +175,7 @@ func (n named) Warn(message string) { n.whole.Warn("%s: %s", n.part, message) }
 
 // draw adds a figure to the results.
 func (d *demo) draw(name string, figure func() (*plotting.Figure, error)) error {
-	f, err := figure()
-	if err != nil {
-		return err
-	}
-	return d.Job.WriteFile(name, f.PNG)
+	return plotting.WriteFiles(name, figure, d.Job.WriteFile)
 }
 
 // table adds a table to the results.

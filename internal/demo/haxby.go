@@ -330,7 +330,7 @@ func (h *haxbyFit) figures() error {
 	if h.differences {
 		fig.Title = "Differences between seen categories predict BOLD in held-out runs"
 	}
-	err = h.d.draw(h.name+"_r.png", fig.Draw)
+	err = h.d.draw(h.name+"_r", fig.Draw)
 	if err != nil || !h.differences {
 		return err
 	}
@@ -358,7 +358,7 @@ func (h *haxbyFit) drawPreferred(fig plotting.SliceFigure) error {
 		fig.Labels = append(fig.Labels, brain.Label{Key: c + 1, Name: name, Color: categoryColors[c]})
 	}
 	fig.Title, fig.Scale = "What each voxel responds to most", plotting.Scale{Label: "category"}
-	return h.d.draw(h.name+"_prefers.png", fig.Draw)
+	return h.d.draw(h.name+"_prefers", fig.Draw)
 }
 
 // drawWeights draws the weights of the best voxels.
@@ -374,5 +374,5 @@ func (h *haxbyFit) drawWeights() error {
 			m.Values = append(m.Values, h.weight(c, v))
 		}
 	}
-	return h.d.draw(h.name+"_weights.png", m.Draw)
+	return h.d.draw(h.name+"_weights", m.Draw)
 }

@@ -1,8 +1,10 @@
 package plotting
 
 import (
+	"errors"
 	"image"
 	"image/color"
+	"io"
 )
 
 // Figure is a drawing, in units of 1/96 inch from the top left corner.
@@ -10,6 +12,15 @@ type Figure struct {
 	Width, Height float64
 	Alt           string // what is seen, in words
 	marks         []any  // shape, words or picture, those below first
+}
+
+// WriteFiles draws a figure into NAME.png and NAME.svg, which write makes.
+func WriteFiles(name string, draw func() (*Figure, error), write func(name string, to func(w io.Writer) error) error) error {
+	f, err := draw()
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(name+".png", f.PNG), write(name+".svg", f.SVG))
 }
 
 // tone is a colour; one with a role takes the colour that a page has for it, light or

@@ -79,12 +79,17 @@ func (s Scale) shown(x float64) bool {
 	return x > s.Low
 }
 
+// shades is in how many steps a scale goes from 0, or from its bottom, to its top: more than
+// eyes tell apart, and few enough for pictures of 256 colours.
+const shades = 64
+
 // colour is that of a number, shown or not.
 func (s Scale) colour(x float64) color.RGBA {
+	step := func(x float64) float64 { return math.Round(max(-1, min(1, x))*shades) / shades }
 	if s.Diverging {
-		return Diverging(x / s.High)
+		return Diverging(step(x / s.High))
 	}
-	return Sequential((x - s.Low) / (s.High - s.Low))
+	return Sequential(step((x - s.Low) / (s.High - s.Low)))
 }
 
 const (

@@ -155,7 +155,7 @@ func (d *slicesDrawn) setBackground() {
 		case d.Background != nil && !math.IsNaN(d.Background.Values[i]):
 			level = min(max((d.Background.Values[i]-low)/(high-low), 0), 1)
 		}
-		d.under[i] = grey(brightest * level)
+		d.under[i] = grey(brightest * math.Round(level*shades) / shades)
 		d.seen[i] = level > 0.05 || d.visible(x)
 	}
 }

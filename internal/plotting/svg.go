@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"image"
 	"image/color"
 	"image/png"
 	"io"
@@ -111,9 +112,32 @@ func (m words) svg(s *strings.Builder) {
 	fmt.Fprintf(s, `<text class="%s-fill" %s text-anchor="%s" font-size="%s" fill="%s">%s</text>`, m.tone.role, place, anchor, digits(m.size), hex(m.tone.RGBA), html.EscapeString(m.text))
 }
 
+// indexed is a picture of at most 256 colours as numbers of them, which takes a third to a
+// half of the space; another one as it is.
+func indexed(img image.Image) image.Image {
+	b := img.Bounds()
+	numbers := map[color.RGBA]uint8{}
+	out := image.NewPaletted(b, nil)
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			c := color.RGBAModel.Convert(img.At(x, y)).(color.RGBA)
+			n, ok := numbers[c]
+			if !ok {
+				if len(out.Palette) == 256 {
+					return img
+				}
+				n = uint8(len(out.Palette))
+				numbers[c], out.Palette = n, append(out.Palette, c)
+			}
+			out.SetColorIndex(x, y, n)
+		}
+	}
+	return out
+}
+
 func (m picture) svg(s *strings.Builder) {
 	var b bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, m.img); err != nil {
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, indexed(m.img)); err != nil {
 		panic("plotting: " + err.Error()) // of a picture of this package, to memory
 	}
 	style := ""

@@ -60,7 +60,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "match", Results: 4, Device: true}
+	return step.Command{Name: "match", Results: 5, Device: true}
 }
 
 // surface reports whether the maps are on surfaces.
@@ -479,16 +479,7 @@ func (x *matcher) figure() error {
 			h.Values = append(h.Values, m.r[b])
 		}
 	}
-	return WriteFigure(x.Job, "matches.png", h.Draw)
-}
-
-// WriteFigure draws an output of a job.
-func WriteFigure(job *store.Job, name string, draw func() (*plotting.Figure, error)) error {
-	f, err := draw()
-	if err != nil {
-		return err
-	}
-	return job.WriteFile(name, f.PNG)
+	return plotting.WriteFiles("matches", h.Draw, x.Job.WriteFile)
 }
 
 // groupImages writes the mean maps over subjects as images of the maps' sort; a

@@ -405,7 +405,7 @@ func TestMatchGoesOn(t *testing.T) {
 	if _, err := step.Do[*Summary](context.Background(), &step.Env{Device: "cpu", Threads: 1}, o); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"matches.tsv", "surrogates.npy", "null.npy", "subjects.npy", "networks.tsv", "group_maps.nii.gz", "mask.nii.gz", "matches.png"} {
+	for _, name := range []string{"matches.tsv", "surrogates.npy", "null.npy", "subjects.npy", "networks.tsv", "group_maps.nii.gz", "mask.nii.gz", "matches.png", "matches.svg"} {
 		a, err := os.ReadFile(filepath.Join(dir, "whole", name))
 		if err != nil {
 			t.Fatal(err)

@@ -79,7 +79,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. Its arithmetic is in float64 throughout.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "organize", Results: 4, Neutral: []string{"precision"}}
+	return step.Command{Name: "organize", Results: 5, Neutral: []string{"precision"}}
 }
 
 // Check refuses lists that are not of as many models.
@@ -503,9 +503,9 @@ func (x *organizer) contrastTable(w io.Writer) error {
 
 var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// figureName is the file of a model's figure.
+// figureName is the file of a model's figure, without an ending.
 func figureName(kind, model string) string {
-	return fmt.Sprintf("%s_%s.png", kind, unsafeName.ReplaceAllString(model, "-"))
+	return fmt.Sprintf("%s_%s", kind, unsafeName.ReplaceAllString(model, "-"))
 }
 
 // layerFigure draws the share of each layer's neurons in the sub-group of each network.
@@ -521,7 +521,7 @@ func (x *organizer) layerFigure(m *organized) error {
 	for _, l := range m.index.layers {
 		h.ColNames = append(h.ColNames, strconv.Itoa(l.layer))
 	}
-	return match.WriteFigure(x.Job, figureName("layers", m.name), h.Draw)
+	return plotting.WriteFiles(figureName("layers", m.name), h.Draw, x.Job.WriteFile)
 }
 
 // interactionFigure draws how often neurons load on two networks.
@@ -536,7 +536,7 @@ func (x *organizer) interactionFigure(m *organized) error {
 			h.Values = append(h.Values, y)
 		}
 	}
-	return match.WriteFigure(x.Job, figureName("interaction", m.name), h.Draw)
+	return plotting.WriteFiles(figureName("interaction", m.name), h.Draw, x.Job.WriteFile)
 }
 
 func labelNames(t brain.LabelTable) []string {
@@ -564,7 +564,7 @@ func (x *organizer) balanceFigure() error {
 	if len(unknown) > 0 {
 		c.Note = "Not known, which wants two layers with assigned neurons: " + strings.Join(unknown, ", ") + "."
 	}
-	return match.WriteFigure(x.Job, "balance.png", c.Draw)
+	return plotting.WriteFiles("balance", c.Draw, x.Job.WriteFile)
 }
 
 // indexFigures draws the indices of layers and of sub-groups, all models side by side,
@@ -594,8 +594,8 @@ func (x *organizer) indexFigures() error {
 		add(&layers, len(m.index.layers), m.index.ofLayer(0), func(i int) float64 { return float64(m.index.layers[i].layer) })
 		add(&groups, len(m.index.groups), m.index.ofGroup(0), func(i int) float64 { return float64(i) })
 	}
-	if err := match.WriteFigure(x.Job, "layers.png", layers.Draw); err != nil {
+	if err := plotting.WriteFiles("layers", layers.Draw, x.Job.WriteFile); err != nil {
 		return err
 	}
-	return match.WriteFigure(x.Job, "subgroups.png", groups.Draw)
+	return plotting.WriteFiles("subgroups", groups.Draw, x.Job.WriteFile)
 }

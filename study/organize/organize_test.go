@@ -230,7 +230,7 @@ func TestOrganizeWrites(t *testing.T) {
 	for _, name := range []string{"models.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv"} {
 		checkEnds(t, filepath.Join(out, name))
 	}
-	for _, name := range []string{"layers_small-model.png", "layers_large-model.png", "interaction_small-model.png", "layers.png", "subgroups.png", "balance.png"} {
+	for _, name := range []string{"layers_small-model.png", "layers_large-model.png", "interaction_small-model.png", "layers.png", "subgroups.png", "balance.png", "layers_small-model.svg", "interaction_large-model.svg", "layers.svg", "subgroups.svg", "balance.svg"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() < 1000 {
 			t.Errorf("figure %s: %v", name, err)
 		}
@@ -240,7 +240,7 @@ func TestOrganizeWrites(t *testing.T) {
 	if _, err := step.Do[*Summary](context.Background(), &step.Env{Threads: 1}, &again); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"neurons.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "models.tsv", "contrasts.tsv", "layers.png", "subgroups.png", "balance.png"} {
+	for _, name := range []string{"neurons.tsv", "layers.tsv", "subgroups.tsv", "interaction.tsv", "models.tsv", "contrasts.tsv", "layers.png", "subgroups.png", "balance.png", "layers.svg", "subgroups.svg", "balance.svg"} {
 		a, _ := os.ReadFile(filepath.Join(out, name))
 		b, _ := os.ReadFile(filepath.Join(again.Out, name))
 		if len(a) == 0 || string(a) != string(b) {

@@ -183,7 +183,7 @@ func (p *plotter) volumeViewer(f plotting.SliceFigure) (report.Block, error) {
 	}
 	viewer := report.Viewer{ID: "viewer", Caption: "Click to move the crosshair; drag the rendering to turn it; the slider hides what is nearer to 0.", Volumes: []report.Volume{v}}
 	if f.Background != nil {
-		back, err := report.MapVolume("background", nil, []*brain.Volume{f.Background})
+		back, err := report.GreyVolume("background", f.Background)
 		if err != nil {
 			return nil, step.BadInput(p.o.Background, "%v", err)
 		}

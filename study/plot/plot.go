@@ -49,7 +49,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "plot", Results: 2, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "plot", Results: 3, File: true, Neutral: []string{"precision"}}
 }
 
 // endings are those of what is written.

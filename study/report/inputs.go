@@ -13,8 +13,8 @@ import (
 // the names of results of which it takes the image, whatever its kind.
 var reads = map[string]struct{ files, images []string }{
 	"learn":    {files: []string{"columns.tsv", "objective.tsv", "atoms.npy"}},
-	"encode":   {files: []string{"cv_score.npy", "nested_score.npy", "test_score.npy", "mask.nii.gz", "layers.tsv", "band_weights.npy", "product_measure.npy", "split_r.npy", "partition.tsv"}, images: []string{"cv_score", "nested_score", "test_score", "q", bestLayer}},
-	"match":    {files: []string{"matches.tsv", "networks.tsv"}, images: []string{"group_maps"}},
+	"encode":   {files: []string{"cv_score.npy", "nested_score.npy", "test_score.npy", "mask.nii.gz", "layers.tsv", "band_weights.npy", "product_measure.npy", "split_r.npy", "partition.tsv", "q.npy", bestLayer + ".npy"}, images: []string{"cv_score", "nested_score", "test_score", "q", bestLayer}},
+	"match":    {files: []string{"matches.tsv", "networks.tsv", "mask.nii.gz"}, images: []string{"group_maps"}},
 	"couple":   {files: []string{"biological.tsv"}},
 	"group":    {files: []string{"group.tsv"}, images: []string{"t"}},
 	"lesion":   {files: []string{"lesions.tsv", "losses.tsv"}},

@@ -11,6 +11,7 @@ import (
 	"voxen/brain"
 	"voxen/internal/plotting"
 	page "voxen/report"
+	"voxen/store"
 	"voxen/study/step"
 )
 
@@ -68,7 +69,7 @@ func (b *reporter) maps(ctx context.Context) error {
 		return err
 	}
 	if b.templates != nil {
-		f, err := drawing("The functional networks that atoms are compared with.", plotting.SliceFigure{Alt: "slices with the network templates", Map: b.templates, Labels: b.labels, MaxSlices: 10})
+		f, err := b.slices(plotting.SliceFigure{Alt: "slices with the network templates", Map: b.templates, Labels: b.labels, MaxSlices: 10}, "The functional networks that atoms are compared with.")
 		if err != nil {
 			return err
 		}
@@ -94,15 +95,20 @@ func (b *reporter) maps(ctx context.Context) error {
 		return err
 	}
 	if back != nil {
-		grey, err := page.MapVolume("background", nil, []*brain.Volume{back})
+		grey, err := page.GreyVolume("background", back)
 		if err != nil {
 			return err
 		}
 		viewer.Background = &grey
 	}
+	viewer.Fit(mapBytes)
 	s.Add(page.Heading("Interactive viewer"), viewer)
 	return nil
 }
+
+// mapBytes bounds the maps in the viewer, so that a report of 8 subjects stays below 15 MB
+// at 2 mm: many maps have fewer shades there.
+const mapBytes = 10_300_000
 
 // mostSubjects bounds the maps of single subjects: more would fill the page.
 const mostSubjects = 24
@@ -146,27 +152,18 @@ func (b *reporter) eachSubject(ctx context.Context, m Model, s *page.Section, ti
 	}
 	var figures []page.Block
 	for i, dir := range m.Encode[:min(len(m.Encode), mostSubjects)] {
-		path, err := b.volumeOf(dir, b.shownScore(m).file)
+		v, _, err := b.resultOf(ctx, m, dir, b.shownScore(m).file)
 		if err != nil {
 			return err
 		}
-		if path == "" {
+		if v == nil {
 			continue
 		}
-		v, err := b.readVolume(ctx, path)
-		if err != nil {
-			return err
-		}
-		inside, err := b.inside(ctx, dir, v)
-		if err != nil {
-			return err
-		}
-		one := Model{Name: m.Name, Encode: m.Encode[i : i+1], Subjects: m.Subjects[i : i+1]}
+		one := Model{Name: m.Name, Match: m.Match, Encode: m.Encode[i : i+1], Subjects: m.Subjects[i : i+1]}
 		sig, err := b.onVolume(ctx, one, v.Grid)
 		if err != nil {
 			return err
 		}
-		v.Values = masked(v.Values, inside)
 		fig := plotting.SliceFigure{Alt: title + " of " + m.Subjects[i], Map: v, Scale: scoreScale(v.Values, b.scoreOf(m)), MaxSlices: 6}
 		if sig != nil {
 			fig.Solid, fig.SolidNote = sig.volume, sig.note()
@@ -192,8 +189,7 @@ func isOf(path string, g brain.Geometry) bool {
 // onSurfaces reports whether a model's scores are on surfaces.
 func (b *reporter) onSurfaces(m Model) bool {
 	return slices.ContainsFunc(m.Encode, func(dir string) bool {
-		path, err := b.files.FindResult(filepath.Join(dir, b.shownScore(m).file))
-		return err == nil && isOf(path, brain.OnSurfaces)
+		return b.onCortexOf(dir, b.shownScore(m).file)
 	})
 }
 
@@ -204,6 +200,53 @@ func (b *reporter) volumeOf(dir, name string) (string, error) {
 		return "", err
 	}
 	return path, nil
+}
+
+// resultOf reads a result of a model's subject as a volume, NaN outside the mask: an image
+// beside its mask, or an array with as many values as the mask has voxels on which match
+// compared the model's maps; nil if there is neither.
+func (b *reporter) resultOf(ctx context.Context, m Model, dir, name string) (*brain.Volume, string, error) {
+	path, err := b.volumeOf(dir, name)
+	if err != nil {
+		return nil, "", err
+	}
+	if path == "" {
+		return b.arrayOf(ctx, m, dir, name)
+	}
+	v, err := b.readVolume(ctx, path)
+	if err != nil {
+		return nil, "", err
+	}
+	inside, err := b.inside(ctx, dir, v)
+	if err != nil {
+		return nil, "", err
+	}
+	v.Values = masked(v.Values, inside)
+	return v, path, nil
+}
+
+// arrayOf is resultOf for arrays.
+func (b *reporter) arrayOf(ctx context.Context, m Model, dir, name string) (*brain.Volume, string, error) {
+	path, mask := filepath.Join(dir, name+".npy"), filepath.Join(m.Match, "mask.nii.gz")
+	if m.Match == "" || !b.there(path) || !b.there(mask) || b.onCortexOf(dir, name) {
+		return nil, "", nil
+	}
+	values, shape, err := store.LoadFloat64(ctx, b.Env.FS, path)
+	if err != nil {
+		return nil, "", err
+	}
+	on, err := b.files.Mask(ctx, mask, nil)
+	if err != nil || len(shape) != 1 || on.Len() != len(values) {
+		return nil, "", err
+	}
+	v, err := on.Spread(values, math.NaN())
+	return v, path, err
+}
+
+// onCortexOf reports whether a result is on surfaces.
+func (b *reporter) onCortexOf(dir, name string) bool {
+	path, err := b.files.FindResult(filepath.Join(dir, name))
+	return err == nil && isOf(path, brain.OnSurfaces)
 }
 
 // layerMap draws the mean over subjects of the layer that predicts a voxel best, where the mean
@@ -268,16 +311,12 @@ func (b *reporter) meanImage(ctx context.Context, m Model, name string) (*brain.
 	var sum placewise
 	n := 0
 	for _, dir := range m.Encode {
-		path, err := b.volumeOf(dir, name)
+		v, path, err := b.resultOf(ctx, m, dir, name)
 		if err != nil {
 			return nil, 0, err
 		}
-		if path == "" {
+		if v == nil {
 			continue
-		}
-		v, err := b.readVolume(ctx, path)
-		if err != nil {
-			return nil, 0, err
 		}
 		if mean == nil {
 			mean = &brain.Volume{Grid: v.Grid}
@@ -285,12 +324,8 @@ func (b *reporter) meanImage(ctx context.Context, m Model, name string) (*brain.
 		if err := v.Grid.Same(mean.Grid); err != nil {
 			return nil, 0, step.BadInput(path, "is not on the grid of the other subjects: %v", err)
 		}
-		inside, err := b.inside(ctx, dir, v)
-		if err != nil {
-			return nil, 0, err
-		}
 		n++
-		sum.add(v.Values, func(i int) bool { return inside[i] })
+		sum.add(v.Values)
 	}
 	if mean == nil {
 		return nil, 0, nil
@@ -303,14 +338,13 @@ func (b *reporter) meanImage(ctx context.Context, m Model, name string) (*brain.
 // finite.
 type placewise struct{ sum, count []float64 }
 
-// add adds a map, where it counts: everywhere if counts is nil. All maps have
-// one length.
-func (p *placewise) add(values []float64, counts func(i int) bool) {
+// add adds a map. All maps have one length.
+func (p *placewise) add(values []float64) {
 	if p.sum == nil {
 		p.sum, p.count = make([]float64, len(values)), make([]float64, len(values))
 	}
 	for i, x := range values {
-		if !math.IsNaN(x) && !math.IsInf(x, 0) && (counts == nil || counts(i)) {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) {
 			p.sum[i] += x
 			p.count[i]++
 		}

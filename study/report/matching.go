@@ -242,7 +242,7 @@ func (b *reporter) matchTable(m Model, matches *modelMatches) []page.Block {
 		blocks = []page.Block{page.Text(m.Name + ": no atom belongs to a network.")}
 	}
 	if len(none) > 0 {
-		blocks = append(blocks, page.Details{Summary: fmt.Sprintf("The other %d %s with their best match", len(none), plural(len(none), "atom", "atoms")), Blocks: []page.Block{page.Table{Source: matches.source, Caption: "Atoms that belong to no network", Columns: columns, Rows: none}}})
+		blocks = append(blocks, page.Details{Summary: fmt.Sprintf("The other %d %s with their best match", len(none), plural(len(none), "atom", "atoms")), Blocks: []page.Block{page.Table{Source: matches.source, Caption: "Atoms that belong to no network.", Columns: columns, Rows: none}}})
 	}
 	return blocks
 }

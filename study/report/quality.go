@@ -213,7 +213,7 @@ func short(x float64) string {
 	if math.IsNaN(x) {
 		return "n/a"
 	}
-	if x != 0 && math.Abs(x) < 1e-3 {
+	if x != 0 && math.Abs(x) < 0.0005 { // three places would be 0
 		return strconv.FormatFloat(x, 'e', 1, 64)
 	}
 	return strconv.FormatFloat(x, 'f', 3, 64)

@@ -414,7 +414,7 @@ func (b *reporter) ran(context.Context) error {
 		s.Add(b.lack("No run.json was found: nothing is known of how the results were made."))
 		return nil
 	}
-	s.Add(t, page.Details{Summary: "Options, inputs with digests, stages and what was left out, of each step", Blocks: details})
+	s.Add(t, page.Details{Summary: "Options, inputs with digests, stages and what was left out, of each step", Blocks: details, Screen: true})
 	return nil
 }
 

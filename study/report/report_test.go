@@ -187,7 +187,7 @@ func TestReport(t *testing.T) {
 			t.Errorf("missing: %s", m)
 		}
 	}
-	if words := regexp.MustCompile(`<td>Front</td><td class="number">16</td><td>([^<]*)</td>`).FindStringSubmatch(page); words == nil || strings.Count(words[1], ",") < 10 {
+	if words := regexp.MustCompile(`<td>Front</td><td class="number">16</td><td class="wordy">([^<]*)</td>`).FindStringSubmatch(page); words == nil || strings.Count(words[1], ",") < 10 {
 		t.Errorf("words of the sub-group Front: %q", words)
 	}
 	run, err := store.ReadRun(store.OS{}, o.Out+".run.json")

@@ -66,16 +66,12 @@ func (b *reporter) onVolume(ctx context.Context, m Model, grid *brain.Grid) (*si
 	s := &significance{}
 	counts := make([]int, grid.Voxels())
 	for _, dir := range b.tested(m) {
-		path, err := b.volumeOf(dir, "q")
+		q, path, err := b.resultOf(ctx, m, dir, "q")
 		if err != nil {
 			return nil, err
 		}
-		if path == "" {
+		if q == nil {
 			continue
-		}
-		q, err := b.readVolume(ctx, path)
-		if err != nil {
-			return nil, err
 		}
 		if err := q.Grid.Same(grid); err != nil {
 			return nil, step.BadInput(path, "is not on the grid of the scores: %v", err)

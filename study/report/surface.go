@@ -235,7 +235,7 @@ func (b *reporter) meanCortex(ctx context.Context, m Model, name string) (*meanO
 			if sum[i].sum != nil && len(side) != len(sum[i].sum) {
 				return nil, 0, step.BadInput(c.paths[0], "has %d vertices of hemisphere %s, expected %d as the other subjects", len(side), sides[i], len(sum[i].sum))
 			}
-			sum[i].add(side, nil)
+			sum[i].add(side)
 		}
 	}
 	if mean == nil {
