@@ -932,8 +932,8 @@ func (x *extractor[F]) hand(ctx context.Context, k int, w Window) error {
 		if err := x.sink.WriteRows(ctx, run.Lo, run.Hi, x.rows[at:at+n]); err != nil {
 			return err
 		}
-		if x.opt.Checkpoint != nil {
-			if err := x.opt.Checkpoint.Finish(run.Lo, run.Hi); err != nil {
+		if c := x.opt.Checkpoint; c != nil && !c.Done(run.Lo, run.Hi) {
+			if err := c.Finish(run.Lo, run.Hi); err != nil {
 				return err
 			}
 		}

@@ -215,7 +215,7 @@ func (c *CodesSink) add(record []byte) error {
 // their rows and values. Rows are not an axis of it.
 func (c *CodesSink) Digest(ctx context.Context, axis Axis, lo, hi int) (uint64, error) {
 	if axis != Columns || lo < 0 || hi > len(c.pos) {
-		return 0, fmt.Errorf("%s: no digest of %s [%d, %d)", c.path, axisName(axis), lo, hi)
+		return 0, fmt.Errorf("%s: no digest of %s [%d, %d)", c.path, axis, lo, hi)
 	}
 	h := xxhash.New()
 	w := newWindow(c.f)

@@ -89,6 +89,9 @@ func (j *Job) commit(ctx context.Context, run *Run) (committed bool, err error) 
 	}
 	j.closeFiles()
 	err = c.complete(j.fsys, j.partial, j.final)
+	if perr := j.endParts(err == nil); err == nil {
+		err = perr
+	}
 	if cerr := j.lock.Close(); err == nil && cerr != nil {
 		err = pathError(j.partial, cerr)
 	}

@@ -24,5 +24,5 @@ func CreateNpySink(fsys FS, path string, d DType, rows, cols int, v Vector) (*Ar
 	if err != nil {
 		return nil, err
 	}
-	return createSink(fsys, path, npyHeaderBytes(d, shape), d, rows, cols)
+	return createSink(fsys, path, npyHeaderBytes(d, shape), d, rows, cols, false)
 }

@@ -22,6 +22,13 @@ const (
 	Rows                // time points, words
 )
 
+func (a Axis) String() string {
+	if a == Rows {
+		return "rows"
+	}
+	return "columns"
+}
+
 // JobOptions describes an output.
 type JobOptions struct {
 	Command string   // the command, for example "encode"
@@ -33,6 +40,12 @@ type JobOptions struct {
 	// Replace discards unfinished output that was begun with another command,
 	// options or inputs, where it is refused otherwise.
 	Replace bool
+	// Part, if any, is what of the output this job finishes: for all else Done says that it is,
+	// and EndPart takes the place of Commit.
+	Part *Part
+	// Parts are brought together: what they have finished is finished in this job, which
+	// removes them when it is committed. Each has the options and inputs of this one.
+	Parts []Part
 	// FlushEvery is how much finished work may be lost by a crash, since to sync
 	// files after every panel would take longer than the panels: 0 stands for
 	// two seconds, a negative number for every Finish.
@@ -62,6 +75,9 @@ type Job struct {
 	written  int64             // bytes of the journal that are whole
 	pending  []journalEntry    // finished, not yet in the journal
 	flushed  time.Time         // when pending was last emptied
+	length   int               // of the axis, once a sink is made
+	parts    []*merged         // that are brought together
+	own      int               // of found: those of this output's own journal, before those of parts
 	found    []journalRange    // read from the journal
 	verified []map[string]bool // of found: outputs that hold what it says
 	finished []journalRange    // by this process
@@ -105,8 +121,14 @@ func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 	if err := checkOut(fsys, out, o.File); err != nil {
 		return nil, err
 	}
-	if err := Recover(fsys, out, o.File); err != nil {
-		return nil, err
+	outs := []string{out}
+	if o.Part != nil {
+		outs = append(outs, o.Part.Out(out, o.File))
+	}
+	for _, out := range outs {
+		if err := Recover(fsys, out, o.File); err != nil {
+			return nil, err
+		}
 	}
 	j := &Job{
 		fsys: fsys, out: out, opts: o, flushed: time.Now(),
@@ -114,16 +136,24 @@ func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 		notes: map[string]string{}, remarks: map[string]bool{}, sinks: map[string]ColumnSink{},
 	}
 	j.partial, j.final = partialFolder(out, o.File)
+	if o.Part != nil {
+		j.partial, _ = partialFolder(o.Part.Out(out, o.File), o.File)
+	}
 	if err := j.checkReplaced(); err != nil {
 		return nil, err
 	}
-	j.made = !o.File && isMissing(fsys, j.final)
+	j.made = !o.File && o.Part == nil && isMissing(fsys, j.final)
 	var err error
 	if j.lock, err = LockFolder(fsys, j.partial); err != nil {
 		return nil, err
 	}
 	if err := j.openJournal(); err != nil {
 		j.lock.Close()
+		return nil, err
+	}
+	j.own = len(j.found)
+	if err := j.openParts(); err != nil {
+		j.Close()
 		return nil, err
 	}
 	return j, nil
@@ -417,9 +447,22 @@ func (j *Job) createArray(ctx context.Context, name string, header []byte, d DTy
 	}
 	s, ok := reopenSink(j.fsys, full, header, d, rows, cols)
 	if !ok {
-		if s, err = createSink(j.fsys, full, header, d, rows, cols); err != nil {
+		if s, err = createSink(j.fsys, full, header, d, rows, cols, j.opts.Part != nil); err != nil {
 			return nil, err
 		}
+	}
+	j.mu.Lock()
+	if j.length = cols; j.opts.Axis == Rows {
+		j.length = rows
+	}
+	j.mu.Unlock()
+	file, err := j.fileName(name)
+	if err == nil {
+		err = j.adopt(ctx, file, s)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
 	}
 	if err := j.AddSink(ctx, name, s); err != nil {
 		s.Close()
@@ -474,8 +517,12 @@ func (j *Job) sinkNames() []string {
 func formatSum(sum uint64) string { return fmt.Sprintf("%016x", sum) }
 
 // Done reports whether [lo, hi) was finished, by this process or an earlier one,
-// and holds what it did then in every output made so far.
+// and holds what it did then in every output made so far; of a part, whether it is to finish
+// nothing there.
 func (j *Job) Done(lo, hi int) bool {
+	if p := j.opts.Part; p != nil && !p.has(lo, j.axisLength()) {
+		return true
+	}
 	for _, r := range j.Finished() {
 		if r.Lo <= lo && lo < r.Hi {
 			lo = r.Hi
@@ -483,6 +530,15 @@ func (j *Job) Done(lo, hi int) bool {
 	}
 	return lo >= hi
 }
+
+func (j *Job) axisLength() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.length
+}
+
+// Axis is that of the ranges that are finished.
+func (j *Job) Axis() Axis { return j.opts.Axis }
 
 // Range is [Lo, Hi) of the axis of a job.
 type Range struct{ Lo, Hi int }
@@ -500,6 +556,11 @@ func (j *Job) Finished() []Range {
 			all = append(all, Range{r.Lo, r.Hi})
 		}
 	}
+	return mergeRanges(all)
+}
+
+// mergeRanges puts ranges in order; those that touch become one.
+func mergeRanges(all []Range) []Range {
 	slices.SortFunc(all, func(a, b Range) int { return a.Lo - b.Lo })
 	merged := all[:0]
 	for _, r := range all {
@@ -682,7 +743,7 @@ func (j *Job) Close() error {
 		return nil
 	}
 	err := j.flush()
-	return j.end(len(j.found)+len(j.finished) > 0 || j.noted(), err)
+	return j.end(j.own+len(j.finished) > 0 || j.noted(), err)
 }
 
 // noted reports whether a note is a reason to keep what there is.
@@ -710,6 +771,7 @@ func (j *Job) Discard() error {
 // end closes the job's files and, unless what is finished is kept, removes them.
 func (j *Job) end(keep bool, err error) error {
 	j.closeFiles()
+	j.endParts(false)
 	if !keep {
 		j.removePartial()
 	}
@@ -738,5 +800,9 @@ func (j *Job) removePartial() {
 	discard(j.fsys, j.partial)
 	if j.made {
 		discard(j.fsys, j.final) // stays if somebody has put something there
+	}
+	if p := j.opts.Part; p != nil {
+		discard(j.fsys, filepath.Join(partsFolder(j.out), p.folder()))
+		discard(j.fsys, partsFolder(j.out))
 	}
 }

@@ -131,7 +131,7 @@ func (old *journalKey) difference(now *journalKey) string {
 	add("the command", strconv.Quote(old.Command), strconv.Quote(now.Command))
 	diffValues(old.values(), now.values(), add)
 	if old.Axis != now.Axis {
-		add("the unit of progress", axisName(old.Axis), axisName(now.Axis))
+		add("the unit of progress", old.Axis.String(), now.Axis.String())
 	}
 	return strings.Join(found, "; ")
 }
@@ -183,11 +183,4 @@ func diffValues(old, now []keyValue, add func(name, was, is string)) {
 			add(v.name, none, v.shown)
 		}
 	}
-}
-
-func axisName(a Axis) string {
-	if a == Rows {
-		return "rows"
-	}
-	return "columns"
 }

@@ -56,17 +56,24 @@ func sinkShape(path string, d DType, rows, cols int, v Vector) ([]int, error) {
 	return []int{rows, cols}, nil
 }
 
-// createSink makes the file at its full size, after asking whether it fits.
-func createSink(fsys FS, path string, header []byte, d DType, rows, cols int) (*ArraySink, error) {
+// createSink makes the file at its full size, after asking whether it fits. A sparse one,
+// of which only some columns will be written, takes no space for the others.
+func createSink(fsys FS, path string, header []byte, d DType, rows, cols int, sparse bool) (*ArraySink, error) {
 	s := &ArraySink{path: path, header: header, dtype: d, rows: rows, cols: cols}
-	if err := checkFree(fsys, path, s.fileBytes()); err != nil {
-		return nil, err
+	if !sparse {
+		if err := checkFree(fsys, path, s.fileBytes()); err != nil {
+			return nil, err
+		}
 	}
 	f, err := fsys.Create(path)
 	if err != nil {
 		return nil, pathError(path, err)
 	}
-	err = f.Allocate(s.fileBytes())
+	if sparse {
+		err = f.Truncate(s.fileBytes())
+	} else {
+		err = f.Allocate(s.fileBytes())
+	}
 	if err == nil {
 		err = writeFull(f, header, 0)
 	}
@@ -200,13 +207,33 @@ func writeFull(f io.WriterAt, b []byte, off int64) error {
 // Digest returns the xxh64 of what the file holds in columns [lo, hi), row
 // after row, or in rows [lo, hi).
 func (s *ArraySink) Digest(ctx context.Context, axis Axis, lo, hi int) (uint64, error) {
+	h := xxhash.New()
+	err := s.eachPiece(ctx, axis, lo, hi, func(b []byte, _ int64) error {
+		_, err := h.Write(b)
+		return err
+	})
+	return h.Sum64(), err
+}
+
+// copyRange writes what another sink of the same array holds in columns or rows [lo, hi).
+func (s *ArraySink) copyRange(ctx context.Context, from *ArraySink, axis Axis, lo, hi int) error {
+	return from.eachPiece(ctx, axis, lo, hi, func(b []byte, off int64) error {
+		if err := writeFull(s.f, b, off); err != nil {
+			return pathError(s.path, err)
+		}
+		return nil
+	})
+}
+
+// eachPiece reads what the file holds in columns or rows [lo, hi), in the order of the file;
+// do gets pieces of it and where they lie.
+func (s *ArraySink) eachPiece(ctx context.Context, axis Axis, lo, hi int, do func(b []byte, off int64) error) error {
 	first, count, step, width := 0, s.rows, s.cols, hi-lo // runs of width elements, step apart
 	if axis == Columns {
 		first = lo
 	} else {
 		first, count, width = lo*s.cols, 1, (hi-lo)*s.cols
 	}
-	h := xxhash.New()
 	buf := getScratch()
 	defer putScratch(buf)
 	for i := range count {
@@ -215,13 +242,15 @@ func (s *ArraySink) Digest(ctx context.Context, axis Axis, lo, hi int) (uint64, 
 		for left := int64(width) * size; left > 0; {
 			b := buf.bytes()[:min(left, scratchBytes)]
 			if err := readPieces(ctx, s.f, b, off); err != nil {
-				return 0, fmt.Errorf("%s: reading back [%d, %d): %w", s.path, lo, hi, err)
+				return fmt.Errorf("%s: reading back [%d, %d): %w", s.path, lo, hi, err)
 			}
-			h.Write(b)
+			if err := do(b, off); err != nil {
+				return err
+			}
 			off, left = off+int64(len(b)), left-int64(len(b))
 		}
 	}
-	return h.Sum64(), nil
+	return nil
 }
 
 // Sync makes everything written durable.

@@ -49,6 +49,7 @@ func (a *app) groups() []commandGroup {
 		{"More of encoding models:", []func() *cobra.Command{a.predictCommand, a.scoreCommand, a.nullCommand, a.groupCommand}},
 		{"Language models, atoms and networks:", []func() *cobra.Command{a.extractCommand, a.alignCommand, a.speechCommand, a.learnCommand, a.matchCommand, a.organizeCommand, a.coupleCommand, a.localizeCommand, a.lesionCommand}},
 		{"To look at:", []func() *cobra.Command{a.demoCommand, a.plotCommand}},
+		{"Many machines:", []func() *cobra.Command{a.shardCommand, a.mergeCommand}},
 		{"The program:", []func() *cobra.Command{a.benchCommand, a.completionCommand, a.devicesCommand, a.licencesCommand, a.workerCommand}},
 	}
 }

@@ -4,3 +4,7 @@ package main
 
 // killsWanted is how often TestRunKilled kills a study.
 const killsWanted = 6
+
+// crashedParts is how often TestPartsSurviveCrashes makes an output of parts, each of which
+// crashes once.
+const crashedParts = 8

@@ -130,6 +130,9 @@ func doorCalls(f *files) map[string][]call {
 	fit := to("", "encode", "--features", f.named("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--runs", f.npy("runs.npy", []int{12}, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2),
 		"--test-features", f.npy("xt.npy", []int{12, 3}), "--test-responses", f.npy("yt.npy", []int{12, 5}),
 		"--confounds", f.path("confounds.tsv"), "--test-confounds", f.bytes("confounds-test.tsv", []byte(table("motion", 12, count))))
+	parted := to("", "encode", "--features", f.path("x.npy"), "--responses", f.path("y.npy"), "--folds", "3")
+	shard := to("", slices.Clone(parted.args[:len(parted.args)-4])...)
+	mustRun(f.t, append([]string{"shard", "1/1"}, parted.args...)...)
 	demo := to("", "demo", "--draws", "1", "--minilm", "none")
 	demo.slow = true
 	return map[string][]call{
@@ -219,6 +222,8 @@ func doorCalls(f *files) map[string][]call {
 		"report": {to(".html", "report", "--model", fmt.Sprintf("name=m,extract=%[1]s/words/alice.npy,responses=%[1]s/volumes/alice.npy,learn=%[1]s/learn,encode=%[1]s/sub-01,null=%[1]s/null,match=%[1]s/match,couple=%[1]s/couple,group=%[1]s/group", filepath.Join(results, "tiny-bert")),
 			"--organize", filepath.Join(results, "organize"), "--runs", filepath.Join(results, "tiny-bert", "learn"), "--words", f.path("example-data/words.tsv"), "--tr", "2",
 			"--background", f.path("example-data/mask.nii.gz"), "--templates", f.path("example-data/networks.nii.gz"), "--surface", surface("sphere_hemi-L.surf.gii"), "--surface", surface("sphere_hemi-R.surf.gii"))},
+		"merge":  {{args: append([]string{"merge"}, parted.args...), outs: parted.outs}},
+		"shard":  {{args: append([]string{"shard", "1/2"}, shard.args...), outs: shard.outs, also: []string{f.path("x.npy"), f.path("y.npy")}}}, // the run.json is of the merge
 		"worker": {{args: []string{"worker"}}},
 		"run": {
 			{args: []string{"run", "--init", study}, outs: []string{study, f.path("example-data")}},

@@ -51,6 +51,8 @@ func init() {
 	const alice = "derivatives/sub-18/sub-18_task-alice_bold_preprocessed.nii.gz"
 	refusals = append(refusals,
 		refusal{"worker: argument", func(*files) []string { return []string{"worker", "now"} }, 2, `unexpected argument "now"`},
+		refusal{"shard: nothing", func(*files) []string { return []string{"shard"} }, 2, `voxen shard wants a part and a command`},
+		refusal{"merge: nothing", func(*files) []string { return []string{"merge"} }, 2, `voxen merge wants the command whose parts there are`},
 		refusal{"study: none", func(*files) []string { return []string{"run"} }, 2, `0 arguments, expected one: the study's YAML file`},
 		refusal{"study: two things at once", func(*files) []string { return []string{"run", "s.yaml", "--dry-run", "--status"} }, 2, `more than one of --init, --dry-run and --status`},
 		refusal{"study: example over a study", func(f *files) []string {

@@ -1,7 +1,9 @@
 package ridge
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"math"
@@ -90,6 +92,7 @@ func (m *scoreNull) search(ctx context.Context, draw int, b Bands) error {
 	if progress := o.Progress; progress != nil {
 		o.Progress = func(done, all int) { progress(draw+done/max(1, all), m.n) }
 	}
+	o.Checkpoint = unobserved(m.observed)
 	if _, err := FitBanded(ctx, m.be, m.drawn(draw), out, o, b); err != nil {
 		return err
 	}
@@ -313,7 +316,7 @@ func (m *scoreNull) scoresGraph(fits []*fitter, lo, hi int) (*tileGraph, engine.
 // tiling cuts the voxels for the draws [lo, hi).
 func (m *scoreNull) tiling(lo, hi int) engine.Tiling {
 	V := len(m.observed)
-	t := engine.Tiling{Cols: V, Width: Width(V), Panels: m.o.Panels, Budget: m.o.Budget}
+	t := engine.Tiling{Cols: V, Width: Width(V), Panels: m.o.Panels, Budget: m.o.Budget, Checkpoint: unobserved(m.observed)}
 	if m.o.Progress != nil {
 		t.Progress = func(done, all int) { m.o.Progress(lo+(hi-lo)*done/all, m.n) }
 	}
@@ -385,7 +388,7 @@ func (m *scoreNull) chooseAlphas(ctx context.Context, fits []*fitter) error {
 // of its outer folds.
 func (m *scoreNull) alphasGraph(fits []*fitter) (t *tileGraph, results engine.Results, tiling engine.Tiling, sums [][]float64, outer [][][]float64) {
 	t, results, tiling = emptyTileGraph(), engine.Results{}, m.tiling(0, 0)
-	tiling.Progress = nil
+	tiling.Progress, tiling.Checkpoint = nil, nil // an alpha is of all voxels
 	A := len(m.o.Alphas)
 	sums, outer = make([][]float64, len(fits)), make([][][]float64, len(fits))
 	for i, f := range fits {
@@ -426,6 +429,50 @@ func (m *scoreNull) count(scores []float64, from int, reached []int32, sum []flo
 			*top = s
 		}
 	}
+}
+
+// unobserved leaves out the panels of which no voxel has an observed score: of a null of some
+// voxels those of the others.
+type unobserved []float64
+
+// Done reports whether no voxel of [lo, hi) has an observed score.
+func (u unobserved) Done(lo, hi int) bool {
+	return !slices.ContainsFunc(u[lo:hi], func(x float64) bool { return x == x })
+}
+
+// Finish keeps nothing: Saved does.
+func (u unobserved) Finish(_, _ int) error { return nil }
+
+// JoinNulls makes one state of a null (ScoreNull, SearchNull, ScoreBlocks) of those that were
+// saved of it with the same draws, each with the observed scores of other voxels: every voxel
+// keeps its counts, and a draw's maximum is the largest of theirs.
+func JoinNulls(states [][]byte) ([]byte, error) {
+	var all scoreState
+	for i, b := range states {
+		var s scoreState
+		if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&s); err != nil {
+			return nil, fmt.Errorf("saved state %d of a null of scores: %w", i, err)
+		}
+		if i == 0 {
+			all = s
+			continue
+		}
+		if s.Done != all.Done || len(s.Reached) != len(all.Reached) || len(s.Sum) != len(all.Sum) || len(s.Highest) != len(all.Highest) {
+			return nil, fmt.Errorf("saved states of nulls are of %d and %d draws of %d and %d voxels", all.Done, s.Done, len(all.Reached), len(s.Reached))
+		}
+		for v := range s.Reached {
+			all.Reached[v] += s.Reached[v] // of one of them alone
+			all.Sum[v] += s.Sum[v]
+		}
+		for d, top := range s.Highest {
+			if !(top <= all.Highest[d]) && top == top {
+				all.Highest[d] = top
+			}
+		}
+	}
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(all)
+	return b.Bytes(), err
 }
 
 // scoreState is the state of a null after its first draws.

@@ -273,7 +273,7 @@ func (c *coupler) correlate(ctx context.Context) (R, nEff []float64, err error) 
 		}
 	}
 	err = c.Stage("correlating (neurons)", N, func() error {
-		return c.Compute(ctx, step.Part{What: "columns", N: N, Finished: c.Job.Finished}, func(ctx context.Context) error {
+		return c.Compute(ctx, step.Part{What: "columns", N: N}, func(ctx context.Context) error {
 			budget := c.Budget(c.held + int64(32*N*M))
 			o := c.coupling()
 			o.Budget, o.Checkpoint, o.Progress = budget, c.Job, func(done, _ int) { c.Progress(done) }

@@ -85,6 +85,9 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	return append(files, o.Layers.Files(e, slices.Concat(o.Features, o.TestFeatures)...)...), err
 }
 
+// Parts allows parts of voxels: the fit, and the draws of --null.
+func (o *Options) Parts() error { return nil }
+
 // plan is what the engine is asked for.
 func (o *Options) plan() (ridge.Options, error) {
 	r := ridge.Options{Score: op.Score(o.Score), PerRun: ridge.PerRun(o.PerRun), Form: ridge.Form(o.Form), OneAlpha: o.AlphaPer == "all", Intercept: o.Intercept, Nested: o.Nested,

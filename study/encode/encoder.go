@@ -53,7 +53,7 @@ func (x *encoder) close() {
 	}
 }
 
-func (x *encoder) encode(ctx context.Context) (*Summary, error) {
+func (x *encoder) encode(ctx context.Context) (step.Summary, error) {
 	if err := x.Stage("reading", 0, func() error { return x.read(ctx) }); err != nil {
 		return nil, err
 	}
@@ -102,16 +102,19 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 	}
 	var res ridge.Result
 	err = x.Stage("fitting", passes*x.Y.Cols(), func() error {
-		return x.Compute(ctx, step.Part{What: "columns", N: x.Y.Cols(), Finished: x.Job.Finished}, func(ctx context.Context) error {
+		return x.Compute(ctx, step.Part{What: "columns", N: x.Y.Cols()}, func(ctx context.Context) error {
 			res, err = x.fit(ctx)
 			return err
 		})
 	})
-	if err == nil && x.begun {
+	if err == nil && x.begun && !x.InPart() {
 		err = x.leftOut(ctx, &res)
 	}
 	if err != nil {
 		return nil, err
+	}
+	if x.InPart() {
+		return x.part(ctx, null)
 	}
 	if V := x.Y.Cols(); res.Constant+res.NotFinite+res.NoScore == V {
 		why := fmt.Sprintf("%d are constant and %d not finite", res.Constant, res.NotFinite)
@@ -157,6 +160,17 @@ func (x *encoder) encode(ctx context.Context) (*Summary, error) {
 		sum.Scores = append(sum.Scores, scores...)
 	}
 	return sum, nil
+}
+
+// part ends a part, whose voxels have had their fit, with their null. What is of all voxels,
+// and what is made of a fit further, is left to the merge.
+func (x *encoder) part(ctx context.Context, null *chance.Null) (step.Summary, error) {
+	if null != nil {
+		if _, err := null.Make(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return x.EndPart()
 }
 
 // alphasHeld refuses alphas that alpha.npy would hold as 0, as infinity or with less

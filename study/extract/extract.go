@@ -144,6 +144,17 @@ func (o *Options) Runs() ([]*Options, error) {
 	return runs, nil
 }
 
+// Parts allows parts of rows, of responses alone.
+func (o *Options) Parts() error {
+	switch {
+	case o.Surprisal:
+		return step.BadInput("", "--surprisal is of all words: run voxen extract as it is")
+	case o.Loss:
+		return step.BadInput("", "--loss is of all words: run voxen extract as it is")
+	}
+	return nil
+}
+
 // MoreInputs are the files of the model's folder that are read. A folder that is no
 // model is refused before its weights are digested.
 func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
@@ -274,7 +285,7 @@ type extraction struct {
 	bits    []float64 // surprisal of every row, where it is asked for
 }
 
-func (x *extraction) extract(ctx context.Context) (*Summary, error) {
+func (x *extraction) extract(ctx context.Context) (step.Summary, error) {
 	columns := x.columns()
 	sink, err := x.output(ctx, len(columns))
 	if err != nil {
@@ -283,6 +294,9 @@ func (x *extraction) extract(ctx context.Context) (*Summary, error) {
 	stats, err := x.run(ctx, sink)
 	if err != nil {
 		return nil, err
+	}
+	if x.InPart() {
+		return x.EndPart()
 	}
 	if err := x.tables(columns); err != nil {
 		return nil, err
@@ -469,7 +483,7 @@ func (x *extraction) run(ctx context.Context, sink *store.ArraySink) (lm.Stats, 
 	var stats lm.Stats
 	start := time.Now()
 	err := x.Stage("extracting (tokens)", all, func() error {
-		return x.Compute(ctx, step.Part{What: "rows", N: x.reading.Rows, Finished: x.Job.Finished}, func(ctx context.Context) error {
+		return x.Compute(ctx, step.Part{What: "rows", N: x.reading.Rows}, func(ctx context.Context) error {
 			opt.Memory = x.Budget(0)
 			before := stats
 			var err error

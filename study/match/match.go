@@ -147,6 +147,14 @@ func (o *Options) MoreInputs(e *step.Env) (list []step.File, err error) {
 	return list, err
 }
 
+// Parts allows parts of the draws of surrogates.
+func (o *Options) Parts() error {
+	if !o.runs(nullMaps) {
+		return step.BadInput("", "--nulls %s has no surrogates of maps, whose draws are what parts have: run voxen match as it is", strings.Join(o.Nulls, ","))
+	}
+	return nil
+}
+
 // Do compares the group-mean map of every atom with every network.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	x := &matcher{Run: r, o: o, mask: o.mask(r.Env.FS)}
@@ -384,10 +392,14 @@ func (x *matcher) surrogates(ctx context.Context) (tile.Matrix, error) {
 
 // draw computes the draws of a null that are not finished, within what memory there is.
 func (x *matcher) draw(ctx context.Context, o spatial.Options, null func(context.Context, spatial.Options) error) error {
-	return x.Compute(ctx, step.Part{What: "surrogates", N: o.Draws, Finished: x.Job.Finished}, func(ctx context.Context) (err error) {
+	err := x.Compute(ctx, step.Part{What: "surrogates", N: o.Draws}, func(ctx context.Context) (err error) {
 		o.Budget = x.Budget(x.held.draws)
 		return x.Env.Refuse(null(ctx, o))
 	})
+	if err == nil && x.InPart() { // what follows is of all draws
+		_, err = x.EndPart()
+	}
+	return err
 }
 
 // reopen reads an output of the job that is not finished yet.

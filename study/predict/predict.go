@@ -263,7 +263,7 @@ func (p *predictor) predict(ctx context.Context) (*Summary, error) {
 	p.plan.Precision, p.plan.Checkpoint = p.Env.Precision, p.Job
 	p.plan.Progress = func(done, _ int) { p.Progress(done) }
 	err = p.Stage("predicting", V, func() error {
-		return p.Compute(ctx, step.Part{What: "columns", N: V, Finished: p.Job.Finished}, func(ctx context.Context) error {
+		return p.Compute(ctx, step.Part{What: "columns", N: V}, func(ctx context.Context) error {
 			// features as read, after their steps, about their means and in the precision of the products
 			p.plan.Budget = p.Budget(8 * 4 * int64(T) * int64(p.x.Cols))
 			_, err := ridge.Predict(ctx, p.Backend, p.x, p.narrow, p.model, sink, p.plan)

@@ -295,7 +295,7 @@ func (s *scorer) score(ctx context.Context) (*Summary, error) {
 	s.plan.Checkpoint = s.Job
 	s.plan.Progress = func(done, _ int) { s.Progress(done) }
 	err = s.Stage("scoring", V, func() error {
-		return s.Compute(ctx, step.Part{What: "columns", N: V, Finished: s.Job.Finished}, func(ctx context.Context) error {
+		return s.Compute(ctx, step.Part{What: "columns", N: V}, func(ctx context.Context) error {
 			s.plan.Budget = s.Budget(s.rowBytes())
 			_, err := ridge.Score(ctx, s.Backend, s.p, s.y, sinks, repeats, s.plan)
 			return s.Env.Refuse(s.o.Explain(err))

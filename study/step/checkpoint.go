@@ -1,6 +1,8 @@
 package step
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -29,6 +31,33 @@ func NewSavedState(job *store.Job, name string) (*SavedState, error) {
 	}
 	return s, err
 }
+
+// Join makes one state of those that the parts saved, where parts are merged.
+func (s *SavedState) Join(ctx context.Context, join func(states [][]byte) ([]byte, error)) error {
+	parts := s.job.PartNotes(s.name)
+	for _, p := range parts {
+		n, err := strconv.Atoi(p.Value)
+		if err != nil || s.done > 0 && n != s.done {
+			return fmt.Errorf("part %v has %q of the %s, expected as many as the others: compute it again", p.Part, p.Value, s.name)
+		}
+		s.done = n
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	states, err := s.job.PartScratch(ctx, s.name, maxState)
+	if err != nil {
+		return err
+	}
+	joined, err := join(states)
+	if err != nil {
+		return err
+	}
+	return s.save(joined, s.done)
+}
+
+// maxState bounds the state of a part: that of a null takes 24 bytes for a voxel and 8 for a draw.
+const maxState = 1 << 30
 
 // Passes is the part of a job that learns a dictionary: the state is saved after each
 // pass, and the codes follow the last.

@@ -80,7 +80,8 @@ type Part struct {
 	What  string // "columns", "surrogates"; of what is whole "products of maps"
 	first int    // number of the first of them
 	N     int    // how many there are; 0: the part is whole, and nothing of it is kept
-	// finished lists those that are kept, of n: by earlier processes or devices
+	// Finished lists those that are kept, of N, by earlier processes or devices; nil: the
+	// ranges of the job
 	Finished func() []store.Range
 	// after is computed when all of them are, and not kept
 	after string
@@ -169,16 +170,26 @@ type share struct {
 // sharedPart is a part with the devices that worked on it, the last one last.
 type sharedPart struct {
 	Part
+	kept   func() []store.Range
 	shares []share
 }
 
 // begin begins a part on the device, or goes on with it where an earlier process
 // stopped: its job knows which devices that had.
 func (w *Worker) begin(p Part) (*sharedPart, error) {
-	s := &sharedPart{Part: p}
-	if before, ok := w.Job.Noted(s.note()); ok && p.N > 0 {
+	s := &sharedPart{Part: p, kept: p.Finished}
+	if s.kept == nil {
+		s.kept = w.Job.Finished
+	}
+	if before, ok := w.Job.Noted(s.note()); ok && p.N > 0 && !w.Env.Cut.Merge {
 		if err := json.Unmarshal([]byte(before), &s.shares); err != nil {
 			return nil, fmt.Errorf("journal: note %q: %w", s.note(), err)
+		}
+	}
+	if w.Env.Cut.Merge && p.N > 0 {
+		var err error
+		if s.shares, err = w.sharesOfParts(s); err != nil {
+			return nil, err
 		}
 	}
 	w.parts = append(w.parts, s)
@@ -212,7 +223,7 @@ func (w *Worker) takeOver(s *sharedPart) error {
 
 // left is what is finished of a part and not by the first devices.
 func (s *sharedPart) left(devices int) []store.Range {
-	rest := s.Finished()
+	rest := s.kept()
 	for _, d := range s.shares[:devices] {
 		rest = without(rest, d.Ranges)
 	}

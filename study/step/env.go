@@ -32,6 +32,7 @@ type Env struct {
 
 	Keep    *Keeper  // of a study; nil for a step by itself
 	Devices *Devices // keeps the device open for the next step; nil: every step opens its own
+	Cut     Cut      // of the output
 
 	Started  time.Time     // by Begin
 	Stages   []store.Stage // that are finished, for run.json

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -43,11 +44,17 @@ func execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	if err := Check(s); err != nil {
 		return Outcome{}, err
 	}
+	if err := e.checkCut(s); err != nil {
+		return Outcome{}, err
+	}
 	if err := e.checkDevice(s.Command()); err != nil {
 		return Outcome{}, err
 	}
 	e.Report.Stage("checking inputs", 0)
 	jobs, err := e.jobs(ctx, s)
+	if err == nil {
+		err = e.cut(&jobs[0])
+	}
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -63,16 +70,26 @@ func execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 		}
 		r.Worker = w
 	}
+	if e.Cut.Merge {
+		e.Report.Stage("bringing parts together", 0)
+	}
 	if err := r.open(jobs); err != nil {
 		return Outcome{}, err
 	}
 	sum, err := s.Do(ctx, r)
+	if errors.Is(err, errPart) {
+		sum, err = r.endPart()
+	}
 	if err != nil {
 		err = r.Job.Explain(err)
 		r.Settle(err)
 		return Outcome{}, err
 	}
 	run := r.runJSON()
+	if e.Cut.Part != nil {
+		sum.end(Ended{Out: e.Cut.Part.Out(jobs[0].out, jobs[0].File), Device: run.Device.Name, Seconds: run.Seconds})
+		return Outcome{Summary: sum}, nil
+	}
 	if err := r.commit(ctx, run); err != nil {
 		return Outcome{}, err
 	}

@@ -41,6 +41,14 @@ type MoreInputs interface {
 	MoreInputs(e *Env) ([]File, error)
 }
 
+// Parted is a Step whose output can be made in parts: where Run.InPart, Do ends with
+// Run.EndPart once what is kept range by range is finished, and the rest is done where the
+// parts are merged.
+type Parted interface {
+	// Parts refuses options with which it cannot.
+	Parts() error
+}
+
 // File is an input with the flag that named it, or what it is to the step.
 type File struct{ Role, Path string }
 

@@ -177,7 +177,11 @@ func (m *Null) Make(ctx context.Context) (*pvalues.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
+	observed = m.OfPart(observed)
 	saved, err := step.NewSavedState(m.Job, "draws of the null")
+	if err == nil {
+		err = saved.Join(ctx, ridge.JoinNulls)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +204,9 @@ func (m *Null) Make(ctx context.Context) (*pvalues.Summary, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if m.InPart() { // p of the highest score and q are of all voxels
+		return nil, nil
 	}
 	rows, sum := pvalues.Of(m.Run, null, observed, m.of, m.plan.Kind)
 	for _, r := range rows {
