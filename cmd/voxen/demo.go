@@ -22,7 +22,7 @@ them against shuffled labels, and learn a dictionary from the responses of a
 language model's 2,304 neurons to Alice in Wonderland. That part begins with the
 words where the model, MiniLM, is in the folder --minilm, else with its responses as
 shipped; make minilm gets the folder. At the
-end, a study of eight subjects whose BOLD is simulated: their networks (Yeo et al.
+end, a study of twelve subjects whose BOLD is simulated: their networks (Yeo et al.
 2011) are active by themselves, an atom is planted in each, and what is found of
 them is said.
 
@@ -60,7 +60,7 @@ func demoText(s *demo.Summary) string {
 	}
 	p := s.Planted
 	fmt.Fprintf(&b, "Planted: a SIMULATED study, no BOLD was measured: %d subjects, %d voxels, networks that are active by themselves, an atom planted in each of %d\n", p.Subjects, p.Voxels, len(p.Networks))
-	fmt.Fprintf(&b, "  %d of %d atoms match a network at q < 0.05 (surrogates of maps and shifted stimuli, %d draws each): %d of the %d planted in theirs, %d missed; %d of the %d others, which may resemble a planted one\n",
+	fmt.Fprintf(&b, "  %d of %d atoms match a network at q < 0.05 (surrogates of maps, flipped subjects, stimuli that were not heard; %d draws): %d of the %d planted in theirs, %d missed; %d of the %d others, which may resemble a planted one\n",
 		p.Matched, p.Atoms, p.Draws, p.Recovered, p.Pairs, p.Pairs-p.Recovered, p.Others, p.Atoms-p.Pairs)
 	for _, m := range p.Organize.Models {
 		fmt.Fprintf(&b, "  %d of %d neurons in the sub-groups of networks\n", m.Assigned, m.Neurons)

@@ -111,7 +111,7 @@ const leastBytes = 160 << 20
 // Do does the main job on the real data that voxen ships: it unpacks them to
 // Out/data, fits encoding models of seen object categories to the voxels of
 // Haxby et al. (2001), and learns a dictionary of a language model's responses to
-// a story. At the end stands a simulated study of eight subjects in which the answer is
+// a story. At the end stands a simulated study of twelve subjects in which the answer is
 // planted, since no BOLD of the story ships. The steps leave their results in folders
 // of their own under Out, as the commands do; figures, tables and run.json lie in Out.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
@@ -190,13 +190,13 @@ func (d *demo) table(name string, columns []string, fill func(t *store.TableWrit
 // significant writes a number of a table in six digits.
 func significant(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 
-// planted runs a simulated study of eight subjects on atoms of the real responses, as
+// planted runs a simulated study of twelve subjects on atoms of the real responses, as
 // they are: after a haemodynamic response too few atoms are unlike each other.
 func (d *demo) planted(ctx context.Context) error {
 	return d.step("Planted (simulated)", func(e *step.Env) error {
 		var err error
 		d.sum.Planted, err = PlantedStudy(ctx, e, PlantedOptions{Responses: d.data(shippedResponses),
-			Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Table: d.data("networks/yeo7.tsv"), Subjects: 8, Draws: 200, Seed: d.o.Seed,
+			Templates: d.data("networks/yeo7_space-MNI_res-3_label.nii.gz"), Table: d.data("networks/yeo7.tsv"), Subjects: 12, Draws: 200, Seed: d.o.Seed,
 			Out: filepath.Join(d.o.Out, "planted")})
 		if err != nil {
 			return err
@@ -209,7 +209,7 @@ func (d *demo) planted(ctx context.Context) error {
 func (d *demo) report(ctx context.Context, e *step.Env) error {
 	p := &d.sum.Planted
 	in := func(name string) string { return filepath.Join(p.Out, name) }
-	m := report.Model{Name: p.Organize.Models[0].Model, Responses: d.data(shippedResponses), Learn: in("dictionary"), Match: in("match")}
+	m := report.Model{Name: p.Organize.Models[0].Model, Responses: d.data(shippedResponses), Learn: in("dictionary"), Null: in("null"), Match: in("match")}
 	for s := range p.Subjects {
 		m.Encode = append(m.Encode, in(fmt.Sprintf("sub-%02d", s+1)))
 	}

@@ -19,6 +19,16 @@ const FewestInP = 12
 // cover all of up to 13 subjects.
 const leastFlips = 5000
 
+// Flips counts the flips of the signs of S subjects that are compared where draws of the
+// other nulls are asked for, and says whether these are all, the one observed included.
+func Flips(S, draws int) (n int, all bool) {
+	n = max(draws, leastFlips)
+	if S-1 < 31 && n >= 1<<(S-1)-1 {
+		return 1 << (S - 1), true
+	}
+	return n, false
+}
+
 // tie is by how much less |r| may be and still count as equal: flips that are equal by
 // symmetry differ by rounding.
 const tie = 1e-10

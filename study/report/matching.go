@@ -199,7 +199,7 @@ func (m *modelMatches) rests(subjects int) string {
 	shown := has[1] && subjects > 0 && subjects < match.FewestInP
 	has[1] = has[1] && !shown
 	var on []string
-	for i, what := range []string{"surrogates of the maps (is it more than a smooth map?)", "flips of subjects' signs (do subjects share it?)", "the stimulus shifted against the brain (is it about this stimulus?)"} {
+	for i, what := range []string{"surrogates of the maps (is it more than a smooth map?)", "flips of subjects' signs (do subjects share it?)", "the stimulus shifted against the brain or its phases drawn anew (is it about this stimulus?)"} {
 		if has[i] {
 			on = append(on, what)
 		}

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
+	"voxen/internal/stimulus"
 	page "voxen/report"
 	"voxen/store"
 	"voxen/study/match"
@@ -104,8 +106,8 @@ func (b *reporter) modelMethods(m *methodsText, model Model) {
 	}
 	if n := len(model.Encode); n > 0 {
 		if run := b.of(model.Name + ": encode " + model.Subjects[0]); run != nil {
-			m.add("With %s as fixed regressors, %s was fitted to every voxel of %d %s. The penalty (%s) was chosen for each %s by cross-validation (%s; score %s); features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s%s. %s%s%s",
-				regressors(model, run)+delaysOf(run), regression(run), n, plural(n, "subject", "subjects"), option(run, "--alphas", "?"), option(run, "--alpha-per", "voxel"), folds(run), option(run, "--score", "?"), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), trimmed(run), censoredIn(run), heldOutOf(run), chanceOf(run), methodOf(run))
+			m.add("With %s as fixed regressors, %s was fitted to every voxel of %d %s. %s; features and responses were detrended (%s), freed of %s and scaled (%s) within runs%s%s. %s%s%s",
+				regressors(model, run)+delaysOf(run), regression(run), n, plural(n, "subject", "subjects"), penaltyOf(run), option(run, "--detrend", "none"), confoundsOf(run), option(run, "--per-run", "none"), trimmed(run), censoredIn(run), heldOutOf(run), chanceOf(run), methodOf(run))
 		}
 	}
 	if run := b.of(model.Name + ": match"); run != nil {
@@ -353,6 +355,25 @@ func folds(run *store.Run) string {
 	return strings.TrimPrefix(cv, "kfold:") + " contiguous folds"
 }
 
+// penaltyOf says how the penalty came about.
+func penaltyOf(run *store.Run) string {
+	alphas := option(run, "--alphas", "?")
+	if oneAlpha(run) {
+		return fmt.Sprintf("The penalty was %s at every voxel, and scores are of %s (%s)", alphas, folds(run), option(run, "--score", "?"))
+	}
+	whom := "for each voxel"
+	if option(run, "--alpha-per", "voxel") == "all" {
+		whom = "for all voxels together"
+	}
+	return fmt.Sprintf("The penalty (%s) was chosen %s by cross-validation (%s; score %s)", alphas, whom, folds(run), option(run, "--score", "?"))
+}
+
+// oneAlpha reports whether there was no penalty to choose.
+func oneAlpha(run *store.Run) bool {
+	_, err := strconv.ParseFloat(option(run, "--alphas", "?"), 64)
+	return err == nil
+}
+
 // nullsOf lists the nulls that take part in p, with their draws and seeds; stimulus is
 // the run of the stimulus null, if the report has it.
 func nullsOf(run, stimulus *store.Run) string {
@@ -363,10 +384,16 @@ func nullsOf(run, stimulus *store.Run) string {
 		list = append(list, fmt.Sprintf("n = %s surrogates that keep the spatial autocorrelation (random fields with the variogram of the map in volumes, rotations of the templates on surfaces: Alexander-Bloch et al. 2018; seed %s)", draws, seed))
 	}
 	if slices.Contains(asked, "subjects") && run.Results["subjects"] >= match.FewestInP {
-		list = append(list, fmt.Sprintf("maps of which the signs of subjects were flipped (at most %s draws; Winkler et al. 2014)", draws))
+		others, _ := strconv.Atoi(draws)
+		text := "maps of which the signs of subjects were flipped (n = %d; Winkler et al. 2014)"
+		n, all := match.Flips(int(run.Results["subjects"]), others)
+		if all {
+			text = "maps of which the signs of subjects were flipped (all %d ways; Winkler et al. 2014)"
+		}
+		list = append(list, fmt.Sprintf(text, n))
 	}
 	if inputsAs(run, "--stimulus-null") > 0 && slices.Contains(asked, "stimulus") {
-		text := "maps of encoding models that were fitted again, the choice of the penalty included, to atoms that were shifted against the responses or whose phases were drawn anew"
+		text := "maps of encoding models that were fitted again, any choice of the penalty included, to atoms " + unheard(stimulus)
 		if n := run.Results["stimulus_draws"]; n > 0 {
 			text += fmt.Sprintf(" (n = %g%s)", n, seedOf(stimulus))
 		}
@@ -378,6 +405,17 @@ func nullsOf(run, stimulus *store.Run) string {
 	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
 
+// unheard says how the stimulus null changed the atoms; nil where its run is not known.
+func unheard(run *store.Run) string {
+	switch {
+	case run == nil:
+		return "that were shifted against the responses or whose phases were drawn anew"
+	case run.Results["shifts"] >= stimulus.FewestShifts:
+		return "that were shifted against the responses"
+	}
+	return "whose phases were drawn anew"
+}
+
 // heldOutOf says of which data the scores are that models were not chosen by.
 func heldOutOf(run *store.Run) string {
 	var list []string
@@ -385,7 +423,14 @@ func heldOutOf(run *store.Run) string {
 		list = append(list, fmt.Sprintf("Models were tested on %d held-out %s (test score).", n, plural(n, "run", "runs")))
 	}
 	if option(run, "--nested", "") == "true" {
-		list = append(list, "Each fold was also predicted by a model whose penalty was chosen on the other folds alone and which was fitted to them (nested score).")
+		text := "Each fold was also predicted by a model whose penalty was chosen on the other folds alone and which was fitted to them (nested score)."
+		if oneAlpha(run) {
+			text = "Each fold was predicted by a model that was fitted to the others (nested score)."
+		}
+		list = append(list, text)
+	}
+	if len(list) == 0 && oneAlpha(run) {
+		return ""
 	}
 	if len(list) == 0 {
 		return "No data were held out from the choice of the penalty."

@@ -17,7 +17,8 @@ func TestNullsOf(t *testing.T) {
 		want     []string
 		without  []string
 	}{
-		"all":              {"", 12, inputs, []string{"n = 99 surrogates", "signs of subjects", "n = 200; seed 7"}, nil},
+		"all":              {"", 12, inputs, []string{"n = 99 surrogates", "signs of subjects", "n = 200; seed 7", "all 2048 ways"}, nil},
+		"many subjects":    {"", 20, inputs, []string{"flipped (n = 5000;"}, nil},
 		"few subjects":     {"", 11, inputs, []string{"n = 99 surrogates", "n = 200"}, []string{"signs of subjects"}},
 		"no stimulus null": {"", 12, nil, []string{"n = 99 surrogates", "signs of subjects"}, []string{"shifted"}},
 		"stimulus alone":   {"stimulus", 12, inputs, []string{"shifted"}, []string{"surrogates", "signs"}},
@@ -25,7 +26,7 @@ func TestNullsOf(t *testing.T) {
 	} {
 		run := &store.Run{Options: []store.Option{{Name: "--draws", Value: "99"}, {Name: "--nulls", Value: c.asked}}, Inputs: c.inputs,
 			Results: map[string]float64{"subjects": c.subjects, "stimulus_draws": 200}}
-		text := nullsOf(run, &store.Run{Options: []store.Option{{Name: "--seed", Value: "7"}}})
+		text := nullsOf(run, &store.Run{Options: []store.Option{{Name: "--seed", Value: "7"}}, Results: map[string]float64{"shifts": 2000}})
 		for _, want := range c.want {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: no %q in %q", name, want, text)
@@ -36,6 +37,23 @@ func TestNullsOf(t *testing.T) {
 				t.Errorf("%s: %q in %q", name, without, text)
 			}
 		}
+	}
+}
+
+// A penalty that was given was not chosen, and atoms whose phases were drawn were not
+// shifted.
+func TestPenaltyOf(t *testing.T) {
+	for want, options := range map[string][]store.Option{
+		"The penalty (1,10) was chosen for each voxel by cross-validation (3 contiguous folds; score r)": {{Name: "--alphas", Value: "1,10"}, {Name: "--cv", Value: "kfold:3"}, {Name: "--score", Value: "r"}},
+		"The penalty (1:9:3) was chosen for all voxels together by":                                      {{Name: "--alphas", Value: "1:9:3"}, {Name: "--alpha-per", Value: "all"}},
+		"The penalty was 300 at every voxel, and scores are of 5 contiguous folds (r2)":                  {{Name: "--alphas", Value: "300"}, {Name: "--score", Value: "r2"}},
+	} {
+		if text := penaltyOf(&store.Run{Options: options}); !strings.HasPrefix(text, want) {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+	if text := unheard(&store.Run{Results: map[string]float64{"shifts": 352}}); text != "whose phases were drawn anew" {
+		t.Errorf("%q", text)
 	}
 }
 
