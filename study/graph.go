@@ -154,6 +154,14 @@ func (s *Study) maskFile() string {
 	return s.resolve(s.Data.Mask)
 }
 
+// imageMask is the mask of recordings that are images: arrays hold its voxels alone.
+func (s *Study) imageMask() string {
+	if s.kind() == nil {
+		return ""
+	}
+	return s.maskFile()
+}
+
 // model adds the steps of one model up to the encoding models.
 func (s *Study) model(i int) (*modelSteps, error) {
 	m := &modelSteps{name: s.Models[i].Name, config: &s.Models[i]}

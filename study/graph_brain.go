@@ -323,7 +323,7 @@ func (s *Study) couple(m *modelSteps) {
 	if len(o.Confounds) > 0 {
 		o.Censor, o.ConfoundColumns = s.Data.Censor, cmp.Or(strings.Join(s.Data.Confounds, ","), step.NoColumns)
 	}
-	o.Mask, o.HRF, o.Out = s.maskFile(), s.Align.HRF, s.path(m.name, "couple")
+	o.Mask, o.HRF, o.Out = s.imageMask(), s.Align.HRF, s.path(m.name, "couple")
 	from := []*Task{}
 	for _, task := range s.Tasks {
 		if slices.Contains(o.Responses, task.out()) || task == s.maskStep {

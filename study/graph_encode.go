@@ -21,7 +21,7 @@ func (s *Study) encode(m *modelSteps) error {
 		config := s.Encode
 		s.bandedOptions(m, &config)
 		o := config.Options
-		o.Mask, o.Atlas, o.Out = s.maskFile(), s.resolve(o.Atlas), s.path(m.name, "sub-"+name)
+		o.Mask, o.Atlas, o.Out = s.imageMask(), s.resolve(o.Atlas), s.path(m.name, "sub-"+name)
 		o.TR = step.Some(s.shapes[0].tr)
 		s.encodeControls(&o)
 		left, err := s.trims()

@@ -68,12 +68,13 @@ const digestsName = ".digests.json"
 
 // runner is one call of Study.Run or Study.States.
 type runner struct {
-	s     *Study
-	e     *step.Env
-	cache *store.Digests
-	est   *estimator
-	done  map[*Task]bool
-	clock *countdown // while the study runs
+	s      *Study
+	e      *step.Env
+	cache  *store.Digests
+	est    *estimator
+	done   map[*Task]bool
+	shared step.Shared
+	clock  *countdown // while the study runs
 }
 
 // newRunner estimates times by the kind of device, which is not opened.
@@ -90,7 +91,7 @@ func (s *Study) newRunner(e *step.Env, device string) *runner {
 func (r *runner) env(report step.Reporter) *step.Env {
 	e := *r.e
 	e.Report = report
-	e.Keep = &step.Keeper{Cache: r.cache}
+	e.Keep = &step.Keeper{Cache: r.cache, Shared: &r.shared}
 	return &e
 }
 

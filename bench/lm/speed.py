@@ -41,10 +41,10 @@ else:
 assert all(len(w) == TOKENS for w in windows), [len(w) for w in windows]
 windows = torch.tensor(windows).to(a.device)
 
-layers = model.encoder.layer if bert else model.layers
+OUTPUTS = {"bert": lambda: [l.output.dense for l in model.encoder.layer], "gpt2": lambda: [l.mlp.c_proj for l in model.h]}
 got = []
-for l in layers:
-    (l.output.dense if bert else l.mlp.down_proj).register_forward_hook(lambda m, i, y: got.append(y[0].detach()))
+for m in OUTPUTS.get(model.config.model_type, lambda: [l.mlp.down_proj for l in model.layers])():
+    m.register_forward_hook(lambda m, i, y: got.append(y[0].detach()))
 wait = torch.cuda.synchronize if a.device != "cpu" else (lambda: None)
 
 

@@ -369,33 +369,50 @@ func (x *extraction) open() (err error) {
 	return nil
 }
 
-// read reads the text and cuts it into windows.
-func (x *extraction) read(ctx context.Context) (err error) {
+// text is what is read: words, those of --words and --text, cut into windows.
+type text struct {
+	words   brain.Words
+	reading *lm.Reading
+}
+
+// read reads the text and cuts it into windows; another model of the study with the same
+// configuration and tokenizer has done so.
+func (x *extraction) read(ctx context.Context) error {
+	of := func(in store.Input) bool {
+		return in.Role == "--words" || in.Role == "--text" || in.Role == "--ids" || in.Role == "--model" && !strings.Contains(filepath.Base(in.Path), ".safetensors")
+	}
+	t, err := step.Share(x.Run, fmt.Sprintf("text in windows of %d by %d, %q, %v", x.o.Window, x.o.StrideWords(), x.o.Columns, x.o.Rate), of, func() (text, error) { return x.newText(ctx) })
+	x.words, x.reading = t.words, t.reading
+	return err
+}
+
+// newText reads the text.
+func (x *extraction) newText(ctx context.Context) (t text, err error) {
 	path := x.o.Words + x.o.Text + x.o.IDs // one of them
 	if x.o.IDs != "" {
 		var ids []int
 		if ids, err = loadIDs(ctx, x.Env.FS, path); err != nil {
-			return err
+			return t, err
 		}
-		x.reading, err = x.model.ReadIDs(ids)
+		t.reading, err = x.model.ReadIDs(ids)
 	} else {
 		if err = x.model.ReadTokenizer(x.Env.FS); err != nil {
-			return err
+			return t, err
 		}
 		if x.o.Text != "" {
-			x.words, err = x.split(ctx, path)
+			t.words, err = x.split(ctx, path)
 		} else {
-			x.words, err = x.table(path)
+			t.words, err = x.table(path)
 		}
 		if err != nil {
-			return err
+			return t, err
 		}
-		x.reading, err = x.model.ReadRows(x.rows(), x.o.Window, x.o.StrideWords())
+		t.reading, err = x.model.ReadRows(x.rows(t.words), x.o.Window, x.o.StrideWords())
 	}
 	if err != nil && !store.IsInput(err) {
-		return &store.InputError{Path: path, Err: err}
+		err = &store.InputError{Path: path, Err: err}
 	}
-	return err
+	return t, err
 }
 
 // table reads a word table.
@@ -426,9 +443,9 @@ func loadIDs(ctx context.Context, fsys store.FS, path string) ([]int, error) {
 
 // rows gives the words as a model reads them. Those of a text count as timed: it
 // has a space before each, so none is a part of the word before it.
-func (x *extraction) rows() []lm.Row {
-	rows := make([]lm.Row, len(x.words))
-	for i, w := range x.words {
+func (x *extraction) rows(words brain.Words) []lm.Row {
+	rows := make([]lm.Row, len(words))
+	for i, w := range words {
 		rows[i] = lm.Row{Text: w.Text, Timed: w.Timed || x.o.Text != ""}
 	}
 	return rows

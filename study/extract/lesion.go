@@ -84,6 +84,11 @@ func (o *Options) readLesion(fsys store.FS, m *lm.Model, name string) (*zeroed, 
 // and writes what each loses.
 func (x *extraction) losses(ctx context.Context) (*LossSummary, error) {
 	m := &lesion.Model{Run: x.Run, LM: x.model, Reading: x.reading, Folder: x.o.Model, Last: x.o.Pieces == "last"}
+	if x.o.IDs == "" && x.model.Tokenizer == nil { // another model has read the text
+		if err := x.model.ReadTokenizer(x.Env.FS); err != nil {
+			return nil, err
+		}
+	}
 	units := x.lesion.columns
 	sizes, err := m.Sizes(ctx, units)
 	if err != nil {

@@ -12,7 +12,10 @@ import (
 // Keeper decides within a study whether a step's finished output is what the step would
 // make: the run.json beside it has the same command, options and results number, inputs
 // of the same digests, and every output has the digest that it had then.
-type Keeper struct{ Cache *store.Digests }
+type Keeper struct {
+	Cache  *store.Digests
+	Shared *Shared // with the other steps of the study; nil: nothing is
+}
 
 // State is how far the output of a step is.
 type State struct {

@@ -16,6 +16,7 @@ import (
 type Run struct {
 	*Worker // environment, job and device; without a Backend where the step needs none
 
+	inputs   []store.Input
 	further  map[string]*store.Job // outputs besides the job, by the option that names them
 	options  []store.Option        // of the job, those that were resolved with what they became
 	leftOut  []store.Count
@@ -61,7 +62,7 @@ func execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	if kept, err := e.keeps(jobs); kept != nil || err != nil {
 		return Outcome{Kept: kept}, err
 	}
-	r := &Run{Worker: &Worker{Env: e}, further: map[string]*store.Job{}, options: slices.Clone(jobs[0].Options), results: map[string]float64{}, number: s.Command().Results}
+	r := &Run{Worker: &Worker{Env: e}, inputs: jobs[0].Inputs, further: map[string]*store.Job{}, options: slices.Clone(jobs[0].Options), results: map[string]float64{}, number: s.Command().Results}
 	defer r.close()
 	if s.Command().Device {
 		w, err := e.OpenDevice()
