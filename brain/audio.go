@@ -29,6 +29,9 @@ func (f Files) Envelope(ctx context.Context, path string) ([]float64, error) {
 	if err != nil {
 		return nil, fileError(path, err)
 	}
+	if err := f.room(path, "envelope", 16*w.frames()); err != nil { // which grows by doubling
+		return nil, err
+	}
 	rms, err := w.envelope(ctx)
 	return rms, fileError(path, err)
 }
@@ -134,8 +137,11 @@ func (w *wave) format(chunk io.Reader) error {
 	return nil
 }
 
-// waveSamples are read at a time.
-const waveSamples = 4096
+// waveBytes are read at a time, or a sample of all channels if that is more.
+const waveBytes = 64 << 10
+
+// frames is how many values the envelope has.
+func (w *wave) frames() int64 { return w.bytes/int64(w.Block)*EnvelopeRate/int64(w.Rate) + 1 }
 
 // envelope reads all samples.
 func (w *wave) envelope(ctx context.Context) ([]float64, error) {
@@ -146,12 +152,13 @@ func (w *wave) envelope(ctx context.Context) ([]float64, error) {
 	}
 	var rms []float64
 	sum, count := 0.0, 0
-	buf := make([]byte, waveSamples*block)
+	atOnce := max(1, waveBytes/block)
+	buf := make([]byte, atOnce*block)
 	for at := int64(0); at < n; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		part := buf[:min(waveSamples, n-at)*block]
+		part := buf[:min(atOnce, n-at)*block]
 		if _, err := io.ReadFull(w.data, part); err != nil {
 			return nil, fmt.Errorf("ends within its %d bytes of samples (%w)", w.bytes, err)
 		}

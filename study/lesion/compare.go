@@ -26,6 +26,9 @@ type lesioner struct {
 	loss   []float64     // under each
 	words  int           // that are predicted
 	seen   float64
+
+	predicted *lm.Reading
+	atOnce    int // lesions between two points from which an interrupted step goes on
 }
 
 // group is a sub-group with the random sets that are like it.
@@ -142,17 +145,35 @@ func rows(words brain.Words, timed bool) []lm.Row {
 	return list
 }
 
-// draw draws the random sets of every group, each from a seed of its own.
-func (x *lesioner) draw(ctx context.Context) error {
-	x.sets = [][]lm.Column{nil}
-	var all []lm.Column
+// units are those of all groups.
+func (x *lesioner) units() (all []lm.Column) {
 	for _, g := range x.groups {
 		all = append(all, g.units...)
 	}
+	return all
+}
+
+// tokensAtOnce is about how many tokens are read, of all lesions, between two points from
+// which an interrupted step goes on: several times as many as go through a layer at once
+// where weights are streamed.
+const tokensAtOnce = 1 << 14
+
+// plan sees what is predicted, and that it fits into memory.
+func (x *lesioner) plan(ctx context.Context) (err error) {
+	if x.predicted, err = x.Predicted(); err != nil {
+		return err
+	}
+	x.atOnce = max(1, tokensAtOnce/max(1, x.predicted.Tokens()))
+	return x.Plan(ctx, x.predicted, x.units(), x.atOnce)
+}
+
+// draw draws the random sets of every group, each from a seed of its own.
+func (x *lesioner) draw(ctx context.Context) (err error) {
+	x.sets = [][]lm.Column{nil}
+	all := x.units()
 	if all == nil {
 		return nil
 	}
-	var err error
 	if x.sizes, err = x.Sizes(ctx, all); err != nil {
 		return err
 	}
@@ -170,17 +191,8 @@ func (x *lesioner) draw(ctx context.Context) error {
 	return nil
 }
 
-// tokensAtOnce is about how many tokens are read, of all lesions, between two points from
-// which an interrupted step goes on: several times as many as go through a layer at once
-// where weights are streamed.
-const tokensAtOnce = 1 << 14
-
 // lose finds what the model loses without each of the sets; what is done of them is kept.
 func (x *lesioner) lose(ctx context.Context) error {
-	reading, err := x.Predicted()
-	if err != nil {
-		return err
-	}
 	lesions, err := Zeros(x.LM.Config, x.sets)
 	if err != nil {
 		return err
@@ -189,8 +201,7 @@ func (x *lesioner) lose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tokens := reading.Tokens()
-	atOnce := max(1, tokensAtOnce/max(1, tokens))
+	tokens := x.predicted.Tokens()
 	return x.Stage("losses (tokens)", len(lesions)*tokens, func() error {
 		return x.Compute(ctx, step.Part{What: "lesions", N: len(lesions), Finished: saved.Saved}, func(ctx context.Context) error {
 			if err := x.resume(saved); err != nil {
@@ -198,8 +209,8 @@ func (x *lesioner) lose(ctx context.Context) error {
 			}
 			for len(x.loss) < len(lesions) {
 				lo := len(x.loss)
-				hi := min(lo+atOnce, len(lesions))
-				loss, words, err := x.Losses(ctx, reading, lesions[lo:hi], func(done int) { x.Progress(lo*tokens + done) })
+				hi := min(lo+x.atOnce, len(lesions))
+				loss, words, err := x.Losses(ctx, x.predicted, lesions[lo:hi], func(done int) { x.Progress(lo*tokens + done) })
 				if err != nil {
 					return err
 				}

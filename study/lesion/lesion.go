@@ -142,6 +142,9 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	if err := r.Stage("reading words", 0, x.read); err != nil {
 		return nil, err
 	}
+	if err := x.plan(ctx); err != nil {
+		return nil, err
+	}
 	if err := x.draw(ctx); err != nil {
 		return nil, err
 	}

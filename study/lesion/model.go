@@ -44,7 +44,7 @@ func (m *Model) Losses(ctx context.Context, reading *lm.Reading, lesions []*lm.Z
 	for i := range bits {
 		bits[i] = slices.Repeat([]float64{math.NaN()}, reading.Rows)
 	}
-	opt := lm.Options{Float64: m.Env.Precision == op.Float64, Memory: m.Budget(int64(8 * len(lesions) * reading.Rows)), Progress: func(done, _ int) { progress(done) }}
+	opt := m.options(m.Budget(int64(8*len(lesions)*reading.Rows)), progress)
 	_, err = m.LM.Surprisals(ctx, engine.NewMachine(m.Backend), reading, opt, lesions, func(lesion, row int, b float64) { bits[lesion][row] = b })
 	if err != nil {
 		return nil, 0, m.Env.Refuse(err)
@@ -61,6 +61,37 @@ func (m *Model) Losses(ctx context.Context, reading *lm.Reading, lesions []*lm.Z
 		loss = append(loss, sum/float64(max(1, words)))
 	}
 	return loss, words, nil
+}
+
+// options are those of all runs of the model.
+func (m *Model) options(memory int64, progress func(done int)) lm.Options {
+	return lm.Options{Float64: m.Env.Precision == op.Float64, Memory: memory, Progress: func(done, _ int) { progress(done) }}
+}
+
+// Plan refuses a bound of memory that is too small for the sizes and the losses of lesions of
+// some units, so many at once.
+func (m *Model) Plan(ctx context.Context, reading *lm.Reading, units []lm.Column, atOnce int) error {
+	m.Env.Settled()
+	taps, layers := placesOf(units)
+	lesions, err := Zeros(m.LM.Config, [][]lm.Column{nil, units})
+	if err != nil {
+		return err
+	}
+	const none = 1 // byte, less than any run needs
+	losses := step.Stage{Own: int64(8 * atOnce * reading.Rows), Least: func(ctx context.Context) (int64, error) {
+		_, err := m.LM.Surprisals(ctx, engine.NewMachine(m.Backend), reading, m.options(none, func(int) {}), lesions, func(int, int, float64) {})
+		return engine.Needed(err)
+	}}
+	if len(units) == 0 {
+		return m.PlanMemory(ctx, losses)
+	}
+	columns := len(m.LM.Config.Columns(taps, layers))
+	return m.PlanMemory(ctx, losses, step.Stage{Own: int64(8 * columns), Least: func(ctx context.Context) (int64, error) {
+		opt := m.options(none, func(int) {})
+		opt.Taps, opt.Layers, opt.Last = taps, layers, m.Last
+		_, err := m.LM.Extract(ctx, engine.NewMachine(m.Backend), m.Reading, opt, &sizeSink{rows: m.Reading.Rows, mean: make([]float64, columns)})
+		return engine.Needed(err)
+	}})
 }
 
 // Sizes are the mean |response| over the rows of a text of the units at the taps and in the
@@ -84,10 +115,8 @@ func (s *Sizes) Mean(units []lm.Column) float64 {
 	return sum / float64(len(units))
 }
 
-// Sizes reads those of all units at the taps, and in the layers, of some.
-func (m *Model) Sizes(ctx context.Context, units []lm.Column) (*Sizes, error) {
-	var taps []lm.Tap
-	var layers []int
+// placesOf are the taps of units, and their layers.
+func placesOf(units []lm.Column) (taps []lm.Tap, layers []int) {
 	for _, c := range units {
 		if !slices.Contains(taps, c.Tap) {
 			taps = append(taps, c.Tap)
@@ -97,6 +126,12 @@ func (m *Model) Sizes(ctx context.Context, units []lm.Column) (*Sizes, error) {
 		}
 	}
 	slices.Sort(layers)
+	return taps, layers
+}
+
+// Sizes reads those of all units at the taps, and in the layers, of some.
+func (m *Model) Sizes(ctx context.Context, units []lm.Column) (*Sizes, error) {
+	taps, layers := placesOf(units)
 	columns := m.LM.Config.Columns(taps, layers)
 	s := &Sizes{at: map[lm.Column]int{}, mean: make([]float64, len(columns))}
 	for i, c := range columns {
@@ -108,8 +143,8 @@ func (m *Model) Sizes(ctx context.Context, units []lm.Column) (*Sizes, error) {
 	err := m.Stage("responses without the lesion (tokens)", m.Reading.Tokens(), func() error {
 		return m.Compute(ctx, step.Part{What: "responses"}, func(ctx context.Context) error {
 			clear(s.mean)
-			opt := lm.Options{Taps: taps, Layers: layers, Float64: m.Env.Precision == op.Float64, Last: m.Last,
-				Memory: m.Budget(int64(8 * len(columns))), Progress: func(done, _ int) { m.Progress(done) }}
+			opt := m.options(m.Budget(int64(8*len(columns))), m.Progress)
+			opt.Taps, opt.Layers, opt.Last = taps, layers, m.Last
 			_, err := m.LM.Extract(ctx, engine.NewMachine(m.Backend), m.Reading, opt, sink)
 			return m.Env.Refuse(err)
 		})

@@ -92,6 +92,9 @@ func (o *Options) Check() error {
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	x := &speech{Run: r, o: o, sum: &Summary{}}
 	var err error
+	if err := r.Env.Fits(leastBytes + 200*int64(o.Volumes.Value)); err != nil { // a course of each, as they are made
+		return nil, err
+	}
 	if x.hrf, err = brain.ParseHRF(o.HRF); err != nil {
 		return nil, err
 	}
@@ -107,6 +110,9 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	}
 	return x.sum, nil
 }
+
+// leastBytes is what tables, and the sound as it is read, take.
+const leastBytes = 4 << 20
 
 // speech is one execution of the step.
 type speech struct {

@@ -93,6 +93,10 @@ func (r *Run) PlanMemory(ctx context.Context, stages ...Stage) error {
 	return r.LoadAll(ctx, e.HostBudget(most))
 }
 
+// Settled counts what has been read by now, and stays, to what the process held when the step
+// began: a tokenizer, which no plan knows the size of.
+func (e *Env) Settled() { e.rest = max(e.rest, resting()) }
+
 // onCPU reports whether buffers of a backend are memory of the process.
 func onCPU(be engine.Backend) bool { return be.Device().Name == "cpu" }
 
