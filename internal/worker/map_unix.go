@@ -12,11 +12,11 @@ import (
 
 // mapFile maps n bytes of a file, at least one.
 func mapFile(f *os.File, n int64, writable bool) (*mapping, error) {
-	protection := unix.PROT_READ
-	if writable {
-		protection |= unix.PROT_WRITE
+	protection, flags := unix.PROT_READ, unix.MAP_SHARED
+	if writable { // of results, all of which will be written
+		protection, flags = protection|unix.PROT_WRITE, flags|populate
 	}
-	data, err := unix.Mmap(int(f.Fd()), 0, int(n), protection, unix.MAP_SHARED)
+	data, err := unix.Mmap(int(f.Fd()), 0, int(n), protection, flags)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap "+f.Name(), err)
 	}

@@ -241,6 +241,34 @@ def test_full_shared_memory(problem, monkeypatch):
     np.testing.assert_array_equal(fit(X, Y)[0], want)
 
 
+def test_pages_at_once(problem, monkeypatch):
+    """Pages of large arrays are taken at once, where the system can, and where there is room for them."""
+    X, Y = problem()
+    want, _ = fit(X, Y)
+    monkeypatch.setattr(_share, "_PARTED", 1)
+    took, populate = [], _share._populate
+
+    def counting(memory, size, threads):
+        took.append((populate(memory, size, threads), size))
+        return took[-1][0]
+
+    def cannot(memory, size, threads):
+        return False
+
+    def full(memory, size, threads):
+        if sys._getframe(2).f_locals["folder"] == _worker._worker.folders[0]:
+            raise OSError(28, "No space left on device")
+        return populate(memory, size, threads)
+
+    for how in (counting, cannot, full):
+        voxen.shutdown()
+        monkeypatch.setattr(_share, "_populate", how)
+        got, _ = fit(X, Y)
+        np.testing.assert_array_equal(got, want)
+    assert took and all(size >= X.nbytes + Y.nbytes for _, size in took)
+    assert not str(_worker._worker._arena.path).startswith("/dev/shm")
+
+
 def test_no_temporary_folder(problem, monkeypatch):
     """Where temporary files cannot be written shared memory is enough; where neither can it is one line."""
     X, Y = problem()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import mmap
 import os
@@ -32,6 +33,9 @@ _ALIGNED = 64
 #: memory, and slower still where pages are touched for the first time.
 _PARTED = 8 << 20
 _MOST_COPYING = 4
+
+#: Linux (5.14) takes pages for a mapping at once, and says where there are none: MADV_POPULATE_WRITE.
+_POPULATE = 23
 
 _mapped = 0
 
@@ -75,6 +79,37 @@ def _reserve(fd: int, size: int) -> None:
         os.truncate(fd, size)
 
 
+def _populate(memory: mmap.mmap, size: int, threads: int) -> bool:
+    """Take the pages of a mapping, by some threads: what touches one after the other takes twice the time.
+
+    Returns
+    -------
+    done : bool
+        False where the system cannot.
+
+    Raises
+    ------
+    OSError
+        There is no room (ENOSPC).
+    """
+    if sys.platform != "linux":
+        return False
+    advise = ctypes.CDLL(None, use_errno=True).madvise
+    start = np.frombuffer(memory, np.uint8).ctypes.data
+    parts = min(threads, _MOST_COPYING)
+    each = -(-size // parts // mmap.PAGESIZE) * mmap.PAGESIZE + mmap.PAGESIZE
+
+    def part(lo: int) -> int:
+        done = advise(ctypes.c_void_p(start + lo), ctypes.c_size_t(min(each, size - lo)), _POPULATE)
+        return ctypes.get_errno() if done else 0
+
+    with ThreadPoolExecutor(parts) as pool:
+        failed = set(pool.map(part, range(0, size, each))) - {0}
+    if failed - {errno.EINVAL}:  # EFAULT: touching a page would be a bus error
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return not failed
+
+
 class Arena:
     """A file for the arrays of calls, one after the other, which both processes keep mapped.
 
@@ -86,13 +121,15 @@ class Arena:
         A number that no arena of these folders had.
     size : int
         Bytes.
+    threads : int
+        As many as the caller may have.
     """
 
-    def __init__(self, folders: list[Path], number: int, size: int) -> None:
+    def __init__(self, folders: list[Path], number: int, size: int, threads: int = 1) -> None:
         for folder in folders:
             self.path = folder / f"in-{number}"
             try:
-                self._map(size)
+                self._map(size, threads)
                 break
             except OSError as e:
                 self.path.unlink(missing_ok=True)
@@ -102,9 +139,19 @@ class Arena:
         self._used = 0
         self._there = True
 
-    def _map(self, size: int) -> None:
+    def _map(self, size: int, threads: int) -> None:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
+            if threads > 1 and size >= _PARTED:
+                os.truncate(fd, size)
+                self.memory = mmap.mmap(fd, size)
+                try:
+                    if _populate(self.memory, size, threads):
+                        return
+                except OSError:
+                    self.memory.close()
+                    raise
+                self.memory.close()
             _reserve(fd, size)
             self.memory = mmap.mmap(fd, size)
         finally:

@@ -262,7 +262,7 @@ class Worker:
                 self._arena = None
             self._arenas += 1
             try:
-                self._arena = Arena(self.folders, self._arenas, size)
+                self._arena = Arena(self.folders, self._arenas, size, threads)
             except OSError as e:
                 raise EngineError(f"no room for arrays of {size} bytes in {' or '.join(map(str, self.folders))}: {e.strerror}") from e
         self._arena.begin()
