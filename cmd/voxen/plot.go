@@ -21,8 +21,9 @@ so. The subject's left is on the left.
 --kind histogram draws how values are spread, alphas how many voxels have each alpha of
 encode, layers which of several maps is highest at each voxel.
 
---out MAP.npy writes the values as pycortex takes them: (z, y, x) of a volume for
-cortex.Volume, the vertices of the left and the right cortex for cortex.Vertex.` + "\n" + exitHelp,
+--out MAP.hdf --pycortex SUBJECT,TRANSFORM writes a file that pycortex loads (cortex.load);
+--out MAP.npy the values alone: (z, y, x) of a volume for cortex.Volume, the vertices of
+the left and the right cortex for cortex.Vertex.` + "\n" + exitHelp,
 		Example: `  # scores on slices, through the brain, and as a page to click through
   voxen plot --map fit-haxby/cv_score.nii.gz --colours scores --out scores.png
   voxen plot --map fit-haxby/cv_score.nii.gz --view glass --out glass.pdf

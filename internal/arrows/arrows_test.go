@@ -34,7 +34,7 @@ study/*: study/step brain store engine engine/op engine/tile
 internal/demo: study/align study/encode study/extract study/learn study/match study/null study/organize study/report
 internal/demo: study/step brain store engine/tile internal/plotting lm testdata
 study/report: study/couple study/match report internal/plotting internal/stimulus internal/templates
-study/plot: report internal/plotting internal/templates
+study/plot: report internal/plotting internal/templates internal/hdf5
 internal/templates: brain store testdata
 study/organize: study/match internal/plotting
 study/null: study/encode study/match engine/ridge internal/stimulus

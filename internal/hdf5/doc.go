@@ -1,5 +1,5 @@
 // Package hdf5 reads arrays of numbers from HDF5 files, as h5py, PyTables and
-// MATLAB (version 7.3) write them. It writes nothing.
+// MATLAB (version 7.3) write them, and writes files of a few arrays and texts.
 //
 //	f, err := hdf5.Open(r, size)
 //	...

@@ -3,7 +3,6 @@ package plot
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -13,7 +12,6 @@ import (
 	"voxen/internal/plotting"
 	"voxen/internal/templates"
 	"voxen/report"
-	"voxen/store"
 	"voxen/study/step"
 )
 
@@ -399,31 +397,4 @@ func (p *plotter) alphas() (plotting.Chart, error) {
 	ends := float64(count[grid[0]]+count[grid[len(grid)-1]]) / float64(n)
 	return plotting.Chart{Title: p.o.Title, Alt: p.name(), XLabel: "alpha", YLabel: "voxels", XNames: names, Points: true, YFromZero: true, Series: []plotting.Series{s},
 		Note: fmt.Sprintf("%d voxels; %.1f%% have the smallest or the largest of these alphas. Where many do, the grid may end too early.", n, 100*ends)}, nil
-}
-
-// export writes the values as pycortex's Volume and Vertex take them: (z, y, x) of the
-// grid of a volume, or the vertices of the left and then the right cortex.
-func (p *plotter) export() error {
-	if g, ok := p.places.(brain.GridPlaces); ok {
-		v, err := g.Mask().Spread(p.values, math.NaN())
-		if err != nil {
-			return err
-		}
-		d := v.Grid.Dims
-		out := make([]float64, 0, len(v.Values))
-		for k := range d[2] {
-			for j := range d[1] {
-				for i := range d[0] {
-					out = append(out, v.At(i, j, k))
-				}
-			}
-		}
-		return p.Job.WriteFile("", func(w io.Writer) error { return store.WriteNpyAs(w, store.Float32, []int{d[2], d[1], d[0]}, out) })
-	}
-	sides := brain.OnCortex(p.places.(brain.SurfacePlaces), p.values)
-	if sides[0] == nil || sides[1] == nil {
-		return step.BadInput(p.o.Maps[0], "has one hemisphere, expected both for .npy")
-	}
-	out := slices.Concat(sides[0], sides[1])
-	return p.Job.WriteFile("", func(w io.Writer) error { return store.WriteNpyAs(w, store.Float32, []int{len(out)}, out) })
 }

@@ -32,8 +32,9 @@ type Options struct {
 	Threshold  float64             `opt:"threshold" key:"-" min:"0" doc:"leave values without colour whose distance from 0 is at most this"`
 	Limit      step.Maybe[float64] `opt:"limit" key:"-" above:"0" doc:"value of the lightest colour; the 99.8th percentile of distances from 0, rounded up, if left out"`
 	Label      string              `opt:"label" key:"-" doc:"what the values are, with their unit, at the colour bar; the name of the file if left out"`
+	Pycortex   string              `opt:"pycortex" key:"-" form:"SUBJECT,TRANSFORM" doc:"subject and transform of pycortex's store to which the voxels of an .hdf file belong; of a map of vertices the subject alone"`
 	Title      string              `opt:"title" key:"-" doc:"heading of the figure"`
-	Out        string              `opt:"out" file:"out" required:"true" doc:"figure .png, .svg or .pdf; .html for a page with an interactive viewer; .npy for the values alone, as pycortex takes them"`
+	Out        string              `opt:"out" file:"out" required:"true" doc:"figure .png, .svg or .pdf; .html for a page with an interactive viewer; .hdf for what pycortex loads (with --pycortex); .npy for the values alone, as pycortex takes them"`
 }
 
 // Summary is what was drawn.
@@ -53,7 +54,7 @@ func (o *Options) Command() step.Command {
 }
 
 // endings are those of what is written.
-var endings = []string{".png", ".svg", ".pdf", ".html", ".npy"}
+var endings = []string{".png", ".svg", ".pdf", ".html", ".hdf", ".npy"}
 
 // ending is that of the output, "" for another one.
 func (o *Options) ending() string {
@@ -78,7 +79,11 @@ func (o *Options) Check() error {
 		return step.BadInput(o.Surfaces[0], "is a surface, but --view %s is the one of fsaverage5 that is shipped: expected one of them", o.View)
 	case !o.onPlaces() && o.Q != "":
 		return step.BadInput(o.Q, "is q of places, but --kind %s draws none", o.Kind)
-	case !o.onPlaces() && (o.ending() == ".html" || o.ending() == ".npy"):
+	case o.ending() == ".hdf" && o.Pycortex == "":
+		return step.BadInput(o.Out, "is a file of pycortex, expected --pycortex SUBJECT,TRANSFORM")
+	case o.ending() != ".hdf" && o.Pycortex != "":
+		return step.BadInput(o.Out, "is no file of pycortex, expected .hdf with --pycortex")
+	case !o.onPlaces() && slices.Contains([]string{".html", ".hdf", ".npy"}, o.ending()):
 		return step.BadInput(o.Out, "is no figure, expected .png, .svg or .pdf of --kind %s", o.Kind)
 	}
 	_, err := o.positions()
@@ -301,8 +306,11 @@ func (p *plotter) array(ctx context.Context, path string) ([]float64, brain.Plac
 
 // write stores the figure, the page or the values.
 func (p *plotter) write(ctx context.Context) error {
-	if p.o.ending() == ".npy" {
-		return p.export()
+	switch p.o.ending() {
+	case ".npy":
+		return p.exportArray()
+	case ".hdf":
+		return p.exportPycortex()
 	}
 	f, page, err := p.figure(ctx)
 	if err != nil {

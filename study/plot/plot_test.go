@@ -3,6 +3,8 @@ package plot_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"voxen/brain"
+	"voxen/internal/hdf5"
 	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study/plot"
@@ -174,5 +177,51 @@ func TestPlotExport(t *testing.T) {
 	}
 	if _, shape := written(func(o *plot.Options) { o.Maps = []string{golden + "surface/weights.dscalar.nii"} }); !slices.Equal(shape, []int{len(mesh[0].Points) + len(mesh[1].Points)}) {
 		t.Errorf("shape %v of %d and %d vertices", shape, len(mesh[0].Points), len(mesh[1].Points))
+	}
+}
+
+// A file of pycortex has the values of the array, named by their digest, and a view of them
+// with the ends of its colours; what does not say whose they are is refused.
+func TestPlotPycortex(t *testing.T) {
+	volume, vertices := golden+"volume/sub-01_space-MNI_weights.nii.gz", golden+"surface/weights.dscalar.nii"
+	for _, c := range []struct{ path, owner, end string }{{volume, "S1,fullhead", `["fullhead"]`}, {vertices, "fsaverage", "null"}} {
+		data := done(t, ".hdf", func(o *plot.Options) { o.Maps, o.Pycortex, o.Limit = []string{c.path}, c.owner, step.Some(0.5) })
+		array := done(t, ".npy", func(o *plot.Options) { o.Maps = []string{c.path} })
+		f, err := hdf5.Open(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := bytes.Index(data, []byte("[\"__")) // the first text of the view
+		if at < 0 {
+			t.Fatal("no view names the values")
+		}
+		name := string(data[at+2 : at+20])
+		d, err := f.Dataset("/data/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, from, ok, err := d.Contiguous()
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		values := make([]byte, d.Bytes())
+		if _, err := r.ReadAt(values, from); err != nil || !bytes.HasSuffix(array, values) {
+			t.Errorf("%s: the values are not those of the array: %v", c.path, err)
+		}
+		if sum := fmt.Sprintf("__%x", sha1.Sum(values))[:18]; sum != name {
+			t.Errorf("the values are named %s, their digest is %s", name, sum)
+		}
+		for _, want := range []string{c.end, "[0.5]", strings.Split(c.owner, ",")[0], `{"priority": 1}`} {
+			if !bytes.Contains(data, []byte(want)) {
+				t.Errorf("%s: no %s", c.path, want)
+			}
+		}
+	}
+	for owner, path := range map[string]string{"S1": volume, "fsaverage,identity": vertices, "": volume, ",fullhead": volume, "S1,": volume, "S1,a,b": volume} {
+		o := plot.New()
+		o.Maps, o.Pycortex, o.Out = []string{path}, owner, filepath.Join(t.TempDir(), "map.hdf")
+		if _, err := step.Do[*plot.Summary](context.Background(), steptest.Env(), o); !store.IsInput(err) || !strings.Contains(err.Error(), "--pycortex") {
+			t.Errorf("--pycortex %q of %s: %v", owner, path, err)
+		}
 	}
 }

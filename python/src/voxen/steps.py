@@ -1569,6 +1569,7 @@ def plot(
     threshold: float | None = None,
     limit: float | None = None,
     label: str | None = None,
+    pycortex: str | None = None,
     title: str | None = None,
     out: Path | None = None,
     device: str | None = None,
@@ -1626,11 +1627,14 @@ def plot(
         Number above 0.
     label : str, optional
         What the values are, with their unit, at the colour bar; the name of the file if left out.
+    pycortex : str, optional
+        Subject and transform of pycortex's store to which the voxels of an .hdf file belong; of a map of
+        vertices the subject alone. SUBJECT,TRANSFORM.
     title : str, optional
         Heading of the figure.
     out : Path, optional
-        Figure .png, .svg or .pdf; .html for a page with an interactive viewer; .npy for the values alone,
-        as pycortex takes them.
+        Figure .png, .svg or .pdf; .html for a page with an interactive viewer; .hdf for what pycortex loads
+        (with --pycortex); .npy for the values alone, as pycortex takes them.
     device : str, optional
         Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
         (default: auto).
@@ -1676,6 +1680,7 @@ def plot(
             "threshold": threshold,
             "limit": limit,
             "label": label,
+            "pycortex": pycortex,
             "title": title,
             "out": out,
             "device": device,
