@@ -14,6 +14,7 @@ type bank[F float32 | float64] struct {
 	reader   *reader[F]
 	t, n     int
 	resident bool
+	lent     bool      // all signals lie in memory of the caller
 	data     []F       // all signals, or those of the window
 	sq       []float64 // their squared norms
 	place    []int32   // where a signal is in the window, by column; nil when resident
@@ -36,6 +37,9 @@ func (b *bank[F]) each() int64 { return int64(b.t)*int64(unsafe.Sizeof(*new(F)))
 
 // bytes is the memory that the bank holds, and what reading takes.
 func (b *bank[F]) bytes() int64 {
+	if b.lent {
+		return b.reader.bytes() + int64(8*len(b.sq))
+	}
 	return b.reader.bytes() + int64(len(b.data))*int64(unsafe.Sizeof(*new(F))) + int64(8*len(b.sq)+4*len(b.place))
 }
 
@@ -45,7 +49,7 @@ func (b *bank[F]) adopt(o Options) (bool, error) {
 	if !ok || o.Standardize != None {
 		return false, nil
 	}
-	b.resident, b.data, b.sq = true, m.Data, make([]float64, b.n)
+	b.resident, b.lent, b.data, b.sq = true, true, m.Data, make([]float64, b.n)
 	return true, b.reader.inPlace(b.data, b.sq)
 }
 
@@ -57,21 +61,34 @@ func (b *bank[F]) stream(o Options, buffers int64) error {
 	return within(o.Memory, b.reader.bytes()+buffers)
 }
 
-// learn prepares for passes in the given order: it reads all signals if they fit
-// into the memory that buffers leave.
-func (b *bank[F]) learn(ctx context.Context, o Options, ord *order, buffers int64) error {
+// learn prepares for passes in the given order and one that keeps codes of so many bytes, before
+// which signals are left where that is more: it reads all signals if they fit into the memory that
+// buffers leave.
+func (b *bank[F]) learn(ctx context.Context, o Options, ord *order, buffers, codes int64) error {
 	if done, err := b.adopt(o); done || err != nil {
-		return err
+		if err != nil {
+			return err
+		}
+		return within(o.Memory, codes+b.bytes()+buffers)
 	}
-	if within(o.Memory, int64(b.n)*b.each()+b.reader.bytes()+buffers) == nil {
+	passes := func(held int64) error { return within(o.Memory, max(held, codes)+b.reader.bytes()+buffers) }
+	if passes(int64(b.n)*b.each()) == nil {
 		b.resident, b.data, b.sq = true, make([]F, b.n*b.t), make([]float64, b.n)
 		return b.reader.read(ctx, 0, b.n, b.data, b.sq)
 	}
-	if err := within(o.Memory, int64(ord.window)*b.each()+4*int64(b.n)+b.reader.bytes()+buffers); err != nil {
+	if err := passes(int64(ord.window)*b.each() + 4*int64(b.n)); err != nil {
 		return err
 	}
 	b.data, b.sq, b.place = make([]F, ord.window*b.t), make([]float64, ord.window), make([]int32, b.n)
 	return nil
+}
+
+// leave forgets the signals that were read, for one pass more in order, where the bank would take more
+// than so many bytes with them.
+func (b *bank[F]) leave(memory int64) {
+	if !b.lent && b.bytes() > memory {
+		b.resident, b.data, b.sq, b.place = false, nil, nil, nil
+	}
 }
 
 // within compares a need with a budget, where 0 is none.

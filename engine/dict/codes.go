@@ -3,30 +3,62 @@ package dict
 import (
 	"context"
 	"fmt"
+	"unsafe"
 
 	"voxen/engine/tile"
 )
 
-// Codes is a sparse (Rows x Cols) matrix by columns: the codes of signal n are
-// Values[Indptr[n]:Indptr[n+1]], of the atoms in Indices there, ascending.
+// Codes is a sparse (Rows x Cols) matrix by columns, in panels that take the memory of
+// what is in them.
 type Codes struct {
 	Rows, Cols int // atoms, signals
-	Indptr     []int64
-	Indices    []int32
-	Values     []float64
+	panels     []panel
 }
 
-// Column gives the atoms and codes of signal n.
+// panel is the codes of panelSignals signals, the last of fewer: those of the i-th are
+// values[ends[i-1]:ends[i]], of the atoms there, ascending.
+type panel struct {
+	ends   []int32
+	atoms  []int32
+	values []float64
+}
+
+// codeBytes is what an element of codes that is not 0 takes; codesBytes is the most that codes
+// of n signals over K atoms do.
+const codeBytes = 4 + 8
+
+func codesBytes(K, n int) int64 {
+	return (int64(K)*codeBytes+4)*int64(n) + int64(panels(n))*int64(unsafe.Sizeof(panel{}))
+}
+
+// panels is the number of panels of n signals.
+func panels(n int) int { return (n + panelSignals - 1) / panelSignals }
+
+// Column gives the atoms, ascending, and the codes of signal n that are not 0.
 func (c *Codes) Column(n int) (atoms []int32, values []float64) {
-	lo, hi := c.Indptr[n], c.Indptr[n+1]
-	return c.Indices[lo:hi], c.Values[lo:hi]
+	p, i := &c.panels[n/panelSignals], n%panelSignals
+	lo := int32(0)
+	if i > 0 {
+		lo = p.ends[i-1]
+	}
+	return p.atoms[lo:p.ends[i]], p.values[lo:p.ends[i]]
+}
+
+// NonZero is the number of codes that are not 0.
+func (c *Codes) NonZero() (n int) {
+	for _, p := range c.panels {
+		n += len(p.values)
+	}
+	return n
 }
 
 // Sums gives the sum of each atom's codes.
 func (c *Codes) Sums() []float64 {
 	sums := make([]float64, c.Rows)
-	for i, k := range c.Indices {
-		sums[k] += c.Values[i]
+	for _, p := range c.panels {
+		for i, k := range p.atoms {
+			sums[k] += p.values[i]
+		}
 	}
 	return sums
 }
@@ -62,25 +94,37 @@ func writeCodes[F float32 | float64](c *Codes, write func(lo, hi int, block []F)
 	return nil
 }
 
-// add appends the codes of signals, given as dense rows of K.
+// add appends the codes of signals, given as dense rows of K; but for the last they come in whole panels.
 func add[F float32 | float64](c *Codes, dense []F) {
 	for len(dense) > 0 {
-		for k, x := range dense[:c.Rows] {
+		rows := dense[:min(len(dense), panelSignals*c.Rows)]
+		n := 0
+		for _, x := range rows {
 			if x != 0 {
-				c.Indices = append(c.Indices, int32(k))
-				c.Values = append(c.Values, float64(x))
+				n++
 			}
 		}
-		c.Indptr = append(c.Indptr, int64(len(c.Values)))
-		dense = dense[c.Rows:]
+		p := panel{ends: make([]int32, 0, len(rows)/c.Rows), atoms: make([]int32, 0, n), values: make([]float64, 0, n)}
+		for at := 0; at < len(rows); at += c.Rows {
+			for k, x := range rows[at:][:c.Rows] {
+				if x != 0 {
+					p.atoms, p.values = append(p.atoms, int32(k)), append(p.values, float64(x))
+				}
+			}
+			p.ends = append(p.ends, int32(len(p.values)))
+		}
+		c.panels = append(c.panels, p)
+		dense = dense[len(rows):]
 	}
 }
 
 // flip negates the codes of atoms.
 func (c *Codes) flip(atoms []bool) {
-	for i, k := range c.Indices {
-		if atoms[k] {
-			c.Values[i] = -c.Values[i]
+	for _, p := range c.panels {
+		for i, k := range p.atoms {
+			if atoms[k] {
+				p.values[i] = -p.values[i]
+			}
 		}
 	}
 }

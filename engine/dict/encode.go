@@ -51,7 +51,7 @@ func Encode(ctx context.Context, be engine.Backend, atoms tile.Matrix, s tile.So
 func encode[F float32 | float64](ctx context.Context, be engine.Backend, atoms tile.Matrix, src tile.Source, o Options) (*Encoding, error) {
 	r := &run[F]{o: o, be: be, progress: progress{f: o.Progress, total: src.Cols()}}
 	r.bank = newBank[F](be, src, o)
-	if err := r.bank.stream(o, bufferBytes(o, src)); err != nil {
+	if err := r.bank.stream(o, bufferBytes(o, src)+codesBytes(o.Atoms, src.Cols())); err != nil {
 		return nil, err
 	}
 	rows := op.NewTensor(op.Dims{1, 1, atoms.Cols, atoms.Rows})
@@ -93,12 +93,13 @@ func (p *progress) add(n int) {
 // encode codes all signals over atoms, a (1, 1, K, T) value.
 func (r *run[F]) encode(ctx context.Context, atoms gorgonia.Value) (*Encoding, error) {
 	n, K := r.bank.n, r.o.Atoms
+	most := codesBytes(K, n)
 	c := code(gorgonia.NewGraph(), r.o, panelSignals, r.bank.t, K, true)
 	exact, err := gram(atoms)
 	if err != nil {
 		return nil, err
 	}
-	out := &Encoding{Codes: Codes{Rows: K, Cols: n, Indptr: make([]int64, 1, n+1)}}
+	out := &Encoding{Codes: Codes{Rows: K, Cols: n, panels: make([]panel, 0, panels(n))}}
 	feeds := engine.Feeds{
 		c.signals: engine.Lend(op.TypeOf(c.signals), func(t engine.Tile) (engine.Rows, bool) {
 			return r.bank.lendRows(t.Lo, t.Hi, t.Panels*panelSignals)
@@ -127,7 +128,8 @@ func (r *run[F]) encode(ctx context.Context, atoms gorgonia.Value) (*Encoding, e
 	}
 	tiling := engine.Tiling{Cols: n, Width: panelSignals}
 	if r.o.Memory > 0 {
-		tiling.Budget = r.o.Memory - r.bank.bytes()
+		r.bank.leave(r.o.Memory - most - bufferBytes(r.o, r.bank.reader.src))
+		tiling.Budget = r.o.Memory - most - r.bank.bytes()
 	}
 	if _, err := engine.NewMachine(r.be).Run(ctx, feeds, results, tiling); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"voxen/engine/tile"
 )
 
-// Result is a dictionary with the codes of the signals it was learned from.
+// Result is a dictionary with the codes of the signals it was learned from, none with Options.NoCodes.
 type Result struct {
 	// Atoms is T x K, columns of norm at most 1, as optimised, each signed so that
 	// its codes sum to at least 0.
@@ -43,7 +43,7 @@ func Learn(ctx context.Context, be engine.Backend, s tile.Source, o Options) (*R
 }
 
 // Least gives the memory in bytes that Learn needs at the least (Options.Memory): a window of
-// signals and the buffers. Nothing of the source is read.
+// signals and the buffers, or all codes and the buffers, where every code could be other than 0. Nothing of the source is read.
 func Least(ctx context.Context, be engine.Backend, s tile.Source, o Options) (int64, error) {
 	o.Memory, o.Checkpoint, o.Progress = 1, nil, nil // less than any window needs
 	_, err := Learn(ctx, be, s, o)
@@ -55,8 +55,12 @@ func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile
 	n, t := src.Cols(), src.Rows()
 	ord := newOrder(n, t, min(o.Batch, n), o.Seed)
 	o.Batch = ord.batch
-	r := &run[F]{o: o, be: be, bank: newBank[F](be, src, o), progress: progress{f: o.Progress, total: n * (o.Epochs + 1)}}
-	if err := r.bank.learn(ctx, o, ord, bufferBytes(o, src)); err != nil {
+	r := &run[F]{o: o, be: be, bank: newBank[F](be, src, o), progress: progress{f: o.Progress, total: o.signals(n)}}
+	codes := int64(0)
+	if !o.NoCodes {
+		codes = codesBytes(o.Atoms, n)
+	}
+	if err := r.bank.learn(ctx, o, ord, bufferBytes(o, src), codes); err != nil {
 		return nil, err
 	}
 	defer r.kept()
@@ -67,9 +71,11 @@ func learn[F float32 | float64](ctx context.Context, be engine.Backend, src tile
 	if err := r.train(ctx, ord, st, start); err != nil {
 		return nil, err
 	}
-	e, err := r.encode(ctx, st.atoms)
-	if err != nil {
-		return nil, err
+	e := &Encoding{}
+	if !o.NoCodes {
+		if e, err = r.encode(ctx, st.atoms); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.kept(); err != nil {
 		return nil, err

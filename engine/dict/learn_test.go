@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
+
 	"slices"
 	"strings"
 	"testing"
@@ -180,16 +182,85 @@ func TestSameBits(t *testing.T) {
 			sameFit(t, fmt.Sprintf("%d threads, %T", threads, src), learn(threads, src, 0), want)
 		}
 	}
+	least, err := dict.Least(context.Background(), cpu.New(2), rows, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameFit(t, "signals left for the codes", learn(2, rows, least), want)
+	o.NoCodes = true
+	alone := learn(2, signals, 0)
+	for k, like := range cosinesOfSame(alone.Atoms, want.Atoms) {
+		if !(like > 1-1e-6) || alone.Codes.Cols != 0 { // signs apart
+			t.Errorf("without codes atom %d is another one: %g", k, like)
+		}
+	}
+	o.NoCodes = false
 	o.Seed++
 	if fit := learn(2, signals, 0); slices.Equal(fit.Atoms.Data, want.Atoms.Data) {
 		t.Error("another seed gives the same atoms")
 	}
 }
 
+// cosinesOfSame are the cosines of the k-th atoms.
+func cosinesOfSame(a, b tile.Matrix) (c []float64) {
+	like := dict.Alike(a, b)
+	for k := range like.Rows {
+		c = append(c, like.Row(k)[k])
+	}
+	return c
+}
+
+// Dictionaries of both halves of the rows are as alike by codes made in blocks as by those that they
+// were learned with.
+func TestAlikeByCodes(t *testing.T) {
+	const half, N, K = 6, 8192 + 700, 3 // more signals than are coded at once
+	src := random(3, 2*half, N)
+	o := dict.Defaults()
+	o.Atoms, o.Epochs, o.Precision = K, 1, op.Float64
+	var rows [2]*tile.Array[float64]
+	var fits [2]*dict.Result
+	for h := range rows {
+		rows[h] = tile.NewArray[float64](half, N)
+		copy(rows[h].Data, src.Data[h*half*N:])
+		var err error
+		if fits[h], err = dict.Learn(context.Background(), cpu.New(2), rows[h], o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := 0
+	o.Progress = func(done, total int) {
+		if done <= last || total != 2*N {
+			t.Errorf("progress %d of %d after %d", done, total, last)
+		}
+		last = done
+	}
+	got, err := dict.AlikeByCodes(context.Background(), cpu.New(2), fits[0].Atoms, rows[0], fits[1].Atoms, rows[1], o)
+	if err != nil || last != 2*N {
+		t.Fatal(err, last)
+	}
+	var coded [2]tile.Matrix
+	for h, fit := range fits {
+		coded[h] = tile.Matrix{Rows: N, Cols: K, Data: make([]float64, N*K)}
+		for n := range N {
+			atoms, values := fit.Codes.Column(n)
+			for i, k := range atoms {
+				coded[h].Data[n*K+int(k)] = values[i]
+			}
+		}
+	}
+	for i, want := range dict.Alike(coded[0], coded[1]).Data {
+		if d := got.Data[i] - want; math.Abs(d) > 1e-12 { // sums of 9,000 products in float64
+			t.Errorf("cosine %d is %g, of all codes %g", i, got.Data[i], want)
+		}
+	}
+	if _, err := dict.AlikeByCodes(context.Background(), cpu.New(2), fits[0].Atoms, rows[0], fits[1].Atoms, random(1, half, 9), o); err == nil {
+		t.Error("other signals are compared")
+	}
+}
+
 func sameFit(t *testing.T, what string, got, want *dict.Result) {
 	t.Helper()
-	if !slices.Equal(got.Atoms.Data, want.Atoms.Data) || !slices.Equal(got.Codes.Values, want.Codes.Values) ||
-		!slices.Equal(got.Codes.Indices, want.Codes.Indices) || got.Objective != want.Objective || len(got.Trace) != len(want.Trace) {
+	if !slices.Equal(got.Atoms.Data, want.Atoms.Data) || !reflect.DeepEqual(got.Codes, want.Codes) || got.Objective != want.Objective || len(got.Trace) != len(want.Trace) {
 		t.Errorf("%s: another result", what)
 	}
 	for i := range got.Trace {

@@ -46,7 +46,7 @@ func TestFirstAtoms(t *testing.T) {
 			o.Atoms, o.Precision, o.Standardize, o.Seed = K, op.Float64, None, seed
 			r := &run[float64]{o: o, be: cpu.New(1), bank: newBank[float64](cpu.New(1), src, o)}
 			ord := newOrder(N, T, N, seed)
-			if err := r.bank.learn(context.Background(), o, ord, 0); err != nil {
+			if err := r.bank.learn(context.Background(), o, ord, 0, 0); err != nil {
 				t.Fatal(err)
 			}
 			v, err := r.firstAtoms(context.Background(), ord)
@@ -117,7 +117,7 @@ func byTheMethod(t *testing.T, src *tile.Array[float64], o Options) (atoms op.Te
 	ord := newOrder(N, T, o.Batch, o.Seed)
 	W := ord.batch
 	r := &run[float64]{o: o, be: be, bank: newBank[float64](be, src, o)}
-	if err := r.bank.learn(ctx, o, ord, 0); err != nil {
+	if err := r.bank.learn(ctx, o, ord, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	first, err := r.firstAtoms(ctx, ord)

@@ -34,7 +34,10 @@ type Options struct {
 	Forgetting float64
 	Precision  tensor.Dtype // op.Float32 (also the zero value) or op.Float64
 
-	// Memory bounds the bytes of signals and buffers; 0: no bound. Signals that
+	// NoCodes leaves out of Learn the pass that codes the signals, and with it the objective and
+	// the signs of atoms, which become those of the last step.
+	NoCodes bool
+	// Memory bounds the bytes of signals, buffers and codes; 0: no bound. Signals that
 	// do not fit are read again in every pass. Results do not depend on it.
 	Memory int64
 	// Progress, if any, is called with signals done and in all, counting every pass.
@@ -78,6 +81,14 @@ func (o *Options) checkCommon(s tile.Source) error {
 		return fmt.Errorf("memory %d bytes, want at least 0", o.Memory)
 	}
 	return nil
+}
+
+// signals is the number of signals that Learn goes through, of n: those of every pass.
+func (o *Options) signals(n int) int {
+	if o.NoCodes {
+		return n * o.Epochs
+	}
+	return n * (o.Epochs + 1)
 }
 
 // lastForgetting bounds rho in the last pass. The codes of early steps are of

@@ -1,11 +1,14 @@
 package dict
 
 import (
+	"context"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 
+	"voxen/engine"
 	"voxen/engine/tile"
 )
 
@@ -33,31 +36,93 @@ func Alike(a, b tile.Matrix) tile.Matrix {
 	return cosines(out, squares(a), squares(b))
 }
 
-// Alike gives the cosines of the atoms of two dictionaries by their codes of the same signals, c (K x N)
-// and o (L x N): of rows k and l, without their signs, 0 where either is 0. It compares
-// dictionaries of different time points.
-func (c *Codes) Alike(o *Codes) tile.Matrix {
-	out := tile.Matrix{Rows: c.Rows, Cols: o.Rows, Data: make([]float64, c.Rows*o.Rows)}
+// codedAtOnce is how many signals AlikeByCodes codes at once.
+const codedAtOnce = 16 * panelSignals
+
+// AlikeByCodes gives the cosines of the atoms of two dictionaries, a (T x K) and b (U x L), by their
+// codes of the same N signals, of which s has the rows that belong to a and u those of b: of rows k
+// and l of the codes, without their signs, 0 where either is 0. It compares dictionaries of different
+// time points. Options are those of Encode; Progress counts the signals of both. Codes of some
+// thousand signals are held at a time.
+func AlikeByCodes(ctx context.Context, be engine.Backend, a tile.Matrix, s tile.Source, b tile.Matrix, u tile.Source, o Options) (tile.Matrix, error) {
+	n := s.Cols()
+	if u.Cols() != n {
+		return tile.Matrix{}, fmt.Errorf("%d signals and %d, want the same", n, u.Cols())
+	}
+	sums, progress := newAlikeness(a.Cols, b.Cols), o.Progress
+	code := func(atoms tile.Matrix, src tile.Source, lo, hi, before int) (*Codes, error) {
+		if progress != nil {
+			o.Progress = func(done, _ int) { progress(before+done, 2*n) }
+		}
+		e, err := Encode(ctx, be, atoms, someColumns{src, lo, hi}, o)
+		if err != nil {
+			return nil, err
+		}
+		return &e.Codes, nil
+	}
+	for lo := 0; lo < n; lo += codedAtOnce {
+		hi := min(lo+codedAtOnce, n)
+		left, err := code(a, s, lo, hi, 2*lo)
+		if err != nil {
+			return tile.Matrix{}, err
+		}
+		right, err := code(b, u, lo, hi, lo+hi)
+		if err != nil {
+			return tile.Matrix{}, err
+		}
+		sums.add(left, right)
+	}
+	return cosines(sums.products, sums.left, sums.right), nil
+}
+
+// someColumns are the columns [lo, hi) of a source.
+type someColumns struct {
+	tile.Source
+	lo, hi int
+}
+
+// Cols is the number of columns.
+func (c someColumns) Cols() int { return c.hi - c.lo }
+
+// Wide reports whether the source is.
+func (c someColumns) Wide() bool { return tile.IsWide(c.Source) }
+
+// ReadFloat32 reads columns [lo, hi) of these.
+func (c someColumns) ReadFloat32(ctx context.Context, lo, hi int, dst []float32, stride int) error {
+	return c.Source.ReadFloat32(ctx, c.lo+lo, c.lo+hi, dst, stride)
+}
+
+// ReadFloat64 reads columns [lo, hi) of these.
+func (c someColumns) ReadFloat64(ctx context.Context, lo, hi int, dst []float64, stride int) error {
+	return c.Source.ReadFloat64(ctx, c.lo+lo, c.lo+hi, dst, stride)
+}
+
+// alikeness are sums over signals of the codes of two dictionaries.
+type alikeness struct {
+	products    tile.Matrix // K x L
+	left, right []float64   // squares
+}
+
+func newAlikeness(K, L int) *alikeness {
+	return &alikeness{tile.Matrix{Rows: K, Cols: L, Data: make([]float64, K*L)}, make([]float64, K), make([]float64, L)}
+}
+
+// add adds the codes of the same signals.
+func (s *alikeness) add(c, o *Codes) {
 	for n := range c.Cols {
 		atoms, values := c.Column(n)
 		others, theirs := o.Column(n)
+		for j, l := range others {
+			s.right[l] += theirs[j] * theirs[j]
+		}
 		for i, k := range atoms {
-			row := out.Row(int(k))
+			s.left[k] += values[i] * values[i]
+			row := s.products.Row(int(k))
 			for j, l := range others {
 				row[l] += values[i] * theirs[j]
 			}
 		}
 	}
-	return cosines(out, c.squares(), o.squares())
-}
-
-// squares gives the sum of squares of each atom's codes.
-func (c *Codes) squares() []float64 {
-	sq := make([]float64, c.Rows)
-	for i, k := range c.Indices {
-		sq[k] += c.Values[i] * c.Values[i]
-	}
-	return sq
 }
 
 // cosines makes cosines of products, in place.

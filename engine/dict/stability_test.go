@@ -65,12 +65,14 @@ func TestAlike(t *testing.T) {
 		return m
 	}
 	coded := func(m tile.Matrix) *Codes { // rows of m are signals
-		c := &Codes{Rows: m.Cols, Cols: m.Rows, Indptr: []int64{0}}
+		c := &Codes{Rows: m.Cols, Cols: m.Rows}
 		add(c, m.Data)
 		return c
 	}
 	a, b := random(K), random(L)
-	atoms, codes := Alike(a, b), coded(a).Alike(coded(b))
+	atoms, sums := Alike(a, b), newAlikeness(K, L)
+	sums.add(coded(a), coded(b))
+	codes := cosines(sums.products, sums.left, sums.right)
 	for k := range K {
 		for l := range L {
 			dot, aa, bb := 0.0, 0.0, 0.0

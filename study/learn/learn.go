@@ -121,19 +121,21 @@ func (l *learner) plan(seed uint64, saved *step.SavedState) dict.Options {
 }
 
 // dictionary learns one from signals; its passes are kept under a name of its own, empty
-// for the one that is written.
+// for the one that is written. The others are atoms alone.
 func (l *learner) dictionary(ctx context.Context, name string, src tile.Source, seed uint64) (res *dict.Result, err error) {
-	stage, note := "learning (signals)", "passes"
+	stage, note, passes := "learning (signals)", "passes", l.o.Epochs+1
 	if name != "" {
-		stage, note = "learning "+name+" (signals)", "passes of "+name
+		stage, note, passes = "learning "+name+" (signals)", "passes of "+name, l.o.Epochs
 	}
 	saved, err := step.NewSavedState(l.Job, note)
 	if err != nil {
 		return nil, err
 	}
-	err = l.Stage(stage, src.Cols()*(l.o.Epochs+1), func() error {
+	err = l.Stage(stage, src.Cols()*passes, func() error {
 		return l.Compute(ctx, saved.Passes(l.o.Epochs), func(ctx context.Context) error {
-			res, err = dict.Learn(ctx, l.Backend, src, l.plan(seed, saved))
+			p := l.plan(seed, saved)
+			p.NoCodes = name != ""
+			res, err = dict.Learn(ctx, l.Backend, src, p)
 			return l.refuse(err)
 		})
 	})
@@ -141,13 +143,13 @@ func (l *learner) dictionary(ctx context.Context, name string, src tile.Source, 
 }
 
 // compared is what comparing dictionaries holds besides the one that is learned: atoms
-// of two, their cosines, and the codes of a half at their most.
+// of two, their cosines, and all rows of the columns that are read of a half.
 func (l *learner) compared() int64 {
 	if l.o.Seeds == 1 {
 		return 0
 	}
-	T, K, N := int64(l.src.Rows()), int64(l.o.Atoms), int64(l.src.Cols())
-	return 8*K*(2*T+2*K) + 12*K*N
+	T, K, threads := int64(l.src.Rows()), int64(l.o.Atoms), int64(max(1, l.Backend.Device().Threads))
+	return 8*K*(2*T+2*K) + threads*max(4<<20, 256*T*int64(l.Env.Precision.Size())) // a thread reads 2 MiB of a half, or 256 columns
 }
 
 func (l *learner) learn(ctx context.Context) (*Summary, error) {
@@ -166,7 +168,7 @@ func (l *learner) learn(ctx context.Context) (*Summary, error) {
 	if res.Zero == l.src.Cols() {
 		return nil, step.BadInput(l.src.parts[0].Paths[0], "has no signal to learn from: all %d columns are constant", res.Zero)
 	}
-	if len(res.Codes.Values) == 0 {
+	if res.Codes.NonZero() == 0 {
 		l.Warn("every code is 0: --lambda %g is above every correlation of a signal with an atom", l.o.Lambda)
 	}
 	if err := l.Stage("writing", 0, func() error { return l.write(ctx, res) }); err != nil {
@@ -202,7 +204,7 @@ func (l *learner) stable(sum *Summary, s *stability) {
 func (l *learner) summary(res *dict.Result) *Summary {
 	n := l.src.Cols()
 	sum := &Summary{Rows: l.src.Rows(), Signals: n, Atoms: l.o.Atoms, Steps: len(res.Trace), Objective: res.Objective,
-		Density: float64(len(res.Codes.Values)) / (float64(n) * float64(l.o.Atoms)), Constant: res.Zero}
+		Density: float64(res.Codes.NonZero()) / (float64(n) * float64(l.o.Atoms)), Constant: res.Zero}
 	l.LeaveOut("signals", "constant", res.Zero)
 	l.Result("objective", sum.Objective)
 	l.Result("density", sum.Density)

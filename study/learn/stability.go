@@ -41,21 +41,36 @@ func (l *learner) stability(ctx context.Context, atoms tile.Matrix) (*stability,
 		}
 		return s, nil
 	}
-	var codes [2]dict.Codes
+	halves := [2]someRows{{l.src, 0, T / 2}, {l.src, T / 2, T}}
+	var found [2]tile.Matrix
 	var of [2][]int // the half's atom of each atom
-	for h, rows := range []someRows{{l.src, 0, T / 2}, {l.src, T / 2, T}} {
+	for h, rows := range halves {
 		res, err := l.dictionary(ctx, fmt.Sprintf("half %d", h+1), rows, l.o.Seed)
 		if err != nil {
 			return nil, err
 		}
 		part := tile.Matrix{Rows: rows.Rows(), Cols: atoms.Cols, Data: atoms.Data[rows.lo*atoms.Cols : rows.hi*atoms.Cols]}
-		codes[h], of[h] = res.Codes, dict.Assign(dict.Alike(part, res.Atoms))
+		found[h], of[h] = res.Atoms, dict.Assign(dict.Alike(part, res.Atoms))
 	}
-	alike := codes[0].Alike(&codes[1])
+	alike, err := l.alike(ctx, found, halves)
+	if err != nil {
+		return nil, err
+	}
 	for k := range s.halves {
 		s.halves[k] = alike.Row(of[0][k])[of[1][k]]
 	}
 	return s, nil
+}
+
+// alike compares the dictionaries of both halves by their codes.
+func (l *learner) alike(ctx context.Context, atoms [2]tile.Matrix, halves [2]someRows) (alike tile.Matrix, err error) {
+	err = l.Stage("comparing halves (signals)", 2*l.src.Cols(), func() error {
+		return l.Compute(ctx, step.Part{What: "codes"}, func(ctx context.Context) error {
+			alike, err = dict.AlikeByCodes(ctx, l.Backend, atoms[0], halves[0], atoms[1], halves[1], l.plan(l.o.Seed, nil))
+			return l.refuse(err)
+		})
+	})
+	return alike, err
 }
 
 // matched gives each atom's cosine to the atom that a one-to-one assignment gives it.
