@@ -21,6 +21,12 @@ type matrix struct {
 	data       []float64
 }
 
+// row copies a row.
+func (m matrix) row(_ context.Context, r int, dst []float64) error {
+	copy(dst, m.data[r*m.cols:(r+1)*m.cols])
+	return nil
+}
+
 func (m matrix) Rows() int { return m.rows }
 func (m matrix) Cols() int { return m.cols }
 func (m matrix) ReadFloat64(_ context.Context, lo, hi int, dst []float64, stride int) error {

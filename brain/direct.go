@@ -75,7 +75,7 @@ func (c *planCache) get(file []int32, lo, hi, size int) *plan {
 func (s *Series) directReader(lo, hi int) rowReader {
 	h := s.im.Header
 	size := h.Datatype.Size()
-	p := s.plans.get(s.mask.file, lo, hi, size)
+	p := s.plans.get(s.mask.file(), lo, hi, size)
 	longest := 0
 	for _, sp := range p.spans {
 		longest = max(longest, int(sp.last-sp.first)*size)

@@ -609,9 +609,15 @@ type xmlArray struct {
 // WriteGifti stores a file with compressed, little-endian values, whole or not at
 // all.
 func (f Files) WriteGifti(path string, g *Gifti) error {
+	return f.writeGifti(path, g, len(g.Arrays), func(i int) (*GiftiArray, error) { return &g.Arrays[i], nil })
+}
+
+// writeGifti stores a file with the metadata and labels of g, and n arrays that are made one at a
+// time.
+func (f Files) writeGifti(path string, g *Gifti, n int, array func(i int) (*GiftiArray, error)) error {
 	return f.create(path, func(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "%s<!DOCTYPE GIFTI SYSTEM \"http://www.nitrc.org/frs/download.php/115/gifti.dtd\">\n"+
-			"<GIFTI Version=\"1.0\" NumberOfDataArrays=\"%d\">\n", xml.Header, len(g.Arrays)); err != nil {
+			"<GIFTI Version=\"1.0\" NumberOfDataArrays=\"%d\">\n", xml.Header, n); err != nil {
 			return err
 		}
 		e := xml.NewEncoder(w)
@@ -621,8 +627,12 @@ func (f Files) WriteGifti(path string, g *Gifti) error {
 		if err := e.EncodeElement(g.Labels.xml(), named("LabelTable")); err != nil {
 			return err
 		}
-		for i := range g.Arrays {
-			x, err := g.Arrays[i].xml()
+		for i := range n {
+			a, err := array(i)
+			if err != nil {
+				return err
+			}
+			x, err := a.xml()
 			if err != nil {
 				return err
 			}

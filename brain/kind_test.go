@@ -213,7 +213,7 @@ func TestHemispheres(t *testing.T) {
 		var names []string
 		out := Output{Files: disk, Place: func(name string) (string, error) { names = append(names, name); return name, nil }}
 		rows := matrix{rows: 1, cols: im.Cols(), data: make([]float64, im.Cols())}
-		if err := im.Places().Write(ctx, out, Maps{Name: "map", Rows: rows, Label: func(int) string { return "map" }}); err != nil {
+		if err := im.Places().Write(ctx, out, Maps{Name: "map", Rows: rows, Label: func(int) string { return "map" }, Row: rows.row}); err != nil {
 			t.Fatal(err)
 		}
 		for i, mark := range want {
@@ -373,7 +373,7 @@ func TestSampledAsVolume(t *testing.T) {
 			to = im.Grid
 		}
 		mask := (&Nifti{Header: h, Grid: to}).FullMask()
-		mask.file = slices.DeleteFunc(mask.file, func(int32) bool { return rng.IntN(4) == 0 })
+		mask = listed(mask, slices.DeleteFunc(mask.file(), func(int32) bool { return rng.IntN(4) == 0 }))
 		for _, how := range []Interpolation{Nearest, Trilinear} {
 			s, err := im.sample(mask, how)
 			if err != nil {
@@ -576,7 +576,7 @@ func TestCortexResults(t *testing.T) {
 	}
 	rows := matrix{rows: 2, cols: 5, data: []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}
 	out := Output{Files: disk, Place: func(name string) (string, error) { return name, nil }}
-	if err := im.Places().Write(ctx, out, Maps{Name: "m", Rows: rows, Label: func(int) string { return "m" }}); err != nil {
+	if err := im.Places().Write(ctx, out, Maps{Name: "m", Rows: rows, Label: func(int) string { return "m" }, Row: rows.row}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string][][]float64{"m_hemi-R.func.gii": {{1, 2}, {6, 7}}, "m_hemi-L.func.gii": {{3, 4, 5}, {8, 9, 10}}} {

@@ -143,18 +143,18 @@ func writeMaps(ctx context.Context, w io.Writer, h *Header, m *Mask, n int, row 
 
 // fileOrder returns the voxels of the mask in the order of the file.
 func (m *Mask) fileOrder() []int32 {
-	order := make([]int32, m.Len())
+	order, file := make([]int32, m.Len()), m.file()
 	for v := range order {
 		order[v] = int32(v)
 	}
-	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(m.file[a], m.file[b]) })
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(file[a], file[b]) })
 	return order
 }
 
 // writeMap writes one volume in pieces, so that a large grid around a small mask
 // takes no memory.
 func writeMap(w io.Writer, h *Header, m *Mask, order []int32, values []float64, outside float64) error {
-	voxels := m.Grid.Voxels()
+	voxels, file := m.Grid.Voxels(), m.file()
 	piece := make([]float64, min(voxels, 16*decodeRun))
 	raw := make([]byte, len(piece)*h.Datatype.Size())
 	for first := 0; first < voxels; first += len(piece) {
@@ -162,8 +162,8 @@ func writeMap(w io.Writer, h *Header, m *Mask, order []int32, values []float64, 
 		for i := range part {
 			part[i] = outside
 		}
-		for len(order) > 0 && int(m.file[order[0]]) < first+len(part) {
-			part[int(m.file[order[0]])-first] = values[order[0]]
+		for len(order) > 0 && int(file[order[0]]) < first+len(part) {
+			part[int(file[order[0]])-first] = values[order[0]]
 			order = order[1:]
 		}
 		if err := encode(raw, part, h.Datatype); err != nil {

@@ -150,7 +150,7 @@ func TestWriteMapsWholeOrNot(t *testing.T) {
 		t.Error("a failed write changed the folder")
 	}
 	again, err := disk.Mask(ctx, path, nil)
-	if err != nil || !reflect.DeepEqual(again.file, mask.file) {
+	if err != nil || !reflect.DeepEqual(again.file(), mask.file()) {
 		t.Errorf("mask does not survive a round trip: %v", err)
 	}
 }

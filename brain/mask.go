@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"sync"
 )
 
 // Mask is the set of voxels of a grid that an analysis looks at, in the order
@@ -17,7 +18,41 @@ type Mask struct {
 	// Path says where the mask comes from, empty for the whole grid.
 	Path string
 
-	file []int32 // place of each voxel in a volume as stored, first axis fastest
+	n      int      // voxels
+	in     []uint64 // a bit for each of the grid, as stored; nil: all, or they are listed
+	list   sync.Once
+	places []int32
+}
+
+// maskOf is the set of n voxels of a grid, a bit for each in the order in which a volume is
+// stored; without bits the whole grid.
+func maskOf(im *Nifti, in []uint64, n int) *Mask {
+	return &Mask{Path: im.Path, Grid: im.Grid, Header: im.Header, n: n, in: in}
+}
+
+// listed is a set of voxels by their places in a volume as stored.
+func listed(m *Mask, file []int32) *Mask {
+	m.n, m.places = len(file), file
+	return m
+}
+
+// file gives the place of each voxel in a volume as stored, first axis fastest. It is made when
+// it is first asked for: how many voxels there are, which says what a job will need, is known
+// without it.
+func (m *Mask) file() []int32 {
+	m.list.Do(func() {
+		if m.places != nil {
+			return
+		}
+		m.places = make([]int32, 0, m.n)
+		for v := range m.Grid.Voxels() {
+			if f := m.Grid.fileIndex(v); m.in == nil || m.in[f/64]>>(f%64)&1 == 1 {
+				m.places = append(m.places, int32(f))
+			}
+		}
+		m.in = nil
+	})
+	return m.places
 }
 
 // Mask reads a mask of one volume: the voxels that are neither 0 nor NaN. With
@@ -65,16 +100,7 @@ func (im *Nifti) NonzeroMask(ctx context.Context) (*Mask, error) {
 	if count == 0 {
 		return nil, inputErrorf(im.Path, "no voxel of %d is in the mask, expected at least 1", n)
 	}
-	if err := im.files.room(im.Path, "a mask", int64(n)/8+4*int64(count)); err != nil {
-		return nil, err
-	}
-	m := &Mask{Path: im.Path, Grid: im.Grid, Header: im.Header, file: make([]int32, 0, count)}
-	for v := range n {
-		if f := im.Grid.fileIndex(v); in[f/64]>>(f%64)&1 == 1 {
-			m.file = append(m.file, int32(f))
-		}
-	}
-	return m, nil
+	return maskOf(im, in, count), nil
 }
 
 // Intersect returns the voxels of m that are in other too, which must be on the
@@ -83,53 +109,47 @@ func (m *Mask) Intersect(other *Mask) (*Mask, error) {
 	if err := other.Grid.Same(m.Grid); err != nil {
 		return nil, inputErrorf(other.Path, "is not on the grid of mask %s: %v", m.Path, err)
 	}
-	out := &Mask{Path: m.Path, Grid: m.Grid, Header: m.Header}
-	rest := other.file
-	for _, f := range m.file { // both in the order of the grid
+	var both []int32
+	rest := other.file()
+	for _, f := range m.file() { // both in the order of the grid
 		v := m.Grid.gridIndex(int(f))
 		for len(rest) > 0 && m.Grid.gridIndex(int(rest[0])) < v {
 			rest = rest[1:]
 		}
 		if len(rest) > 0 && rest[0] == f {
-			out.file = append(out.file, f)
+			both = append(both, f)
 		}
 	}
-	if len(out.file) == 0 {
+	if len(both) == 0 {
 		return nil, inputErrorf(other.Path, "has no voxel in common with %s", m.Path)
 	}
-	return out, nil
+	return listed(&Mask{Path: m.Path, Grid: m.Grid, Header: m.Header}, both), nil
 }
 
 // NewMask takes the voxels of a volume that are neither 0 nor NaN. The header
 // is the template for results.
 func NewMask(h *Header, volume *Volume) (*Mask, error) {
-	m := &Mask{Grid: volume.Grid, Header: h}
+	var file []int32
 	for v, x := range volume.Values {
 		if x != 0 && !math.IsNaN(x) {
-			m.file = append(m.file, int32(volume.Grid.fileIndex(v)))
+			file = append(file, int32(volume.Grid.fileIndex(v)))
 		}
 	}
-	if len(m.file) == 0 {
+	if len(file) == 0 {
 		return nil, fmt.Errorf("no voxel of %d is in the mask, expected at least 1", volume.Grid.Voxels())
 	}
-	return m, nil
+	return listed(&Mask{Grid: volume.Grid, Header: h}, file), nil
 }
 
 // FullMask returns the mask of every voxel of the image's grid.
-func (im *Nifti) FullMask() *Mask {
-	m := &Mask{Path: im.Path, Grid: im.Grid, Header: im.Header, file: make([]int32, im.Grid.Voxels())}
-	for v := range m.file {
-		m.file[v] = int32(im.Grid.fileIndex(v))
-	}
-	return m
-}
+func (im *Nifti) FullMask() *Mask { return maskOf(im, nil, im.Grid.Voxels()) }
 
 // Len returns the number of voxels in the mask.
-func (m *Mask) Len() int { return len(m.file) }
+func (m *Mask) Len() int { return m.n }
 
 // Voxel returns the grid indices of voxel v of the mask.
 func (m *Mask) Voxel(v int) (i, j, k int) {
-	f := int(m.file[v])
+	f := int(m.file()[v])
 	nx, ny := m.Grid.Dims[0], m.Grid.Dims[1]
 	return f % nx, f / nx % ny, f / nx / ny
 }
@@ -144,7 +164,7 @@ func (m *Mask) Spread(values []float64, outside float64) (*Volume, error) {
 	for i := range out.Values {
 		out.Values[i] = outside
 	}
-	for v, f := range m.file {
+	for v, f := range m.file() {
 		out.Values[m.Grid.gridIndex(int(f))] = values[v]
 	}
 	return out, nil
@@ -156,7 +176,7 @@ func (m *Mask) Gather(volume *Volume) ([]float64, error) {
 		return nil, err
 	}
 	out := make([]float64, m.Len())
-	for v, f := range m.file {
+	for v, f := range m.file() {
 		out[v] = volume.Values[m.Grid.gridIndex(int(f))]
 	}
 	return out, nil

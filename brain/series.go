@@ -126,7 +126,7 @@ func (s *Series) gatherChunks(ctx context.Context, chunk int, st Storage, put fu
 func (s *Series) pick(row, piece []byte, first, size int) {
 	last := first + len(piece)/size
 	le := binary.LittleEndian
-	for v, f := range s.mask.file {
+	for v, f := range s.mask.file() {
 		at := int(f)
 		if at < first || at >= last {
 			continue

@@ -565,7 +565,7 @@ func (h Hemisphere) templates(f Files, path string, names LabelTable) (*Template
 
 // Write implements Places: a file for each hemisphere.
 func (p *surfacePlaces) Write(ctx context.Context, out Output, m Maps) error {
-	at := 0
+	at, row := 0, make([]float64, p.Len())
 	for _, h := range p.hemispheres {
 		path, err := out.Place(m.Name + h.mark + ".func.gii")
 		if err != nil {
@@ -575,20 +575,17 @@ func (p *surfacePlaces) Write(ctx context.Context, out Output, m Maps) error {
 		if h.Structure != "" {
 			g.Meta = map[string]string{structureKey: h.Structure}
 		}
-		values := make([]float64, m.Rows.Rows()*h.Vertices)
-		if err := m.Rows.ReadFloat64(ctx, at, at+h.Vertices, values, h.Vertices); err != nil {
-			return err
-		}
-		at += h.Vertices
-		for r := range m.Rows.Rows() { // GIFTI has no doubles
-			a, err := NewGiftiArray(IntentNone, Float32, []int{h.Vertices}, values[r*h.Vertices:(r+1)*h.Vertices])
-			if err != nil {
-				return err
+		lo, hi := at, at+h.Vertices
+		at = hi
+		err = out.Files.writeGifti(path, g, m.Rows.Rows(), func(r int) (*GiftiArray, error) {
+			if err := m.Row(ctx, r, row); err != nil {
+				return nil, err
 			}
+			a, err := NewGiftiArray(IntentNone, Float32, []int{h.Vertices}, row[lo:hi]) // GIFTI has no doubles
 			a.Meta = map[string]string{"Name": m.Label(r)}
-			g.Arrays = append(g.Arrays, a)
-		}
-		if err := out.Files.WriteGifti(path, g); err != nil {
+			return &a, err
+		})
+		if err != nil {
 			return err
 		}
 	}

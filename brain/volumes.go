@@ -77,9 +77,7 @@ func (volumes) Open(ctx context.Context, f Files, path string, o OpenOptions) (I
 	case o.Nonzero:
 		p.mask, err = im.NonzeroMask(ctx)
 	default:
-		if err = f.room(path, "the order of its voxels", 4*int64(im.Grid.Voxels())); err == nil {
-			p.mask = im.FullMask()
-		}
+		p.mask = im.FullMask()
 	}
 	if err != nil {
 		return nil, err
@@ -132,8 +130,9 @@ func (p *volumePlaces) Same(other Places) error {
 	if o.Len() != p.Len() {
 		return inputErrorf(o.path, "has %d voxels, %s has %d", o.Len(), p.path, p.Len())
 	}
-	for v, f := range p.mask.file {
-		if o.mask.file[v] != f {
+	others := o.mask.file()
+	for v, f := range p.mask.file() {
+		if others[v] != f {
 			i, j, k := o.mask.Voxel(v)
 			return inputErrorf(o.path, "has another mask than %s: voxel %d is (%d, %d, %d)", p.path, v, i, j, k)
 		}

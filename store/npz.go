@@ -320,28 +320,69 @@ func ReadSparse(ctx context.Context, fsys FS, path string) (*Sparse, error) {
 	return z.sparse(ctx)
 }
 
-func (z *Npz) sparse(ctx context.Context) (*Sparse, error) {
+// SparseBytes gives the columns of a matrix that ReadSparse reads, and what that takes of memory,
+// without a look at its entries.
+func SparseBytes(ctx context.Context, fsys FS, path string) (cols int, need int64, err error) {
+	z, err := OpenNpz(fsys, path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer z.Close()
+	s, byRows, err := z.sparseShape(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	m, err := z.vector("indices", -1)
+	if err != nil {
+		return 0, 0, err
+	}
+	cols = s.Cols
+	if byRows {
+		cols = s.Rows
+	}
+	m.close()
+	return cols, 8*(int64(s.Cols)+1) + s.entryBytes(m.header.shape[0], byRows), nil
+}
+
+// entryBytes is what n entries take, with a copy of all by columns where they are by rows.
+func (s *Sparse) entryBytes(n int, byRows bool) int64 {
+	need := 12 * int64(n)
+	if byRows {
+		need = 2*need + 16*(int64(s.Rows)+1)
+	}
+	return need
+}
+
+// sparseShape is a matrix without its entries: the transpose of one that is stored by rows.
+func (z *Npz) sparseShape(ctx context.Context) (s *Sparse, byRows bool, err error) {
 	format, err := z.text("format")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if format != "csc" && format != "csr" {
-		return nil, inputErrorf(z.path, "holds a sparse matrix of form %q, expected csc or csr", format)
+		return nil, false, inputErrorf(z.path, "holds a sparse matrix of form %q, expected csc or csr", format)
 	}
 	shape, err := z.ints(ctx, "shape", 2)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if slices.Min(shape) < 0 || slices.Max(shape) > math.MaxInt32 {
-		return nil, inputErrorf(z.path, "holds a sparse matrix of shape %v, expected two lengths up to 2^31-1", shape)
+		return nil, false, inputErrorf(z.path, "holds a sparse matrix of shape %v, expected two lengths up to 2^31-1", shape)
 	}
-	s := &Sparse{Rows: int(shape[0]), Cols: int(shape[1])}
-	byRows := format == "csr"
-	if byRows {
+	s = &Sparse{Rows: int(shape[0]), Cols: int(shape[1])}
+	if byRows = format == "csr"; byRows {
 		if s.Cols > maxSparseCols {
-			return nil, inputErrorf(z.path, "holds %d columns by rows, expected at most %d", s.Cols, maxSparseCols)
+			return nil, false, inputErrorf(z.path, "holds %d columns by rows, expected at most %d", s.Cols, maxSparseCols)
 		}
 		s.Rows, s.Cols = s.Cols, s.Rows // read as the transpose
+	}
+	return s, byRows, nil
+}
+
+func (z *Npz) sparse(ctx context.Context) (*Sparse, error) {
+	s, byRows, err := z.sparseShape(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if err := z.readMembers(ctx, s, byRows); err != nil {
 		return nil, err
@@ -375,10 +416,7 @@ func (z *Npz) readMembers(ctx context.Context, s *Sparse, twice bool) error {
 		return err
 	}
 	defer data.close()
-	need := 12 * int64(n)
-	if twice {
-		need = 2*need + 16*(int64(s.Rows)+1)
-	}
+	need := s.entryBytes(n, twice)
 	if s.Indptr, err = z.pointers(ctx, s.Cols, need); err != nil {
 		return err
 	}

@@ -56,19 +56,12 @@ func ReadTable(fsys FS, path string) (*Table, error) {
 // character, by the rules of ReadTable; rows may differ in length. lines are
 // those on which the rows begin, from 1. With ',' it reads CSV.
 func ReadCells(fsys FS, path string, separator byte) (rows [][]string, lines []int, err error) {
-	f, size, err := openInput(fsys, path)
+	f, size, need, err := openTable(fsys, path, separator)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
-	if size > maxTable {
-		return nil, nil, inputErrorf(path, "has %d bytes, expected at most %d", size, maxTable)
-	}
-	n := &tableSize{separator: separator}
-	if err := eachPiece(context.Background(), f, size, n.count); err != nil {
-		return nil, nil, pathError(path, err)
-	}
-	if err := Allow(fsys, path, size+n.bytes(size)); err != nil {
+	if err := Allow(fsys, path, need); err != nil {
 		return nil, nil, err
 	}
 	b := make([]byte, size)
@@ -76,6 +69,33 @@ func ReadCells(fsys FS, path string, separator byte) (rows [][]string, lines []i
 		return nil, nil, pathError(path, err)
 	}
 	return parseCells(path, unsafe.String(unsafe.SliceData(b), len(b)), separator) // b is nobody else's
+}
+
+// TableBytes bounds what the cells of a table take of memory, without holding them.
+func TableBytes(fsys FS, path string) (int64, error) {
+	f, _, need, err := openTable(fsys, path, '\t')
+	if err != nil {
+		return 0, err
+	}
+	return need, f.Close()
+}
+
+// openTable opens a table of some bytes, and bounds what its text and cells need of memory.
+func openTable(fsys FS, path string, separator byte) (f File, size, need int64, err error) {
+	if f, size, err = openInput(fsys, path); err != nil {
+		return nil, 0, 0, err
+	}
+	n := &tableSize{separator: separator}
+	if size > maxTable {
+		err = inputErrorf(path, "has %d bytes, expected at most %d", size, maxTable)
+	} else if err = eachPiece(context.Background(), f, size, n.count); err != nil {
+		err = pathError(path, err)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, 0, err
+	}
+	return f, size, size + n.bytes(size), nil
 }
 
 // tableSize bounds the numbers of cells and rows of a text that comes in pieces.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"voxen/internal/race"
@@ -89,13 +91,20 @@ func TestLeastMemoryOfMaps(t *testing.T) {
 	mask := f.bytes("networks.nii.gz", zipped(networks))
 	maps, y := f.npy("maps.npy", []int{6, V}), f.npy("y.npy", []int{T, V})
 	one := f.npy("map-1.npy", []int{V})
+	// Codes of which none is 0 take more than the signals; names of units more than their tests.
+	signals := f.npy("signals.npy", []int{24, V})
+	for _, name := range []string{"signals", "y"} {
+		f.write(name+".npy.columns.tsv", unitTable(V))
+	}
 	for name, args := range map[string][]string{
-		"match": {"match", "--maps", maps, "--maps", f.npy("others.npy", []int{6, V}), "--mask", mask, "--templates", mask, "--draws", "4"},
-		"null":  {"null", "--features", f.npy("x.npy", []int{T, 6}), "--responses", y, "--mask", mask, "--templates", mask, "--draws", "2", "--cv", "kfold:3"},
-		"score": {"score", "--predictions", f.npy("p.npy", []int{T, V}), "--responses", y, "--null", "blocks:3,length=5"},
-		"group": {"group", "--maps", one, "--maps", f.npy("map-2.npy", []int{V}, normal(2, V)...), "--maps", f.npy("map-3.npy", []int{V}, normal(3, V)...), "--subjects", "a,b,c"},
+		"match":       {"match", "--maps", maps, "--maps", f.npy("others.npy", []int{6, V}), "--mask", mask, "--templates", mask, "--draws", "4"},
+		"null":        {"null", "--features", f.npy("x.npy", []int{T, 6}), "--responses", y, "--mask", mask, "--templates", mask, "--draws", "2", "--cv", "kfold:3"},
+		"score":       {"score", "--predictions", f.npy("p.npy", []int{T, V}), "--responses", y, "--null", "blocks:3,length=5"},
+		"dense codes": {"learn", "--responses", signals, "--atoms", "40", "--epochs", "1", "--lambda", "0.02"},
+		"localize":    {"localize", "--preferred", signals, "--other", y},
+		"group":       {"group", "--maps", one, "--maps", f.npy("map-2.npy", []int{V}, normal(2, V)...), "--maps", f.npy("map-3.npy", []int{V}, normal(3, V)...), "--subjects", "a,b,c"},
 	} {
-		if testing.Short() && (name == "score" || name == "group") {
+		if testing.Short() && (name == "score" || name == "group" || name == "localize" || name == "dense codes") {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -103,6 +112,16 @@ func TestLeastMemoryOfMaps(t *testing.T) {
 			leastMemory(t, call{args: append(args, "--threads", "2", "--out", out), outs: []string{out}})
 		})
 	}
+}
+
+// unitTable is the table of columns of n units of a model of 12 layers.
+func unitTable(n int) string {
+	var t strings.Builder
+	t.WriteString("column\tmodel\tlayer\ttap\tunit\n")
+	for i := range n {
+		fmt.Fprintf(&t, "%d\tm\t%d\tffn.out\t%d\n", i, i*12/n, i)
+	}
+	return t.String()
 }
 
 // leastMemory asks with too little, takes the minimum that is named, and runs.

@@ -205,7 +205,7 @@ func (g *grouper) plan(ctx context.Context) error {
 	if g.meansOnly {
 		return g.PlanMemory(ctx, regions)
 	}
-	g.held = permute.Bytes(int(S), int(V), g.o.Permutations) + 80*V // and q, and a map as it is written
+	g.held = permute.Bytes(int(S), int(V), g.o.Permutations) + 96*V // and its place, q, and a map as it is ordered and written
 	return g.PlanMemory(ctx, regions, step.Stage{Own: g.held, Least: func(ctx context.Context) (int64, error) {
 		_, err := permute.OneSample(ctx, g.Backend, g.compared(), permute.Options{Draws: g.o.Permutations, Seed: g.o.Seed, Budget: 1})
 		return engine.Needed(err)

@@ -104,7 +104,7 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	if len(o.Items) == 0 {
 		r.Resolve("item-rows", strconv.Itoa(o.itemRows()))
 	}
-	if err := r.Stage("reading", 0, x.open); err != nil {
+	if err := r.Stage("reading", 0, func() error { return x.open(ctx) }); err != nil {
 		return nil, err
 	}
 	if err := r.Stage("testing units", x.units(), func() error { return x.test(ctx) }); err != nil {
@@ -129,6 +129,7 @@ type localizer struct {
 	o     *Options
 	sides [2]side // preferred and other
 	names *step.ColumnNames
+	held  int64     // bytes of names, items and tests
 	tests []Welch   // of every unit
 	q     []float64 // of their p
 	taken []bool
@@ -153,13 +154,60 @@ func (x *localizer) close() {
 	}
 }
 
-// open opens the responses, and refuses those of other units.
-func (x *localizer) open() (err error) {
-	for i, paths := range [][]string{x.o.Preferred, x.o.Other} {
-		s := &x.sides[i]
-		if s.responses, err = step.OpenStack(x.Env, paths); err != nil {
+// perUnit is what is known of a unit while units are tested, sorted and taken.
+const perUnit = 80
+
+// plan refuses a bound of memory that is too small for the tables and the tests of all
+// units, with responses of one unit at a time.
+func (x *localizer) plan(ctx context.Context) error {
+	var names, items, rows int64
+	tables := func(paths []string, ending string, most *int64) error {
+		for _, path := range paths {
+			if path += ending; !step.Exists(x.Env.FS, path) {
+				continue // which is refused when it is read
+			}
+			n, err := store.TableBytes(x.Env.FS, path)
+			if err != nil {
+				return err
+			}
+			*most = max(*most, n)
+		}
+		return nil
+	}
+	if err := tables(slices.Concat(x.o.Preferred, x.o.Other), ".columns.tsv", &names); err != nil {
+		return err
+	}
+	if err := tables(x.o.Items, "", &items); err != nil {
+		return err
+	}
+	for _, s := range x.sides {
+		rows += int64(s.responses.Rows())
+	}
+	units := int64(x.units())
+	x.held = names + perUnit*units + 8*rows
+	stages := []step.Stage{{Own: 3 * names}, {Own: names + 8*rows + 2*items}, {Own: x.held + 2*8*rows}} // a table of names beside the first, as cells and columns; items; one unit
+	if x.o.Subgroups != "" {
+		table, err := store.TableBytes(x.Env.FS, x.o.Subgroups)
+		if err != nil {
 			return err
 		}
+		stages = append(stages, step.Stage{Own: x.held + 2*table + perKnown*units})
+	}
+	return x.PlanMemory(ctx, stages...)
+}
+
+// open opens the responses, and refuses those of other units.
+func (x *localizer) open(ctx context.Context) (err error) {
+	for i, paths := range [][]string{x.o.Preferred, x.o.Other} {
+		if x.sides[i].responses, err = step.OpenStack(x.Env, paths); err != nil {
+			return err
+		}
+	}
+	if err := x.plan(ctx); err != nil {
+		return err
+	}
+	for i, paths := range [][]string{x.o.Preferred, x.o.Other} {
+		s := &x.sides[i]
 		for _, path := range paths {
 			if err := x.named(path, s.responses.Cols()); err != nil {
 				return err
@@ -249,11 +297,7 @@ const blockBytes = 32 << 20
 func (x *localizer) test(ctx context.Context) error {
 	a, b := &x.sides[0], &x.sides[1]
 	column := 8 * int64(len(a.item)+a.items+len(b.item)+b.items)
-	perUnit := int64(x.units()) * 80 // tests, and what is sorted
-	if err := x.Env.Fits(column + perUnit); err != nil {
-		return err
-	}
-	width := int(max(1, min(int64(x.units()), min(blockBytes, x.Env.HostBudget(perUnit))/column)))
+	width := int(max(1, min(int64(x.units()), min(blockBytes, x.Env.HostBudget(x.held))/column)))
 	x.tests = make([]Welch, x.units())
 	for lo := 0; lo < x.units(); lo += width {
 		hi := min(lo+width, x.units())

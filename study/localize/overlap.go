@@ -73,6 +73,9 @@ func (x *localizer) overlaps(ctx context.Context) ([]Overlap, error) {
 
 const missing = -2 // a unit that the table of sub-groups has not
 
+// perKnown is what finding units by their names takes of each, in a map.
+const perKnown = 2 * (64 + 8)
+
 // subgroups gives the networks of organize's table and which of them each unit is of.
 func (x *localizer) subgroups() (names []string, of []int, err error) {
 	t, err := store.ReadTable(x.Env.FS, x.o.Subgroups)

@@ -54,29 +54,24 @@ func (x *organizer) standardized(ctx context.Context, paths []string, neurons in
 	if a.Cols() != neurons {
 		return nil, step.BadInput(paths[0], "has %d columns, expected one for each of %d neurons", a.Cols(), neurons)
 	}
-	const width = 256
-	if err := x.Env.Fits(8*int64(T)*int64(neurons+width) + leastBytes); err != nil {
-		return nil, err
-	}
-	out := make([][]float64, 0, neurons)
-	block := make([]float64, T*width)
-	for lo := 0; lo < neurons; lo += width {
-		hi := min(lo+width, neurons)
-		if err := a.ReadFloat64(ctx, lo, hi, block, width); err != nil {
+	out, all := make([][]float64, 0, neurons), make([]float64, T*neurons)
+	block := make([]float64, T*blockWidth)
+	for lo := 0; lo < neurons; lo += blockWidth {
+		hi := min(lo+blockWidth, neurons)
+		if err := a.ReadFloat64(ctx, lo, hi, block, blockWidth); err != nil {
 			return nil, err
 		}
 		for n := range hi - lo {
-			y := make([]float64, T)
+			y := all[(lo+n)*T : (lo+n+1)*T]
 			for t := range y {
-				y[t] = block[t*width+n]
+				y[t] = block[t*blockWidth+n]
 			}
 			if slices.Min(y) == slices.Max(y) {
 				out = append(out, nil)
 				continue
 			}
-			y = step.ZScore(y)
-			for t := range y {
-				y[t] /= math.Sqrt(float64(T))
+			for t, z := range step.ZScore(y) {
+				y[t] = z / math.Sqrt(float64(T))
 			}
 			out = append(out, y)
 		}

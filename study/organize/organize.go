@@ -118,13 +118,13 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	return list, nil
 }
 
-// leastBytes is what indices, resamplings and figures take of a small model.
-const leastBytes = 4 << 20
-
 // Do finds the sub-groups of neurons of every network, and how they are laid out over
 // layers, subjects and models.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	x := &organizer{Run: r, o: o}
+	if err := x.plan(ctx); err != nil {
+		return nil, err
+	}
 	err := r.Stage("reading", len(o.Codes), func() error {
 		for i := range o.Codes {
 			if err := x.readModels(ctx, i); err != nil {
@@ -137,9 +137,6 @@ func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 		}
 		return x.sameNetworks()
 	})
-	if err == nil {
-		err = r.Env.Fits(leastBytes)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -119,21 +119,13 @@ func (o *Options) MoreInputs(e *step.Env) ([]step.File, error) {
 	return step.LabelTables(e.FS, "--map", o.Maps[0])
 }
 
-// leastBytes is what a figure of a small map takes: words and lines little, points in
-// millions or fonts more.
-func (o *Options) leastBytes() int64 {
-	if o.ending() == ".svg" && len(o.Surfaces) == 0 {
-		return 8 << 20
-	}
-	return 16 << 20
-}
-
 // Do draws the figure.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
-	if err := r.Env.Fits(o.leastBytes()); err != nil {
+	p := &plotter{Run: r, o: o}
+	if err := p.plan(ctx); err != nil {
 		return nil, err
 	}
-	p := &plotter{Run: r, o: o, files: r.Env.Files()}
+	p.files = r.Env.Files()
 	sum := &Summary{}
 	err := r.Stage("drawing", 0, func() error {
 		if err := p.read(ctx); err != nil {
@@ -154,6 +146,7 @@ type plotter struct {
 	*step.Run
 	o      *Options
 	files  brain.Files
+	held   int64 // bytes of values and figure
 	places brain.Places
 	values []float64        // at the places
 	labels brain.LabelTable // of a map of labels
@@ -239,14 +232,7 @@ func (p *plotter) one(ctx context.Context, path string) ([]float64, brain.Places
 	if brain.KindByName(path) == nil {
 		return p.array(ctx, path)
 	}
-	open := brain.OpenOptions{}
-	if k := brain.KindByName(path); k.Geometry() == brain.OnGrid {
-		open.Mask = p.o.Mask
-		open.Nonzero = p.o.Mask == "" && !p.o.onPlaces() // what is outside the brain is no value
-	} else if p.o.Mask != "" {
-		return nil, nil, step.BadInput(p.o.Mask, "is a mask of volumes, but %s is on surfaces", path)
-	}
-	im, err := p.files.Open(ctx, path, open)
+	im, err := p.open(ctx, p.files, path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -254,15 +240,27 @@ func (p *plotter) one(ctx context.Context, path string) ([]float64, brain.Places
 	if n := im.Rows(); p.o.Number >= n {
 		return nil, nil, step.BadInput(path, "has %d maps, but --number is %d; the first is 0", n, p.o.Number)
 	}
-	memory := p.files.Memory
-	if memory == 0 {
-		memory = 1 << 40
+	scratch, err := p.Job.Scratch("maps")
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := im.Load(ctx, brain.Storage{Memory: memory, FS: p.files.FS}); err != nil {
+	if err := im.Load(ctx, brain.Storage{Memory: p.Env.HostBudget(p.held), FS: p.files.FS, Scratch: scratch}); err != nil {
 		return nil, nil, err
 	}
 	values, err := brain.Row(ctx, im, p.o.Number)
 	return values, im.Places(), err
+}
+
+// open opens an image.
+func (p *plotter) open(ctx context.Context, files brain.Files, path string) (brain.Image, error) {
+	open := brain.OpenOptions{}
+	if k := brain.KindByName(path); k.Geometry() == brain.OnGrid {
+		open.Mask = p.o.Mask
+		open.Nonzero = p.o.Mask == "" && !p.o.onPlaces() // what is outside the brain is no value
+	} else if p.o.Mask != "" {
+		return nil, step.BadInput(p.o.Mask, "is a mask of volumes, but %s is on surfaces", path)
+	}
+	return files.Open(ctx, path, open)
 }
 
 // array reads a row of an array; one of a single dimension is a row.

@@ -156,16 +156,14 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// leastBytes is what tables, figures and the page of a small study take.
-const leastBytes = 8 << 20
-
 // Do gathers what the steps wrote into one HTML file.
 func (o *Options) Do(ctx context.Context, r *step.Run) (step.Summary, error) {
 	b := &reporter{Run: r, o: o, page: &page.Page{Title: o.Title, Simulated: o.Simulated}, subjects: map[string]bool{}}
-	if err := b.open(ctx); err != nil {
+	b.files = r.Env.Files()
+	if err := b.plan(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.Env.Fits(leastBytes); err != nil {
+	if err := b.open(ctx); err != nil {
 		return nil, err
 	}
 	parts := []part{{"runs", b.ran}, {"encoding", b.encoding}, {"quality", b.quality}, {"learning", b.learning}, {"maps", b.maps}, {"matching", b.matching},

@@ -46,4 +46,4 @@ func (f *Fit) DesignBytes() int64 {
 
 // voxelBytes is what is held of every voxel besides: its place, its status, and a score as
 // it is read back, sorted and drawn as an image.
-const voxelBytes = 32
+const voxelBytes = 40
