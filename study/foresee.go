@@ -60,6 +60,10 @@ func (s *Study) lacks(task *Task) (lines []string) {
 		if s.Encode.Null == "" {
 			lines = append(lines, "without encode.null scores have no mean of their null: means over subjects alone are given, nothing is tested or correlated")
 		}
+	case "lesion":
+		if p := 1 / float64(1+s.Lesion.Draws); p >= 0.05 {
+			lines = append(lines, fmt.Sprintf("lesion.draws %d: the smallest p of a sub-group is %.2g, so that none can pass 0.05", s.Lesion.Draws, p))
+		}
 	case "match":
 		if slices.Contains(s.Match.Nulls, "stimulus") {
 			if draws, atoms := s.Match.StimulusDraws, s.Dictionary.Atoms; float64(atoms)/float64(1+draws) >= s.Match.FDR {

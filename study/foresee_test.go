@@ -42,8 +42,10 @@ func TestForeseen(t *testing.T) {
 		"raw images": {strings.NewReplacer("# per_run: zscore", "per_run: none", "# detrend: cosine:128", "detrend: none", "confounds: [trans_*, csf]", "confounds: none"), []string{
 			"encode tiny-bert sub-01 and 1 more: images are fitted without an intercept or per-run steps",
 		}, nil},
-		"a null": {strings.NewReplacer("# null: shift:1000", "null: blocks:20"), nil, []string{"group tiny-bert"}},
-		"enough": {strings.NewReplacer("stimulus_draws: 50", "stimulus_draws: 2000"), nil, []string{"match.stimulus_draws"}},
+		"a null":       {strings.NewReplacer("# null: shift:1000", "null: blocks:20"), nil, []string{"group tiny-bert"}},
+		"few lesions":  {strings.NewReplacer("# lesion:\n#   words: example-data/unseen.tsv ", "lesion:\n  draws: 9\n  words: example-data/unseen.tsv "), []string{"lesion tiny-bert: lesion.draws 9: the smallest p of a sub-group is 0.1, so that none can pass 0.05"}, nil},
+		"more lesions": {strings.NewReplacer("# lesion:\n#   words: example-data/unseen.tsv ", "lesion:\n  words: example-data/unseen.tsv "), nil, []string{"lesion.draws"}},
+		"enough":       {strings.NewReplacer("stimulus_draws: 50", "stimulus_draws: 2000"), nil, []string{"match.stimulus_draws"}},
 	} {
 		if err := os.WriteFile(yaml, []byte(c.edit.Replace(string(example))), 0o666); err != nil {
 			t.Fatal(err)

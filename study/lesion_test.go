@@ -83,7 +83,7 @@ func TestLesionsOfAStudy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Does a sub-group matter to the model?", "of 13 words that the model predicts", "without random sets of units like it", "9 random sets of as many units of every layer", "sub-groups the prediction of words is worse", "is simulated, and its language model is random"} {
+	for _, want := range []string{"Does a sub-group matter to the model?", "of 13 words that the model predicts", "without random sets of units like it", "9 random sets of as many units of every layer", "to predict words the model needs 0 of 1 sub-groups more than other units like them", "is simulated, and its language model is random"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the report has no %q", want)
 		}

@@ -25,6 +25,7 @@ const table = `
 cmd/voxen: study study/* internal/demo bench store engine cpu cuda internal/worker
 bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
 bench/gpu: cuda engine internal/conform engine/op
+bench/compare: store
 bench/peers/worker: internal/blas internal/eig engine/op store study/encode
 bench: internal/blas engine internal/conform engine/dict engine/op engine/ridge engine/tile
 

@@ -34,6 +34,7 @@ var doors = map[string]string{
 	"internal/worker/":               "maps the files that another process shares with it",
 	"internal/npytest/":              "makes files for tests",
 	"bench/peers/":                   "is a program of its own, which compares others with voxen",
+	"bench/compare/":                 "is a program of the project itself",
 	"internal/mutate/":               "is a program of the project itself",
 	"internal/notices/":              "is a program of the project itself",
 	"internal/gallery/":              "is a program of the project itself",

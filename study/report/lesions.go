@@ -94,7 +94,7 @@ func (b *reporter) lesion(s *page.Section, m Model, t, losses *store.Table) erro
 		return nil
 	}
 	b.found("lesions", "p against random sets of as many units of each layer that respond as strongly, on a text that the dictionary did not see; q over sub-groups.",
-		"%s: without %d of %d sub-groups the prediction of words is worse than without others like them (q < 0.05).", m.Name, passed, tested)
+		"%s: to predict words the model needs %d of %d sub-groups more than other units like them (q < 0.05).", m.Name, passed, tested)
 	return nil
 }
 
