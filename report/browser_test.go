@@ -78,8 +78,9 @@ func TestPageHidesInBrowser(t *testing.T) {
 // Tables sort by a column, numbers as numbers, and the other way round; a search hides
 // rows; the contents list marks a section.
 func TestPageRespondsInBrowser(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page.html")
-	if err := os.WriteFile(path, []byte(write(t, everything(t))), 0o666); err != nil {
+	path, p := filepath.Join(t.TempDir(), "page.html"), everything(t)
+	p.Section("more", "More", "A page of one section has no contents list.")
+	if err := os.WriteFile(path, []byte(write(t, p)), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	const script = `(() => {

@@ -28,11 +28,7 @@ func (f *Figure) PDF(w io.Writer) error {
 	doc.SetMargins(0, 0, 0)
 	doc.SetAutoPageBreak(false, 0)
 	doc.AddUTF8FontFromBytes("go", "", goregular.TTF)
-	orientation := "P"
-	if f.Width > f.Height {
-		orientation = "L"
-	}
-	doc.AddPageFormat(orientation, fpdf.SizeType{Wd: f.Width * points, Ht: f.Height * points})
+	doc.AddPageFormat("P", fpdf.SizeType{Wd: f.Width * points, Ht: f.Height * points})
 	for i, m := range f.marks {
 		switch m := m.(type) {
 		case shape:

@@ -20,6 +20,9 @@ type Scale struct {
 	// High is the value of the lightest colour, which what lies beyond has too; the
 	// largest (absolute) number if it is 0.
 	High float64
+	// Whole is for numbers such as those of layers, with half a one beyond at either end:
+	// whole ones alone stand at the bar.
+	Whole bool
 	// Threshold leaves numbers without colour whose distance from 0 is at most this.
 	Threshold float64
 
@@ -136,6 +139,17 @@ func (s Scale) marks() (marks []mark) {
 		if !slices.ContainsFunc(marks, touches) {
 			marks = append(marks, mark{x, text})
 		}
+	}
+	if s.Whole {
+		first, last := math.Ceil(s.bottom()), math.Floor(s.High)
+		add(first, number(first))
+		add(last, number(last))
+		for _, x := range Ticks(first, last, 6) {
+			if x == math.Round(x) {
+				add(x, number(x))
+			}
+		}
+		return marks
 	}
 	low, high := number(s.bottom()), number(s.High)
 	if s.beyond[0] {

@@ -26,8 +26,9 @@ type SliceFigure struct {
 	Title, Alt string
 	Scale      Scale
 	// Background is drawn in dark greys: the mean of the BOLD, say. Without one the
-	// voxels that have a number other than 0 are.
+	// voxels that have a number other than 0 are, and those that are Inside.
 	Background *brain.Volume
+	Inside     []bool // the voxels of a mask; may be nil
 	// Map is on the same grid. Voxels without colour show the background.
 	Map *brain.Volume
 	// Labels, if set, say that the map holds labels: each is drawn in its own colour
@@ -124,6 +125,8 @@ func (f *SliceFigure) check() error {
 	switch {
 	case n == 0 || n != len(f.Map.Values):
 		return fmt.Errorf("map has %d values, expected one for each of %d voxels", len(f.Map.Values), n)
+	case f.Inside != nil && len(f.Inside) != n:
+		return fmt.Errorf("%d voxels are said to be inside a mask or not, expected %d", len(f.Inside), n)
 	case f.Solid != nil && len(f.Solid) != n:
 		return fmt.Errorf("%d voxels are said to be solid or faded, expected %d", len(f.Solid), n)
 	}
@@ -150,7 +153,7 @@ func (d *slicesDrawn) setBackground() {
 	for i, x := range d.Map.Values {
 		level := 0.0
 		switch {
-		case d.Background == nil && x != 0 && !math.IsNaN(x):
+		case d.Background == nil && (x != 0 && !math.IsNaN(x) || d.Inside != nil && d.Inside[i]):
 			level = 0.5
 		case d.Background != nil && !math.IsNaN(d.Background.Values[i]):
 			level = min(max((d.Background.Values[i]-low)/(high-low), 0), 1)

@@ -2,6 +2,8 @@ package plotting
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -129,6 +131,11 @@ func TestSlicesWithoutBackground(t *testing.T) {
 	if !slices.Contains(texts, "full colour: yes") {
 		t.Errorf("nothing says what faded is: %v", texts)
 	}
+	f.Inside = slices.Repeat([]bool{true}, g.Voxels()) // a mask is seen where there is no number
+	list, _ = pictures(t, f)
+	if got := list[0].(*image.RGBA).RGBAAt(1, 3); got != under {
+		t.Errorf("within the mask the back is %v, expected %v", got, under)
+	}
 }
 
 // A page of any grid, also with permuted axes, shows right on the right, front
@@ -214,6 +221,35 @@ func TestSlicesRefuse(t *testing.T) {
 	} {
 		if _, err := f.Draw(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+}
+
+// The page of a PDF is as wide and as high as its figure.
+func TestPDFPage(t *testing.T) {
+	for _, size := range [][2]float64{{720, 300}, {300, 720}} {
+		var b bytes.Buffer
+		if err := (&Figure{Width: size[0], Height: size[1]}).PDF(&b); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("/MediaBox [0 0 %.2f %.2f]", size[0]*points, size[1]*points); !bytes.Contains(b.Bytes(), []byte(want)) {
+			t.Errorf("no %s in the page of %g x %g", want, size[0], size[1])
+		}
+	}
+}
+
+// The numbers of layers at a bar are whole ones, in its ends too.
+func TestWholeMarks(t *testing.T) {
+	for high, want := range map[float64]string{3.5: "1 2 3", 1.5: "1", 24.5: "1 5 10 15 20 24"} {
+		s := Scale{Whole: true, Low: 0.5, High: high}.fitted([]float64{1})
+		var got []string
+		marks := s.marks()
+		slices.SortFunc(marks, func(a, b mark) int { return cmp.Compare(a.value, b.value) })
+		for _, m := range marks {
+			got = append(got, m.text)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("to %g: %q, want %s", high, got, want)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func isSolid(in []float64) []bool {
 func (p *plotter) scale() plotting.Scale {
 	s := plotting.Scale{Label: p.label(), Threshold: p.o.Threshold}
 	if p.o.Kind == "layers" {
-		s.High = float64(len(p.o.Maps))
+		s.Low, s.High, s.Whole = 0.5, float64(len(p.o.Maps))+0.5, true
 		return s
 	}
 	values := p.finite()
@@ -146,6 +146,9 @@ func (p *plotter) volume(ctx context.Context) (plotting.SliceFigure, report.Bloc
 	if f.Map, err = mask.Spread(p.values, math.NaN()); err != nil {
 		return f, nil, err
 	}
+	if p.o.Mask != "" {
+		f.Inside = inside(mask)
+	}
 	if p.solid != nil {
 		v, err := mask.Spread(p.solidity(), 0)
 		if err != nil {
@@ -161,6 +164,16 @@ func (p *plotter) volume(ctx context.Context) (plotting.SliceFigure, report.Bloc
 	}
 	viewer, err := p.volumeViewer(f)
 	return f, viewer, err
+}
+
+// inside tells the voxels of a mask on its grid.
+func inside(mask *brain.Mask) []bool {
+	in := make([]bool, mask.Grid.Voxels())
+	for v := range mask.Len() {
+		i, j, k := mask.Voxel(v)
+		in[(i*mask.Grid.Dims[1]+j)*mask.Grid.Dims[2]+k] = true
+	}
+	return in
 }
 
 // volumeViewer shows the map that a figure does.

@@ -50,7 +50,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "plot", Results: 3, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "plot", Results: 4, File: true, Neutral: []string{"precision"}}
 }
 
 // endings are those of what is written.
@@ -336,7 +336,12 @@ func (p *plotter) label() string {
 	case p.o.Kind == "layers":
 		return "layer with the highest value"
 	}
-	return strings.SplitN(filepath.Base(p.o.Maps[0]), ".", 2)[0]
+	parts := brain.Parts(p.o.Maps[0])
+	name := strings.SplitN(filepath.Base(parts[0]), ".", 2)[0]
+	if len(parts) > 1 { // of both hemispheres
+		name = strings.Replace(strings.Replace(name, "_hemi-L", "", 1), "_hemi-R", "", 1)
+	}
+	return name
 }
 
 // name says in words what is drawn.

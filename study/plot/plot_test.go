@@ -83,7 +83,10 @@ func TestPlotKinds(t *testing.T) {
 		"layers": {func(o *plot.Options) {
 			volume(o)
 			o.Kind, o.Maps = "layers", append(o.Maps, golden+"volume/sub-02_space-MNI_weights.nii.gz")
-		}, []string{"layer with the highest value"}},
+		}, []string{"layer with the highest value", ">1<", ">2<"}},
+		"both hemispheres": {func(o *plot.Options) {
+			o.Maps, o.Surfaces = []string{golden + "surface/networks_hemi-L.label.gii," + golden + "surface/networks_hemi-R.label.gii"}, spheres
+		}, []string{"left, lateral", ">networks<"}},
 	} {
 		svg := string(done(t, ".svg", c.set))
 		for _, want := range c.want {

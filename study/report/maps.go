@@ -301,7 +301,7 @@ func layerScale(values []float64) (s plotting.Scale, ok bool) {
 	if len(kept) == 0 {
 		return s, false
 	}
-	return plotting.Scale{Label: "best layer", Low: math.Floor(slices.Min(kept)) - 0.5, High: math.Ceil(slices.Max(kept)) + 0.5}, true
+	return plotting.Scale{Label: "best layer", Whole: true, Low: math.Floor(slices.Min(kept)) - 0.5, High: math.Ceil(slices.Max(kept)) + 0.5}, true
 }
 
 // meanImage averages the images of a result of a model's subjects that are on one
