@@ -164,7 +164,11 @@ func (s *Study) speechSpaces() ([]space, error) {
 			o.Audio, o.AudioStart = s.resolve(run.Audio), run.AudioStart
 		}
 		T := float64(run.Volumes)
-		task := s.add(run.Name, nil, work{size: fmt.Sprintf("%d words to %d volumes", len(s.words[i]), run.Volumes), flops: 64 / run.TR * T, bytes: 8 * T, output: 8 * T * float64(len(spaces)), memory: 64 * T}, o)
+		what := "sound"
+		if n := len(s.words[i]); n > 0 {
+			what = fmt.Sprintf("%d words", n)
+		}
+		task := s.add(run.Name, nil, work{size: fmt.Sprintf("%s to %d volumes", what, run.Volumes), flops: 64 / run.TR * T, bytes: 8 * T, output: 8 * T * float64(len(spaces)), memory: 64 * T}, o)
 		for j, name := range speech.Names {
 			spaces[j].files, spaces[j].from = append(spaces[j].files, filepath.Join(o.Out, name+".npy")), append(spaces[j].from, task)
 		}

@@ -306,7 +306,11 @@ match: {templates: example-data/networks.nii.gz, draws: 10, nulls: [maps]}
 organize: {bootstraps: 10, draws: 10}
 couple: {atoms: 2}
 group: {permutations: 10}
+lesion: {text: unseen.txt, draws: 2}
 `)
+	if err := os.WriteFile(filepath.Join(dir, "unseen.txt"), []byte("A dog runs by the sea."), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	if err := runStudy(t, store.OS{}, yaml); err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +321,7 @@ group: {permutations: 10}
 	if of, _ := models.Column("model"); !slices.Equal(of, []string{"a", "b"}) {
 		t.Errorf("models %q are organised, want a and b", of)
 	}
-	for _, path := range []string{"shared/learn/codes.npz", "shared/sub-02/weights.npy", "shared/match/matches.tsv", "a/couple/coupling.tsv", "b/couple/coupling.tsv", "shared/group/group.tsv", "report.html"} {
+	for _, path := range []string{"shared/learn/codes.npz", "shared/sub-02/weights.npy", "shared/match/matches.tsv", "a/couple/coupling.tsv", "b/couple/coupling.tsv", "a/lesion/lesions.tsv", "b/lesion/lesions.tsv", "shared/group/group.tsv", "report.html"} {
 		if _, err := os.Stat(filepath.Join(dir, "results", path)); err != nil {
 			t.Error(err)
 		}

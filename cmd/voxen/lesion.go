@@ -37,7 +37,7 @@ func lesionText(s *lesion.Summary) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "loss per word %.4g bits, of %d words\n", s.Intact, s.Words)
 	for _, g := range s.Groups {
-		fmt.Fprintf(&text, "%s: without its %d units %.4g, without as many like them %.4g [%.4g, %.4g] (%d draws), p %.2g, q %.2g\n", g.Network, g.Units, g.Loss, g.Random, g.Low, g.High, g.Draws, g.P, g.Q)
+		fmt.Fprintf(&text, "%s (%d): without its units %.4g, without as many like them %.4g [%.4g, %.4g] (%d draws), p %.2g, q %.2g\n", g.Network, g.Units, g.Loss, g.Random, g.Low, g.High, g.Draws, g.P, g.Q)
 	}
 	return text.String() + "results in " + s.Out
 }
