@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"voxen/internal/race"
 	"voxen/internal/steptest"
 	"voxen/store"
 	"voxen/study"
@@ -28,6 +29,9 @@ lesion: {%s, draws: 9%s}
 // Every sub-group of a study is left out of its model, and random sets like it: the tables,
 // the report and its methods say what that costs, and a second run keeps it.
 func TestLesionsOfAStudy(t *testing.T) {
+	if race.Enabled {
+		t.Skip("a whole study; the step runs under it by itself")
+	}
 	dir, yaml := plainStudy(t, fmt.Sprintf(lesionEnd, "text: unseen.txt", ""))
 	if err := os.WriteFile(filepath.Join(dir, "unseen.txt"), []byte("A dog runs by the sea, and no one is up so late."), 0o666); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ import (
 // units are two sub-groups of the example's BERT.
 const units = "model\tlayer\tunit\tnetwork\ttap\ntiny\t0\t1\tA\tffn.out\ntiny\t2\t7\tA\tffn.out\ntiny\t1\t3\tB\tffn.act\ntiny\t1\t4\tn/a\tffn.act\ntiny\t2\t9\tA\tffn.out\n"
 
-// options are a lesion of them with 20 random sets each.
+// options are a lesion of them with 9 random sets each.
 func options(t *testing.T) (dir string, o *lesion.Options) {
 	t.Helper()
 	dir = t.TempDir()
@@ -32,7 +32,7 @@ func options(t *testing.T) (dir string, o *lesion.Options) {
 		t.Fatal(err)
 	}
 	o = lesion.New()
-	o.Name, o.Model, o.Subgroups, o.Text, o.Draws, o.Out = "tiny", filepath.Join(dir, "example-data", "model"), filepath.Join(dir, "neurons.tsv"), filepath.Join(dir, "t.txt"), 20, filepath.Join(dir, "out")
+	o.Name, o.Model, o.Subgroups, o.Text, o.Draws, o.Out = "tiny", filepath.Join(dir, "example-data", "model"), filepath.Join(dir, "neurons.tsv"), filepath.Join(dir, "t.txt"), 9, filepath.Join(dir, "out")
 	for path, text := range map[string]string{o.Subgroups: units, o.Text: "A dog runs by the sea, and no one is up so late."} {
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
@@ -72,7 +72,7 @@ func TestAsExtract(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := extract.New()
-	x.Name, x.Model, x.Text, x.Out, x.Zero, x.Network, x.Loss, x.Draws = o.Name, o.Model, o.Text, filepath.Join(dir, "x.npy"), o.Subgroups, "A", true, step.Some(20)
+	x.Name, x.Model, x.Text, x.Out, x.Zero, x.Network, x.Loss, x.Draws = o.Name, o.Model, o.Text, filepath.Join(dir, "x.npy"), o.Subgroups, "A", true, step.Some(9)
 	single, err := step.Do[*extract.Summary](context.Background(), steptest.Env(), x)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestAsExtract(t *testing.T) {
 		if want := map[bool]float64{true: min(2*low, high), false: high}[g.P == low]; g.Q != want {
 			t.Errorf("%s: q %g of p %g and %g", g.Network, g.Q, low, high)
 		}
-		if g.Low > g.Random || g.Random > g.High || g.Draws != 20 {
+		if g.Low > g.Random || g.Random > g.High || g.Draws != 9 {
 			t.Errorf("%+v", g)
 		}
 	}
