@@ -29,13 +29,9 @@ func ReadParticipants(fsys store.FS, path string, scores, covariates []string) (
 		return nil, err
 	}
 	for _, name := range scores {
-		cells, err := t.Column(name)
+		values, err := step.NumbersOf(t, name, "a cognitive score: a number or n/a")
 		if err != nil {
 			return nil, err
-		}
-		values, bad := step.ParseNumbers(cells)
-		if bad >= 0 {
-			return nil, step.BadInput(path, "line %d has %q in column %s: a cognitive score is a number or n/a", t.Lines[bad], cells[bad], name)
 		}
 		if slices.Contains(covariates, name) {
 			return nil, step.BadInput(path, "column %s is a score and a covariate, expected one of them", name)

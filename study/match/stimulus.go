@@ -37,7 +37,7 @@ func (x *matcher) stimulus(ctx context.Context) (tile.Matrix, error) {
 	if !slices.EqualFunc(names, x.networks, func(a, b brain.Label) bool { return a.Name == b.Name }) {
 		return tile.Matrix{}, step.BadInput(in(networksFile), "has other networks than --templates %s", x.o.Templates)
 	}
-	observed, err := x.matrix(ctx, in(StimulusObserved))
+	observed, err := step.ReadMatrix(ctx, x.Env.FS, in(StimulusObserved))
 	if err != nil {
 		return tile.Matrix{}, err
 	}
@@ -51,7 +51,7 @@ func (x *matcher) stimulus(ctx context.Context) (tile.Matrix, error) {
 			}
 		}
 	}
-	null, err := x.matrix(ctx, in(StimulusNull))
+	null, err := step.ReadMatrix(ctx, x.Env.FS, in(StimulusNull))
 	if err != nil {
 		return tile.Matrix{}, err
 	}
@@ -59,15 +59,4 @@ func (x *matcher) stimulus(ctx context.Context) (tile.Matrix, error) {
 		return tile.Matrix{}, step.BadInput(in(StimulusNull), "is %d x %d, expected a row for each of %d atoms", null.Rows, null.Cols, len(x.matches))
 	}
 	return null, nil
-}
-
-// matrix reads a matrix of numbers.
-func (x *matcher) matrix(ctx context.Context, path string) (tile.Matrix, error) {
-	a, err := step.OpenMatrix(x.Env.FS, path)
-	if err != nil {
-		return tile.Matrix{}, err
-	}
-	defer a.Close()
-	m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
-	return m, a.ReadFloat64(ctx, 0, m.Cols, m.Data, m.Cols)
 }

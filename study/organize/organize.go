@@ -320,13 +320,7 @@ func (x *organizer) optional(ctx context.Context, path string) (tile.Matrix, err
 	if _, err := x.Env.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return tile.Matrix{}, nil
 	}
-	a, err := step.OpenMatrix(x.Env.FS, path)
-	if err != nil {
-		return tile.Matrix{}, err
-	}
-	defer a.Close()
-	m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
-	return m, a.ReadFloat64(ctx, 0, m.Cols, m.Data, m.Cols)
+	return step.ReadMatrix(ctx, x.Env.FS, path)
 }
 
 // sameNetworks refuses models that were matched with different networks, and a

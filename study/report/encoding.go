@@ -150,9 +150,9 @@ func (b *reporter) layersOf(dir string) (*layerScores, error) {
 		if err != nil {
 			return nil, err
 		}
-		values, bad := step.ParseNumbers(cells)
-		if bad >= 0 {
-			return nil, step.BadInput(t.Path, "line %d has %q in column %s, expected a number", t.Lines[bad], cells[bad], name)
+		values, err := step.NumbersOf(t, name, "a number")
+		if err != nil {
+			return nil, err
 		}
 		switch name {
 		case "layer":
@@ -351,12 +351,11 @@ func (b *reporter) partition(m Model, s *page.Section) error {
 			r2, parts = make([]float64, len(names)), make([]float64, len(names))
 		}
 		for column, to := range map[string][]float64{"r2_mean": r2, "commonality_mean": parts} {
-			cells, err := t.Column(column)
+			values, err := step.NumbersOf(t, column, "a number")
 			if err != nil {
 				return err
 			}
-			values, bad := step.ParseNumbers(cells)
-			if bad >= 0 || len(values) != len(to) {
+			if len(values) != len(to) {
 				return step.BadInput(t.Path, "has no numbers of %d subsets in column %s", len(to), column)
 			}
 			for i, x := range values {

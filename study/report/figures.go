@@ -10,15 +10,27 @@ import (
 	"voxen/study/step"
 )
 
-// drawing is a figure of the report.
-func drawing(caption string, d interface {
+// figure is what can be drawn.
+type figure interface {
 	Draw() (*plotting.Figure, error)
-}) (page.Block, error) {
+}
+
+// drawing is a figure of the report.
+func drawing(caption string, d figure) (page.Block, error) {
 	f, err := d.Draw()
 	if err != nil {
 		return nil, err
 	}
 	return page.Figure{Caption: caption, Drawing: f}, nil
+}
+
+// draw adds a drawing to a section.
+func draw(s *page.Section, caption string, d figure) error {
+	f, err := drawing(caption, d)
+	if err == nil {
+		s.Add(f)
+	}
+	return err
 }
 
 // scoreScale is that of scores: from 0 to nearly the highest; of scores that are all

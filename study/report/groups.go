@@ -2,9 +2,7 @@ package report
 
 import (
 	"context"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	page "voxen/report"
@@ -69,10 +67,7 @@ func (b *reporter) groupTables(s *page.Section, m Model, t *store.Table) error {
 		for _, i := range rows[test] {
 			row := page.Row{Cells: []string{columns["variable"][i], columns["subjects"][i]}}
 			for _, name := range []string{"estimate", "t", "p", "p_max", "q"} {
-				x, err := strconv.ParseFloat(columns[name][i], 64)
-				if err != nil {
-					x = math.NaN()
-				}
+				x := known(columns[name][i])
 				row.Cells = append(row.Cells, short(x))
 				row.Strong = row.Strong || name == "q" && x < 0.05
 			}

@@ -77,12 +77,10 @@ func (b *reporter) learning(ctx context.Context) error {
 	}
 	s.Add(stable...)
 	if len(series) > 0 {
-		f, err := drawing("Learning curves: the objective, neurons coded over the atoms before each step, as the mean over the last pass of steps. Single steps differ in their neurons.",
-			plotting.Chart{XLabel: "step", YLabel: "objective", Series: series, Alt: "objective by step, falling as the dictionary is learned"})
-		if err != nil {
+		if err := draw(s, "Learning curves: the objective, neurons coded over the atoms before each step, as the mean over the last pass of steps. Single steps differ in their neurons.",
+			plotting.Chart{XLabel: "step", YLabel: "objective", Series: series, Alt: "objective by step, falling as the dictionary is learned"}); err != nil {
 			return err
 		}
-		s.Add(f)
 	}
 	s.Add(figures...)
 	if len(b.o.Models) == 0 {
@@ -97,13 +95,9 @@ func (b *reporter) objective(m Model) ([]plotting.Series, error) {
 	if t == nil || err != nil {
 		return nil, err
 	}
-	cells, err := t.Column("objective")
+	values, err := step.NumbersOf(t, "objective", "a number")
 	if err != nil {
 		return nil, err
-	}
-	values, bad := step.ParseNumbers(cells)
-	if bad >= 0 {
-		return nil, step.BadInput(t.Path, "line %d has %q in column objective, expected a number", t.Lines[bad], cells[bad])
 	}
 	passes, err := strconv.Atoi(option(b.of(m.Name+": learn"), "--epochs", "1"))
 	if err != nil || passes < 1 || passes > len(values) {

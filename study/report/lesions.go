@@ -3,8 +3,6 @@ package report
 import (
 	"context"
 	"fmt"
-	"math"
-	"strconv"
 
 	"voxen/internal/plotting"
 	page "voxen/report"
@@ -57,13 +55,7 @@ func (b *reporter) lesion(s *page.Section, m Model, t, losses *store.Table) erro
 		s.Add(page.Text("No unit belongs to a network: there is no sub-group to leave out."))
 		return nil
 	}
-	number := func(name string, i int) float64 {
-		x, err := strconv.ParseFloat(columns[name][i], 64)
-		if err != nil {
-			return math.NaN()
-		}
-		return x
-	}
+	number := func(name string, i int) float64 { return known(columns[name][i]) }
 	intact := number("intact", 0)
 	out := page.Table{Source: b.source(t), Columns: []page.Column{{Name: "Network"}, {Name: "Units", Number: true}, {Name: "Loss without them", Number: true}, {Name: "More than whole", Number: true},
 		{Name: "Random sets", Number: true}, {Name: "95% of them", Number: true}, {Name: "In common", Number: true}, {Name: "p", Number: true}, {Name: "q", Number: true}},

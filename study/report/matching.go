@@ -87,9 +87,8 @@ func (b *reporter) matches(m Model) (*modelMatches, error) {
 		if name == "network" {
 			continue
 		}
-		var bad int
-		if values[name], bad = step.ParseNumbers(columns[name]); bad >= 0 {
-			return nil, step.BadInput(t.Path, "line %d has %q in column %s, expected a number", t.Lines[bad], columns[name][bad], name)
+		if values[name], err = step.NumbersOf(t, name, "a number"); err != nil {
+			return nil, err
 		}
 	}
 	rate, err := strconv.ParseFloat(option(b.of(m.Name+": match"), "--fdr", "0.05"), 64)
@@ -145,11 +144,9 @@ func (b *reporter) matching(context.Context) error {
 				h.Values = append(h.Values, matches.r[k*len(matches.networks)+n])
 			}
 		}
-		f, err := drawing(m.Name+": spatial correlation of every atom's map with every network.", h)
-		if err != nil {
+		if err := draw(s, m.Name+": spatial correlation of every atom's map with every network.", h); err != nil {
 			return err
 		}
-		s.Add(f)
 		rests := matches.rests(b.subjectsOf(m))
 		s.Add(page.Text(rests))
 		b.foundMatches(m, matches, rests)

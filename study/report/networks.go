@@ -103,11 +103,9 @@ func (b *reporter) profiles(s *page.Section) error {
 			s.Add(page.Text(model + ": no neuron belongs to a network."))
 			continue
 		}
-		f, err := drawing(model+": profile of every layer, the distribution of its assigned neurons over networks; the number of neurons in brackets. Light grey: no neuron is assigned.", h)
-		if err != nil {
+		if err := draw(s, model+": profile of every layer, the distribution of its assigned neurons over networks; the number of neurons in brackets. Light grey: no neuron is assigned.", h); err != nil {
 			return err
 		}
-		s.Add(f)
 	}
 	return nil
 }
@@ -163,11 +161,9 @@ func (b *reporter) interaction(s *page.Section, t *store.Table) error {
 				h.Values[a*B+c], h.Values[c*B+a] = share[i], share[i]
 			}
 		}
-		f, err := drawing(model+": interaction, the share of neurons with a code whose summed share is at least 0.2 on both networks.", h)
-		if err != nil {
+		if err := draw(s, model+": interaction, the share of neurons with a code whose summed share is at least 0.2 on both networks.", h); err != nil {
 			return err
 		}
-		s.Add(f)
 	}
 	return nil
 }

@@ -93,13 +93,7 @@ func (b *reporter) foundModels(models *store.Table) error {
 		}
 	}
 	for i, model := range columns["model"] {
-		number := func(name string) float64 {
-			x, err := strconv.ParseFloat(columns[name][i], 64)
-			if err != nil {
-				return math.NaN()
-			}
-			return x
-		}
+		number := func(name string) float64 { return known(columns[name][i]) }
 		evidence := "No p against networks permuted over the atoms is known."
 		if p := number("diversity_corrected_p"); !math.IsNaN(p) {
 			evidence = fmt.Sprintf("By chance, networks permuted over the atoms, it is %s (p = %s).", short(number("diversity_corrected_chance")), short(p))
@@ -179,15 +173,16 @@ func numericColumn(t *store.Table, name string) ([]float64, error) {
 	if !slices.Contains(t.Columns, name) {
 		return nil, nil
 	}
-	cells, err := t.Column(name)
+	return step.NumbersOf(t, name, "a number")
+}
+
+// known is the number in a cell, NaN where it has none.
+func known(cell string) float64 {
+	x, err := strconv.ParseFloat(cell, 64)
 	if err != nil {
-		return nil, err
+		return math.NaN()
 	}
-	values, bad := step.ParseNumbers(cells)
-	if bad >= 0 {
-		return nil, step.BadInput(t.Path, "line %d has %q in column %s, expected a number", t.Lines[bad], cells[bad], name)
-	}
-	return values, nil
+	return x
 }
 
 // balance draws diversity against consistency, a point per model.
@@ -234,12 +229,7 @@ func (b *reporter) balance(s *page.Section, models *store.Table) error {
 		s.Add(page.Text("The balance of diversity and consistency needs two layers with assigned neurons, which no model has."))
 		return nil
 	}
-	f, err := drawing("The balance of each model: diversity of its layers against their consistency; bars are bootstrap intervals over subjects where there are any."+leftOut(c.Series), c)
-	if err != nil {
-		return err
-	}
-	s.Add(f)
-	return nil
+	return draw(s, "The balance of each model: diversity of its layers against their consistency; bars are bootstrap intervals over subjects where there are any."+leftOut(c.Series), c)
 }
 
 // byModel splits the rows of a table by its column "model", in order.
@@ -305,11 +295,9 @@ func (b *reporter) layers(s *page.Section, t *store.Table) error {
 		stack.Charts, all = append(stack.Charts, c), append(all, c.Series...)
 	}
 	if len(stack.Charts) > 0 {
-		f, err := drawing("Indices by layer: diversity, the effective number of networks; coverage, the share of neurons that belong to one; specialisation, the mean highest share. Bars are bootstrap intervals over subjects where there are any."+leftOut(all), stack)
-		if err != nil {
+		if err := draw(s, "Indices by layer: diversity, the effective number of networks; coverage, the share of neurons that belong to one; specialisation, the mean highest share. Bars are bootstrap intervals over subjects where there are any."+leftOut(all), stack); err != nil {
 			return err
 		}
-		s.Add(f)
 	}
 	s.Add(page.Details{Summary: "Layers, as a table", Blocks: []page.Block{b.plain(t, "Layers. "+intervals)}})
 	return nil

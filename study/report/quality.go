@@ -131,12 +131,10 @@ func (b *reporter) scoreTable(ctx context.Context, s *page.Section, m Model, k s
 	if len(m.Encode) > len(series) {
 		note = fmt.Sprintf(" The first %d of %d subjects.", len(series), len(m.Encode))
 	}
-	f, err := drawing(m.Name+": distribution of the "+of+" over voxels."+note, plotting.Chart{XLabel: of, YLabel: "share of voxels (%)", Series: series, YFromZero: true,
-		Alt: "curves of the share of voxels by " + of + ", one per subject"})
-	if err != nil {
+	if err := draw(s, m.Name+": distribution of the "+of+" over voxels."+note, plotting.Chart{XLabel: of, YLabel: "share of voxels (%)", Series: series, YFromZero: true,
+		Alt: "curves of the share of voxels by " + of + ", one per subject"}); err != nil {
 		return err
 	}
-	s.Add(f)
 	b.foundScores(m, k, of, highest)
 	return nil
 }

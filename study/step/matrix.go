@@ -54,6 +54,17 @@ func OpenMatrix(fsys store.FS, path string) (store.Array, error) {
 	return a, nil
 }
 
+// ReadMatrix reads a two-dimensional array.
+func ReadMatrix(ctx context.Context, fsys store.FS, path string) (tile.Matrix, error) {
+	a, err := OpenMatrix(fsys, path)
+	if err != nil {
+		return tile.Matrix{}, err
+	}
+	defer a.Close()
+	m := tile.Matrix{Rows: a.Rows(), Cols: a.Cols(), Data: make([]float64, a.Rows()*a.Cols())}
+	return m, a.ReadFloat64(ctx, 0, m.Cols, m.Data, m.Cols)
+}
+
 // maxFeatures bounds the values of features, which are held in memory in float64.
 const maxFeatures = 1 << 31
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"voxen/store"
 )
 
 // Number writes a cell of a table with the digits that mean something.
@@ -86,6 +88,20 @@ func ParseNumbers(cells []string) (values []float64, bad int) {
 		values[i] = x
 	}
 	return values, -1
+}
+
+// NumbersOf reads a column of a table, NaN where a cell is missing; want is what a cell that is no
+// finite number is told to be.
+func NumbersOf(t *store.Table, name, want string) ([]float64, error) {
+	cells, err := t.Column(name)
+	if err != nil {
+		return nil, err
+	}
+	values, bad := ParseNumbers(cells)
+	if bad >= 0 {
+		return nil, BadInput(t.Path, "line %d has %q in column %s, expected %s", t.Lines[bad], cells[bad], name, want)
+	}
+	return values, nil
 }
 
 // Dot is the sum of products.
