@@ -295,8 +295,11 @@ func removeCommitted(fsys FS, partial string) error {
 // between the first and the last rename, or before the partial folder, empty
 // but for its lock, was removed. It does nothing where there is none, and is
 // called by OpenJob; a reader of results that wants no half-replaced folder
-// calls it first.
+// calls it first. A file where a folder is expected, or a folder for a file, is refused.
 func Recover(fsys FS, out string, file bool) error {
+	if err := checkOut(fsys, out, file); err != nil {
+		return err
+	}
 	partial, final := partialFolder(out, file)
 	found, err := checkPartial(fsys, partial)
 	if err != nil {

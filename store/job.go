@@ -118,9 +118,6 @@ func OpenJob(fsys FS, out string, o JobOptions) (*Job, error) {
 	if o.Watch != nil {
 		o.Inputs = o.Watch.List()
 	}
-	if err := checkOut(fsys, out, o.File); err != nil {
-		return nil, err
-	}
 	outs := []string{out}
 	if o.Part != nil {
 		outs = append(outs, o.Part.Out(out, o.File))
@@ -171,10 +168,8 @@ func checkOut(fsys FS, out string, file bool) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case errors.Is(err, fs.ErrPermission):
-		return openError(out, err)
 	case err != nil:
-		return pathError(out, err)
+		return openError(out, err)
 	case file && info.IsDir():
 		return inputErrorf(out, "is a folder, expected the name of a file")
 	case !file && !info.IsDir():

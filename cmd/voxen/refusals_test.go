@@ -339,11 +339,11 @@ var refusals = []refusal{
 	{"results under a file", func(f *files) []string {
 		f.bytes("file", nil)
 		return []string{"encode", "--features", f.npy("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--out", f.path("file/out")}
-	}, 2, `file/out/.partial: .*a part of its path is no folder`},
+	}, 2, `file/out: .*a part of its path is no folder`},
 	{"results where a file is", func(f *files) []string {
 		f.bytes("file", nil)
 		return []string{"encode", "--features", f.npy("x.npy", []int{12, 3}), "--responses", f.npy("y.npy", []int{12, 5}), "--out", f.path("file")}
-	}, 2, `file`},
+	}, 2, `file: is a file, expected the name of a folder`},
 
 	// learn
 	learnRefusal("signals with NaN", `s.npy.*NaN.*column 2`, func(f *files) string {

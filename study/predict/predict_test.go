@@ -223,6 +223,17 @@ func TestPredictionsByDefinition(t *testing.T) {
 	}
 }
 
+// A fit that took rows out by tables of which no column is a confound is applied without any.
+func TestPredictionsOfCensoredRuns(t *testing.T) {
+	f := newFiles(t)
+	o, p, _ := f.fitted("fit", encode.Options{RunSteps: step.RunSteps{ConfoundColumns: []string{step.NoColumns}}, Censoring: step.Censoring{Censor: "a>1"}}, true)
+	p.Confounds = nil
+	made, err := step.Do[*predict.Summary](ctx, steptest.Env(), steptest.With(predict.New(), p))
+	if err != nil || made.Rows != 65 {
+		t.Fatalf("%+v, %v: expected the 65 rows of %v", made, err, o.TestFeatures)
+	}
+}
+
 // Labels of runs in one file do what a file per run does.
 func TestPredictionsOfLabelledRuns(t *testing.T) {
 	f := newFiles(t)
@@ -281,6 +292,8 @@ func TestRefusalsOfFits(t *testing.T) {
 	huge := plain
 	huge.Features = []string{plain.Features[0], f.npy("huge.npy", 2, K, []float64{1, 1, 1, 1, 1e300, 1})}
 	refused(huge, "huge.npy: has 1e+300 at row 1, column 1")
+	huge.Features[1] = f.npy("first.npy", 2, K, []float64{1, 1e300, 1, 1, 1, 1})
+	refused(huge, "first.npy: has 1e+300 at row 0, column 1")
 	if err := os.Remove(filepath.Join(plain.Fit, "weights.npy")); err != nil {
 		t.Fatal(err)
 	}
