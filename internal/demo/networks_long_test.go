@@ -3,6 +3,7 @@
 package demo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,22 +23,31 @@ const networksLog = "../../build/networks-in-the-noise.tsv"
 func TestNetworksInTheNoiseFull(t *testing.T) {
 	x := newTruth(t, 1, 2)
 	maps, all, few := []string{"maps"}, []string{"maps", "subjects", "stimulus"}, []string{"maps", "stimulus"}
+	planted := func(subjects int, loading float64, nulls []string) networksCheck {
+		return networksCheck{Subjects: subjects, Share: 0.05, Loading: loading, Draws: 1500, Nulls: nulls, Alphas: plantedAlpha, SD: 2 * loadingSD, Learned: true}
+	}
+	with := func(c networksCheck, change func(c *networksCheck)) networksCheck { change(&c); return c }
+	weak := with(planted(12, 2, all), func(c *networksCheck) { c.SD, c.Learned = loadingSD, false })
 	checks := []struct {
 		networksCheck
 		seeds    uint64
 		reported int     // most null seeds that report any atom
 		share    float64 // least share of planted atoms that is found
 	}{
-		{networksCheck{8, 0.05, 0, 500, few, false}, 100, 10, 0},
-		{networksCheck{8, 0, 0, 500, few, false}, 20, 3, 0},
-		{networksCheck{8, 0.2, 0, 500, few, false}, 20, 3, 0},
-		{networksCheck{8, 0.05, 0, 500, maps, false}, 5, 5, 0}, // what the null of maps alone does
-		{networksCheck{12, 0.05, 2, 1500, all, false}, 10, 0, 0.9},
-		{networksCheck{20, 0.05, 2, 1500, all, false}, 10, 0, 0.9},
-		{networksCheck{8, 0.05, 2, 1500, few, false}, 10, 0, 0.9},
-		{networksCheck{12, 0.05, -2, 1500, all, false}, 5, 0, 0.9},
-		{networksCheck{12, 0.05, 1, 1500, all, false}, 10, 0, 0}, // its power is stated
-		{networksCheck{12, 0.05, 2, 1500, all, true}, 5, 0, 0.9}, // and what atoms that resemble a planted one do
+		{networksCheck{Subjects: 8, Share: 0.05, Draws: 500, Nulls: few}, 100, 10, 0},
+		{networksCheck{Subjects: 8, Draws: 500, Nulls: few}, 20, 3, 0},
+		{networksCheck{Subjects: 8, Share: 0.2, Draws: 500, Nulls: few}, 20, 3, 0},
+		{networksCheck{Subjects: 8, Share: 0.05, Draws: 500, Nulls: few, Alphas: plantedAlpha}, 20, 3, 0},
+		{networksCheck{Subjects: 8, Draws: 500, Nulls: few, Alphas: plantedAlpha}, 20, 3, 0},
+		{networksCheck{Subjects: 8, Share: 0.2, Draws: 500, Nulls: few, Alphas: plantedAlpha}, 20, 3, 0},
+		{networksCheck{Subjects: 8, Share: 0.05, Draws: 500, Nulls: maps}, 5, 5, 0}, // what the null of maps alone does
+		{planted(12, 2, all), 10, 0, 0.9},
+		{planted(20, 2, all), 10, 0, 0.9},
+		{planted(8, 2, few), 10, 0, 0.9},
+		{planted(12, -2, all), 5, 0, 0.9},
+		{planted(12, 1, all), 10, 0, 0}, // its power is stated, as is that of half the loading and of an alpha for each voxel
+		{weak, 5, 0, 0},
+		{with(weak, func(c *networksCheck) { c.Alphas = "" }), 5, 0, 0},
 	}
 	for seed := range uint64(100) { // a part of each, where it is stopped
 		for _, c := range checks {
@@ -63,8 +73,8 @@ func TestNetworksInTheNoiseFull(t *testing.T) {
 		if float64(sum.planted) < c.share*float64(sum.of) {
 			t.Errorf("%+v: %d of %d planted atoms found, expected %g of them", c.networksCheck, sum.planted, sum.of, c.share)
 		}
-		if c.Loading != 0 && !c.Learned && 10*sum.others[0] > sum.ofOthers[0] {
-			t.Errorf("%+v: %d of %d atoms in which nothing is planted match, expected at most a tenth", c.networksCheck, sum.others[0], sum.ofOthers[0])
+		if others, of := sum.allOthers(); c.Loading != 0 && 10*others > of {
+			t.Errorf("%+v: %d of %d atoms that were not planted match, expected at most a tenth", c.networksCheck, others, of)
 		}
 		if c.Loading < 0 && sum.negative < sum.planted {
 			t.Errorf("%+v: %d of %d found as negative", c.networksCheck, sum.negative, sum.planted)
@@ -75,7 +85,7 @@ func TestNetworksInTheNoiseFull(t *testing.T) {
 // kept is run, or what an earlier process found.
 func (c networksCheck) kept(t *testing.T, x *truth, seed uint64) (f found) {
 	t.Helper()
-	key := fmt.Sprintf("%d\t%g\t%g\t%d\t%s\t%t\t%d", c.Subjects, c.Share, c.Loading, c.Draws, strings.Join(c.Nulls, ","), c.Learned, seed)
+	key := fmt.Sprintf("%d\t%g\t%g\t%d\t%s\t%s\t%g\t%t\t%d", c.Subjects, c.Share, c.Loading, c.Draws, strings.Join(c.Nulls, ","), cmp.Or(c.Alphas, alphasOfCheck), cmp.Or(c.SD, loadingSD), c.Learned, seed)
 	text, err := os.ReadFile(networksLog)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
@@ -120,6 +130,14 @@ func (f *found) add(g found) {
 	for i := range f.others {
 		f.others[i], f.ofOthers[i] = f.others[i]+g.others[i], f.ofOthers[i]+g.ofOthers[i]
 	}
+}
+
+// allOthers counts the atoms that were not planted and belong to a network, and all of them.
+func (f *found) allOthers() (others, of int) {
+	for i := range f.others {
+		others, of = others+f.others[i], of+f.ofOthers[i]
+	}
+	return others, of
 }
 
 // counts are all numbers, to be written and read.
