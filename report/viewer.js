@@ -13,19 +13,18 @@ const shortest = x => String(Number(x.toPrecision(2))).replace("-", "\u2212");
 function bar(one, map, low) {
   one(".bar").hidden = Boolean(map.labels) || !map.limit;
   if (one(".bar").hidden) return;
-  const stops = [], part = low / map.limit;
-  const add = (table, at) => {
+  const part = low / map.limit;
+  const stops = (table, at) => { // from 0 outwards
     const t = colourTables[table], list = [];
     for (let i = 0; i < t.I.length; i++) {
       const x = t.I[i] / 255;
       if (x >= part) list.push([at(x), `rgb(${t.R[i]}, ${t.G[i]}, ${t.B[i]})`]);
     }
     if (part > 0) list.unshift([at(0), "rgb(107, 107, 107)"], [at(part), "rgb(107, 107, 107)"], [at(part), list.length ? list[0][1] : "rgb(107, 107, 107)"]);
-    stops.push(...list);
+    return list;
   };
-  if (map.diverging) { add("below", x => 50 - 50 * x); add("above", x => 50 + 50 * x); } else add("sequential", x => 100 * x);
-  stops.sort((a, b) => a[0] - b[0]);
-  one(".colours").style.background = `linear-gradient(to right, ${stops.map(([at, colour]) => `${colour} ${at.toFixed(2)}%`).join(", ")})`;
+  const list = map.diverging ? [...stops("below", x => 50 - 50 * x).reverse(), ...stops("above", x => 50 + 50 * x)] : stops("sequential", x => 100 * x);
+  one(".colours").style.background = `linear-gradient(to right, ${list.map(([at, colour]) => `${colour} ${at.toFixed(2)}%`).join(", ")})`;
   const [from, mid] = map.diverging ? [-map.limit, 0] : [0, map.limit / 2];
   [from, mid, map.limit].forEach((x, i) => { one(".ends").children[i].textContent = shortest(x); });
 }

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -221,6 +222,23 @@ func TestSlicesRefuse(t *testing.T) {
 	} {
 		if _, err := f.Draw(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+}
+
+// A slice of noise, the least compressible there is, takes a byte and a half a voxel in a
+// page: its colours are few enough to be numbered.
+func TestSlicesAreSmall(t *testing.T) {
+	g := &brain.Grid{Dims: [3]int{80, 80, 1}, Affine: brain.Affine{{2, 0, 0, 0}, {0, 2, 0, 0}, {0, 0, 2, 0}, {0, 0, 0, 1}}}
+	random := rand.New(rand.NewPCG(1, 2))
+	noise := func(int, int, int) float64 { return random.NormFloat64() }
+	for _, s := range []Scale{{High: 3}, {High: 3, Diverging: true}} {
+		fig, err := SliceFigure{Scale: s, Background: volume(g, noise), Map: volume(g, noise)}.Draw()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(fig.Inline()); n > 80*80*3/2+4000 { // with its words and the bar
+			t.Errorf("diverging %t: %d bytes for %d voxels", s.Diverging, n, g.Voxels())
 		}
 	}
 }

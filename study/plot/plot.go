@@ -50,7 +50,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "plot", Results: 4, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "plot", Results: 5, File: true, Neutral: []string{"precision"}}
 }
 
 // endings are those of what is written.
