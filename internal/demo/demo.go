@@ -31,7 +31,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "demo", Results: 4, Device: true}
+	return step.Command{Name: "demo", Results: 5, Device: true}
 }
 
 // Check refuses a folder without a name.

@@ -40,6 +40,19 @@ func TestMatchesRestOn(t *testing.T) {
 	}
 }
 
+// Matched atoms are not counted as independent findings.
+func TestMatchedAtomsResemble(t *testing.T) {
+	m := modelMatches{signed: true, atoms: []atomMatch{{belongs: true}, {}, {belongs: true}}}
+	const not = "not one of independent findings"
+	if text := m.rests(12); !strings.Contains(text, not) {
+		t.Errorf("%q does not say %q", text, not)
+	}
+	m.atoms = m.atoms[1:]
+	if text := m.rests(12); strings.Contains(text, not) {
+		t.Errorf("of one atom: %q", text)
+	}
+}
+
 // The best atom of a network and the order of atoms go by |r|.
 func TestBestAtomBySize(t *testing.T) {
 	m := modelMatches{networks: []string{"a"}, atoms: []atomMatch{{network: "a", r: 0.4, belongs: true}, {network: "a", r: -0.8, belongs: true}, {network: "a", r: -0.9}}}

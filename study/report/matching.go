@@ -211,6 +211,9 @@ func (m *modelMatches) rests(subjects int) string {
 	if shown {
 		text += fmt.Sprintf(" With %d subjects the flips of their signs are shown only; they take part from %d on.", subjects, match.FewestInP)
 	}
+	if matched := slices.DeleteFunc(slices.Clone(m.atoms), func(a atomMatch) bool { return !a.belongs }); len(matched) > 1 {
+		text += " No null excludes that an atom matches since it resembles another that does: the number of matched atoms is not one of independent findings."
+	}
 	return text
 }
 
