@@ -93,6 +93,19 @@ func FindParts(fsys FS, out string) ([]Part, error) {
 	return parts, nil
 }
 
+// PartDone reports whether a part says that it is done; of what options, the merge sees.
+func PartDone(fsys FS, out string, file bool, p Part) bool {
+	partial, _ := partialFolder(p.Out(out, file), file)
+	b, err := ReadFile(context.Background(), fsys, filepath.Join(partial, journalName), maxJournal)
+	if err != nil {
+		return false
+	}
+	entries, _ := parseJournal(b)
+	return slices.ContainsFunc(entries, func(e journalEntry) bool {
+		return e.Note != nil && e.Note.Name == partNote && e.Note.Value == p.String()
+	})
+}
+
 // partNote is the note of a part whose work is done.
 const partNote = "part"
 

@@ -42,6 +42,7 @@ type Config struct {
 	Couple     CoupleConfig     `key:"couple" doc:"single neurons with biological neurons"`
 	Group      GroupConfig      `key:"group" doc:"statistics over subjects; left out with a single subject"`
 	Report     ReportConfig     `key:"report" doc:"the HTML report"`
+	Cluster    ClusterConfig    `key:"cluster" doc:"the jobs of voxen run --cluster"`
 
 	path  string         // of the file
 	lines map[string]int // of each key that is given, by its full name
@@ -138,6 +139,7 @@ func DefaultConfig() Config {
 	c := Config{
 		Out:      "results",
 		Data:     DataConfig{Layout: "auto", Mask: "auto"},
+		Cluster:  ClusterConfig{CPUs: 4, Retries: 2},
 		Align:    *align.New(),
 		Match:    MatchConfig{MapsOf: "weights", StimulusDraws: null.New().Draws, Options: *match.New()},
 		Organize: *organize.New(),
@@ -214,7 +216,7 @@ func (c *Config) check() error {
 	case c.Out == "":
 		return c.bad("out", "is empty, expected a folder")
 	}
-	for _, f := range []func() error{c.checkConfounds, c.checkModels, c.checkFeatures, c.checkStimulus, c.checkSubjects, c.checkOptions} {
+	for _, f := range []func() error{c.checkCluster, c.checkConfounds, c.checkModels, c.checkFeatures, c.checkStimulus, c.checkSubjects, c.checkOptions} {
 		if err := f(); err != nil {
 			return err
 		}

@@ -30,7 +30,8 @@ type StepState struct {
 	Kind   string `json:"kind"`
 	Out    string `json:"out"`
 	State  string `json:"state"`
-	Why    string `json:"why,omitempty"` // it is to be done
+	Why    string `json:"why,omitempty"`  // it is to be done
+	Jobs   string `json:"jobs,omitempty"` // of a cluster that it was handed to
 	Size   string `json:"size"`
 	Output int64  `json:"output_bytes"` // estimated
 	Memory int64  `json:"memory_bytes"` // estimated

@@ -53,6 +53,16 @@ func init() {
 		refusal{"worker: argument", func(*files) []string { return []string{"worker", "now"} }, 2, `unexpected argument "now"`},
 		refusal{"shard: nothing", func(*files) []string { return []string{"shard"} }, 2, `voxen shard wants a part and a command`},
 		refusal{"merge: nothing", func(*files) []string { return []string{"merge"} }, 2, `voxen merge wants the command whose parts there are`},
+		refusal{"study: another cluster", func(f *files) []string { return []string{"run", f.example(), "--cluster", "pbs"} }, 2, `--cluster "pbs", expected slurm`},
+		refusal{"study: cluster and step", func(f *files) []string { return []string{"run", f.example(), "--cluster", "slurm", "--step", "report"} }, 2, `expected one of them`},
+		refusal{"study: cancel what", func(f *files) []string { return []string{"run", f.example(), "--cancel"} }, 2, `--cancel ends the jobs of --cluster slurm: expected both`},
+		refusal{"study: part of what", func(f *files) []string { return []string{"run", f.example(), "--part", "1/2"} }, 2, `expected --step NAME`},
+		refusal{"study: part and merge", func(f *files) []string {
+			return []string{"run", f.example(), "--step", "report", "--part", "1/2", "--merge"}
+		}, 2, `expected one of them`},
+		refusal{"study: no such step", func(f *files) []string { return []string{"run", f.example(), "--step", "encode sub-99"} }, 2, `has no step "encode sub-99"; the nearest is "encode`},
+		refusal{"study: a step that has no parts", func(f *files) []string { return []string{"run", f.example(), "--step", "report", "--part", "1/2"} }, 2, `voxen report is not cut into parts`},
+		refusal{"study: status and cluster", func(f *files) []string { return []string{"run", f.example(), "--status", "--cluster", "slurm"} }, 2, `stand alone`},
 		refusal{"study: none", func(*files) []string { return []string{"run"} }, 2, `0 arguments, expected one: the study's YAML file`},
 		refusal{"study: two things at once", func(*files) []string { return []string{"run", "s.yaml", "--dry-run", "--status"} }, 2, `more than one of --init, --dry-run and --status`},
 		refusal{"study: example over a study", func(f *files) []string {
@@ -66,6 +76,7 @@ func init() {
 		text("two documents", `study.yaml: line 2: a second document, expected one`, "title: a\n---\ntitle: b\n"),
 		text("without data", `study.yaml: data has neither dataset nor subjects`, "title: a\n"),
 		text("without models", `study.yaml: models are not given`, "data: {dataset: ds}\n"),
+		text("memory of jobs", `study.yaml: line 3: cluster.memory .*much`, "data: {dataset: ds}\nmodels: [{path: m}]\ncluster: {memory: much}\n"),
 		text("without stimulus", `study.yaml: stimulus is not given, expected a run for each file`, "data: {subjects: [{name: a, bold: a.nii}]}\nmodels: [{path: m}]\n"),
 
 		// keys

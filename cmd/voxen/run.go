@@ -15,6 +15,7 @@ import (
 // runCommand is voxen run.
 func (a *app) runCommand() *cobra.Command {
 	var dryRun, status, initialise bool
+	var on clusterFlags
 	cmd := &cobra.Command{
 		Use:   "run study.yaml",
 		Short: "Do a whole study, from words and BOLD to the report; goes on where it stopped",
@@ -32,7 +33,11 @@ stopped, with the same results.` + "\n" + exitHelp,
   voxen run study.yaml
 
   # how far it is
-  voxen run study.yaml --status`,
+  voxen run study.yaml --status
+
+  # one step of it by itself, and one of two parts of another
+  voxen run study.yaml --step "align tiny-bert alice"
+  voxen run study.yaml --step "encode tiny-bert sub-01" --part 1/2`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{fmt.Errorf("%d arguments, expected one: the study's YAML file (voxen run --init study.yaml writes an example)", len(args))}
@@ -43,6 +48,8 @@ stopped, with the same results.` + "\n" + exitHelp,
 			switch {
 			case dryRun && status, initialise && (dryRun || status):
 				return usageError{fmt.Errorf("more than one of --init, --dry-run and --status is given")}
+			case on.any() && (dryRun || status || initialise):
+				return usageError{fmt.Errorf("--init, --dry-run and --status stand alone, without --cluster and --step")}
 			case initialise:
 				return a.initStudy(cmd, args[0])
 			}
@@ -54,6 +61,9 @@ stopped, with the same results.` + "\n" + exitHelp,
 			for _, note := range s.Notes() {
 				a.printer.Warn(note)
 			}
+			if on.any() {
+				return a.runOnCluster(cmd, s, on)
+			}
 			if dryRun || status {
 				states, err := s.States(e)
 				if err != nil {
@@ -61,6 +71,9 @@ stopped, with the same results.` + "\n" + exitHelp,
 				}
 				if dryRun {
 					return a.printForecast(s, e, states)
+				}
+				if err := withJobs(s, e, states); err != nil {
+					return err
 				}
 				a.printStates(states, false)
 				return nil
@@ -77,6 +90,7 @@ stopped, with the same results.` + "\n" + exitHelp,
 	f.BoolVar(&dryRun, "dry-run", false, "print the steps with their sizes, memory and time and the warnings to be expected, and do nothing")
 	f.BoolVar(&status, "status", false, "print how far each step is, and do nothing")
 	f.BoolVar(&initialise, "init", false, "write a commented example that runs, with simulated data beside it")
+	on.bind(cmd)
 	return cmd
 }
 
@@ -136,6 +150,9 @@ func (a *app) printStates(states []study.StepState, estimates bool) {
 		state, about := s.State, ""
 		if s.Why != "" {
 			state += " (" + s.Why + ")"
+		}
+		if s.Jobs != "" {
+			state += ", jobs " + s.Jobs
 		}
 		if s.State == study.StateDone {
 			done++

@@ -22,7 +22,7 @@ import (
 // docs/architecture.md, "The packages". Files of every platform and build tag count;
 // tests may import what they like.
 const table = `
-cmd/voxen: study study/* internal/demo bench store engine cpu cuda internal/worker
+cmd/voxen: study study/* internal/demo bench store engine cpu cuda internal/worker internal/slurm
 bench/gpu bench/peers/worker: bench cpu engine/dict engine/ridge engine/tile
 bench/gpu: cuda engine internal/conform engine/op
 bench/compare: store
@@ -76,6 +76,7 @@ internal/conform internal/coupling internal/permute internal/spatial: engine eng
 internal/conform/conformtest: internal/conform engine engine/op
 internal/coupling internal/permute internal/spatial: engine/tile
 internal/stimulus: engine/op
+internal/slurm: study
 internal/worker: study/step store engine engine/dict engine/op engine/ridge engine/tile
 cuda: engine internal/heap engine/op internal/cuda/lazy kernels
 internal/cuda/sim: kernels

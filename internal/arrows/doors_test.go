@@ -30,6 +30,7 @@ var doors = map[string]string{
 	"internal/browser/":              "starts a browser for tests",
 	"study/step/run.go":              "the runner, which opens the job of a step",
 	"study/step/checkpoint.go":       "writes the job's own scratch file",
+	"study/cluster.go":               "keeps the ids of a study's jobs, where their logs are",
 	"internal/steptest/":             "makes files for tests",
 	"internal/worker/":               "maps the files that another process shares with it",
 	"internal/npytest/":              "makes files for tests",

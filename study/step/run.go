@@ -53,14 +53,17 @@ func execute(ctx context.Context, e *Env, s Step) (Outcome, error) {
 	}
 	e.Report.Stage("checking inputs", 0)
 	jobs, err := e.jobs(ctx, s)
-	if err == nil {
-		err = e.cut(&jobs[0])
-	}
 	if err != nil {
 		return Outcome{}, err
 	}
 	if kept, err := e.keeps(jobs); kept != nil || err != nil {
+		if err == nil && e.Cut.Merge { // left by a merge that was interrupted after its commit
+			err = store.RemoveParts(e.FS, jobs[0].out, jobs[0].File)
+		}
 		return Outcome{Kept: kept}, err
+	}
+	if err := e.cut(&jobs[0]); err != nil {
+		return Outcome{}, err
 	}
 	r := &Run{Worker: &Worker{Env: e}, inputs: jobs[0].Inputs, further: map[string]*store.Job{}, options: slices.Clone(jobs[0].Options), results: map[string]float64{}, number: s.Command().Results}
 	defer r.close()

@@ -1906,6 +1906,12 @@ def run(
     dry_run: bool | None = None,
     status: bool | None = None,
     init: bool | None = None,
+    cluster: bool | None = None,
+    cancel: bool | None = None,
+    step: bool | None = None,
+    part: bool | None = None,
+    merge: bool | None = None,
+    allow_mixed: bool | None = None,
     device: str | None = None,
     threads: int | None = None,
     precision: str | None = None,
@@ -1928,6 +1934,18 @@ def run(
         Print how far each step is, and do nothing.
     init : bool, optional
         Write a commented example that runs, with simulated data beside it.
+    cluster : bool, optional
+        Slurm: submit all steps as jobs, as the section cluster of the study says, and follow them.
+    cancel : bool, optional
+        With --cluster: end the jobs of the study.
+    step : bool, optional
+        Do this step alone, by the name that --dry-run lists; those before it have to be done.
+    part : bool, optional
+        With --step: make part I/N of it, as voxen shard does.
+    merge : bool, optional
+        With --step: bring its parts together, as voxen merge does.
+    allow_mixed : bool, optional
+        With --merge: though different models of processor or GPU computed them.
     device : str, optional
         Where to compute: auto, cpu, cuda (all GPUs of one model) or cuda:N. Auto, cpu, cuda or cuda:N
         (default: auto).
@@ -1962,6 +1980,12 @@ def run(
             "dry-run": dry_run,
             "status": status,
             "init": init,
+            "cluster": cluster,
+            "cancel": cancel,
+            "step": step,
+            "part": part,
+            "merge": merge,
+            "allow-mixed": allow_mixed,
             "device": device,
             "threads": threads,
             "precision": precision,

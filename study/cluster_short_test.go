@@ -1,0 +1,7 @@
+//go:build !long
+
+package study
+
+// clusterSteps are the steps of the study of TestRunOnBadCluster, each of three parts and a
+// merge: 160 jobs.
+const clusterSteps = 40
