@@ -172,13 +172,18 @@ type aligner struct {
 // before and after the convolution, and what is written.
 const BlockBytes = 64 << 20
 
+// leastColumns are read at once, of files that have so many: fewer would take as many reads of a row
+// for each of them.
+const leastColumns = 64
+
 func (a *aligner) align(ctx context.Context) error {
 	T, V := a.src.Rows(), a.src.Cols()
 	column := 8 * int64(a.words+3*T)
-	if err := a.Env.Fits(column); err != nil {
+	least := min(int64(V), leastColumns)
+	if err := a.Env.Fits(least * column); err != nil {
 		return err
 	}
-	width := int(max(1, min(int64(V), min(BlockBytes, a.Env.HostBudget(0))/column)))
+	width := int(max(least, min(int64(V), min(BlockBytes, a.Env.HostBudget(0))/column)))
 	sink, err := a.Job.CreateNpy(ctx, "", step.DType(a.Env.Precision), T, V, store.AsMatrix)
 	if err != nil {
 		return err

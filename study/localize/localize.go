@@ -154,11 +154,15 @@ func (x *localizer) close() {
 	}
 }
 
+// leastUnits are read at once, of files that have so many: fewer would take as many reads of a row for
+// each of them.
+const leastUnits = 64
+
 // perUnit is what is known of a unit while units are tested, sorted and taken.
 const perUnit = 80
 
 // plan refuses a bound of memory that is too small for the tables and the tests of all
-// units, with responses of one unit at a time.
+// units, with responses of some units at a time.
 func (x *localizer) plan(ctx context.Context) error {
 	var names, items, rows int64
 	tables := func(paths []string, ending string, most *int64) error {
@@ -185,7 +189,7 @@ func (x *localizer) plan(ctx context.Context) error {
 	}
 	units := int64(x.units())
 	x.held = names + perUnit*units + 8*rows
-	stages := []step.Stage{{Own: 3 * names}, {Own: names + 8*rows + 2*items}, {Own: x.held + 2*8*rows}} // a table of names beside the first, as cells and columns; items; one unit
+	stages := []step.Stage{{Own: 3 * names}, {Own: names + 8*rows + 2*items}, {Own: x.held + 2*8*rows*min(units, leastUnits)}} // a table of names beside the first, as cells and columns; items; a block
 	if x.o.Subgroups != "" {
 		table, err := store.TableBytes(x.Env.FS, x.o.Subgroups)
 		if err != nil {
@@ -297,7 +301,7 @@ const blockBytes = 32 << 20
 func (x *localizer) test(ctx context.Context) error {
 	a, b := &x.sides[0], &x.sides[1]
 	column := 8 * int64(len(a.item)+a.items+len(b.item)+b.items)
-	width := int(max(1, min(int64(x.units()), min(blockBytes, x.Env.HostBudget(x.held))/column)))
+	width := int(max(min(int64(x.units()), leastUnits), min(int64(x.units()), min(blockBytes, x.Env.HostBudget(x.held))/column)))
 	x.tests = make([]Welch, x.units())
 	for lo := 0; lo < x.units(); lo += width {
 		hi := min(lo+width, x.units())

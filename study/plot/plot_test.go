@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -119,7 +120,7 @@ func TestPlotColours(t *testing.T) {
 		lowest  float64
 		colours string
 		signed  bool
-	}{{-1, "auto", true}, {-0.2, "auto", false}, {0, "auto", false}, {-0.2, "signed", true}, {-1, "scores", false}} {
+	}{{-1, "auto", true}, {-0.5, "auto", true}, {-0.2, "auto", false}, {0, "auto", false}, {-0.2, "signed", true}, {-1, "scores", false}} {
 		values := make([]float64, m.Len())
 		for v := range values {
 			values[v] = c.lowest + (1-c.lowest)*float64(v)/float64(len(values)-1)
@@ -134,6 +135,49 @@ func TestPlotColours(t *testing.T) {
 		if signed := strings.Contains(svg, ">≤ −0.5<") || strings.Contains(svg, ">−0.5<"); signed != c.signed || !strings.Contains(svg, ">≥ 0.5<") {
 			t.Errorf("from %g to 1 with %s: signed %t, expected %t", c.lowest, c.colours, signed, c.signed)
 		}
+	}
+}
+
+// Of layers that are as high the first is taken, and where none is above 0 there is none.
+func TestPlotLayers(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	mask := golden + "volume/mask.nii.gz"
+	m, err := (brain.Files{}).Mask(ctx, mask, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for l, pattern := range [][]float64{{1, 2, 0, -1, 1}, {1, 1, 0, -2, 3}} {
+		values := make([]float64, m.Len())
+		for v := range values {
+			values[v] = pattern[v%len(pattern)]
+		}
+		paths = append(paths, filepath.Join(dir, fmt.Sprint(l, ".npy")))
+		if err := save(paths[l], values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "layers.npy")
+	if err := os.WriteFile(path, done(t, ".npy", func(o *plot.Options) { o.Maps, o.Mask, o.Kind = paths, mask, "layers" }), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	values, _, err := store.LoadFloat64(ctx, store.OS{}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := map[float64]int{}, map[float64]int{}
+	for _, x := range values {
+		if !math.IsNaN(x) {
+			got[x]++
+		}
+	}
+	for v := range m.Len() {
+		if layer := []float64{1, 1, 0, 0, 2}[v%5]; layer > 0 {
+			want[layer]++
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("voxels of each layer: %v, want %v", got, want)
 	}
 }
 
