@@ -108,6 +108,12 @@ func KindByName(path string) Kind {
 	return nil
 }
 
+// NamesLabels reports whether an image is one of labels by its name, as .dlabel.nii and .label.gii are:
+// a volume does not say.
+func NamesLabels(path string) bool {
+	return slices.ContainsFunc([]string{".dlabel.", ".label.gii"}, func(mark string) bool { return strings.Contains(strings.ToLower(path), mark) })
+}
+
 // kindOf is KindByName, but that a kind that shares its ending with others is told
 // by the content of the file; nil for a name of no kind.
 func (f Files) kindOf(path string) (Kind, error) {

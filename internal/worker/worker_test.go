@@ -267,7 +267,7 @@ func TestOtherEstimators(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := dict.Defaults()
-	d.Atoms, d.Lambda, d.Epochs, d.Batch, d.Seed, d.Standardize, d.Precision = 2, 0.1, 3, 7, 5, dict.None, op.Float64
+	d.Atoms, d.Lambda, d.Epochs, d.Batch, d.Seed, d.Standardize, d.Precision = 2, 0.5, 3, 7, 5, dict.None, op.Float64
 	learned, err := dict.Learn(ctx, be, signals, d)
 	if err != nil {
 		t.Fatal(err)
@@ -278,17 +278,22 @@ func TestOtherEstimators(t *testing.T) {
 			atoms.Data[k*K+i] = learned.Atoms.Row(i)[k]
 		}
 	}
+	second := false // a signal of the second atom alone
 	for n := range T {
 		which, values := learned.Codes.Column(n)
+		second = second || len(which) == 1 && which[0] == 1
 		for i, k := range which {
 			codes[n*2+int(k)] = values[i]
 		}
 	}
+	if !second {
+		t.Fatal("no signal is of the second atom alone")
+	}
 	common := `, "common": {"device": "cpu", "precision": "float64", "threads": "2"}`
-	a = c.ask("learn", common+`, "params": {"atoms": 2, "lambda": 0.1, "epochs": 3, "batch": 7, "seed": 5}, "arrays": {"S": `+x+"}")
+	a = c.ask("learn", common+`, "params": {"atoms": 2, "lambda": 0.5, "epochs": 3, "batch": 7, "seed": 5}, "arrays": {"S": `+x+"}")
 	same("learn", a, "atoms", atoms.Data)
 	same("learn", a, "codes", codes)
-	a = c.ask("code", common+`, "params": {"lambda": 0.1}, "arrays": {"S": `+x+`, "atoms": `+c.share("in-4", 0, atoms)+"}")
+	a = c.ask("code", common+`, "params": {"lambda": 0.5}, "arrays": {"S": `+x+`, "atoms": `+c.share("in-4", 0, atoms)+"}")
 	same("code", a, "codes", codes)
 	c.in.Close()
 	<-c.ended

@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"voxen/brain"
 	"voxen/internal/plotting"
@@ -56,8 +55,7 @@ func (p *plotter) figure(ctx context.Context) (*plotting.Figure, *report.Page, e
 // findLabels reads the labels of a map of them.
 func (p *plotter) findLabels(ctx context.Context) error {
 	path := p.o.Maps[0]
-	named := strings.Contains(strings.ToLower(path), ".dlabel.") || strings.Contains(strings.ToLower(path), ".label.gii")
-	if p.o.Kind == "layers" || p.o.Colours != "labels" && !(p.o.Colours == "auto" && named) {
+	if p.o.Kind == "layers" || p.o.Colours != "labels" && !(p.o.Colours == "auto" && brain.NamesLabels(path)) {
 		return nil
 	}
 	if brain.KindByName(path) == nil {
