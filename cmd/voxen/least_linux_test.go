@@ -32,7 +32,8 @@ func TestLeastMemory(t *testing.T) {
 	mustRun(t, calls["encode"][0].args...) // and predict
 	short := []string{"align", "couple", "encode", "learn", "match", "organize"}
 	for _, command := range slices.Sorted(maps.Keys(calls)) {
-		if command == "run" || command == "bench" || testing.Short() && !slices.Contains(short, command) {
+		// merge does a step whose least memory is known, of parts that lie beside its output
+		if command == "run" || command == "bench" || command == "merge" || testing.Short() && !slices.Contains(short, command) {
 			continue
 		}
 		for i, c := range calls[command] {
