@@ -12,11 +12,11 @@ import (
 
 // mapFile maps n bytes of a file, at least one.
 func mapFile(f *os.File, n int64, writable bool) (*mapping, error) {
-	protection, flags := unix.PROT_READ, unix.MAP_SHARED
-	if writable { // of results, all of which will be written
-		protection, flags = protection|unix.PROT_WRITE, flags|populate
+	protection := unix.PROT_READ
+	if writable {
+		protection |= unix.PROT_WRITE
 	}
-	data, err := unix.Mmap(int(f.Fd()), 0, int(n), protection, flags)
+	data, err := unix.Mmap(int(f.Fd()), 0, int(n), protection, unix.MAP_SHARED)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap "+f.Name(), err)
 	}

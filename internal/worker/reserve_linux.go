@@ -6,9 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// populate maps all pages at once.
-const populate = unix.MAP_POPULATE
-
 // reserve takes n bytes of room: a full file system is an error here, and no bus error at
 // a later write to memory.
 func reserve(f *os.File, n int64) error {
