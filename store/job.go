@@ -415,6 +415,20 @@ func (j *Job) Scratch(name string) (string, error) {
 	return filepath.Join(dir, name), nil
 }
 
+// CreateWhole makes a .npy output (rows x cols) that the caller writes whole and closes: unlike
+// that of CreateNpy it is of none of the job's ranges.
+func (j *Job) CreateWhole(name string, d DType, rows, cols int) (*ArraySink, error) {
+	path, err := j.Path(name)
+	if err != nil {
+		return nil, err
+	}
+	shape, err := sinkShape(path, d, rows, cols, AsMatrix)
+	if err != nil {
+		return nil, err
+	}
+	return createSink(j.fsys, path, npyHeaderBytes(d, shape), d, rows, cols, false)
+}
+
 // CreateNpy makes a .npy output, or goes on with the one that is there. Ranges
 // of which it does not hold what it did when they were finished are no longer
 // Done.

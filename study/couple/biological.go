@@ -2,6 +2,7 @@ package couple
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"voxen/brain"
@@ -94,7 +95,7 @@ func (c *coupler) learnBiological(ctx context.Context) error {
 	if res.Zero == all.Cols() {
 		return step.BadInput(c.o.Bold[0], "has no voxel to learn from: all %d are constant or not finite", res.Zero)
 	}
-	c.result = &res.Encoding
+	c.zero = res.Zero
 	c.y = op.Tensor{Dims: op.Dims{1, 1, res.Atoms.Rows, res.Atoms.Cols}, Data: res.Atoms.Data}
 	return c.writeBiological(ctx, res)
 }
@@ -106,13 +107,12 @@ func (c *coupler) plan(ctx context.Context, signals tile.Source) error {
 	least := func(ctx context.Context) (int64, error) {
 		return dict.Least(ctx, c.Backend, signals, c.dictionary(0, nil))
 	}
-	maps := 8 * int64(c.o.Atoms) * int64(c.bold[0].Cols()) // of the group
-	return c.PlanMemory(ctx, step.Stage{Own: own, Least: least}, step.Stage{Own: own + maps}, c.correlations(c.o.Atoms, own))
+	return c.PlanMemory(ctx, step.Stage{Own: own, Least: least}, c.correlations(c.o.Atoms, own))
 }
 
-// ownBytes is what codes of the voxels take, and what is known of each.
+// ownBytes is what is known of each voxel, and a block of the maps.
 func (c *coupler) ownBytes(signals tile.Source) int64 {
-	return (32 + 3*int64(c.o.Atoms)) * int64(signals.Cols()) // a quarter of the codes are not 0
+	return 32*int64(signals.Cols()) + 8*int64(c.o.Atoms)*mapsAtOnce
 }
 
 // correlations is what correlating with M biological neurons takes, beside what is held.
@@ -137,25 +137,35 @@ func (c *coupler) writeBiological(ctx context.Context, res *dict.Result) error {
 	if err := c.WriteNpy("biological", []int{courses.Rows, courses.Cols}, courses.Data); err != nil {
 		return err
 	}
-	V := c.bold[0].Cols()
-	mean := make([]float64, res.Atoms.Cols*V)
-	for n := range res.Codes.Cols {
-		atoms, values := res.Codes.Column(n)
-		for i, k := range atoms {
-			mean[int(k)*V+n%V] += values[i] / float64(len(c.bold))
-		}
-	}
-	if err := c.WriteNpy("biological_maps", []int{res.Atoms.Cols, V}, mean); err != nil {
+	if err := c.writeMaps(ctx, &res.Codes); err != nil || c.bold[0].Places == nil {
 		return err
 	}
-	if c.bold[0].Places == nil {
-		return nil
-	}
-	rows, err := tile.Of(res.Atoms.Cols, V, mean)
+	return c.ResultImage(ctx, c.bold[0], "biological_maps", res.Atoms.Cols, func(r int) string { return "biological neuron " + strconv.Itoa(r) })
+}
+
+// mapsAtOnce is how many voxels of the maps are made at once.
+const mapsAtOnce = 4096
+
+// writeMaps writes the mean over subjects of the codes of each voxel.
+func (c *coupler) writeMaps(ctx context.Context, codes *dict.Codes) error {
+	V, K := c.bold[0].Cols(), codes.Rows
+	sink, err := c.Job.CreateWhole("biological_maps.npy", step.DType(c.Env.Precision), K, V)
 	if err != nil {
 		return err
 	}
-	return c.bold[0].Places.Write(ctx, c.Env.Output(c.Job), brain.Maps{Name: "biological_maps", Rows: rows,
-		Label: func(r int) string { return "biological neuron " + strconv.Itoa(r) },
-		Row:   func(_ context.Context, r int, dst []float64) error { copy(dst, mean[r*V:]); return nil }})
+	mean := make([]float64, K*min(V, mapsAtOnce))
+	for lo := 0; lo < V && err == nil; lo += mapsAtOnce {
+		hi := min(lo+mapsAtOnce, V)
+		clear(mean)
+		for v := lo; v < hi; v++ {
+			for n := v; n < codes.Cols; n += V { // of each subject
+				atoms, values := codes.Column(n)
+				for i, k := range atoms {
+					mean[int(k)*(hi-lo)+v-lo] += values[i] / float64(len(c.bold))
+				}
+			}
+		}
+		err = sink.WriteFloat64(ctx, lo, hi, mean, hi-lo)
+	}
+	return errors.Join(err, sink.Close())
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"voxen/brain"
-	"voxen/engine/dict"
 	"voxen/engine/op"
 	"voxen/internal/coupling"
 	"voxen/store"
@@ -148,9 +147,9 @@ type coupler struct {
 	words []brain.Words     // of each run; nil without tables
 	y     op.Tensor         // biological neurons, (1, 1, rows kept, M)
 
-	censored []bool         // of each row of all runs; nil: none is
-	result   *dict.Encoding // of the BOLD; nil where the courses are given
-	held     int64          // bytes of the biological neurons
+	censored []bool // of each row of all runs; nil: none is
+	zero     int    // voxels of the BOLD without a code
+	held     int64  // bytes of the biological neurons
 }
 
 func (c *coupler) close() {
@@ -247,9 +246,7 @@ func (c *coupler) couple(ctx context.Context) (*Summary, error) {
 func (c *coupler) summary(t *pairs) *Summary {
 	coupled, anchored := t.count(c.o.Q)
 	c.LeaveOut("artificial neurons", "constant or not finite", t.constant)
-	if c.result != nil {
-		c.LeaveOut("voxels", "constant or not finite", c.result.Zero)
-	}
+	c.LeaveOut("voxels", "constant or not finite", c.zero)
 	c.Result("pairs", float64(t.tested))
 	c.Result("coupled", float64(coupled))
 	c.Result("anchored", float64(anchored))
