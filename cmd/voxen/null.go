@@ -30,7 +30,7 @@ Interrupted, the same command goes on.` + "\n" + exitHelp,
   p=demo/planted
   voxen null --features $p/dictionary/atoms.npy --responses $p/data/sub-01_desc-simulated_bold.npy \
     --responses $p/data/sub-02_desc-simulated_bold.npy --mask $p/data/mask.nii.gz \
-    --templates demo/data/networks/yeo7_space-MNI_res-3_label.nii.gz --per-run zscore --cv kfold:3 --alphas 1:1e4:5 --draws 10 --out null
+    --templates demo/data/networks/yeo7_space-MNI_res-3_label.nii.gz --per-run zscore --cv kfold:3 --alphas 300 --draws 10 --out null
   voxen match --maps $p/sub-01/weights.npy --maps $p/sub-02/weights.npy --mask $p/data/mask.nii.gz \
     --templates demo/data/networks/yeo7_space-MNI_res-3_label.nii.gz --stimulus-null null --draws 100 --out match-null`,
 	})
