@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -94,7 +93,6 @@ type badCluster struct {
 	s      *Study
 	fs     store.FS
 	random *rand.Rand
-	mu     sync.Mutex
 	jobs   []*badJob
 	next   int
 	ran    int
