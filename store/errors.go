@@ -19,6 +19,18 @@ type InputError struct {
 	Err  error  // the cause; may be nil
 }
 
+// mostSaid bounds what an error says of a file, in bytes: it may quote a value of any length.
+const mostSaid = 1000
+
+// shortened leaves out the middle of a text that is longer than mostSaid: its end says what
+// was expected.
+func shortened(text string) string {
+	if len(text) <= mostSaid {
+		return text
+	}
+	return strings.ToValidUTF8(text[:mostSaid/2], "") + " ... " + strings.ToValidUTF8(text[len(text)-mostSaid/2:], "")
+}
+
 // Error returns one line: path, message and cause.
 func (e *InputError) Error() string {
 	parts := make([]string, 0, 3)
@@ -26,10 +38,10 @@ func (e *InputError) Error() string {
 		parts = append(parts, e.Path)
 	}
 	if e.Msg != "" {
-		parts = append(parts, e.Msg)
+		parts = append(parts, shortened(e.Msg))
 	}
 	if e.Err != nil {
-		parts = append(parts, e.Err.Error())
+		parts = append(parts, shortened(e.Err.Error()))
 	}
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestInputErrorIsOneLine(t *testing.T) {
@@ -21,6 +22,17 @@ func TestInputErrorIsOneLine(t *testing.T) {
 	}
 	if s := (&InputError{Msg: "only"}).Error(); strings.HasPrefix(s, ":") {
 		t.Errorf("%q", s)
+	}
+}
+
+// A value of any length is quoted in a line that can be read, which ends with what was expected.
+func TestInputErrorIsShort(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	for _, e := range []*InputError{{Path: "x", Msg: "is " + long + ", expected a number"}, {Path: "x", Err: errors.New("is " + long + ", expected a number")}} {
+		s := e.Error()
+		if len(s) > mostSaid+20 || !utf8.ValidString(s) || !strings.HasPrefix(s, "x: is é") || !strings.HasSuffix(s, "é, expected a number") || !strings.Contains(s, "é ... é") {
+			t.Errorf("%d bytes: %.60q", len(s), s)
+		}
 	}
 }
 

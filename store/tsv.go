@@ -23,13 +23,14 @@ type Table struct {
 	Lines   []int      // the line of the file on which each row begins, from 1
 }
 
-// ReadTable reads a TSV with a header line. Lines end with LF, CRLF or CR;
+// ReadTable reads a table with a header line. Tabs separate its cells or, if the header has
+// none, commas. Lines end with LF, CRLF or CR;
 // empty ones are skipped; a byte order mark is dropped. As in pandas a cell
 // that begins with a quotation mark runs to the next single one, may hold tabs
 // and line ends, and has its doubled marks halved; within other cells a mark is
 // a character like any other.
 func ReadTable(fsys FS, path string) (*Table, error) {
-	rows, lines, err := ReadCells(fsys, path, '\t')
+	rows, lines, err := ReadCells(fsys, path, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +55,9 @@ func ReadTable(fsys FS, path string) (*Table, error) {
 
 // ReadCells reads a table without a header whose cells are separated by a
 // character, by the rules of ReadTable; rows may differ in length. lines are
-// those on which the rows begin, from 1. With ',' it reads CSV.
+// those on which the rows begin, from 1. With ',' it reads CSV, with 0 either, as ReadTable.
 func ReadCells(fsys FS, path string, separator byte) (rows [][]string, lines []int, err error) {
-	f, size, need, err := openTable(fsys, path, separator)
+	f, size, need, err := openTable(fsys, path, &separator)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,27 +74,53 @@ func ReadCells(fsys FS, path string, separator byte) (rows [][]string, lines []i
 
 // TableBytes bounds what the cells of a table take of memory, without holding them.
 func TableBytes(fsys FS, path string) (int64, error) {
-	f, _, need, err := openTable(fsys, path, '\t')
+	f, _, need, err := openTable(fsys, path, new(byte))
 	if err != nil {
 		return 0, err
 	}
 	return need, f.Close()
 }
 
+// maxHeader bounds what is read of a table to tell its separator.
+const maxHeader = 64 << 10
+
+// separatorOf is a tab or, of a table whose first line with text has a comma and no tab, a
+// comma.
+func separatorOf(f File, size int64) (byte, error) {
+	head := make([]byte, min(size, maxHeader))
+	if err := readPieces(context.Background(), f, head, 0); err != nil {
+		return 0, err
+	}
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), "\r\n")
+	if end := bytes.IndexAny(head, "\r\n"); end >= 0 {
+		head = head[:end]
+	}
+	if bytes.IndexByte(head, '\t') < 0 && bytes.IndexByte(head, ',') >= 0 {
+		return ',', nil
+	}
+	return '\t', nil
+}
+
 // openTable opens a table of some bytes, and bounds what its text and cells need of memory.
-func openTable(fsys FS, path string, separator byte) (f File, size, need int64, err error) {
+// A separator of 0 becomes that of the file.
+func openTable(fsys FS, path string, separator *byte) (f File, size, need int64, err error) {
 	if f, size, err = openInput(fsys, path); err != nil {
 		return nil, 0, 0, err
 	}
-	n := &tableSize{separator: separator}
 	if size > maxTable {
-		err = inputErrorf(path, "has %d bytes, expected at most %d", size, maxTable)
-	} else if err = eachPiece(context.Background(), f, size, n.count); err != nil {
-		err = pathError(path, err)
+		f.Close()
+		return nil, 0, 0, inputErrorf(path, "has %d bytes, expected at most %d", size, maxTable)
+	}
+	if *separator == 0 {
+		*separator, err = separatorOf(f, size)
+	}
+	n := &tableSize{separator: *separator}
+	if err == nil {
+		err = eachPiece(context.Background(), f, size, n.count)
 	}
 	if err != nil {
 		f.Close()
-		return nil, 0, 0, err
+		return nil, 0, 0, pathError(path, err)
 	}
 	return f, size, size + n.bytes(size), nil
 }

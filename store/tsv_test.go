@@ -84,6 +84,31 @@ func TestReadCells(t *testing.T) {
 	}
 }
 
+// The header says what separates cells: tabs or, where it has none, commas; the bound of what
+// a table takes is of the same cells.
+func TestTableSeparators(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "table")
+	for text, want := range map[string][][]string{
+		"a,b\n1,2\n":                     {{"a", "b"}, {"1", "2"}},
+		"\ufeff\r\n\"a,b\",c\r\n1,2\r\n": {{"a,b", "c"}, {"1", "2"}},
+		"a\tb,c\n1\t2,3\n":               {{"a", "b,c"}, {"1", "2,3"}},
+		"a\n1,2\n":                       {{"a"}, {"1,2"}},
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		table, err := ReadTable(OS{}, path)
+		if err != nil || !slices.Equal(table.Columns, want[0]) || !slices.EqualFunc(table.Rows, want[1:], slices.Equal[[]string]) {
+			t.Errorf("%q: %+v, %v, want %q", text, table, err, want)
+			continue
+		}
+		n := tableSize{cells: len(want) * len(want[0]), rows: len(want)}
+		if bytes, err := TableBytes(OS{}, path); err != nil || bytes < n.bytes(0) {
+			t.Errorf("%q: %d bytes, %v, want at least %d", text, bytes, err, n.bytes(0))
+		}
+	}
+}
+
 func TestTableRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ content, want string }{
