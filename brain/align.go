@@ -88,7 +88,11 @@ func NewAlignment(words Words, opt AlignOptions) (*Alignment, error) {
 	inVolume, outside := words.inVolumes(opt)
 	a.rate = make([]float64, opt.Volumes)
 	for t, rows := range inVolume {
-		a.rate[t] = float64(len(rows))
+		for _, r := range rows {
+			if !words[r].Blank() {
+				a.rate[t]++
+			}
+		}
 		if len(rows) == 0 {
 			a.Empty++
 		}
@@ -301,7 +305,7 @@ func (a *Alignment) Volumes() int { return len(a.terms) }
 // Words returns the number of rows before alignment.
 func (a *Alignment) Words() int { return a.words }
 
-// WordRate returns the words whose onset lies in each volume, convolved with
+// WordRate returns the words, without blank ones, whose onset lies in each volume, convolved with
 // the response like any column, but neither detrended nor scaled.
 func (a *Alignment) WordRate() []float64 { return convolve(a.rate, a.hrf) }
 

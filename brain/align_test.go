@@ -360,3 +360,15 @@ func TestAlignRefuses(t *testing.T) {
 		t.Error("too little room is accepted")
 	}
 }
+
+// A blank row has a share in the responses of its volume and is no word of it.
+func TestWordRateWithoutBlankRows(t *testing.T) {
+	words := Words{{"a", 0.1, 0.2, true}, {" \u00a0", 0.2, 0.3, true}, {"\u200b", 1.5, 1.6, true}}
+	a, err := NewAlignment(words, AlignOptions{TR: 1, Volumes: 2, HRF: mustHRF(t, "none")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.WordRate(); !slices.Equal(got, []float64{1, 0}) || a.Words() != 3 || a.Empty != 0 {
+		t.Errorf("%v words of %d rows, %d volumes empty", got, a.Words(), a.Empty)
+	}
+}

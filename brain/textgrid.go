@@ -206,7 +206,7 @@ func (r *gridReader) next() (value string, quoted bool, err error) {
 		r.blanks()
 		switch {
 		case r.rest == "":
-			return "", false, fmt.Errorf("line %d: the TextGrid ends too early", r.line)
+			return "", false, fmt.Errorf("line %d: %w", r.line, errGridEnds)
 		case r.rest[0] == '"':
 			value, err = r.quoted()
 			return value, true, err
@@ -287,6 +287,21 @@ func (r *gridReader) count(what string) (int, error) {
 	return int(x), err
 }
 
+// errGridEnds says that there is no further value.
+var errGridEnds = errors.New("the TextGrid ends too early")
+
+// end refuses values behind the last tier: a count of intervals leaves them out.
+func (r *gridReader) end() error {
+	value, _, err := r.next()
+	switch {
+	case errors.Is(err, errGridEnds):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("line %d: %q behind the last interval, expected the end: more intervals, or tiers, than the TextGrid says there are", r.line, value)
+}
+
 // parseTextGrid reads all tiers.
 func parseTextGrid(text string) ([]gridTier, error) {
 	r := &gridReader{rest: text, line: 1}
@@ -324,7 +339,7 @@ func parseTextGrid(text string) ([]gridTier, error) {
 		}
 		tiers = append(tiers, t)
 	}
-	return tiers, nil
+	return tiers, r.end()
 }
 
 func (r *gridReader) tier() (t gridTier, err error) {

@@ -78,6 +78,8 @@ func TestTextGridRefuses(t *testing.T) {
 		"cut off":        {whole[:len(whole)-5], "", "ends too early"},
 		"open quotes":    {whole[:len(whole)-2], "", "never closed"},
 		"count":          {strings.Replace(whole, "\n1\n0\n3\n\"a\"", "\n1e9\n0\n3\n\"a\"", 1), "", "1e+09 intervals"},
+		"fewer counted":  {strings.Replace(whole, "\"a\"", "\"a\"\n3\n4\n\"b\"", 1), "", `line 15: "3" behind the last interval, expected the end`},
+		"fewer tiers":    {whole + "\"IntervalTier\"\n\"x\"\n0 3\n0\n", "", `"IntervalTier" behind the last interval`},
 		"negative count": {strings.Replace(whole, "<exists>\n1", "<exists>\n-1", 1), "", "-1 tiers"},
 		"backwards":      {strings.Replace(whole, "\n0\n3\n\"a\"", "\n3\n0\n\"a\"", 1), "", "from 3 to 0"},
 		"not a time":     {strings.Replace(whole, "\n0\n3\n\"a\"", "\n0\nnan\n\"a\"", 1), "", "expected a number"},

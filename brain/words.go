@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"voxen/store"
 )
@@ -20,6 +21,12 @@ type Word struct {
 	// Timed is false if the table gives the row no onset: it then has the times
 	// of the row before it, or of the first row with an onset if there is none.
 	Timed bool
+}
+
+// Blank reports whether a row has no word: nothing, or white space, control characters and
+// characters without a width alone. Responses have a row of it, and it counts as no word.
+func (w Word) Blank() bool {
+	return strings.IndexFunc(w.Text, func(r rune) bool { return !unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf) }) < 0
 }
 
 // Words are the rows of a word table in file order.
@@ -74,7 +81,8 @@ func noneChosen(path, what string, c WordColumns, seen map[string]bool) error {
 // among them, or the align.csv of the Gentle aligner, which has none (word, aligned word
 // or <unk>, start, end), a TextGrid of Praat, or a transcript in JSON, see transcript.
 // Onsets without a value are filled in, see Word; a table without any onset is refused.
-// Rows of an events.tsv (one with durations) whose word is n/a are left out.
+// Rows of an events.tsv (one with durations) whose word is n/a are left out. A row whose word
+// is blank is a row like any other, see Word.Blank.
 func (f Files) Words(path string, columns WordColumns) (Words, error) {
 	if words, ok, err := f.textGrid(path, columns); ok || err != nil {
 		return words, err

@@ -45,6 +45,7 @@ func TestReadWords(t *testing.T) {
 		"durations":       {"onset\tduration\ttrial_type\n2\t0.5\tNA\n3\tn/a\tb\n4\t1\tn/a\n", WordColumns{}, Words{{"NA", 2, 2.5, true}, {"b", 3, 3, true}}},
 		"a section":       {"word,onset,offset,Section\na,1,2,1\nb,0,1,2\nc,1,2, 2.0\n", WordColumns{Key: "section", Value: "2"}, Words{{"b", 0, 1, true}, {"c", 1, 2, true}}},
 		"a speaker":       {"Begin,End,Label,Type,Speaker\n0,1,a,words,x\n0,1,A,phones,x\n", WordColumns{Key: "Type", Value: "words"}, Words{{"a", 0, 1, true}}},
+		"back in time":    {"word\tonset\toffset\nsuddenly\t53.18\t52.4\n", WordColumns{}, Words{{"suddenly", 53.18, 52.4, true}}}, // as Alice's table has it
 		"no offset given": {"word\tonset\toffset\nthe\t1\t\n", WordColumns{}, Words{{"the", 1, 1, true}}},
 	} {
 		got, err := disk.Words(writeTable(t, "words.tsv", c.text), c.columns)
