@@ -50,6 +50,19 @@ func (r *Reading) Tokens() int {
 	return n
 }
 
+// Fewer counts the rows that are read with fewer than n rows before them although the text
+// has as many: their windows do not fit the model's positions.
+func (r *Reading) Fewer(n int) (rows int) {
+	for _, w := range r.Windows {
+		for _, row := range w.Rows {
+			if row-w.Lo < min(row, n) {
+				rows++
+			}
+		}
+	}
+	return rows
+}
+
 // ReadIDs makes one window of token ids, to which nothing is added; each id is
 // a row.
 func (m *Model) ReadIDs(ids []int) (*Reading, error) {

@@ -89,6 +89,31 @@ func TestReadRowsCountsEmpty(t *testing.T) {
 	}
 }
 
+// Rows before which the positions leave no room for as many words as were asked for are
+// counted; those at the head of the text, which has no more, are not.
+func TestReadingFewer(t *testing.T) {
+	rows := make([]Row, 20)
+	for i := range rows {
+		rows[i] = Row{"the", true}
+	}
+	for _, c := range []struct{ positions, context, want int }{
+		{512, 0, 0}, {512, 5, 0}, {512, 500, 0},
+		{9, 6, 0},  // the start token and 8 words
+		{9, 7, 0},  // all but
+		{9, 8, 12}, // 7 words before each from the ninth on
+		{9, 500, 12},
+	} {
+		m := textModel(t, "causal", "llama2", c.positions)
+		r, err := m.ReadRows(rows, c.context+1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Fewer(c.context); got != c.want {
+			t.Errorf("%d positions, %d words before each: %d rows have fewer, want %d", c.positions, c.context, got, c.want)
+		}
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	m := textModel(t, "encoder", "bert-uncased", 16)
 	long := []Row{{"one", true}, {strings.Repeat("ab ", 40), true}}

@@ -416,6 +416,20 @@ func TestExtractContext(t *testing.T) {
 	if _, err := os.Stat(f.path("c.npy")); err == nil {
 		t.Error("windows are written too")
 	}
+	run, err := store.ReadRun(store.OS{}, f.path("c.npy.context-3.npy.run.json"))
+	if fewer, noted := run.Results["fewer_words_before"]; err != nil || len(run.Warnings) > 0 || fewer != 0 || !noted {
+		t.Errorf("context 3: %v, %v, %v", run.Warnings, run.Results, err)
+	}
+	m.config["max_position_embeddings"] = 8
+	short := f.model("short", m)
+	mustRun(t, "extract", "--model", short, "--text", text, "--context", "500", "--out", f.path("s.npy"))
+	if run, err = store.ReadRun(store.OS{}, f.path("s.npy.context-500.npy.run.json")); err != nil {
+		t.Fatal(err)
+	}
+	fewer := run.Results["fewer_words_before"]
+	if want := fmt.Sprintf("--context 500: %g of %d words were read with fewer words before them", fewer, len(words)); !(fewer > 0) || len(run.Warnings) != 1 || !strings.HasPrefix(run.Warnings[0], want) {
+		t.Errorf("context 500 of 8 positions: %v, %v", run.Warnings, run.Results)
+	}
 }
 
 // numbersOf reads a column of numbers, NaN where there is none.

@@ -315,7 +315,20 @@ func (x *extraction) extract(ctx context.Context) (step.Summary, error) {
 	x.Result("tokens", float64(x.reading.Tokens()))
 	x.Result("windows", float64(len(x.reading.Windows)))
 	x.LeaveOut("words", "no word piece: their responses are zero", x.reading.Empty)
+	if x.o.before {
+		x.shortContext()
+	}
 	return sum, nil
+}
+
+// shortContext says of how many words the context that was asked for does not fit the model.
+func (x *extraction) shortContext() {
+	n := x.o.Window - 1
+	fewer := x.reading.Fewer(n)
+	x.Result("fewer_words_before", float64(fewer))
+	if fewer > 0 {
+		x.Warn("--context %d: %d of %d words were read with fewer words before them, as %d with their pieces do not fit the model's %d positions", n, fewer, x.reading.Rows, n, x.model.Config.Positions)
+	}
 }
 
 // columns are the units at the taps, or the features of the autoencoder.
