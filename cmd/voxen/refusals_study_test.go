@@ -163,18 +163,21 @@ func init() {
 			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.npy("b.npy", []int{4, 3})}
 		}),
 		localized("a share of units that is none", `--top "0%", expected a share such as 1%`, func(f *files) []string {
-			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--top", "0%"}
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.named("b.npy", []int{4, 3}), "--top", "0%"}
+		}),
+		localized("one file as both kinds of text", `a.npy: given as --other has the responses of .*a.npy`, func(f *files) []string {
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy")}
 		}),
 		localized("items twice over", `--items with --item-rows`, func(f *files) []string {
 			items := f.bytes("items.tsv", []byte("item\na\nb\na\nb\n"))
-			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--items", items, "--items", items, "--item-rows", "2"}
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.named("b.npy", []int{4, 3}), "--items", items, "--items", items, "--item-rows", "2"}
 		}),
 		localized("items without a column", `items.tsv: has no column "item"`, func(f *files) []string {
 			items := f.bytes("items.tsv", []byte("sentence\na\nb\na\nb\n"))
-			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--items", items, "--items", items}
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.named("b.npy", []int{4, 3}), "--items", items, "--items", items}
 		}),
 		localized("sub-groups of another table", `groups.tsv: has no column "network"`, func(f *files) []string {
-			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.path("a.npy"), "--subgroups", f.bytes("groups.tsv", []byte("model\tlayer\tunit\nm\t0\t0\n"))}
+			return []string{"--preferred", f.named("a.npy", []int{4, 3}), "--other", f.named("b.npy", []int{4, 3}), "--subgroups", f.bytes("groups.tsv", []byte("model\tlayer\tunit\nm\t0\t0\n"))}
 		}),
 		groupRefusal("nothing to compare", `--maps or --indices are needed`, func(f *files) []string { return nil }),
 		groupRefusal("one subject", `sub-0.npy: is the map of one subject`, func(f *files) []string { return f.subjects(1) }),

@@ -202,6 +202,9 @@ func (x *localizer) plan(ctx context.Context) error {
 
 // open opens the responses, and refuses those of other units.
 func (x *localizer) open(ctx context.Context) (err error) {
+	if in, first, twice := x.Twice("--preferred", "--other"); twice {
+		return step.BadInput(in.Path, "given as %s has the responses of %s, expected each file once, of one kind of text", in.Role, first)
+	}
 	for i, paths := range [][]string{x.o.Preferred, x.o.Other} {
 		if x.sides[i].responses, err = step.OpenStack(x.Env, paths); err != nil {
 			return err
@@ -209,6 +212,9 @@ func (x *localizer) open(ctx context.Context) (err error) {
 	}
 	if err := x.plan(ctx); err != nil {
 		return err
+	}
+	if x.units() == 0 {
+		return step.BadInput(x.o.Preferred[0], "has no columns, expected at least 1 unit")
 	}
 	for i, paths := range [][]string{x.o.Preferred, x.o.Other} {
 		s := &x.sides[i]
@@ -237,6 +243,9 @@ func (x *localizer) named(path string, columns int) error {
 	case names == nil:
 		return step.BadInput(path, "has no %s beside it, which says which unit each column is", table)
 	case x.names == nil:
+		if a, b := names.Twice(); b > 0 {
+			return step.BadInput(table, "columns %d and %d are both unit %s of model %s, layer %s, tap %s, expected each unit once", a, b, names.Unit[a], names.Model[a], names.Layer[a], names.Tap[a])
+		}
 		x.names = names
 	case !names.Same(x.names):
 		return step.BadInput(path, "is of other units than %s", x.o.Preferred[0])

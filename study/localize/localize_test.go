@@ -250,6 +250,11 @@ func TestOverlap(t *testing.T) {
 	}); !slices.Equal(same.Overlaps, sum.Overlaps) {
 		t.Errorf("with a column tap %+v, without %+v", same.Overlaps, sum.Overlaps)
 	}
+	if same, _ := p.localize(t, func(o *Options) {
+		o.Subgroups, o.Permutations = p.write(t, "subgroups.csv", strings.ReplaceAll(table, "\t", ",")), step.Some(999)
+	}); !slices.Equal(same.Overlaps, sum.Overlaps) {
+		t.Errorf("with commas %+v, with tabs %+v", same.Overlaps, sum.Overlaps)
+	}
 	if chance := (5.*5 + 3*3) / (perLayer - 1); language.Network != "Language" || language.Neurons != 8 || language.Both != 8 || language.Localized != 8 || language.Dice != 1 ||
 		math.Abs(language.Chance-chance) > 1e-12 || language.P != 2./1000 || !(language.High < 8) {
 		t.Errorf("%+v, want all 8, %g by chance", language, chance)
@@ -289,20 +294,46 @@ func TestLocalizeRefuses(t *testing.T) {
 	if err := npytest.Save(bare, []int{6, 2 * perLayer}, make([]float32, 12*perLayer)); err != nil {
 		t.Fatal(err)
 	}
+	again, none := filepath.Join(p.dir, "again.npy"), filepath.Join(p.dir, "none.npy")
+	raw, err := os.ReadFile(p.preferred)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "again.npy", string(raw))
+	if err := npytest.Save(none, []int{6, 0}, []float32{}); err != nil {
+		t.Fatal(err)
+	}
+	none2 := filepath.Join(p.dir, "none2.npy")
+	if err := npytest.Save(none2, []int{9, 0}, []float32{}); err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "none.npy.columns.tsv", "column\tmodel\tlayer\tunit\ttap\n")
+	double, other := filepath.Join(p.dir, "double.npy"), filepath.Join(p.dir, "other.npy")
+	for i, path := range []string{double, other} {
+		if err := npytest.Save(path, []int{6, 3}, slices.Repeat([]float32{float32(i)}, 18)); err != nil {
+			t.Fatal(err)
+		}
+		p.write(t, filepath.Base(path)+".columns.tsv", "column\tmodel\tlayer\tunit\ttap\n0\tm\t0\t7\tx\n1\tm\t0\t7\ty\n2\tm\t0\t7\tx\n")
+	}
 	for want, change := range map[string]func(o *Options){
-		"36 rows, expected a multiple of --item-rows 5": func(o *Options) { o.ItemRows = step.Some(5) },
-		"is 1 items, expected at least 2":               func(o *Options) { o.ItemRows = step.Some(36) },
-		`--top "0%"`:                                    func(o *Options) { o.Top = "0%" },
-		`--top "101%"`:                                  func(o *Options) { o.Top = "101%" },
-		`--top "1.5"`:                                   func(o *Options) { o.Top = "1.5" },
-		`--top "NaN%"`:                                  func(o *Options) { o.Top = "NaN%" },
-		`--name "n/a"`:                                  func(o *Options) { o.Name = "n/a" },
-		"1 --items, expected one for each of 2 files":   func(o *Options) { o.Items, o.ItemRows = []string{short}, step.Maybe[int]{} },
-		"short.tsv: has 1 rows, expected one for each":  func(o *Options) { o.Items, o.ItemRows = []string{short, short}, step.Maybe[int]{} },
-		"nameless.tsv: line 7 has no item":              func(o *Options) { o.Items, o.ItemRows = []string{nameless, short}, step.Maybe[int]{} },
-		"strange.tsv: has no unit of m":                 func(o *Options) { o.Subgroups = strange },
-		"twice.tsv: line 3 is of a unit":                func(o *Options) { o.Subgroups = twice },
-		"bare.npy: has no ":                             func(o *Options) { o.Other = []string{bare} },
+		"double.npy.columns.tsv: columns 0 and 2 are both unit 7 of model m, layer 0, tap x": func(o *Options) { o.Preferred, o.Other = []string{double}, []string{other} },
+		"sentences.npy: given as --preferred has the responses of ":                          func(o *Options) { o.Preferred = append(o.Preferred, o.Preferred[0]) },
+		"sentences.npy: given as --other has the responses of ":                              func(o *Options) { o.Other = append(o.Other, o.Preferred[0]) },
+		"again.npy: given as --preferred has the responses of ":                              func(o *Options) { o.Preferred = append(o.Preferred, again) }, // a copy
+		"none.npy: has no columns":                                                           func(o *Options) { o.Preferred, o.Other = []string{none}, []string{none2} },
+		"36 rows, expected a multiple of --item-rows 5":                                      func(o *Options) { o.ItemRows = step.Some(5) },
+		"is 1 items, expected at least 2":                                                    func(o *Options) { o.ItemRows = step.Some(36) },
+		`--top "0%"`:                                                                         func(o *Options) { o.Top = "0%" },
+		`--top "101%"`:                                                                       func(o *Options) { o.Top = "101%" },
+		`--top "1.5"`:                                                                        func(o *Options) { o.Top = "1.5" },
+		`--top "NaN%"`:                                                                       func(o *Options) { o.Top = "NaN%" },
+		`--name "n/a"`:                                                                       func(o *Options) { o.Name = "n/a" },
+		"1 --items, expected one for each of 2 files":                                        func(o *Options) { o.Items, o.ItemRows = []string{short}, step.Maybe[int]{} },
+		"short.tsv: has 1 rows, expected one for each":                                       func(o *Options) { o.Items, o.ItemRows = []string{short, short}, step.Maybe[int]{} },
+		"nameless.tsv: line 7 has no item":                                                   func(o *Options) { o.Items, o.ItemRows = []string{nameless, short}, step.Maybe[int]{} },
+		"strange.tsv: has no unit of m":                                                      func(o *Options) { o.Subgroups = strange },
+		"twice.tsv: line 3 is of a unit":                                                     func(o *Options) { o.Subgroups = twice },
+		"bare.npy: has no ":                                                                  func(o *Options) { o.Other = []string{bare} },
 	} {
 		env := steptest.Env()
 		env.Force = true

@@ -1,10 +1,12 @@
 package step
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"voxen/store"
 )
@@ -63,6 +65,25 @@ func ReadColumns(fsys store.FS, path string, columns int) (*ColumnNames, error) 
 // Same reports whether two tables name the same columns.
 func (n *ColumnNames) Same(o *ColumnNames) bool {
 	return slices.Equal(n.Model, o.Model) && slices.Equal(n.Layer, o.Layer) && slices.Equal(n.Unit, o.Unit) && slices.Equal(n.Tap, o.Tap)
+}
+
+// Twice finds two columns of the same unit, the first of the two below the other; 0, 0 if
+// there are none.
+func (n *ColumnNames) Twice() (a, b int) {
+	order := make([]int, len(n.Unit))
+	for i := range order {
+		order[i] = i
+	}
+	unit := func(i, j int) int {
+		return cmp.Or(strings.Compare(n.Model[i], n.Model[j]), strings.Compare(n.Layer[i], n.Layer[j]), strings.Compare(n.Unit[i], n.Unit[j]), strings.Compare(n.Tap[i], n.Tap[j]))
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Or(unit(i, j), i-j) })
+	for k := 1; k < len(order); k++ {
+		if unit(order[k-1], order[k]) == 0 {
+			return order[k-1], order[k]
+		}
+	}
+	return 0, 0
 }
 
 // Of gives model, layer, unit and tap of a column, empty without a table.

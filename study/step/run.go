@@ -247,6 +247,24 @@ func (r *Run) LeaveOut(what, why string, n int) {
 	}
 }
 
+// Twice finds two inputs of some roles with the same contents: the second and the path of the
+// first. Of several arrays in one file each is by itself.
+func (r *Run) Twice(roles ...string) (second store.Input, first string, found bool) {
+	known := map[string]string{}
+	for _, in := range r.inputs {
+		if !slices.Contains(roles, in.Role) {
+			continue
+		}
+		_, member := store.SplitMember(in.Path)
+		key := in.Digest + "/" + member
+		if first, found = known[key]; found {
+			return in, first, true
+		}
+		known[key] = in.Path
+	}
+	return store.Input{}, "", false
+}
+
 // Result notes a number that has no file of its own.
 func (r *Run) Result(name string, x float64) { r.results[name] = x }
 
