@@ -90,6 +90,20 @@ func (c *Config) checkBands() error {
 	case layers && len(e.Baseline) > 0:
 		return c.bad("encode.by", "is %s beside encode.baseline: a voxel has one layer, or all bands, expected one of them", e.By)
 	}
+	return c.checkAudio()
+}
+
+// checkAudio refuses sound that nothing is made of.
+func (c *Config) checkAudio() error {
+	for i, s := range c.Stimulus {
+		key := element("stimulus", i) + ".audio"
+		switch {
+		case s.Audio == "" && s.AudioStart != 0:
+			return c.bad(key+"_start", "is given without %s, expected the recording", key)
+		case s.Audio != "" && !c.asked(speech.AudioEnvelope):
+			return c.bad(key, "is given, and %s is no band: expected it in encode.baseline or encode.bands", speech.AudioEnvelope)
+		}
+	}
 	return nil
 }
 

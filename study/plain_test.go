@@ -200,6 +200,26 @@ group: {skip: true}
 	}
 }
 
+// Sound that nothing is made of, and the beginning of none, are refused.
+func TestStudySoundRefusals(t *testing.T) {
+	for key, want := range map[string]string{
+		"audio: a.wav":    "stimulus[0].audio is given, and audio_envelope is no band: expected it in encode.baseline or encode.bands",
+		"audio_start: 10": "stimulus[0].audio_start is given without stimulus[0].audio",
+	} {
+		_, yaml := plainStudy(t, "features: [{name: pitch, files: [features/alice_pitch.npy]}]\nencode: {baseline: [word_rate]}\n")
+		text, err := os.ReadFile(yaml)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(yaml, []byte(strings.Replace(string(text), "    tr: 2 ", "    "+key+"\n    tr: 2 ", 1)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := study.OpenStudy(store.OS{}, yaml, t.Logf); !store.IsInput(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", key, err, want)
+		}
+	}
+}
+
 // What is named and not there, or asked for without what it is of, is refused with its key
 // and line before anything is computed.
 func TestPlainStudyRefusals(t *testing.T) {

@@ -179,7 +179,7 @@ func doorCalls(f *files) map[string][]call {
 			to("", "lesion", "--model", f.path("filling-bert"), "--subgroups", f.path("lesioned.tsv"), "--text", f.bytes("unseen.txt", []byte("Down, down, down. Would the fall never end?")), "--draws", "3"),
 		},
 		"speech": {
-			to("", "speech", "--words", f.path("words.tsv"), "--frequencies", f.bytes("zipf.tsv", []byte("word\tzipf\nthe\t7\n")), "--audio", f.bytes("a.wav", wav(8000)), "--tr", "2", "--volumes", "12"),
+			to("", "speech", "--words", f.path("words.tsv"), "--frequencies", f.bytes("zipf.tsv", []byte("word\tzipf\nalice\t4\nwas\t7\nto\t7\n")), "--audio", f.bytes("a.wav", wav(8000)), "--tr", "2", "--volumes", "12"),
 			to("", "speech", "--words", f.path("words.tsv"), "--stories", f.story("story-2.tsv", 10), "--tr", "2", "--volumes", "12"),
 		},
 		"localize": {

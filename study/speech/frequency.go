@@ -2,7 +2,6 @@ package speech
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -54,6 +53,7 @@ func (x *speech) frequencies(words brain.Words) ([]float64, error) {
 		of = counted(counts)
 	}
 	list := make([]float64, len(words))
+	looked := 0
 	for i, w := range words {
 		word := spelt(w.Text)
 		if word == "" {
@@ -61,13 +61,31 @@ func (x *speech) frequencies(words brain.Words) ([]float64, error) {
 			continue
 		}
 		zipf, known := of.of(word)
-		if !known {
+		if looked++; !known {
 			x.sum.Unknown++
 		}
 		list[i] = zipf
 	}
+	if x.o.Frequencies != "" {
+		if err := x.checkKnown(looked); err != nil {
+			return nil, err
+		}
+	}
 	x.LeaveOut("words", "not in the table of frequencies: as rare as what is rarest there", x.sum.Unknown)
 	return centred(list), nil
+}
+
+// checkKnown refuses a table of frequencies that has none of the words that were looked up,
+// and warns of one that has less than half.
+func (x *speech) checkKnown(looked int) error {
+	known := looked - x.sum.Unknown
+	switch {
+	case looked > 0 && known == 0:
+		return step.BadInput(x.o.Frequencies, "has none of the %d words of %s, expected frequencies of its language", looked, x.o.Words)
+	case 2*known < looked:
+		x.Warn("%s has %d of the %d words of %s (%.3g%%): the others are taken as rare as what is rarest there", x.o.Frequencies, known, looked, x.o.Words, 100*float64(known)/float64(looked))
+	}
+	return nil
 }
 
 // count adds up how often each word comes.
@@ -116,66 +134,83 @@ func counted(counts map[string]float64) *lexicon {
 	return l
 }
 
-// Columns of a table of frequencies by what they hold, in lower case: names of our own, and
-// those of SUBTLEX.
-var frequencyColumns = []struct {
-	names      []string
-	perMillion func(x float64) float64 // nil: a count
-}{
-	{[]string{"zipf", "zipf-value", "zipf_value"}, func(x float64) float64 { return math.Pow(10, x-3) }},
-	{[]string{"frequency", "per_million", "subtlwf"}, func(x float64) float64 { return x }},
-	{[]string{"count", "freqcount"}, nil},
+// frequencyScale is a scale on which a column of a table says how frequent words are.
+type frequencyScale struct {
+	names       []string // of the column, in lower case: of our own, and those of SUBTLEX
+	least, most float64
+	what        string                  // for messages
+	perMillion  func(x float64) float64 // nil: a count
+}
+
+// frequencyScales are tried in this order. What no word can have, such as a count under the
+// name of Zipf, is refused: 9 is a word that is said all the time.
+var frequencyScales = []frequencyScale{
+	{[]string{"zipf", "zipf-value", "zipf_value"}, -9, 9, "a Zipf frequency, log10 of how often in a thousand million, from -9 to 9", func(x float64) float64 { return math.Pow(10, x-3) }},
+	{[]string{"frequency", "per_million", "subtlwf"}, 0, 1e6, "how often in a million, from 0 to 1e6", func(x float64) float64 { return x }},
+	{[]string{"count", "freqcount"}, 0, 1e18, "a count, from 0 to 1e18", nil},
+}
+
+// frequencyColumns finds the column of words and that of frequencies, by their names in any
+// case, and refuses one that is there twice.
+func frequencyColumns(t *store.Table) (word, at int, scale frequencyScale, err error) {
+	find := func(name string) int {
+		found := -1
+		for i, c := range t.Columns {
+			switch {
+			case strings.ToLower(strings.TrimSpace(c)) != name:
+			case found >= 0:
+				err = step.BadInput(t.Path, "has two columns %q, expected one", name)
+			default:
+				found = i
+			}
+		}
+		return found
+	}
+	word, at = find("word"), -1
+	for _, s := range frequencyScales {
+		for _, name := range s.names {
+			if i := find(name); i >= 0 && at < 0 {
+				at, scale = i, s
+			}
+		}
+	}
+	if err == nil && (word < 0 || at < 0) {
+		err = step.BadInput(t.Path, "has the columns %s, expected word, and one of zipf, frequency (per million) and count", strings.Join(t.Columns, ", "))
+	}
+	return word, at, scale, err
 }
 
 // readLexicon reads a table of frequencies. A word that comes twice is as frequent as both
 // together; what is not there, or has a frequency of 0, is as rare as the rarest, or of counts
 // as a count of 0.
 func readLexicon(fsys store.FS, path string) (*lexicon, error) {
-	separator := byte('\t')
-	if strings.HasSuffix(strings.ToLower(path), ".csv") {
-		separator = ','
-	}
-	rows, lines, err := store.ReadCells(fsys, path, separator)
+	t, err := store.ReadTable(fsys, path)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		return nil, step.BadInput(path, "is empty, expected a table of words and frequencies")
-	}
-	names := make([]string, len(rows[0]))
-	for i, name := range rows[0] {
-		names[i] = strings.ToLower(strings.TrimSpace(name))
-	}
-	at, kind := -1, 0
-	for k, c := range frequencyColumns {
-		for _, name := range c.names {
-			if i := slices.Index(names, name); i >= 0 && at < 0 {
-				at, kind = i, k
-			}
-		}
-	}
-	word := slices.Index(names, "word")
-	if word < 0 || at < 0 {
-		return nil, step.BadInput(path, "has the columns %s, expected word, and one of zipf, frequency (per million) and count", strings.Join(rows[0], ", "))
+	word, at, scale, err := frequencyColumns(t)
+	if err != nil {
+		return nil, err
 	}
 	counts := map[string]float64{} // or how often in a million
-	perMillion := frequencyColumns[kind].perMillion
-	for i, row := range rows[1:] {
-		if len(row) != len(names) {
-			return nil, step.BadInput(path, "line %d has %d cells, expected %d", lines[i+1], len(row), len(names))
-		}
+	all := 0.0
+	for i, row := range t.Rows {
 		x, err := strconv.ParseFloat(strings.TrimSpace(row[at]), 64)
-		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || x < 0 && kind > 0 {
-			return nil, step.BadInput(path, "line %d has %q in column %s, expected a number", lines[i+1], row[at], rows[0][at])
+		if err != nil || !(x >= scale.least && x <= scale.most) {
+			return nil, step.BadInput(path, "line %d has %q in column %s, expected %s", t.Lines[i], row[at], t.Columns[at], scale.what)
 		}
-		if perMillion != nil {
-			x = perMillion(x)
+		if scale.perMillion != nil {
+			x = scale.perMillion(x)
 		}
 		if w := spelt(row[word]); w != "" {
 			counts[w] += x
+			all += x
 		}
 	}
-	if perMillion == nil {
+	switch {
+	case all == 0:
+		return nil, step.BadInput(path, "has no word with a frequency, expected at least 1")
+	case scale.perMillion == nil:
 		return counted(counts), nil
 	}
 	l := &lexicon{zipf: map[string]float64{}, missing: math.Inf(1)}
@@ -184,9 +219,6 @@ func readLexicon(fsys store.FS, path string) (*lexicon, error) {
 			l.zipf[w] = 3 + math.Log10(x)
 			l.missing = min(l.missing, l.zipf[w])
 		}
-	}
-	if len(l.zipf) == 0 {
-		return nil, step.BadInput(path, "has no word with a frequency, expected at least 1")
 	}
 	return l, nil
 }

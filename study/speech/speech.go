@@ -61,7 +61,7 @@ type Summary struct {
 func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
-func (o *Options) Command() step.Command { return step.Command{Name: "speech", Results: 1} }
+func (o *Options) Command() step.Command { return step.Command{Name: "speech", Results: 2} }
 
 // Rules are those of pairs of options.
 func (o *Options) Rules() []step.Rule {
@@ -137,6 +137,9 @@ func (x *speech) words(ctx context.Context) error {
 	if err != nil {
 		return &store.InputError{Path: x.o.Words, Err: err}
 	}
+	if a.OutOfRange == len(words) {
+		return step.BadInput(x.o.Words, "has its %d words from %g to %g s, and the volumes are from %g to %g s: expected some within them", len(words), words[0].Onset, words[len(words)-1].Onset, x.o.Start, x.end())
+	}
 	x.Env.Notes(a.Warnings)
 	positions, sentences := Positions(words)
 	x.sum.Words, x.sum.Sentences = len(words), sentences
@@ -199,43 +202,43 @@ func (x *speech) write(name string, course []float64) error {
 	})
 }
 
-// table reads a word table.
+// table reads the words of a table, without blank ones.
 func (x *speech) table(path string, columns []string) (brain.Words, error) {
 	c, err := step.WordColumns(columns)
 	if err != nil {
 		return nil, err
 	}
-	return x.Env.Files().Words(path, c)
+	rows, err := x.Env.Files().Words(path, c)
+	if err != nil {
+		return nil, err
+	}
+	n := len(rows)
+	words := slices.DeleteFunc(rows, brain.Word.Blank)
+	if len(words) == 0 {
+		return nil, step.BadInput(path, "has no word in %d rows, expected at least 1", n)
+	}
+	x.LeaveOut("rows", "no word in "+path, n-len(words))
+	return words, nil
 }
 
-// audio writes the envelope of the sound: its mean over those hundredths of a second whose
-// middle lies in a volume, 0 where there is no sound.
+// end is when the last volume ends.
+func (x *speech) end() float64 { return x.o.Start + x.o.TR.Value*float64(x.o.Volumes.Value) }
+
+// audio writes the envelope of the sound in volumes.
 func (x *speech) audio(ctx context.Context) error {
 	rms, err := x.Env.Files().Envelope(ctx, x.o.Audio)
 	if err != nil {
 		return err
 	}
 	x.sum.Audio = float64(len(rms)) / brain.EnvelopeRate
-	T, tr := x.o.Volumes.Value, x.o.TR.Value
-	mean, count := make([]float64, T), make([]float64, T)
-	inside := 0
-	for i, v := range rms {
-		at := (x.o.AudioStart + (float64(i)+0.5)/brain.EnvelopeRate - x.o.Start) / tr
-		if at >= 0 && at < float64(T) {
-			mean[int(at)] += v
-			count[int(at)]++
-			inside++
-		}
+	mean, inside := x.loudness(rms)
+	if !inside {
+		return step.BadInput(x.o.Audio, "begins at %g s and lasts %g s, and the volumes are from %g to %g s: expected some of it within them", x.o.AudioStart, x.sum.Audio, x.o.Start, x.end())
 	}
-	if inside == 0 {
-		return step.BadInput(x.o.Audio, "begins at %g s and lasts %g s, and the volumes are from %g to %g s: expected some of it within them", x.o.AudioStart, x.sum.Audio, x.o.Start, x.o.Start+tr*float64(T))
-	}
+	T := len(mean)
 	places := make(brain.Words, T) // a row in each volume
 	for t := range places {
-		if count[t] > 0 {
-			mean[t] /= count[t]
-		}
-		middle := x.o.Start + (float64(t)+0.5)*tr
+		middle := x.middle(t)
 		places[t] = brain.Word{Onset: middle, Offset: middle, Timed: true}
 	}
 	a, err := brain.NewAlignment(places, x.options())
@@ -247,6 +250,38 @@ func (x *speech) audio(ctx context.Context) error {
 		return err
 	}
 	return x.write(AudioEnvelope, course[0])
+}
+
+// middle is that of a volume, in seconds of the word table.
+func (x *speech) middle(t int) float64 { return x.o.Start + (float64(t)+0.5)*x.o.TR.Value }
+
+// loudness is the mean of an envelope over those hundredths of a second whose middle lies in
+// a volume; of a volume that is too short for one, the hundredth in which its own middle
+// lies; 0 where there is no sound. inside is false if there is none in any volume.
+func (x *speech) loudness(rms []float64) (mean []float64, inside bool) {
+	T, tr := x.o.Volumes.Value, x.o.TR.Value
+	mean = make([]float64, T)
+	count := make([]float64, T)
+	for i, v := range rms {
+		at := (x.o.AudioStart + (float64(i)+0.5)/brain.EnvelopeRate - x.o.Start) / tr
+		if at >= 0 && at < float64(T) {
+			mean[int(at)] += v
+			count[int(at)]++
+		}
+	}
+	for t := range mean {
+		at := (x.middle(t) - x.o.AudioStart) * brain.EnvelopeRate
+		switch {
+		case count[t] > 0:
+			mean[t] /= count[t]
+		case at >= 0 && at < float64(len(rms)):
+			mean[t] = rms[int(at)]
+		default:
+			continue
+		}
+		inside = true
+	}
+	return mean, inside
 }
 
 // Positions counts the words that stand before each in its sentence, and the sentences: one

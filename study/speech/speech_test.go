@@ -159,16 +159,25 @@ func TestFrequencies(t *testing.T) {
 		unknown     int
 		want        string // of a refusal
 	}{
-		"zipf":             {"f.csv", "Word,n,Zipf-value\nthe,1,7.2\ncat,2,4.5\n", 1.35, 1, ""},
-		"per million":      {"f.tsv", "word\tfrequency\nthe\t10000\ncat\t10\nrhinoceros\t0\n", 1.5, 1, ""},
-		"counts":           {"f.tsv", "word\tFREQcount\nthe\t98\ncat\t0\nThe\t1\n", 1, 1, ""},
-		"no words":         {"f.tsv", "token\tzipf\nthe\t1\n", 0, 0, "f.tsv: has the columns token, zipf, expected word, and one of zipf"},
-		"no frequencies":   {"f.tsv", "word\trank\nthe\t1\n", 0, 0, "f.tsv: has the columns word, rank"},
-		"a negative count": {"f.tsv", "word\tcount\nthe\t-1\n", 0, 0, `f.tsv: line 2 has "-1" in column count`},
-		"no number":        {"f.tsv", "word\tzipf\nthe\t\n", 0, 0, `f.tsv: line 2 has "" in column zipf`},
-		"a row cut short":  {"f.csv", "word,zipf\nthe\n", 0, 0, "f.csv: line 2 has 1 cells, expected 2"},
-		"nothing":          {"f.tsv", "", 0, 0, "f.tsv: is empty"},
-		"none above 0":     {"f.tsv", "word\tfrequency\nthe\t0\n", 0, 0, "f.tsv: has no word with a frequency"},
+		"zipf":                 {"f.csv", "Word,n,Zipf-value\nthe,1,7.2\ncat,2,4.5\n", 1.35, 1, ""},
+		"per million":          {"f.tsv", "word\tfrequency\nthe\t10000\ncat\t10\nrhinoceros\t0\n", 1.5, 1, ""},
+		"counts":               {"f.tsv", "word\tFREQcount\nthe\t98\ncat\t0\nThe\t1\n", 1, 1, ""},
+		"no words":             {"f.tsv", "token\tzipf\nthe\t1\n", 0, 0, "f.tsv: has the columns token, zipf, expected word, and one of zipf"},
+		"no frequencies":       {"f.tsv", "word\trank\nthe\t1\n", 0, 0, "f.tsv: has the columns word, rank"},
+		"a negative count":     {"f.tsv", "word\tcount\nthe\t-1\n", 0, 0, `f.tsv: line 2 has "-1" in column count`},
+		"no number":            {"f.tsv", "word\tzipf\nthe\t\n", 0, 0, `f.tsv: line 2 has "" in column zipf`},
+		"a row cut short":      {"f.csv", "word,zipf\nthe\n", 0, 0, "f.csv: line 2 has 1 cells, expected 2"},
+		"nothing":              {"f.tsv", "", 0, 0, "f.tsv: is empty"},
+		"counts as Zipf":       {"f.tsv", "word\tzipf\nalice\t5\nthe\t22038615\n", 0, 0, `f.tsv: line 3 has "22038615" in column zipf, expected a Zipf frequency`},
+		"infinite Zipf":        {"f.tsv", "word\tzipf\nthe\t-Inf\n", 0, 0, `f.tsv: line 2 has "-Inf" in column zipf`},
+		"above a million":      {"f.tsv", "word\tfrequency\nthe\t1000001\n", 0, 0, `f.tsv: line 2 has "1000001" in column frequency, expected how often in a million`},
+		"a count of all":       {"f.tsv", "word\tcount\nthe\t1e300\n", 0, 0, `f.tsv: line 2 has "1e300" in column count, expected a count`},
+		"a header alone":       {"f.tsv", "word\tcount\n", 0, 0, "f.tsv: has no word with a frequency"},
+		"counts of 0":          {"f.tsv", "word\tcount\nthe\t0\n", 0, 0, "f.tsv: has no word with a frequency"},
+		"another language":     {"f.tsv", "word\tfrequency\nder\t3\n", 0, 0, "f.tsv: has none of the 4 words of "},
+		"two columns of words": {"f.tsv", "word\tcount\tWord\nthe\t5\ta\n", 0, 0, `f.tsv: has two columns "word", expected one`},
+		"two of frequencies":   {"f.tsv", "word\tzipf\tZipf\nthe\t5\t6\n", 0, 0, `f.tsv: has two columns "zipf", expected one`},
+		"none above 0":         {"f.tsv", "word\tfrequency\nthe\t0\n", 0, 0, "f.tsv: has no word with a frequency"},
 	} {
 		got, sum, err := features(t, story, 5, func(o *speech.Options, path func(name, text string) string) { o.Frequencies = path(c.file, c.table) })
 		if c.want != "" {
@@ -233,5 +242,74 @@ func TestAudioEnvelope(t *testing.T) {
 		if len(got) != 1 || sum.Audio != 4 {
 			t.Errorf("%s: %d features, %+v", name, len(got), sum)
 		}
+	}
+}
+
+// Rows without a word count as none, in tables of all kinds and in those that are counted with
+// them.
+func TestBlankRowsAreNoWords(t *testing.T) {
+	none := func(*speech.Options, func(name, text string) string) {}
+	want, _, err := features(t, "word\tonset\toffset\nHi\t0\t1\nyou.\t4\t5\nHi\t4\t5\n", 5, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range map[string]string{
+		"tabs": "word\tonset\toffset\nHi\t0\t1\n \t1\t2\n\u00a0\t2\t3\n\t3\t4\n\u200b\ufeff\u00ad\t3\t4\nyou.\t4\t5\nHi\t4\t5\n",
+		"JSON": `[{"word": "Hi", "start": 0}, {"word": "", "start": 1}, {"word": " ", "start": 2}, {"word": "\u200b", "start": 3}, {"word": "you.", "start": 4}, {"word": "Hi", "start": 4}]`,
+	} {
+		got, sum, err := features(t, table, 5, none)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for feature, x := range want {
+			near(t, name+": "+feature, got[feature], x)
+		}
+		if sum.Words != 3 {
+			t.Errorf("%s: %d words", name, sum.Words)
+		}
+	}
+	if _, _, err := features(t, "word\tonset\toffset\n \t0\t1\n\u200b\t1\t2\n", 5, none); !store.IsInput(err) || !strings.Contains(err.Error(), "words.tsv: has no word in 2 rows") {
+		t.Error(err)
+	}
+}
+
+// Volumes shorter than the hundredths of a second of the envelope have the sound that they lie
+// in.
+func TestEnvelopeOfShortVolumes(t *testing.T) {
+	got, _, err := features(t, "", 600, func(o *speech.Options, path func(name, text string) string) {
+		o.Audio, o.TR, o.AudioStart = path("a.wav", sound(0.5, 0.25)), step.Some(0.004), 0.5
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Concat(slices.Repeat([]float64{0}, 125), slices.Repeat([]float64{0.5}, 250), slices.Repeat([]float64{0.25}, 225))
+	near(t, "the envelope", got["audio_envelope"], want)
+}
+
+// Words of another recording than the volumes are no features of 0.
+func TestWordsOutsideTheVolumes(t *testing.T) {
+	_, _, err := features(t, story, 5, func(o *speech.Options, _ func(name, text string) string) { o.Start = 100 })
+	if !store.IsInput(err) || !strings.Contains(err.Error(), "words.tsv: has its 5 words from 0.1 to 3.4 s, and the volumes are from 100 to 105 s") {
+		t.Error(err)
+	}
+}
+
+// A table of frequencies that lacks most words is said to.
+func TestFewWordsHaveFrequencies(t *testing.T) {
+	dir := t.TempDir()
+	o := speech.New()
+	o.TR, o.Volumes, o.Out = step.Some(1.0), step.Some(5), filepath.Join(dir, "out")
+	o.Words, o.Frequencies = filepath.Join(dir, "words.tsv"), filepath.Join(dir, "f.tsv")
+	for path, text := range map[string]string{o.Words: story, o.Frequencies: "word\tzipf\ncat\t4\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := step.Do[*speech.Summary](context.Background(), steptest.Env(), o); err != nil {
+		t.Fatal(err)
+	}
+	run, err := store.ReadRun(store.OS{}, filepath.Join(o.Out, "run.json"))
+	if err != nil || len(run.Warnings) != 1 || !strings.Contains(run.Warnings[0], "has 1 of the 4 words of "+o.Words+" (25%)") {
+		t.Errorf("%v: %v", run.Warnings, err)
 	}
 }
