@@ -37,7 +37,7 @@ func (b *reporter) subgroups() (groups []*subgroup, layers map[string]map[string
 		}
 		layers[model][columns["layer"][i]]++
 		network := columns["network"][i]
-		if step.Missing(network) || network == "none" {
+		if step.Missing(network) {
 			continue
 		}
 		g := place[[2]string{model, network}]

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"voxen/store"
 )
@@ -63,14 +62,8 @@ func Quantile(x []float64, q float64) float64 {
 	return s[i] + (at-float64(i))*(s[i+1]-s[i])
 }
 
-// Missing reports whether a cell has no value.
-func Missing(cell string) bool {
-	switch strings.ToLower(cell) {
-	case "", "n/a", "na", "nan":
-		return true
-	}
-	return false
-}
+// Missing reports whether a cell has no value, as of all tables.
+func Missing(cell string) bool { return store.Missing(cell) }
 
 // ParseNumbers reads cells, NaN for missing ones; bad is the first that is no finite
 // number, -1 if none.
