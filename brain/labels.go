@@ -94,6 +94,15 @@ func (t LabelTable) Distinct() []string {
 	return names
 }
 
+// Names are those of the labels, each once, sorted.
+func (t LabelTable) Names() (names []string) {
+	for _, l := range t {
+		names = append(names, l.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // sorted orders the table and refuses a key that stands twice.
 func (t LabelTable) sorted() (LabelTable, error) {
 	slices.SortStableFunc(t, func(a, b Label) int { return cmp.Compare(a.Key, b.Key) })

@@ -14,8 +14,17 @@ import (
 
 // Zero is a lesion: units that are 0 while the model runs, for every token. What a unit is
 // is its tap's: of attn.q and attn.k before any rotation and norm, of hidden after the
-// block. A tap that is zeroed is read as what is left of it.
-type Zero struct{ units map[place][]int }
+// block. A tap that is zeroed is read as what is left of it. Units are bits, one for each that
+// the model has at a tap of a layer, where any is 0.
+type Zero struct{ units map[place][]uint64 }
+
+// Bytes are those of the bits.
+func (z *Zero) Bytes() (n int64) {
+	for _, bits := range z.units {
+		n += int64(8 * len(bits))
+	}
+	return n
+}
 
 // place is a tap of a layer.
 type place struct {
@@ -29,7 +38,7 @@ var flows = []Tap{FFNOut, FFNAct, AttnOut, AttnHeads, AttnQ, AttnK, Hidden}
 // NewZero makes a lesion of units of a model. Those of taps that the model does not compute
 // with (attn.qk, embed), units that it has not, and one that is there twice are refused.
 func (c *Config) NewZero(columns []Column) (*Zero, error) {
-	z := &Zero{units: map[place][]int{}}
+	z := &Zero{units: map[place][]uint64{}}
 	for _, col := range columns {
 		at := place{col.Layer, col.Tap}
 		switch {
@@ -39,10 +48,17 @@ func (c *Config) NewZero(columns []Column) (*Zero, error) {
 			return nil, fmt.Errorf("layer %d, expected one of the model's %d, from 0", col.Layer, c.Layers)
 		case col.Unit < 0 || col.Unit >= c.Units(col.Tap):
 			return nil, fmt.Errorf("unit %d of %s, expected one of the model's %d, from 0", col.Unit, col.Tap, c.Units(col.Tap))
-		case slices.Contains(z.units[at], col.Unit):
+		}
+		bits := z.units[at]
+		if bits == nil {
+			bits = make([]uint64, (c.Units(col.Tap)+63)/64)
+			z.units[at] = bits
+		}
+		word, bit := col.Unit/64, uint64(1)<<(col.Unit%64)
+		if bits[word]&bit != 0 {
 			return nil, fmt.Errorf("unit %d of %s in layer %d is there twice", col.Unit, col.Tap, col.Layer)
 		}
-		z.units[at] = append(z.units[at], col.Unit)
+		bits[word] |= bit
 	}
 	return z, nil
 }
@@ -116,17 +132,15 @@ func (x *extractor[F]) bindMasks(g *graph, in map[*gorgonia.Node]engine.Resident
 // fillMasks writes the masks of layer l for the lesion of a window: 1, and 0 at its units.
 func (x *extractor[F]) fillMasks(ctx context.Context, w Window, l int, g *graph, in map[*gorgonia.Node]engine.Resident) error {
 	for _, t := range g.zeroed {
-		var units []int
+		var bits []uint64
 		if z := x.opt.sets[w.set]; z != nil {
-			units = z.units[place{l, t}]
+			bits = z.units[place{l, t}]
 		}
 		err := engine.Fill(ctx, x.s, in[g.inputs[maskName(t)]], func(lo, hi int, dst []F) error {
 			for i := range dst {
 				dst[i] = 1
-			}
-			for _, u := range units {
-				if u >= lo && u < hi {
-					dst[u-lo] = 0
+				if u := lo + i; bits != nil && bits[u/64]>>(u%64)&1 == 1 {
+					dst[i] = 0
 				}
 			}
 			return nil

@@ -170,3 +170,21 @@ func TestZeroRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A lesion of many units is made in time and memory in proportion to them: a bit for each that
+// the tap has, for every layer that it is of.
+func TestZeroOfManyUnits(t *testing.T) {
+	c := *openModel(t, filepath.Join(goldenModels, "gpt2")).Config
+	c.FFN = 1 << 18
+	columns := make([]Column, c.FFN)
+	for i := range columns {
+		columns[i] = Column{1, FFNAct, i}
+	}
+	z, err := c.NewZero(columns[:c.FFN-1])
+	if err != nil || z.Bytes() != int64(c.FFN/8) {
+		t.Fatalf("%d bytes, want %d: %v", z.Bytes(), c.FFN/8, err)
+	}
+	if _, err := c.NewZero(append(columns, columns[c.FFN-1])); err == nil || !strings.Contains(err.Error(), "unit 262143 of ffn.act in layer 1 is there twice") {
+		t.Error(err)
+	}
+}

@@ -3,6 +3,8 @@ package study
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"voxen/lm"
@@ -23,6 +25,9 @@ func (c *Config) checkLesion() error {
 		return c.bad("lesion.text", "is given beside words, expected one text")
 	case l.Text != "" && len(l.Columns) > 0:
 		return c.bad("lesion.columns", "are given, and text is no table")
+	}
+	if name := lesion.Twice(l.Networks); name != "" {
+		return c.bad("lesion.networks", "names %s twice", name)
 	}
 	if _, err := step.WordColumns(l.Columns); err != nil {
 		return c.bad("lesion.columns", "are refused: %v", err)
@@ -49,6 +54,9 @@ func (s *Study) lesions(models []*modelSteps, organized *Task) error {
 	if err != nil {
 		return err
 	}
+	if err := s.lesionNetworks(); err != nil {
+		return err
+	}
 	added, without := false, ""
 	for _, m := range models {
 		members := m.members
@@ -57,6 +65,9 @@ func (s *Study) lesions(models []*modelSteps, organized *Task) error {
 		}
 		if m.match == nil {
 			continue
+		}
+		if len(o.Networks) > 0 {
+			o.NetworkTable = filepath.Join(m.match.out(), "networks.tsv")
 		}
 		for _, of := range members {
 			why, err := s.lesion(of, organized, o, n)
@@ -73,6 +84,32 @@ func (s *Study) lesions(models []*modelSteps, organized *Task) error {
 	}
 	if !added {
 		return s.bad("lesion", "is of no model: %s", without)
+	}
+	return nil
+}
+
+// lesionNetworks refuses a network that the table of an image of templates has not, but for
+// numbers, by which labels are called that it lacks. What templates are not of a table, or have
+// names of their own as on surfaces, match finds, and the step refuses it.
+func (s *Study) lesionNetworks() error {
+	files, templates := s.disk(), s.resolve(s.Match.Templates)
+	if len(s.Lesion.Networks) == 0 || !onGrid(templates) {
+		return nil
+	}
+	table := s.resolve(s.Match.Table)
+	if table == "" {
+		var err error
+		if table, err = files.TableBeside(templates); table == "" || err != nil {
+			return err
+		}
+	}
+	labels, err := files.LabelTable(table)
+	if err != nil {
+		return err
+	}
+	named := slices.DeleteFunc(slices.Clone(s.Lesion.Networks), func(name string) bool { _, err := strconv.Atoi(name); return err == nil })
+	if why := lesion.Unknown(named, labels.Names()); why != "" {
+		return s.bad("lesion.networks", "has %s", why)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 // lesionEnd is a study of the example's model whose atoms all belong to a network: what is
 // asked is not whether they do.
-const lesionEnd = tinyModel + `dictionary: {atoms: 4}
+const lesionEnd = tinyModel + `dictionary: {atoms: 8}
 encode: {alphas: "10,1000", cv: kfold:3}
 match: {templates: example-data/networks.nii.gz, draws: 3, nulls: [maps], fdr: 0.999}
 organize: {bootstraps: 5, draws: 5, threshold: 0.3}
@@ -32,7 +32,7 @@ func TestLesionsOfAStudy(t *testing.T) {
 	if race.Enabled {
 		t.Skip("a whole study; the step runs under it by itself")
 	}
-	dir, yaml := plainStudy(t, fmt.Sprintf(lesionEnd, "text: unseen.txt", ""))
+	dir, yaml := plainStudy(t, fmt.Sprintf(lesionEnd, "text: unseen.txt", ", networks: [FrontLeft, FrontRight, BackLeft, BackRight]")) // two are without a unit
 	if err := os.WriteFile(filepath.Join(dir, "unseen.txt"), []byte("A dog runs by the sea, and no one is up so late."), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestLesionsOfAStudy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Does a sub-group matter to the model?", "of 13 words that the model predicts", "without random sets of units like it", "9 random sets of as many units of every layer", "to predict words the model needs 0 of 1 sub-groups more than other units like them", "is simulated, and its language model is random"} {
+	for _, want := range []string{"Does a sub-group matter to the model?", "of 13 words that the model predicts", "without random sets of units like it", "9 random sets of as many units of every layer", "to predict words the model needs 0 of 2 sub-groups more than other units like them", "is simulated, and its language model is random"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the report has no %q", want)
 		}
@@ -147,6 +147,8 @@ func TestLesionRefusals(t *testing.T) {
 		"two texts":                  {"words: example-data/unseen.tsv", ", text: example-data/unseen.tsv", "", "lesion.text is given beside words"},
 		"draws of nothing":           {`words: ""`, "", "", "lesion.draws is given without lesion.words or lesion.text"},
 		"units without effect":       {"words: example-data/unseen.tsv", "", "window: 40, tap: attn.qk", `lesion is of no model: lesion is without bert: units of "attn.qk" cannot be 0`},
+		"a network twice":            {"words: example-data/unseen.tsv", ", networks: [BackRight, BackRight]", "", "lesion.networks names BackRight twice"},
+		"a misspelt network":         {"words: example-data/unseen.tsv", ", networks: [BackRigth]", "", `lesion.networks has "BackRigth", expected one of `},
 		"no networks":                {"words: example-data/unseen.tsv", "", "", ""},
 	} {
 		end := fmt.Sprintf(lesionEnd, c.text, c.more)

@@ -19,7 +19,8 @@ func (a *app) lesionCommand() *cobra.Command {
 (the next one, or masked ones of BERT and RoBERTa) with that without random sets of as many
 units of every layer whose mean |response| is within 10%.
 p = (1 + b) / (1 + draws), b the sets without which the model loses at least as much; q is
-the false discovery rate over sub-groups.
+the false discovery rate over sub-groups. A sub-group with fewer than 19 other sets like it,
+such as a whole layer, has neither.
 
 The text is to be one that the dictionary, or the localizer, did not see: with --seen, the
 tables that it was learned from, one that is the same is refused.

@@ -176,7 +176,8 @@ func doorCalls(f *files) map[string][]call {
 		"lesion": {
 			to("", "lesion", "--model", f.model("filling-bert", bertModel().filling()), "--subgroups", f.bytes("lesioned.tsv", []byte("model\tlayer\tunit\tnetwork\nfilling-bert\t0\t1\tx\n")),
 				"--words", f.story("unseen.tsv", 12), "--seen", f.bytes("seen.tsv", []byte("word\tonset\toffset\nDown\t1\t2\n")), "--draws", "3"),
-			to("", "lesion", "--model", f.path("filling-bert"), "--subgroups", f.path("lesioned.tsv"), "--text", f.bytes("unseen.txt", []byte("Down, down, down. Would the fall never end?")), "--draws", "3"),
+			to("", "lesion", "--model", f.path("filling-bert"), "--subgroups", f.path("lesioned.tsv"), "--text", f.bytes("unseen.txt", []byte("Down, down, down. Would the fall never end?")), "--draws", "3",
+				"--networks", "x,y", "--network-table", f.bytes("names.tsv", []byte("index\tname\n1\tx\n2\ty\n"))),
 		},
 		"speech": {
 			to("", "speech", "--words", f.path("words.tsv"), "--frequencies", f.bytes("zipf.tsv", []byte("word\tzipf\nalice\t4\nwas\t7\nto\t7\n")), "--audio", f.bytes("a.wav", wav(8000)), "--tr", "2", "--volumes", "12"),

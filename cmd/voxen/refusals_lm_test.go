@@ -203,6 +203,8 @@ var lmRefusals = []refusal{
 	lesioned("of units that are not there", `neurons.tsv: unit 1000 of ffn.out`, func(f *files) []string {
 		return []string{"--words", f.story("w.tsv", 12), "--subgroups", f.bytes("neurons.tsv", []byte("model\tlayer\tunit\tnetwork\nmodel\t0\t1000\tx\n"))}
 	}),
+	lesioned("of a network twice", `--networks x,y,x names x twice`, func(f *files) []string { return []string{"--words", f.story("w.tsv", 12), "--networks", "x,y,x"} }),
+	lesioned("of a network that is misspelt", `neurons.tsv: --networks has "@"`, func(f *files) []string { return []string{"--words", f.story("w.tsv", 12), "--networks", "@"} }),
 	lesioned("of another model", `neurons.tsv: has no unit of the model "other", but of model`, func(f *files) []string { return []string{"--words", f.story("w.tsv", 12), "--name", "other"} }),
 	lesioned("of a model that predicts nothing", `model2.* has no tensor "cls.predictions.transform.dense.weight"`, func(f *files) []string {
 		return []string{"--words", f.story("w.tsv", 12), "--model", f.model("model2", bertModel())}

@@ -69,7 +69,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "extract", Results: 2, File: true, Device: true, Axis: store.Rows}
+	return step.Command{Name: "extract", Results: 3, File: true, Device: true, Axis: store.Rows}
 }
 
 // StrideWords is the number of words from one window to the next.

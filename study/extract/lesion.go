@@ -33,13 +33,15 @@ func (l *Lesion) draws() int { return l.Draws.Or(200) }
 
 // LossSummary is what --loss found, in bits per word.
 type LossSummary struct {
-	Words  int     `json:"words"`
-	Units  int     `json:"units"`
-	Intact float64 `json:"intact"`
-	Zeroed float64 `json:"zeroed"`
-	Random float64 `json:"random"` // mean of the random sets
-	Draws  int     `json:"draws"`
-	P      float64 `json:"p"` // (1 + sets whose loss is at least that of the units) / (1 + sets)
+	Words    int     `json:"words"`
+	Units    int     `json:"units"`
+	Intact   float64 `json:"intact"`
+	Zeroed   float64 `json:"zeroed"`
+	Random   float64 `json:"random"` // mean of the random sets
+	Draws    int     `json:"draws"`
+	Distinct int     `json:"distinct"`           // different random sets, other than the units
+	Untested string  `json:"untested,omitempty"` // why there is no p, "" where there is
+	P        float64 `json:"p,omitempty"`        // (1 + sets whose loss is at least that of the units) / (1 + sets)
 }
 
 // zeroed is a lesion of a model with its units as columns.
@@ -94,11 +96,11 @@ func (x *extraction) losses(ctx context.Context) (*LossSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	sets, err := lesion.RandomSets(x.model.Config, sizes, units, x.o.Zero, x.o.draws(), uint64(x.o.Seed.Or(0)))
-	if err != nil {
-		return nil, err
-	}
-	lesions, err := lesion.Zeros(x.model.Config, append([][]lm.Column{nil, units}, sets...))
+	var sets *lesion.Sets
+	err = x.Stage("random sets", x.o.draws(), func() (err error) {
+		sets, err = lesion.Draw(ctx, x.model.Config, sizes, units, x.o.Zero, x.o.draws(), uint64(x.o.Seed.Or(0)), x.Progress)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -106,12 +108,24 @@ func (x *extraction) losses(ctx context.Context) (*LossSummary, error) {
 	if err != nil {
 		return nil, err
 	}
+	atOnce, err := m.AtOnce(reading, units)
+	if err != nil {
+		return nil, err
+	}
+	lesions := lesion.Lesions{sets}
 	var loss []float64
 	var words int
-	err = x.Stage("losses (tokens)", len(lesions)*reading.Tokens(), func() error {
-		return x.Compute(ctx, step.Part{What: "losses"}, func(ctx context.Context) (err error) {
-			loss, words, err = m.Losses(ctx, reading, lesions, x.Progress)
-			return err
+	err = x.Stage("losses (tokens)", lesions.Len()*reading.Tokens(), func() error {
+		return x.Compute(ctx, step.Part{What: "losses"}, func(ctx context.Context) error {
+			loss = nil
+			for lo := 0; lo < lesions.Len(); lo += atOnce {
+				some, n, err := m.Losses(ctx, reading, lesions, lo, min(lo+atOnce, lesions.Len()), x.Progress)
+				if err != nil {
+					return err
+				}
+				loss, words = append(loss, some...), n
+			}
+			return nil
 		})
 	})
 	if err != nil {
@@ -120,17 +134,24 @@ func (x *extraction) losses(ctx context.Context) (*LossSummary, error) {
 	if words == 0 {
 		return nil, step.BadInput(x.o.Words+x.o.Text+x.o.IDs, "has no word that can be predicted, expected words with pieces, of a causal model behind others")
 	}
-	sum := &LossSummary{Words: words, Units: len(units), Intact: loss[0], Zeroed: loss[1], Draws: len(sets)}
-	sum.Random, sum.P = lesion.Against(sum.Zeroed, loss[2:])
-	for name, value := range map[string]float64{"loss_intact": sum.Intact, "loss_zeroed": sum.Zeroed, "loss_random": sum.Random, "loss_p": sum.P, "loss_words": float64(words)} {
+	sum := &LossSummary{Words: words, Units: len(units), Intact: loss[0], Zeroed: loss[1], Draws: len(sets.Size), Distinct: sets.Distinct, Untested: sets.Untested}
+	mean, p := lesion.Against(sum.Zeroed, loss[2:])
+	sum.Random = mean
+	if sum.Untested == "" {
+		sum.P = p
+		x.Result("loss_p", p)
+	} else {
+		x.Warn("--loss: no p: %s", sum.Untested)
+	}
+	for name, value := range map[string]float64{"loss_intact": sum.Intact, "loss_zeroed": sum.Zeroed, "loss_random": sum.Random, "loss_words": float64(words)} {
 		x.Result(name, value)
 	}
 	return sum, x.Job.WriteFile(".loss.tsv", func(w io.Writer) error {
 		t := store.NewTableWriter(w, "units", "draw", "loss", "mean_response")
 		t.Row("none", "n/a", step.Number(loss[0]), "n/a")
 		t.Row("zeroed", "n/a", step.Number(loss[1]), step.Number(sizes.Mean(units)))
-		for i, s := range sets {
-			t.Row("random", strconv.Itoa(i), step.Number(loss[2+i]), step.Number(sizes.Mean(s)))
+		for i, size := range sets.Size {
+			t.Row("random", strconv.Itoa(i), step.Number(loss[2+i]), step.Number(size))
 		}
 		return t.Flush()
 	})
@@ -138,5 +159,9 @@ func (x *extraction) losses(ctx context.Context) (*LossSummary, error) {
 
 // String says in a line what --loss found.
 func (s *LossSummary) String() string {
-	return fmt.Sprintf("loss per word %.4g bits, without the %d units %.4g, without as many like them %.4g (%d draws): p %.3g, of %d words", s.Intact, s.Units, s.Zeroed, s.Random, s.Draws, s.P, s.Words)
+	p := "no p"
+	if s.Untested == "" {
+		p = fmt.Sprintf("p %.3g", s.P)
+	}
+	return fmt.Sprintf("loss per word %.4g bits, without the %d units %.4g, without as many like them %.4g (%d draws): %s, of %d words", s.Intact, s.Units, s.Zeroed, s.Random, s.Draws, p, s.Words)
 }

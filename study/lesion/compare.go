@@ -22,9 +22,9 @@ type lesioner struct {
 	o      *Options
 	groups []*group
 	sizes  *Sizes
-	sets   [][]lm.Column // that are 0, one after the other: none, then of each group its own and those like it
-	loss   []float64     // under each
-	words  int           // that are predicted
+	sets   Lesions   // of the groups, in their order
+	loss   []float64 // under each
+	words  int       // that are predicted
 	seen   float64
 
 	predicted *lm.Reading
@@ -35,8 +35,8 @@ type lesioner struct {
 type group struct {
 	network string
 	units   []lm.Column
-	random  [][]lm.Column // none where no set is like it
-	at      int           // of its own among the lesioner's sets; those like it follow
+	random  *Sets // without any where no set is like it
+	at      int   // of its own among the lesions; those like it follow
 }
 
 // find reads the sub-groups, in the order in which the table names their networks.
@@ -63,6 +63,9 @@ func (x *lesioner) find() error {
 			}
 		}
 		g.units = append(g.units, u.Column)
+	}
+	if err := o.knownNetworks(x.Env.Files()); err != nil {
+		return err
 	}
 	lacking := 0
 	for _, network := range o.Networks {
@@ -153,23 +156,24 @@ func (x *lesioner) units() (all []lm.Column) {
 	return all
 }
 
-// tokensAtOnce is about how many tokens are read, of all lesions, between two points from
-// which an interrupted step goes on: several times as many as go through a layer at once
-// where weights are streamed.
-const tokensAtOnce = 1 << 14
-
 // plan sees what is predicted, and that it fits into memory.
 func (x *lesioner) plan(ctx context.Context) (err error) {
 	if x.predicted, err = x.Predicted(); err != nil {
 		return err
 	}
-	x.atOnce = max(1, tokensAtOnce/max(1, x.predicted.Tokens()))
-	return x.Plan(ctx, x.predicted, x.units(), x.atOnce)
+	groups := make([][]lm.Column, len(x.groups))
+	for i, g := range x.groups {
+		groups[i] = g.units
+	}
+	if x.atOnce, err = x.AtOnce(x.predicted, x.units()); err != nil {
+		return err
+	}
+	x.atOnce = min(x.atOnce, 1+len(groups)*(1+x.o.Draws))
+	return x.Plan(ctx, x.predicted, groups, x.o.Draws, x.atOnce)
 }
 
 // draw draws the random sets of every group, each from a seed of its own.
 func (x *lesioner) draw(ctx context.Context) (err error) {
-	x.sets = [][]lm.Column{nil}
 	all := x.units()
 	if all == nil {
 		return nil
@@ -177,40 +181,46 @@ func (x *lesioner) draw(ctx context.Context) (err error) {
 	if x.sizes, err = x.Sizes(ctx, all); err != nil {
 		return err
 	}
-	without := 0
-	for i, g := range x.groups {
-		g.random, err = RandomSets(x.LM.Config, x.sizes, g.units, x.o.Subgroups, x.o.Draws, x.o.Seed+uint64(i)<<32)
-		if err != nil { // there are too few units like these
-			x.Warn("%s: %v", g.network, err)
-			without++
+	return x.Stage("random sets", len(x.groups)*x.o.Draws, func() error {
+		without, untested := 0, 0
+		for i, g := range x.groups {
+			drawn := func(done int) { x.Progress(i*x.o.Draws + done) }
+			g.random, err = Draw(ctx, x.LM.Config, x.sizes, g.units, x.o.Subgroups, x.o.Draws, x.o.Seed+uint64(i)<<32, drawn)
+			switch {
+			case store.IsInput(err): // there are too few units like these
+				x.Warn("%s: %v", g.network, err)
+				g.random = &Sets{Units: g.units, config: x.LM.Config}
+				without++
+			case err != nil:
+				return err
+			case g.random.Untested != "":
+				x.Warn("%s: no p: %s", g.network, g.random.Untested)
+				untested++
+			}
+			g.at = x.sets.Len()
+			x.sets = append(x.sets, g.random)
 		}
-		g.at = len(x.sets)
-		x.sets = append(append(x.sets, g.units), g.random...)
-	}
-	x.LeaveOut("sub-groups", "no random set of as many units is within 10% of their mean |response|", without)
-	return nil
+		x.LeaveOut("sub-groups", "no random set of as many units is within 10% of their mean |response|", without)
+		x.LeaveOut("sub-groups", "too few random sets are other than they are for a p", untested)
+		return nil
+	})
 }
 
 // lose finds what the model loses without each of the sets; what is done of them is kept.
 func (x *lesioner) lose(ctx context.Context) error {
-	lesions, err := Zeros(x.LM.Config, x.sets)
-	if err != nil {
-		return err
-	}
 	saved, err := step.NewSavedState(x.Job, "lesions")
 	if err != nil {
 		return err
 	}
-	tokens := x.predicted.Tokens()
-	return x.Stage("losses (tokens)", len(lesions)*tokens, func() error {
-		return x.Compute(ctx, step.Part{What: "lesions", N: len(lesions), Finished: saved.Saved}, func(ctx context.Context) error {
+	n := x.sets.Len()
+	return x.Stage("losses (tokens)", n*x.predicted.Tokens(), func() error {
+		return x.Compute(ctx, step.Part{What: "lesions", N: n, Finished: saved.Saved}, func(ctx context.Context) error {
 			if err := x.resume(saved); err != nil {
 				return err
 			}
-			for len(x.loss) < len(lesions) {
+			for len(x.loss) < n {
 				lo := len(x.loss)
-				hi := min(lo+x.atOnce, len(lesions))
-				loss, words, err := x.Losses(ctx, x.predicted, lesions[lo:hi], func(done int) { x.Progress(lo*tokens + done) })
+				loss, words, err := x.Losses(ctx, x.predicted, x.sets, lo, min(lo+x.atOnce, n), x.Progress)
 				if err != nil {
 					return err
 				}
@@ -267,12 +277,11 @@ func (x *lesioner) compare() (*Summary, error) {
 	sum := &Summary{Words: x.words, Intact: x.loss[0], Seen: x.seen, Groups: []Result{}}
 	var p []float64
 	for _, g := range x.groups {
-		n := len(g.random)
-		if n == 0 {
+		if !g.tested() {
 			continue
 		}
-		random := x.loss[g.at+1 : g.at+1+n]
-		r := Result{Network: g.network, Units: len(g.units), Loss: x.loss[g.at], Low: step.Quantile(random, 0.025), High: step.Quantile(random, 0.975), Shared: g.shared(), Draws: n}
+		random := x.under(g)
+		r := Result{Network: g.network, Units: len(g.units), Loss: x.loss[g.at], Low: step.Quantile(random, 0.025), High: step.Quantile(random, 0.975), Shared: g.random.Shared, Draws: len(random), Distinct: g.random.Distinct}
 		r.Random, r.P = Against(r.Loss, random)
 		sum.Groups, p = append(sum.Groups, r), append(p, r.P)
 	}
@@ -289,37 +298,31 @@ func (x *lesioner) compare() (*Summary, error) {
 	return sum, x.Job.WriteFile("losses.tsv", x.lossTable)
 }
 
-// shared is the mean share of the random sets that is of the sub-group too.
-func (g *group) shared() float64 {
-	own := map[lm.Column]bool{}
-	for _, u := range g.units {
-		own[u] = true
-	}
-	n := 0
-	for _, set := range g.random {
-		for _, u := range set {
-			if own[u] {
-				n++
-			}
-		}
-	}
-	return float64(n) / float64(len(g.random)*len(g.units))
-}
+// tested reports whether a p goes with the group.
+func (g *group) tested() bool { return len(g.random.Size) > 0 && g.random.Untested == "" }
+
+// under are the losses without each of the random sets of a group.
+func (x *lesioner) under(g *group) []float64 { return x.loss[g.at+1 : g.at+1+len(g.random.Size)] }
 
 // resultTable writes a row per sub-group.
 func (x *lesioner) resultTable(w io.Writer, sum *Summary) error {
-	t := store.NewTableWriter(w, "model", "network", "units", "words", "intact", "loss", "random", "random_low", "random_high", "mean_response", "shared", "draws", "p", "q")
-	i := 0
+	t := store.NewTableWriter(w, "model", "network", "units", "words", "intact", "loss", "random", "random_low", "random_high", "mean_response", "shared", "draws", "distinct", "p", "q")
+	tested := 0
 	for _, g := range x.groups {
 		head := []string{x.LM.Name, g.network, strconv.Itoa(len(g.units)), strconv.Itoa(x.words), step.Number(sum.Intact), step.Number(x.loss[g.at])}
 		size := step.Number(x.sizes.Mean(g.units))
-		if len(g.random) == 0 {
-			t.Row(append(head, "n/a", "n/a", "n/a", size, "n/a", "0", "n/a", "n/a")...)
+		random := x.under(g)
+		if len(random) == 0 {
+			t.Row(append(head, "n/a", "n/a", "n/a", size, "n/a", "0", "0", "n/a", "n/a")...)
 			continue
 		}
-		r := sum.Groups[i]
-		i++
-		t.Row(append(head, step.Number(r.Random), step.Number(r.Low), step.Number(r.High), size, step.Number(r.Shared), strconv.Itoa(r.Draws), step.Number(r.P), step.Number(r.Q))...)
+		p, q := "n/a", "n/a"
+		if g.tested() {
+			p, q = step.Number(sum.Groups[tested].P), step.Number(sum.Groups[tested].Q)
+			tested++
+		}
+		mean, _ := Against(x.loss[g.at], random)
+		t.Row(append(head, step.Number(mean), step.Number(step.Quantile(random, 0.025)), step.Number(step.Quantile(random, 0.975)), size, step.Number(g.random.Shared), strconv.Itoa(len(random)), strconv.Itoa(g.random.Distinct), p, q)...)
 	}
 	return t.Flush()
 }
@@ -330,8 +333,8 @@ func (x *lesioner) lossTable(w io.Writer) error {
 	t.Row("n/a", "none", "n/a", step.Number(x.loss[0]), "n/a")
 	for _, g := range x.groups {
 		t.Row(g.network, "subgroup", "n/a", step.Number(x.loss[g.at]), step.Number(x.sizes.Mean(g.units)))
-		for i, set := range g.random {
-			t.Row(g.network, "random", strconv.Itoa(i), step.Number(x.loss[g.at+1+i]), step.Number(x.sizes.Mean(set)))
+		for i, loss := range x.under(g) {
+			t.Row(g.network, "random", strconv.Itoa(i), step.Number(loss), step.Number(g.random.Size[i]))
 		}
 	}
 	return t.Flush()

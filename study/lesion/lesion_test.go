@@ -21,8 +21,8 @@ import (
 	"voxen/study/step"
 )
 
-// units are two sub-groups of the example's BERT.
-const units = "model\tlayer\tunit\tnetwork\ttap\ntiny\t0\t1\tA\tffn.out\ntiny\t2\t7\tA\tffn.out\ntiny\t1\t3\tB\tffn.act\ntiny\t1\t4\tn/a\tffn.act\ntiny\t2\t9\tA\tffn.out\n"
+// units are three sub-groups of the example's BERT; C has too few others like it for a p.
+const units = "model\tlayer\tunit\tnetwork\ttap\ntiny\t0\t1\tA\tffn.out\ntiny\t2\t7\tA\tffn.out\ntiny\t1\t3\tB\tffn.act\ntiny\t1\t4\tn/a\tffn.act\ntiny\t1\t5\tB\tffn.act\ntiny\t1\t8\tB\tffn.act\ntiny\t1\t11\tB\tffn.act\ntiny\t0\t2\tC\thidden\ntiny\t1\t7\t<NA>\tffn.out\ntiny\t1\t8\tnone\tffn.out\ntiny\t2\t9\tA\tffn.out\n"
 
 // options are a lesion of them with 9 random sets each.
 func options(t *testing.T) (dir string, o *lesion.Options) {
@@ -79,7 +79,7 @@ func TestAsExtract(t *testing.T) {
 	}
 	var got [][]string
 	for _, row := range rows(t, filepath.Join(o.Out, "losses.tsv"), "network", "draw", "loss", "mean_response") {
-		if row[0] != "B" {
+		if row[0] != "B" && row[0] != "C" {
 			got = append(got, row[1:])
 		}
 	}
@@ -99,13 +99,47 @@ func TestAsExtract(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 	}
-	o.Networks, o.Out = []string{"B", "C"}, filepath.Join(dir, "one")
-	if sum, err = step.Do[*lesion.Summary](context.Background(), steptest.Env(), o); err != nil || len(sum.Groups) != 1 || sum.Groups[0].Network != "B" {
-		t.Errorf("%+v: %v", sum, err)
+	if want := [][]string{{"A", "3"}, {"B", "4"}, {"C", "1"}}; !slices.EqualFunc(rows(t, filepath.Join(o.Out, "lesions.tsv"), "network", "units"), want, slices.Equal[[]string]) {
+		t.Errorf("sub-groups %v, want %v", rows(t, filepath.Join(o.Out, "lesions.tsv"), "network", "units"), want)
 	}
-	o.Networks, o.Out = []string{"C"}, filepath.Join(dir, "none")
-	if sum, err = step.Do[*lesion.Summary](context.Background(), steptest.Env(), o); err != nil || len(sum.Groups) != 0 || !(sum.Intact > 0) {
-		t.Errorf("no sub-group: %+v: %v", sum, err)
+	c := rows(t, filepath.Join(o.Out, "lesions.tsv"), "draws", "distinct", "p", "q", "random")[2]
+	if n, err := strconv.Atoi(c[1]); len(sum.Groups) != 2 || c[0] != "9" || n > 9 || err != nil || c[2] != "n/a" || c[3] != "n/a" || c[4] == "n/a" {
+		t.Errorf("of %+v, C: draws, distinct, p, q, random %v", sum.Groups, c)
+	}
+}
+
+// Networks that are there twice, or that no table has, are refused; those that a table of
+// networks has, or another model, may be without a unit.
+func TestNetworks(t *testing.T) {
+	dir, o := options(t)
+	if err := os.WriteFile(o.Subgroups, []byte(units+"other\t0\t1\tElse\tffn.out\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	atlas := filepath.Join(dir, "networks.tsv")
+	if err := os.WriteFile(atlas, []byte("index\tname\tcolor\n1\tA\t#ff0000\n2\tVisual\t#00ff00\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		networks []string
+		table    string
+		groups   int
+		want     string
+	}{
+		{[]string{"A", "B", "A"}, "", 0, "--networks A,B,A names A twice"},
+		{[]string{"A", "Elsa"}, "", 0, `neurons.tsv: --networks has "Elsa", expected one of A, B, C, Else: the nearest is "Else"`},
+		{[]string{"none"}, "", 0, `--networks has "none", expected one of A, B, C, Else`},
+		{[]string{"Vizual"}, atlas, 0, `--networks has "Vizual", expected one of A, B, C, Else, Visual: the nearest is "Visual"`},
+		{[]string{"B", "Else"}, "", 1, ""},
+		{[]string{"Visual"}, atlas, 0, ""},
+	} {
+		o.Networks, o.NetworkTable, o.Out = c.networks, c.table, filepath.Join(dir, strconv.Itoa(i))
+		sum, err := step.Do[*lesion.Summary](context.Background(), steptest.Env(), o)
+		switch {
+		case c.want != "" && (!store.IsInput(err) || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%v: %v, want %q", c.networks, err, c.want)
+		case c.want == "" && (err != nil || len(sum.Groups) != c.groups || !(sum.Intact > 0)):
+			t.Errorf("%v: %+v: %v", c.networks, sum, err)
+		}
 	}
 }
 
@@ -135,7 +169,7 @@ func TestGoesOn(t *testing.T) {
 		t.Skip("the same step three times")
 	}
 	dir, o := options(t)
-	o.Draws = 40
+	o.Draws, o.Networks = 40, []string{"A", "B"}
 	if _, err := step.Do[*lesion.Summary](context.Background(), steptest.Env(), o); err != nil {
 		t.Fatal(err)
 	}

@@ -36,15 +36,21 @@ func (m *Model) Predicted() (*lm.Reading, error) {
 	return m.Reading.Masked(mask, MaskedPasses), nil
 }
 
-// Losses are the mean surprisals of the words of a reading (Predicted), in bits, under each
-// lesion (nil is the model as it is), and of how many words. progress hears how many tokens
+// Losses are the mean surprisals of the words of a reading (Predicted), in bits, under the
+// lesions from lo until hi, and of how many words. progress hears how many tokens
 // are read, of those of all lesions; the backend is that of a Compute that is under way.
-func (m *Model) Losses(ctx context.Context, reading *lm.Reading, lesions []*lm.Zero, progress func(done int)) (loss []float64, words int, err error) {
-	bits := make([][]float64, len(lesions)) // added up in the order of rows, whatever that of windows
-	for i := range bits {
-		bits[i] = slices.Repeat([]float64{math.NaN()}, reading.Rows)
+func (m *Model) Losses(ctx context.Context, reading *lm.Reading, of Lesions, lo, hi int, progress func(done int)) (loss []float64, words int, err error) {
+	lesions, err := of.Zeros(ctx, lo, hi)
+	if err != nil {
+		return nil, 0, err
 	}
-	opt := m.options(m.Budget(int64(8*len(lesions)*reading.Rows)), progress)
+	held := int64(0)
+	bits := make([][]float64, len(lesions)) // added up in the order of rows, whatever that of windows
+	for i, z := range lesions {
+		bits[i] = slices.Repeat([]float64{math.NaN()}, reading.Rows)
+		held += lesionBytes(z, reading)
+	}
+	opt := m.options(m.Budget(held), func(done int) { progress(lo*reading.Tokens() + done) })
 	_, err = m.LM.Surprisals(ctx, engine.NewMachine(m.Backend), reading, opt, lesions, func(lesion, row int, b float64) { bits[lesion][row] = b })
 	if err != nil {
 		return nil, 0, m.Env.Refuse(err)
@@ -63,30 +69,68 @@ func (m *Model) Losses(ctx context.Context, reading *lm.Reading, lesions []*lm.Z
 	return loss, words, nil
 }
 
+// Lesions are run some at once: about tokensAtOnce tokens are read, of all of them, between two
+// points from which an interrupted step goes on, several times as many as go through a layer at
+// once where weights are streamed; and they take at most about lesionsAtOnce bytes.
+const tokensAtOnce, lesionsAtOnce = 1 << 14, 16 << 20
+
+// AtOnce is how many lesions are run at once, of those of some units.
+func (m *Model) AtOnce(reading *lm.Reading, units []lm.Column) (n int, err error) {
+	n = max(1, tokensAtOnce/max(1, reading.Tokens()))
+	if len(units) == 0 {
+		return n, nil
+	}
+	z, err := m.LM.Config.NewZero(units)
+	if err != nil {
+		return 0, err
+	}
+	return max(1, min(n, int(lesionsAtOnce/lesionBytes(z, reading)))), nil
+}
+
+// lesionBytes are what is held of a lesion while it runs: its units, and the words' bits.
+func lesionBytes(z *lm.Zero, reading *lm.Reading) int64 {
+	n := int64(8 * reading.Rows)
+	if z != nil {
+		n += z.Bytes()
+	}
+	return n
+}
+
 // options are those of all runs of the model.
 func (m *Model) options(memory int64, progress func(done int)) lm.Options {
 	return lm.Options{Float64: m.Env.Precision == op.Float64, Memory: memory, Progress: func(done, _ int) { progress(done) }}
 }
 
-// Plan refuses a bound of memory that is too small for the sizes and the losses of lesions of
-// some units, so many at once.
-func (m *Model) Plan(ctx context.Context, reading *lm.Reading, units []lm.Column, atOnce int) error {
+// Plan refuses a bound of memory that is too small for the sizes of all units at the places of
+// some groups of units, for random sets like each, so many, and for the losses under lesions of
+// them, some at once.
+func (m *Model) Plan(ctx context.Context, reading *lm.Reading, groups [][]lm.Column, draws, atOnce int) error {
 	m.Env.Settled()
-	taps, layers := placesOf(units)
-	lesions, err := Zeros(m.LM.Config, [][]lm.Column{nil, units})
-	if err != nil {
-		return err
+	units, most := slices.Concat(groups...), 0
+	for _, g := range groups {
+		most = max(most, len(g))
 	}
+	taps, layers := placesOf(units)
+	lesions := []*lm.Zero{nil}
+	if len(units) > 0 {
+		z, err := m.LM.Config.NewZero(units)
+		if err != nil {
+			return err
+		}
+		lesions = append(lesions, z)
+	}
+	columns := len(m.LM.Config.Columns(taps, layers))
+	held := int64(8*columns+columnBytes*len(units)) + int64(len(groups))*int64(draws)*setBytes
+	drawing := step.Stage{Own: held + drawerBytes(columns, most) + int64(draws)*hashBytes}
 	const none = 1 // byte, less than any run needs
-	losses := step.Stage{Own: int64(8 * atOnce * reading.Rows), Least: func(ctx context.Context) (int64, error) {
+	losses := step.Stage{Own: held + drawerBytes(columns, most) + int64(atOnce)*lesionBytes(lesions[len(lesions)-1], reading), Least: func(ctx context.Context) (int64, error) {
 		_, err := m.LM.Surprisals(ctx, engine.NewMachine(m.Backend), reading, m.options(none, func(int) {}), lesions, func(int, int, float64) {})
 		return engine.Needed(err)
 	}}
 	if len(units) == 0 {
 		return m.PlanMemory(ctx, losses)
 	}
-	columns := len(m.LM.Config.Columns(taps, layers))
-	return m.PlanMemory(ctx, losses, step.Stage{Own: int64(8 * columns), Least: func(ctx context.Context) (int64, error) {
+	return m.PlanMemory(ctx, losses, drawing, step.Stage{Own: held, Least: func(ctx context.Context) (int64, error) {
 		opt := m.options(none, func(int) {})
 		opt.Taps, opt.Layers, opt.Last = taps, layers, m.Last
 		_, err := m.LM.Extract(ctx, engine.NewMachine(m.Backend), m.Reading, opt, &sizeSink{rows: m.Reading.Rows, mean: make([]float64, columns)})
@@ -167,19 +211,4 @@ func (s *sizeSink) WriteRows(_ context.Context, lo, hi int, src []float32) error
 		}
 	}
 	return nil
-}
-
-// Zeros are lesions of sets of units; a set of none is the model as it is.
-func Zeros(c *lm.Config, sets [][]lm.Column) ([]*lm.Zero, error) {
-	list := make([]*lm.Zero, len(sets))
-	for i, s := range sets {
-		if len(s) == 0 {
-			continue
-		}
-		var err error
-		if list[i], err = c.NewZero(s); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }

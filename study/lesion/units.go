@@ -1,9 +1,12 @@
 package lesion
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
+	"voxen/brain"
 	"voxen/lm"
 	"voxen/store"
 	"voxen/study/step"
@@ -34,6 +37,7 @@ func ReadUnits(fsys store.FS, path, model, tap string) (units []Unit, models []s
 	if err != nil {
 		return nil, nil, err
 	}
+	names := map[string]string{} // that do not hold the whole table
 	for i, network := range cells["network"] {
 		if cells["model"][i] != model || step.Missing(network) {
 			continue
@@ -43,7 +47,11 @@ func ReadUnits(fsys store.FS, path, model, tap string) (units []Unit, models []s
 		if err1 != nil || err2 != nil {
 			return nil, nil, step.BadInput(path, "line %d has layer %q and unit %q, expected whole numbers", t.Lines[i], cells["layer"][i], cells["unit"][i])
 		}
-		units = append(units, Unit{lm.Column{Layer: layer, Tap: taps[i], Unit: unit}, network})
+		if _, known := names[network]; !known {
+			own := strings.Clone(network)
+			names[own] = own
+		}
+		units = append(units, Unit{lm.Column{Layer: layer, Tap: taps[i], Unit: unit}, names[network]})
 	}
 	return units, Distinct(cells["model"]), nil
 }
@@ -58,9 +66,13 @@ func Distinct(cells []string) []string {
 func tapsOf(t *store.Table, tap string) ([]lm.Tap, error) {
 	if slices.Contains(t.Columns, "tap") {
 		cells, err := t.Column("tap")
-		taps := make([]lm.Tap, len(cells))
+		taps, known := make([]lm.Tap, len(cells)), map[string]lm.Tap{}
 		for i, c := range cells {
-			taps[i] = lm.Tap(c)
+			if _, is := known[c]; !is {
+				own := strings.Clone(c)
+				known[own] = lm.Tap(own)
+			}
+			taps[i] = known[c]
 		}
 		return taps, err
 	}
@@ -78,4 +90,53 @@ func columnsOf(units []Unit) []lm.Column {
 		list = append(list, u.Column)
 	}
 	return list
+}
+
+// Twice is the first of a list that is there twice, "" without one.
+func Twice(list []string) string {
+	for i, name := range list {
+		if slices.Contains(list[:i], name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// Unknown says of the first of some networks that is none of a list what it is, with the
+// nearest and all of them; "" without one.
+func Unknown(networks, known []string) string {
+	for _, name := range networks {
+		if !slices.Contains(known, name) && len(known) > 0 {
+			return fmt.Sprintf("%q, expected one of %s: the nearest is %q", name, strings.Join(known, ", "), step.Nearest(name, known))
+		}
+	}
+	return ""
+}
+
+// knownNetworks refuses one of --networks that no unit of any model belongs to and that the table of
+// networks has not either.
+func (o *Options) knownNetworks(files brain.Files) error {
+	if len(o.Networks) == 0 {
+		return nil
+	}
+	t, err := store.ReadTable(files.FS, o.Subgroups)
+	if err != nil {
+		return err
+	}
+	cells, err := t.Column("network")
+	if err != nil {
+		return err
+	}
+	known := Distinct(cells)
+	if o.NetworkTable != "" {
+		table, err := files.LabelTable(o.NetworkTable)
+		if err != nil {
+			return err
+		}
+		known = Distinct(append(known, table.Names()...))
+	}
+	if why := Unknown(o.Networks, known); why != "" {
+		return step.BadInput(o.Subgroups, "--networks has %s", why)
+	}
+	return nil
 }

@@ -59,7 +59,7 @@ func (b *reporter) lesion(s *page.Section, m Model, t, losses *store.Table) erro
 	intact := number("intact", 0)
 	out := page.Table{Source: b.source(t), Columns: []page.Column{{Name: "Network"}, {Name: "Units", Number: true}, {Name: "Loss without them", Number: true}, {Name: "More than whole", Number: true},
 		{Name: "Random sets", Number: true}, {Name: "95% of them", Number: true}, {Name: "In common", Number: true}, {Name: "p", Number: true}, {Name: "q", Number: true}},
-		Caption: fmt.Sprintf("%s: loss in bits per word, of %s words that the model predicts; whole, it loses %s. Random sets are %s draws of as many units of each layer whose mean |response| is within 10%%; in common is the mean share of such a set that is of the sub-group too, near 1 where there are few others. p is one-sided, q over the sub-groups of the model; those with q < 0.05 are set off.%s",
+		Caption: fmt.Sprintf("%s: loss in bits per word, of %s words that the model predicts; whole, it loses %s. Random sets are %s draws of as many units of each layer whose mean |response| is within 10%%; in common is the mean share of such a set that is of the sub-group too, near 1 where there are few others. p is one-sided, q over the sub-groups of the model; those with q < 0.05 are set off. Neither goes with a sub-group that has too few other sets like it.%s",
 			m.Name, thousands(int(number("words", 0))), short(intact), option(run, "--draws", "?"), seenIn(run))}
 	passed, tested := 0, 0
 	for i := range t.Rows {
@@ -85,8 +85,12 @@ func (b *reporter) lesion(s *page.Section, m Model, t, losses *store.Table) erro
 	if tested == 0 {
 		return nil
 	}
+	without := ""
+	if n := len(t.Rows) - tested; n > 0 {
+		without = fmt.Sprintf(" %d more are left out: there are too few other units like theirs.", n)
+	}
 	b.found("lesions", "p against random sets of as many units of each layer that respond as strongly, on a text that the dictionary did not see; q over sub-groups.",
-		"%s: to predict words the model needs %d of %d sub-groups more than other units like them (q < 0.05).", m.Name, passed, tested)
+		"%s: to predict words the model needs %d of %d sub-groups more than other units like them (q < 0.05).%s", m.Name, passed, tested, without)
 	return nil
 }
 

@@ -509,6 +509,6 @@ func lesions(name string, run *store.Run) string {
 	if inputsAs(run, "--seen") > 0 {
 		text += " that its dictionary had not seen"
 	}
-	return text + fmt.Sprintf(" (%g words). The loss, the mean over words of −log2 of the probability that the model gives their pieces, was compared with that without %s random sets of as many units of every layer whose mean |response| was within 10%% (seed %s): p = (1 + b)/(1 + n), b of the n sets losing at least as much, with the false discovery rate over sub-groups (Benjamini and Hochberg 1995).",
+	return text + fmt.Sprintf(" (%g words). The loss, the mean over words of −log2 of the probability that the model gives their pieces, was compared with that without %s random sets of as many units of every layer whose mean |response| was within 10%% (seed %s): p = (1 + b)/(1 + n), b of the n sets losing at least as much, with the false discovery rate over sub-groups (Benjamini and Hochberg 1995); sub-groups with fewer than 19 other sets like them were not tested.",
 		run.Results["words"], option(run, "--draws", "?"), option(run, "--seed", "0"))
 }

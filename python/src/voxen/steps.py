@@ -944,6 +944,7 @@ def lesion(
     words: Any = None,
     text: Any = None,
     seen: Any = None,
+    network_table: Any = None,
     *,
     name: str | None = None,
     columns: str | Sequence[str] | None = None,
@@ -981,6 +982,8 @@ def lesion(
         Such a text as UTF-8, in the place of a table.
     seen : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
         Word table of the dictionary, repeat for each: a text that is the same is refused. Path; repeated.
+    network_table : path, array, image, table or results; several as a list, feature spaces and models as a dict, optional
+        Networks.tsv of match: those of --networks that it has may be without a unit.
     name : str, optional
         Names the model in the table of sub-groups; the folder's name if empty.
     columns : str | Sequence[str], optional
@@ -1043,6 +1046,7 @@ def lesion(
             "words": words,
             "text": text,
             "seen": seen,
+            "network-table": network_table,
             "name": name,
             "columns": columns,
             "seen-columns": seen_columns,
@@ -1062,7 +1066,7 @@ def lesion(
             "force": force,
         },
         progress,
-        inputs=["model", "subgroups", "words", "text", "seen"],
+        inputs=["model", "subgroups", "words", "text", "seen", "network-table"],
         repeated=["seen-columns"],
     )
 
