@@ -55,7 +55,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "group", Results: 2, Device: true}
+	return step.Command{Name: "group", Results: 3, Device: true}
 }
 
 // Rules are those of pairs of options.

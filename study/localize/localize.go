@@ -50,7 +50,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. Its arithmetic is in float64 throughout.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "localize", Results: 1, Neutral: []string{"precision"}}
+	return step.Command{Name: "localize", Results: 2, Neutral: []string{"precision"}}
 }
 
 // Rules are those of pairs of options.

@@ -115,7 +115,7 @@ func New() *Options { return step.Default(&Options{}) }
 
 // Command says what the step is. What it shows was computed by others, in their precision.
 func (o *Options) Command() step.Command {
-	return step.Command{Name: "report", Results: 10, File: true, Neutral: []string{"precision"}}
+	return step.Command{Name: "report", Results: 11, File: true, Neutral: []string{"precision"}}
 }
 
 // Rules are those of pairs of options.
