@@ -77,7 +77,7 @@ func (c *call) problem(ctx context.Context, p *fitParams) (data ridge.Data, o ri
 	if data.X, data.NarrowX, err = c.matrix("X"); err != nil {
 		return data, o, err
 	}
-	y, err := c.source("Y")
+	y, err := c.columns("Y")
 	if err != nil {
 		return data, o, err
 	}

@@ -23,12 +23,15 @@ const folderPrefix = "voxen-"
 var ourPrefixes = []string{"in-", "out-", "step-"}
 
 // Array is an array in a file that both processes map: row-major, in the byte order of the
-// machine, from Offset on.
+// machine, from Offset on. Without a path it lies in the memory of the program that started
+// this one, at Address, with rows Stride bytes apart (open says whether that can be read).
 type Array struct {
-	Path   string `json:"path"`
-	Offset int64  `json:"offset"`
-	Dtype  string `json:"dtype"` // float32 or float64
-	Shape  []int  `json:"shape"` // rows, columns
+	Path    string `json:"path"`
+	Offset  int64  `json:"offset"`
+	Address uint64 `json:"address,omitempty"`
+	Stride  int    `json:"stride,omitempty"`
+	Dtype   string `json:"dtype"` // float32 or float64
+	Shape   []int  `json:"shape"` // rows, columns
 	// Keep says that more requests will come with this file, which stays mapped.
 	Keep bool `json:"keep,omitempty"`
 }
@@ -120,6 +123,22 @@ func (c *call) source(name string) (tile.Dense, error) {
 		return tile.Of(a.Shape[0], a.Shape[1], view[float32](data))
 	}
 	return tile.Of(a.Shape[0], a.Shape[1], view[float64](data))
+}
+
+// columns is a large array that is read by columns: one that came with the request, or that
+// lies where the caller has it.
+func (c *call) columns(name string) (tile.Source, error) {
+	a, ok := c.Arrays[name]
+	if !ok || a.Path != "" {
+		return c.source(name)
+	}
+	if _, err := a.bytes(name); err != nil {
+		return nil, err
+	}
+	if size := map[string]int{"float32": 4, "float64": 8}[a.Dtype]; a.Address == 0 || a.Stride < a.Shape[1]*size {
+		return nil, badInput("array %s at %d with rows %d bytes apart, expected an address and rows of %d columns", name, a.Address, a.Stride, a.Shape[1])
+	}
+	return lend(a)
 }
 
 // matrix is a small array that came with the request, in float64; narrow says that it was

@@ -12,6 +12,9 @@
 //	-> {"id": 3, "op": "cancel"}
 //	<- {"id": 3, "type": "error", "status": 2, "message": "..."}
 //
+// A large array may be named by its address in the memory of the program that started the
+// worker instead (remote_linux.go), where open says that it can be read.
+//
 // Requests are served in order; cancel interrupts the one that is served. Files of results
 // belong to the program that asked, which removes them. When its input ends, or the process
 // that started it does, the worker removes what is left in the folders and ends.
@@ -257,6 +260,7 @@ func (c *call) do(ctx context.Context) (any, error) {
 // opened answers open.
 type opened struct {
 	Folders []string `json:"folders"`
+	Looks   bool     `json:"looks"` // the caller's memory can be read
 }
 
 // open takes the folders of shared files. Those that it is to make it makes itself, where
@@ -265,6 +269,7 @@ func (c *call) open() (opened, error) {
 	var p struct {
 		Folders []string
 		Make    bool
+		Look    look
 	}
 	if err := c.params(&p); err != nil {
 		return opened{}, err
@@ -276,7 +281,7 @@ func (c *call) open() (opened, error) {
 	}
 	if !p.Make {
 		c.folders = p.Folders
-		return opened{p.Folders}, nil
+		return opened{p.Folders, p.Look.works()}, nil
 	}
 	var refused error
 	for _, f := range p.Folders {
@@ -289,8 +294,17 @@ func (c *call) open() (opened, error) {
 	if len(c.folders) == 0 {
 		return opened{}, fmt.Errorf("no folder for shared arrays: %w", refused)
 	}
-	return opened{c.folders}, nil
+	return opened{c.folders, p.Look.works()}, nil
 }
+
+// look is an address in the caller's memory, and what lies there.
+type look struct {
+	Address uint64
+	Bytes   []byte
+}
+
+// works reports whether the caller's memory can be read.
+func (l look) works() bool { return l.Address != 0 && canRead(l.Address, l.Bytes) }
 
 // params reads the parameters; those that are not known are refused.
 func (c *call) params(into any) error { return strict(c.Params, into) }

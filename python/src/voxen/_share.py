@@ -37,6 +37,9 @@ _MOST_COPYING = 4
 #: Linux (5.14) takes pages for a mapping at once, and says where there are none: MADV_POPULATE_WRITE.
 _POPULATE = 23
 
+#: prctl(2), PR_SET_PTRACER.
+_SET_PTRACER = 0x59616D61
+
 _mapped = 0
 
 
@@ -190,6 +193,27 @@ class Arena:
 def aligned(size: int) -> int:
     """Round a size up, so that the next array begins at a border."""
     return (size + _ALIGNED - 1) // _ALIGNED * _ALIGNED
+
+
+def lend(array: Array, dtype: np.dtype[Any], rows: Array | None) -> dict[str, Any] | None:
+    """Name a large array where it lies, for an engine that can read this process's memory.
+
+    Returns
+    -------
+    message : dict or None
+        None where it has to be copied: a small one, and one of another type, layout or order of rows.
+    """
+    shape = (int(array.shape[0]), int(array.shape[1]))
+    as_it_is = rows is None and array.dtype == dtype and array.dtype.isnative and array.strides[1] == array.itemsize
+    if not as_it_is or array.nbytes < _PARTED or array.strides[0] < shape[1] * array.itemsize:
+        return None
+    return {"address": array.ctypes.data, "stride": array.strides[0], "dtype": dtype.name, "shape": list(shape)}
+
+
+def allow_reading(pid: int) -> None:
+    """Let a process that this one started read its memory, where Linux asks for that (Yama); no other gets to."""
+    if sys.platform == "linux" and os.path.exists("/proc/sys/kernel/yama/ptrace_scope"):
+        ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(pid), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
 
 
 def copy(target: Array, array: Array, rows: Array | None, threads: int) -> None:

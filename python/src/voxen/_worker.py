@@ -7,6 +7,7 @@ Messages are lines of JSON on its standard input and output, arrays lie in share
 from __future__ import annotations
 
 import atexit
+import base64
 import json
 import os
 import queue
@@ -82,6 +83,7 @@ class Worker:
         self.folders = _share.name_folders()
         self._arena: Arena | None = None
         self._arenas = 0
+        self._looks = False
         self._last = 0
         self._said = _share.unnamed_file()  # what the process writes to its standard error
         group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C of the terminal is this process's alone
@@ -104,7 +106,10 @@ class Worker:
         """Have the process make the folders of shared files, which go with it if this one is killed now; hear its first message."""
         try:
             self._last += 1
-            self._send({"id": self._last, "op": "open", "params": {"folders": [str(f) for f in self.folders], "make": True}})
+            there = np.frombuffer(os.urandom(16), np.uint8)
+            look = {"address": there.ctypes.data, "bytes": base64.b64encode(there.tobytes()).decode()}
+            _share.allow_reading(self._process.pid)
+            self._send({"id": self._last, "op": "open", "params": {"folders": [str(f) for f in self.folders], "make": True, "look": look}})
             hello = self._next()
             if hello.get("protocol") != PROTOCOL:
                 raise EngineError(f"{program()} of version {hello.get('version')} is not that of this package")
@@ -112,6 +117,7 @@ class Worker:
             if opened["type"] == "error":
                 raise EngineError(opened["message"])
             self.folders = [Path(f) for f in opened["result"]["folders"]]
+            self._looks = bool(opened["result"].get("looks"))
         except BaseException:
             self.kill()
             raise
@@ -227,7 +233,10 @@ class Worker:
         threads = common.get("threads", "")
         sent = False
         try:
-            named = self._share(arrays, int(threads) if threads.isdigit() and int(threads) else os.cpu_count() or 1)
+            lent = {name: _share.lend(*arrays[name]) for name in arrays if self._looks and (op, name) == ("fit", "Y")}
+            lent = {name: message for name, message in lent.items() if message}
+            copied = {name: array for name, array in arrays.items() if name not in lent}
+            named = self._share(copied, int(threads) if threads.isdigit() and int(threads) else os.cpu_count() or 1) | lent
             message = {"id": number, "op": op, "params": params, "common": common, "arrays": named, "progress": progress is not None}
             sent = True
             self._send(message)
