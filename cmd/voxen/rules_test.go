@@ -57,6 +57,7 @@ var givenAs = map[string][]string{
 	"--alphas":                    {"--alphas", "1,10"},
 	"--text":                      {"--text", "words.txt"},
 	"--model!=ridge":              {"--model", "lasso"},
+	"--networks":                  {"--networks", "Default"},
 	"--null":                      {"--null", "shift:5"},
 	"--null=blocks:*":             {"--null", "blocks:5"},
 	"--participants":              {"--participants", "p.tsv"},

@@ -59,8 +59,9 @@ func (e *Env) cut(j *job) (err error) {
 	return err
 }
 
-// Merged reports whether the output that a merge would make is there, and removes what is left
-// of its parts: a merge that was interrupted while it removed them.
+// Merged reports whether the output that a merge would make is there, of the same options and
+// inputs, and removes what is left of its parts: by a merge that was interrupted while it
+// removed them.
 func Merged(ctx context.Context, e *Env, s Step) (bool, error) {
 	e.Begin()
 	defer e.closeInputs()
@@ -68,10 +69,7 @@ func Merged(ctx context.Context, e *Env, s Step) (bool, error) {
 		return false, err
 	}
 	c, out := s.Command(), Out(s)
-	if err := store.Recover(e.FS, out, c.File); err != nil {
-		return false, err
-	}
-	if _, err := store.FindParts(e.FS, out); !store.IsInput(err) || !Exists(e.FS, store.RunPath(out, c.File)) {
+	if err := store.Recover(e.FS, out, c.File); err != nil || e.Force || !Exists(e.FS, store.RunPath(out, c.File)) {
 		return false, err
 	}
 	jobs, err := e.jobs(ctx, s)
