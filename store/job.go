@@ -803,10 +803,9 @@ func (j *Job) closeFiles() {
 // removePartial removes the partial folder, and the output folder if this job
 // made it. The lock is still held, so nobody else is in it.
 func (j *Job) removePartial() {
-	if emptyFolder(j.fsys, j.partial, append(lockNames, journalName)...) != nil || removeNames(j.fsys, j.partial, journalName, lockName) != nil {
+	if removeUnfinished(j.fsys, j.partial) != nil {
 		return
 	}
-	discard(j.fsys, j.partial)
 	if j.made {
 		discard(j.fsys, j.final) // stays if somebody has put something there
 	}

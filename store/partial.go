@@ -136,6 +136,19 @@ func emptyFolder(fsys FS, dir string, except ...string) error {
 	return nil
 }
 
+// removeUnfinished removes a folder of unfinished output, the journal after all that it speaks
+// of. Its lock is held.
+func removeUnfinished(fsys FS, partial string) error {
+	err := emptyFolder(fsys, partial, append(lockNames, journalName)...)
+	if err == nil {
+		err = removeNames(fsys, partial, journalName, lockName)
+	}
+	if err == nil {
+		discard(fsys, partial)
+	}
+	return err
+}
+
 // removeNames removes files of a folder, those that are there, in their order.
 func removeNames(fsys FS, dir string, names ...string) error {
 	for _, name := range names {

@@ -274,7 +274,7 @@ func (j *Job) endParts(remove bool) error {
 	var first error
 	for _, p := range j.parts {
 		if remove {
-			if err := removePart(j.fsys, p.partial); err != nil && first == nil {
+			if err := removeUnfinished(j.fsys, p.partial); err != nil && first == nil {
 				first = err
 			}
 		}
@@ -288,18 +288,6 @@ func (j *Job) endParts(remove bool) error {
 	}
 	j.parts = nil
 	return first
-}
-
-// removePart removes what a part kept; its lock is held.
-func removePart(fsys FS, partial string) error {
-	err := emptyFolder(fsys, partial, append(lockNames, journalName)...)
-	if err == nil {
-		err = removeNames(fsys, partial, journalName, lockName)
-	}
-	if err == nil {
-		discard(fsys, partial)
-	}
-	return err
 }
 
 // RemoveParts removes what a merge that was interrupted after its commit left of the parts of
@@ -323,7 +311,7 @@ func RemoveParts(fsys FS, out string, file bool) error {
 			if err != nil {
 				return err
 			}
-			err = removePart(fsys, partial)
+			err = removeUnfinished(fsys, partial)
 			lock.Close()
 			if err != nil {
 				return err

@@ -13,9 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"gorgonia.org/tensor"
-
-	"voxen/engine/op"
 	"voxen/store"
 	"voxen/study/step"
 )
@@ -218,12 +215,9 @@ func (s *Study) onCluster(e *step.Env, sch Scheduler) (c *cluster, unlock func()
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := store.ReadFile(context.Background(), c.e.FS, c.path(), 256<<20)
-	if err == nil && !c.known(data) {
+	known, err := c.load()
+	if err == nil && !known {
 		err = step.BadInput(c.path(), "is damaged, expected the jobs of the study: end them with scancel and remove it")
-	}
-	if store.IsInput(err) && !step.Exists(c.e.FS, c.path()) {
-		err = nil
 	}
 	if err == nil {
 		err = c.e.FS.MkdirAll(filepath.Join(s.dir, clusterFolder))
@@ -235,17 +229,21 @@ func (s *Study) onCluster(e *step.Env, sch Scheduler) (c *cluster, unlock func()
 	return c, func() { lock.Close() }, nil
 }
 
-// known reads what was saved.
-func (c *cluster) known(data []byte) bool {
-	if json.Unmarshal(data, &c.jobs) != nil || c.jobs == nil {
-		return false
+// load reads what was saved, if anything was; known is false where it cannot be read as jobs.
+func (c *cluster) load() (known bool, err error) {
+	if !step.Exists(c.e.FS, c.path()) {
+		return true, nil
+	}
+	data, err := store.ReadFile(context.Background(), c.e.FS, c.path(), 256<<20)
+	if err != nil || json.Unmarshal(data, &c.jobs) != nil || c.jobs == nil {
+		return false, err
 	}
 	for _, j := range c.jobs {
 		if j == nil || j.Parts == nil || j.Failed == nil || j.Of < 0 || j.Of > store.MaxParts {
-			return false
+			return false, nil
 		}
 	}
-	return true
+	return true, nil
 }
 
 func (c *cluster) path() string { return filepath.Join(c.s.dir, clusterFolder, "jobs.json") }
@@ -452,7 +450,7 @@ func (c *cluster) parts(task *Task) int {
 func (c *cluster) hand(ctx context.Context, task *Task, j *submitted, parts []int, after []string) (string, error) {
 	failed := j.Failed[ownJob]
 	seconds := c.est.seconds(task)
-	args := []string{"run", absolute(c.s.Config.path), "--step", task.Name, "--quiet", "--threads", fmt.Sprint(c.config.CPUs), "--device", c.e.Device, "--precision", precisionName(c.e.Precision)}
+	args := []string{"run", absolute(c.s.Config.path), "--step", task.Name, "--quiet", "--threads", fmt.Sprint(c.config.CPUs), "--device", c.e.Device, "--precision", c.e.Precision.String()}
 	if parts == nil && j.Of > 0 {
 		args = append(args, "--merge")
 	}
@@ -499,23 +497,13 @@ func absolute(path string) string {
 	return path
 }
 
-func precisionName(d tensor.Dtype) string {
-	if d == op.Float64 {
-		return "float64"
-	}
-	return "float32"
-}
-
 // SubmittedJobs says which jobs steps that are not done have, by the name of the step: as it
 // was when the study was last followed.
 func (s *Study) SubmittedJobs(e *step.Env) (map[string]string, error) {
 	c := &cluster{runner: &runner{s: s, e: e}, jobs: map[string]*submitted{}}
-	if !step.Exists(e.FS, c.path()) {
-		return nil, nil
-	}
-	data, err := store.ReadFile(context.Background(), e.FS, c.path(), 256<<20)
-	if err == nil && !c.known(data) {
-		return nil, nil
+	known, err := c.load()
+	if err != nil || !known {
+		return nil, err
 	}
 	jobs := map[string]string{}
 	for name, j := range c.jobs {
@@ -523,5 +511,5 @@ func (s *Study) SubmittedJobs(e *step.Env) (map[string]string, error) {
 		slices.Sort(ids)
 		jobs[name] = strings.Join(ids, ", ")
 	}
-	return jobs, err
+	return jobs, nil
 }

@@ -78,9 +78,12 @@ func newMapping(f *os.File, n int64, writable bool) (*mapping, error) {
 	return mapFile(f, n, writable)
 }
 
+// elementBytes is the size of an element by its type.
+var elementBytes = map[string]int64{"float32": 4, "float64": 8}
+
 // bytes is the size of the array, or an error for what is none.
 func (a Array) bytes(name string) (int64, error) {
-	size := map[string]int64{"float32": 4, "float64": 8}[a.Dtype]
+	size := elementBytes[a.Dtype]
 	if size == 0 {
 		return 0, badInput("array %s of %q, expected float32 or float64", name, a.Dtype)
 	}
@@ -135,7 +138,7 @@ func (c *call) columns(name string) (tile.Source, error) {
 	if _, err := a.bytes(name); err != nil {
 		return nil, err
 	}
-	if size := map[string]int{"float32": 4, "float64": 8}[a.Dtype]; a.Address == 0 || a.Stride < a.Shape[1]*size {
+	if a.Address == 0 || int64(a.Stride) < int64(a.Shape[1])*elementBytes[a.Dtype] {
 		return nil, badInput("array %s at %d with rows %d bytes apart, expected an address and rows of %d columns", name, a.Address, a.Stride, a.Shape[1])
 	}
 	return lend(a)
